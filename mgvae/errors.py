@@ -1,0 +1,57 @@
+"""The exception tree: every error that the product raises on purpose.
+
+    MGVAEError
+    ├── ConfigError          cohort.yaml, the data dictionary or a --set option is wrong
+    ├── DataError            the extract cannot be used
+    │   ├── ExtractError     the file is missing, empty, cut off, not UTF-8, has the wrong delimiter
+    │   └── OutcomeError     the outcome is absent, has one class only, or too few events
+    ├── ShapeError           tensors or tables that must agree do not
+    ├── TrainingError        the objective left the finite numbers, or there is nothing to train on
+    ├── CheckpointError      a checkpoint cannot be read by this version
+    └── StoreError           the artifact store cannot be read or written
+        └── DamagedArtifact  an artifact's bytes do not match its digest
+
+Each message says what must hold, what was got and what to do. It carries column names and counts, never a patient's value.
+"""
+
+from __future__ import annotations
+
+
+class MGVAEError(Exception):
+    """Base of all errors raised on purpose; the command line prints it without a traceback."""
+
+
+class ConfigError(MGVAEError):
+    """The configuration is wrong."""
+
+
+class DataError(MGVAEError):
+    """The data cannot be used."""
+
+
+class ExtractError(DataError):
+    """The extract cannot be read."""
+
+
+class OutcomeError(DataError):
+    """The outcome cannot be learned from."""
+
+
+class ShapeError(MGVAEError, ValueError):
+    """Two things that must agree in shape do not."""
+
+
+class TrainingError(MGVAEError):
+    """Training cannot start or cannot go on."""
+
+
+class CheckpointError(MGVAEError):
+    """A checkpoint cannot be read."""
+
+
+class StoreError(MGVAEError):
+    """The artifact store cannot be read or written."""
+
+
+class DamagedArtifact(StoreError):
+    """An artifact's bytes do not match its digest."""
