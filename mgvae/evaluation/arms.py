@@ -1,0 +1,131 @@
+"""The arms: each turns the fitting rows into what the classifier is fitted on. No arm ever sees calibration or test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mgvae.config import Training
+from mgvae.dictionary import Column
+from mgvae.errors import ConfigError
+from mgvae.evaluation.smote import smote_cases
+from mgvae.evaluation.table import Rows
+from mgvae.seeds import derive, numpy_generator
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+SAME_FIT = {"threshold": "none"}  # arms that differ from another one in the decision threshold alone
+GENERATIVE = ("vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the arms need besides rows.
+
+    Attributes:
+        columns: data dictionary entries of the features, by name.
+        training: how a generator is trained.
+        prevalence: (weighted) share of cases that an arm brings about; it never lowers the share.
+    """
+
+    columns: Mapping[str, Column]
+    training: Training
+    prevalence: float = 0.5
+
+
+@dataclass(frozen=True)
+class Treated:
+    """What a classifier is fitted on.
+
+    Attributes:
+        features, event: the rows, the real ones first and unchanged.
+        weights: row weights with mean 1, or None for equal ones.
+        n_real: number of real rows.
+    """
+
+    features: pd.DataFrame
+    event: IntArray
+    weights: FloatArray | None
+    n_real: int
+
+    @property
+    def share(self) -> float:
+        """The (weighted) share of events that the classifier is fitted on."""
+        return float(np.average(self.event, weights=self.weights))
+
+
+def treat(arm: str, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
+    """Return the fitting rows as ``arm`` treats them.
+
+    Args:
+        arm: a name in `mgvae.config.Arm`.
+        rows: fitting rows with at least one event and one non-event.
+        recipe: dictionary, generator settings, share of cases.
+        seed: the arm's own seed.
+    Raises:
+        ConfigError: the arm is unknown.
+        OutcomeError: one class only, or too few cases for this arm.
+        TrainingError: a generator could not be trained.
+    """
+    rows.require_both_classes(f"Arm '{arm}'")
+    if arm in ("none", *SAME_FIT):
+        return Treated(rows.features, rows.event, None, len(rows))
+    if arm == "class_weight":
+        return Treated(rows.features, rows.event, class_weights(rows.event, recipe.prevalence), len(rows))
+    make = _maker(arm)
+    n = cases_to_add(rows.event, recipe.prevalence)
+    if n == 0:
+        return Treated(rows.features, rows.event, None, len(rows))
+    return _with_cases(rows, make(rows, recipe, n, derive(seed, arm)))
+
+
+def cases_to_add(event: IntArray, prevalence: float) -> int:
+    """Return how many cases bring the share of cases to ``prevalence``; 0 where it is that high already."""
+    cases = int(event.sum())
+    return max(0, round(prevalence / (1 - prevalence) * (len(event) - cases)) - cases)
+
+
+def class_weights(event: IntArray, prevalence: float) -> FloatArray:
+    """Return row weights ``(N,)`` with mean 1 under which the share of cases is ``prevalence``, or the share it is if that is higher.
+
+    At 0.5 they are scikit-learn's "balanced" weights.
+    """
+    share = float(event.mean())
+    target = max(share, prevalence)
+    return np.where(event == 1, target / share, (1 - target) / (1 - share))
+
+
+def _with_cases(rows: Rows, cases: pd.DataFrame) -> Treated:
+    features = pd.concat([rows.features, cases[list(rows.features.columns)]], ignore_index=True).astype(rows.features.dtypes.to_dict())
+    event = np.concatenate([rows.event, np.ones(len(cases), dtype=np.int64)])
+    return Treated(features, event, None, len(rows))
+
+
+def _maker(arm: str) -> Callable[[Rows, Recipe, int, int], pd.DataFrame]:
+    if arm == "random_oversampling":
+        return _repeated
+    if arm == "smote":
+        return lambda rows, _, n, seed: smote_cases(rows.features, rows.event, n=n, seed=seed)
+    if arm in GENERATIVE:
+        return lambda rows, recipe, n, seed: _generated(rows, recipe, n, seed, arm)
+    raise ConfigError(f"Arm must be one of those listed in mgvae.config.Arm; got '{arm}'.")
+
+
+def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> pd.DataFrame:
+    cases = np.flatnonzero(rows.event == 1)
+    drawn = numpy_generator(seed, "draw").choice(cases, size=n, replace=True)
+    return rows.features.iloc[drawn]
+
+
+def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> pd.DataFrame:
+    from mgvae.generator import synthetic_cases  # the other arms need no generator
+
+    made = synthetic_cases(
+        rows.features, rows.event, rows.group, columns=recipe.columns, training=recipe.training, n=n, seed=seed, variant=variant
+    )
+    return made.features

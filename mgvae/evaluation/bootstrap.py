@@ -1,0 +1,75 @@
+"""The cluster bootstrap: whole groups are drawn with replacement, and every arm meets the same draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgvae.errors import OutcomeError
+from mgvae.seeds import derive
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+CELLS = 2_000_000  # weights held at once: bounds memory and keeps them in the processor's cache reach
+MOST_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """A plan of resamples over groups; the draws are made again whenever they are read, so they need no memory.
+
+    Attributes:
+        group: group number from 0 of each row, ``(N,)``.
+        event: outcome in {0, 1}, ``(N,)``.
+        n: number of resamples.
+        seed: the draws depend on it, on the number of groups and on nothing else.
+    """
+
+    group: IntArray
+    event: IntArray
+    n: int
+    seed: int
+
+    def chunks(self) -> Iterator[FloatArray]:
+        """Yield row weights ``(N, r)`` until ``n`` resamples have been given; a draw without both classes is drawn again."""
+        size = max(1, CELLS // max(len(self.group), 1))
+        for start in range(0, self.n, size):
+            counts = np.stack([self._draw(i)[0] for i in range(start, min(start + size, self.n))], axis=1)
+            yield counts.astype(np.float64)[self.group]
+
+    @property
+    def redrawn(self) -> int:
+        """How many draws had no event, or nothing else, and were drawn again."""
+        return sum(self._draw(i)[1] for i in range(self.n))
+
+    def _draw(self, index: int) -> tuple[IntArray, int]:
+        generator = np.random.default_rng(derive(self.seed, "bootstrap", index))
+        groups = int(self.group.max()) + 1
+        events = np.bincount(self.group, weights=self.event, minlength=groups)
+        rows = np.bincount(self.group, minlength=groups)
+        for tries in range(MOST_TRIES):
+            counts = np.bincount(generator.integers(groups, size=groups), minlength=groups)
+            if 0 < counts @ events < counts @ rows:
+                return counts, tries
+        raise OutcomeError(
+            f"The bootstrap needs events and non-events in several groups; {MOST_TRIES} draws of {groups} groups lacked one class."
+        )
+
+
+def resamples(event: IntArray, group: IntArray, *, n: int, seed: int) -> Resamples:
+    """Return the plan of ``n`` resamples of the groups of these rows."""
+    _, number = np.unique(group, return_inverse=True)
+    return Resamples(group=number.astype(np.int64), event=event, n=n, seed=seed)
+
+
+def interval(values: FloatArray, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of bootstrap values ``(R,)``, leaving undefined ones out; NaN where fewer than half are defined."""
+    defined = values[np.isfinite(values)]
+    if len(defined) < max(2, len(values) / 2):
+        return float("nan"), float("nan")
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,155 @@
+"""Typed table -> numbers for a classifier. What is learned (medians, scales, which levels are frequent) comes from the fitting rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+MISSING, OTHER = -1, -2
+DENSE_COLUMNS = 256  # above this many, indicator columns are mostly zero and stay sparse
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of one unordered column that stand for themselves; all other levels share the place ``OTHER``.
+
+    Attributes:
+        kept: codes of these levels, ascending.
+    """
+
+    kept: IntArray
+
+    def place(self, codes: IntArray) -> IntArray:
+        """Return for each code its place among the kept levels, ``OTHER`` or ``MISSING``, ``(N,)``."""
+        if not len(self.kept):
+            return np.where(codes < 0, MISSING, OTHER)
+        place = np.searchsorted(self.kept, codes).clip(max=len(self.kept) - 1)
+        known = self.kept[place] == codes
+        return np.where(codes < 0, MISSING, np.where(known, place, OTHER))
+
+
+def fit_levels(column: pd.Series[Any], *, fewest: int = 1, most: int | None = None) -> Levels:
+    """Return the levels with at least ``fewest`` rows; of these the ``most`` frequent."""
+    codes = level_codes(column)
+    counts = np.bincount(codes[codes >= 0], minlength=1)
+    order = np.argsort(-counts, kind="stable")[:most]
+    return Levels(np.sort(order[counts[order] >= fewest]).astype(np.int64))
+
+
+def level_codes(column: pd.Series[Any]) -> IntArray:
+    """Return the positions of a category column's values among its levels; -1 where missing."""
+    return column.cat.codes.to_numpy().astype(np.int64)
+
+
+def nominal_columns(features: pd.DataFrame) -> list[str]:
+    """Return the names of the columns whose levels have no order."""
+    return [str(name) for name, dtype in features.dtypes.items() if isinstance(dtype, pd.CategoricalDtype) and not dtype.ordered]
+
+
+def measured(features: pd.DataFrame) -> FloatArray:
+    """Return the numeric columns and the ranks of the ordinal ones, missing as NaN, ``(N, M)`` in the table's order."""
+    nominal = set(nominal_columns(features))
+    columns = [_numbers(features[name]) for name in features if name not in nominal]
+    return np.column_stack(columns) if columns else np.empty((len(features), 0))
+
+
+def _numbers(column: pd.Series[Any]) -> FloatArray:
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return column.to_numpy(dtype=np.float64)
+    codes = level_codes(column)
+    return np.where(codes < 0, np.nan, codes.astype(np.float64))
+
+
+@dataclass(frozen=True)
+class LinearDesign:
+    """The design matrix of a linear model, without intercept.
+
+    Attributes:
+        medians, scales: of the measured columns, ``(M,)``; missing cells take the median.
+        indicated: positions of the measured columns with missing cells; each has an indicator column.
+        levels: levels of each unordered column.
+        places: the places of each unordered column that have an indicator column of their own.
+    """
+
+    medians: FloatArray
+    scales: FloatArray
+    indicated: IntArray
+    levels: Mapping[str, Levels]
+    places: Mapping[str, IntArray]
+
+    def rows(self, features: pd.DataFrame) -> FloatArray | sparse.csr_array:
+        """Return the design matrix of ``features``, ``(N, columns)``; sparse where it has many columns."""
+        values = measured(features)
+        missing = np.isnan(values)
+        scaled = (np.where(missing, self.medians, values) - self.medians) / self.scales
+        dense = np.column_stack([scaled, missing[:, self.indicated].astype(np.float64)])
+        blocks = [self._indicators(features[name], name) for name in self.levels]
+        if dense.shape[1] + sum(block.shape[1] for block in blocks) <= DENSE_COLUMNS:
+            return np.column_stack([dense, *(block.toarray() for block in blocks)])
+        return sparse.csr_array(sparse.hstack([sparse.csr_array(dense), *blocks], format="csr"))
+
+    def _indicators(self, column: pd.Series[Any], name: str) -> sparse.csr_array:
+        placed = self.levels[name].place(level_codes(column))
+        places = self.places[name]
+        position = np.searchsorted(places, placed).clip(max=max(len(places) - 1, 0))
+        row = np.flatnonzero(places[position] == placed) if len(places) else np.empty(0, dtype=np.int64)
+        return sparse.csr_array((np.ones(len(row)), (row, position[row])), shape=(len(column), len(places)))
+
+
+def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
+    """Return the design learned from the fitting rows.
+
+    Missing is a level of its own where it occurs; levels of fewer than ``rare`` rows share one indicator; of two places only the
+    second has one. A level never seen in fitting has all indicators zero.
+    """
+    values = measured(features)
+    present = ~np.isnan(values)
+    medians = np.array([np.median(values[seen, j]) if seen.any() else 0.0 for j, seen in enumerate(present.T)])
+    spread = np.where(present, values, medians).std(axis=0) if len(values) else np.ones(values.shape[1])
+    levels = {name: fit_levels(features[name], fewest=rare) for name in nominal_columns(features)}
+    places = {name: np.unique(level.place(level_codes(features[name]))) for name, level in levels.items()}
+    return LinearDesign(
+        medians=medians,
+        scales=np.where(spread > 0, spread, 1.0),
+        indicated=np.flatnonzero(present.any(axis=0) & ~present.all(axis=0)),
+        levels=levels,
+        places={name: place[1:] if len(place) <= 2 else place for name, place in places.items()},
+    )
+
+
+@dataclass(frozen=True)
+class TreeDesign:
+    """The matrix of a tree model with native categories and missing values.
+
+    Attributes:
+        levels: levels of each unordered column that stand for themselves.
+        nominal: bool per column of the matrix: its numbers are categories.
+    """
+
+    levels: Mapping[str, Levels]
+    nominal: tuple[bool, ...]
+
+    def rows(self, features: pd.DataFrame) -> FloatArray:
+        """Return measured columns first, then the unordered ones as category numbers, missing NaN, ``(N, P)``."""
+        return np.column_stack([measured(features), *(self._categories(features[name], name) for name in self.levels)])
+
+    def _categories(self, column: pd.Series[Any], name: str) -> FloatArray:
+        placed = self.levels[name].place(level_codes(column))
+        number = np.where(placed == OTHER, len(self.levels[name].kept), placed).astype(np.float64)
+        return np.where(placed == MISSING, np.nan, number)
+
+
+def fit_tree_design(features: pd.DataFrame, *, most: int) -> TreeDesign:
+    """Return the design learned from the fitting rows; ``most`` is the largest number of levels that a column may keep."""
+    levels = {name: fit_levels(features[name], most=most) for name in nominal_columns(features)}
+    measured_columns = features.shape[1] - len(levels)
+    return TreeDesign(levels=levels, nominal=(False,) * measured_columns + (True,) * len(levels))

@@ -1,0 +1,147 @@
+"""Measures of a risk prediction, for many sets of row weights at once, so that a bootstrap costs a few matrix products.
+
+Every function takes ``weights (N, R)``: column r holds how often resample r drew each row. ``ones`` gives the plain measure.
+A measure that a resample does not define (no event, no non-event) is NaN there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from mgvae.evaluation.calibration import to_logit
+from mgvae.evaluation.slope import fit_line
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+RANKING = ("auroc", "auprc")
+PROBABILITY = ("brier", "scaled_brier", "observed_expected", "calibration_intercept", "calibration_slope")
+DECISION = ("sensitivity", "specificity", "ppv", "balanced_accuracy", "g_mean")
+METRICS = RANKING + PROBABILITY + DECISION
+HIGHER_IS_BETTER = ("auroc", "auprc", "scaled_brier", *DECISION)
+
+
+def ones(n: int) -> FloatArray:
+    """Return the weights of the rows as they are, ``(n, 1)``."""
+    return np.ones((n, 1))
+
+
+def measure(
+    event: IntArray, probability: FloatArray, weights: FloatArray, *, threshold: float | FloatArray
+) -> dict[str, FloatArray]:
+    """Return every measure of ``METRICS`` for each column of ``weights``, ``(R,)`` each.
+
+    Args:
+        event: outcome in {0, 1}, ``(N,)``.
+        probability: predicted probability of the event, ``(N,)``.
+        weights: ``(N, R)``.
+        threshold: the decision is "event" from this probability on; one number, or one per row ``(N,)``.
+    """
+    return {
+        **ranking(event, probability, weights),
+        **accuracy(event, probability, weights),
+        **calibration(event, probability, weights),
+        **decisions(event, probability >= threshold, weights),
+    }
+
+
+def ranking(event: IntArray, score: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
+    """Return AUROC (ties count half) and average precision (tied rows enter together), ``(R,)`` each.
+
+    Both depend on the non-events only through how many lie between neighbouring scores of events, so the work per resample is one
+    sum over the rows and a cumulative sum over the events.
+    """
+    case = event == 1
+    scores, place = np.unique(score[case], return_inverse=True)
+    if not len(scores):
+        return {name: np.full(weights.shape[1], np.nan) for name in RANKING}
+    true = _sums(place, weights[case], len(scores))
+    left, right = np.searchsorted(scores, score[~case], "left"), np.searchsorted(scores, score[~case], "right")
+    false = _sums(left + right, weights[~case], 2 * len(scores) + 1)
+    tied, between = false[1::2], false[0::2]
+    below = np.cumsum(between[:-1], axis=0) + np.cumsum(tied, axis=0) - tied
+    n_true, n_false = true.sum(axis=0), false.sum(axis=0)
+    pairs = _over((true * (below + 0.5 * tied)).sum(axis=0), n_true * n_false)
+    hits = n_true - np.cumsum(true, axis=0) + true
+    alarms = n_false - below
+    precision = np.divide(hits, hits + alarms, out=np.zeros_like(hits), where=hits + alarms > 0)
+    return {"auroc": pairs, "auprc": _over((true * precision).sum(axis=0), n_true)}
+
+
+def accuracy(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
+    """Return the Brier score, its scaled form (1 - Brier / Brier of the prevalence) and observed / expected events."""
+    total = weights.sum(axis=0)
+    prevalence = _over(event @ weights, total)
+    brier = _over((probability - event) ** 2 @ weights, total)
+    return {
+        "brier": brier,
+        "scaled_brier": 1 - _over(brier, prevalence * (1 - prevalence)),
+        "observed_expected": _over(event @ weights, probability @ weights),
+    }
+
+
+def calibration(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
+    """Return calibration-in-the-large (intercept at slope 1) and the calibration slope (intercept free), ``(R,)`` each.
+
+    Both are logistic regressions of the outcome on logit p. Rows are spread over a fine grid of logits that keeps their number and
+    their sum, so that a resample costs the same for any number of rows; on the grid the probabilities are right to about 1e-5.
+    """
+    logit = to_logit(probability)
+    nodes, spread = grid(logit)
+    rows = spread @ weights
+    events, moment = event @ weights, (event * logit) @ weights
+    intercept, _ = fit_line(nodes, rows, events, moment, free_slope=False)
+    _, slope = fit_line(nodes, rows, events, moment, free_slope=True)
+    return {"calibration_intercept": intercept, "calibration_slope": slope}
+
+
+def decisions(event: IntArray, positive: NDArray[np.bool_], weights: FloatArray) -> dict[str, FloatArray]:
+    """Return sensitivity, specificity, PPV, balanced accuracy and G-mean of the decisions ``positive (N,)``, ``(R,)`` each."""
+    true, false = (event * positive) @ weights, ((1 - event) * positive) @ weights
+    n_true = event @ weights
+    n_false = weights.sum(axis=0) - n_true
+    sensitivity, specificity = _over(true, n_true), 1 - _over(false, n_false)
+    return {
+        "sensitivity": sensitivity,
+        "specificity": specificity,
+        "ppv": _over(true, true + false),
+        "balanced_accuracy": (sensitivity + specificity) / 2,
+        "g_mean": np.sqrt(sensitivity * specificity),
+    }
+
+
+def grid(logit: FloatArray, *, step: float = 0.02, most: int = 1500) -> tuple[FloatArray, sparse.csr_array]:
+    """Return logit nodes ``(K,)`` and the matrix ``(K, N)`` that shares each row between its two neighbouring nodes.
+
+    The shares keep the sum of weights and the sum of weighted logits. With few distinct logits the nodes are these themselves.
+    """
+    distinct, place = np.unique(logit, return_inverse=True)
+    if len(distinct) <= most // 4:
+        one = np.ones(len(logit))
+        return distinct, sparse.csr_array((one, (place, np.arange(len(logit)))), shape=(len(distinct), len(logit)))
+    count = int(np.clip(np.ceil((distinct[-1] - distinct[0]) / step), 2, most)) + 1
+    nodes = np.linspace(distinct[0], distinct[-1], count)
+    low = (np.searchsorted(nodes, logit, "right") - 1).clip(0, count - 2)
+    share = (logit - nodes[low]) / (nodes[low + 1] - nodes[low])
+    rows = np.arange(len(logit))
+    entries = np.concatenate([1 - share, share]), (np.concatenate([low, low + 1]), np.concatenate([rows, rows]))
+    return nodes, sparse.csr_array(entries, shape=(count, len(logit)))
+
+
+def difference(ours: Mapping[str, FloatArray], theirs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return ours minus theirs for each measure both have."""
+    return {name: ours[name] - theirs[name] for name in ours if name in theirs}
+
+
+def _sums(place: IntArray, weights: FloatArray, count: int) -> FloatArray:
+    """Return the weights summed by place, ``(count, R)``."""
+    n = len(place)
+    return np.asarray(sparse.csr_array((np.ones(n), (place, np.arange(n))), shape=(count, n)) @ weights)
+
+
+def _over(top: FloatArray, bottom: FloatArray) -> FloatArray:
+    return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)

@@ -1,0 +1,72 @@
+"""Rows of a cohort that belong together: predictors, outcome and group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mgvae.errors import OutcomeError, ShapeError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """N rows.
+
+    Attributes:
+        features: typed table (see ``CONTRIBUTING.md``), ``(N, P)``.
+        event: outcome in {0, 1}, ``(N,)``.
+        group: what a split must not separate, ``(N,)``.
+    Raises:
+        ShapeError: the three disagree on N.
+    """
+
+    features: pd.DataFrame
+    event: IntArray
+    group: IntArray
+
+    def __post_init__(self) -> None:
+        if not len(self.features) == len(self.event) == len(self.group):
+            raise ShapeError(
+                "features, event and group must have one entry per subject; "
+                f"got {len(self.features)}, {len(self.event)} and {len(self.group)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    @property
+    def prevalence(self) -> float:
+        """Share of rows with the event."""
+        return float(self.event.mean())
+
+    def take(self, positions: IntArray | NDArray[np.bool_]) -> Rows:
+        """Return the rows at ``positions`` (integers or a mask), renumbered from 0."""
+        features = self.features.iloc[positions].reset_index(drop=True)
+        return Rows(features=features, event=self.event[positions], group=self.group[positions])
+
+    def require_both_classes(self, purpose: str) -> None:
+        """Raise unless there is an event and a non-event.
+
+        Raises:
+            OutcomeError: one class only.
+        """
+        events = int(self.event.sum())
+        if not 0 < events < len(self):
+            raise OutcomeError(
+                f"{purpose} needs rows with and without the event; got {events} events in {len(self)} rows. "
+                "Use fewer folds, a smaller calibration_fraction, or more data."
+            )
+
+
+def rows(features: pd.DataFrame, event: object, group: object) -> Rows:
+    """Return `Rows` from array-likes; groups may be of any type and are numbered."""
+    _, number = np.unique(np.asarray(group), return_inverse=True)
+    return Rows(
+        features=features.reset_index(drop=True), event=np.asarray(event).astype(np.int64), group=number.astype(np.int64)
+    )
