@@ -1,0 +1,150 @@
+"""What a reader sees first, in words: the verdict, the recommendation, the key numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mgvae.config import Arm
+from mgvae.report.schema import Estimate, Gate, Metric, Recommendation, Report, Scores, Verdict
+from mgvae.report.text import (
+    ARMS,
+    CLASSIFIERS,
+    METRICS,
+    UNKNOWN,
+    change,
+    count,
+    limits,
+    listing,
+    number,
+    plural,
+    share,
+)
+
+_HEADLINES = {"pass": "Passed", "warn": "Passed, with warnings", "fail": "Failed", "invalid": "Extract refused"}
+_MEANS: dict[Arm, str] = {
+    "none": "without any correction for imbalance",
+    "class_weight": "with class weights",
+    "threshold": "with a moved decision threshold",
+    "random_oversampling": "with random oversampling",
+    "smote": "with SMOTE",
+    "vae": "with synthetic cases from a VAE on the cases alone",
+    "mgvae_no_pretraining": "with MGVAE synthetic cases (no pre-training)",
+    "mgvae_no_ewc": "with MGVAE synthetic cases (no EWC)",
+    "mgvae": "with MGVAE synthetic cases",
+}
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The verdict of the run: its word and what led to it."""
+
+    tone: str
+    headline: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A key number with its name and, in small, what it stands beside."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+def banner(report: Report) -> Banner:
+    """Return the verdict in words."""
+    tone = "fail" if report.status == "invalid" else report.status
+    return Banner(tone, _HEADLINES[report.status], _detail(report))
+
+
+def advice(recommendation: Recommendation) -> str:
+    """Return the recommendation as one sentence."""
+    classifier = CLASSIFIERS[recommendation.classifier].lower()
+    return f"Deploy {classifier} {_MEANS[recommendation.arm]}, recalibrated on real patients."
+
+
+def deciding_difference(recommendation: Recommendation) -> str:
+    """Return the paired difference that decided, as text; empty where none is known."""
+    found = recommendation.difference
+    if found is None or found.value is None:
+        return ""
+    return f"{METRICS[found.metric].label} {change(found.metric, found)}"
+
+
+def tiles(report: Report) -> list[Tile]:
+    """Return the key numbers: the cohort, the recommended model, the gates."""
+    cohort = report.cohort
+    made = [
+        Tile("Patients", count(cohort.n), f"{count(cohort.n_train)} to train, {count(cohort.n_test)} to test" if cohort.n_test else ""),
+        Tile("Events", count(cohort.events), f"{share(cohort.prevalence, 2)} of patients" if cohort.prevalence is not None else ""),
+    ]
+    made += _performance(report)
+    if report.synthetic:
+        passed = sum(gate.verdict == "pass" for gate in report.synthetic.gates)
+        made.append(Tile("Gates passed", f"{passed} of {len(report.synthetic.gates)}", plural(report.synthetic.n, "synthetic case")))
+    if not report.validation.passed:
+        failed, total = len(report.validation.failed), report.validation.expectations
+        made.append(Tile("Expectations failed", count(failed), f"of {count(total)}"))
+    return made
+
+
+def by_verdict(gates: tuple[Gate, ...], verdict: Verdict) -> list[str]:
+    """Return the labels of the gates with this verdict."""
+    return [gate.label for gate in gates if gate.verdict == verdict]
+
+
+def recommended_scores(report: Report) -> tuple[Scores, str] | None:
+    """Return the recalibrated measures of the recommended model and where they come from: the test part, else cross-validation."""
+    chosen, evaluation = report.recommendation, report.evaluation
+    if chosen is None or evaluation is None:
+        return None
+    for source, name in ((evaluation.holdout, "hold-out"), (evaluation.arms, "cross-validation")):
+        scores = source.get(chosen.arm, {}).get(chosen.classifier, {}).get("recalibrated")
+        if scores:
+            return scores, name
+    return None
+
+
+def _performance(report: Report) -> list[Tile]:
+    found = recommended_scores(report)
+    if found is None:
+        return []
+    scores, source = found
+    metrics: tuple[tuple[Metric, str], ...] = (
+        ("auroc", ""),
+        ("observed_expected", ", ideal 1"),
+        ("calibration_slope", ", ideal 1"),
+    )
+    return [_measure(metric, scores.get(metric), source + extra) for metric, extra in metrics]
+
+
+def _measure(metric: Metric, estimate: Estimate | None, source: str) -> Tile:
+    style = METRICS[metric]
+    if estimate is None:
+        return Tile(style.label, UNKNOWN, source)
+    interval = limits(estimate, style.digits[1]).strip("()")
+    return Tile(style.label, number(estimate.value, style.digits[0]), f"{interval}, {source}" if interval else source)
+
+
+def _detail(report: Report) -> str:
+    validation = report.validation
+    if report.status == "invalid":
+        failed = len(validation.failed)
+        met = "is" if failed == 1 else "are"
+        return f"{count(failed)} of {plural(validation.expectations, 'expectation')} {met} not met. Nothing was trained on this extract."
+    gates = report.synthetic.gates if report.synthetic else ()
+    failed_gates, warned = by_verdict(gates, "fail"), by_verdict(gates, "warn")
+    sentences = []
+    if failed_gates:
+        sentences.append(
+            f"{len(failed_gates)} of {plural(len(gates), 'gate')} failed: {listing(failed_gates)}. "
+            "Synthetic cases are kept out of the recommended model."
+        )
+    if warned:
+        sentences.append(f"{plural(len(warned), 'gate')} to look at: {listing(warned)}.")
+    if gates and not failed_gates:
+        sentences.insert(0, f"None of {plural(len(gates), 'gate')} failed." if warned else f"All {plural(len(gates), 'gate')} pass.")
+    if report.warnings:
+        sentences.append(f"{plural(len(report.warnings), 'warning')} below.")
+    return " ".join(sentences)

@@ -1,0 +1,155 @@
+"""Numbers and names as a reader sees them: one spelling for each kind of number, the same on the page and in the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mgvae.report.schema import Gate, Metric
+
+UNKNOWN = "–"
+
+ARMS = {
+    "none": "No correction",
+    "class_weight": "Class weights",
+    "threshold": "Threshold moving",
+    "random_oversampling": "Random oversampling",
+    "smote": "SMOTE",
+    "vae": "VAE on cases",
+    "mgvae_no_pretraining": "MGVAE, no pre-training",
+    "mgvae_no_ewc": "MGVAE, no EWC",
+    "mgvae": "MGVAE",
+}
+CLASSIFIERS = {"logistic_regression": "Logistic regression", "hist_gradient_boosting": "Gradient boosting"}
+VARIANTS = {"raw": "raw", "offset": "prior-shift offset", "recalibrated": "recalibrated"}
+VERDICTS = {"pass": "pass", "warn": "warning", "fail": "fail"}
+
+
+@dataclass(frozen=True)
+class MetricStyle:
+    """How a measure is written.
+
+    Attributes:
+        label, short: in text and in a table's head.
+        digits: decimals of the value and of its limits.
+        better: "higher", "lower", or the value that is ideal.
+    """
+
+    label: str
+    short: str
+    digits: tuple[int, int]
+    better: str
+
+
+METRICS: dict[Metric, MetricStyle] = {
+    "auroc": MetricStyle("AUROC", "AUROC", (3, 2), "higher"),
+    "auprc": MetricStyle("Area under the precision-recall curve", "AUPRC", (3, 3), "higher"),
+    "brier": MetricStyle("Brier score", "Brier", (4, 4), "lower"),
+    "scaled_brier": MetricStyle("Scaled Brier score", "Scaled Brier", (3, 3), "higher"),
+    "observed_expected": MetricStyle("Observed / expected events", "O/E", (2, 2), "1"),
+    "calibration_intercept": MetricStyle("Calibration intercept", "Cal. intercept", (2, 2), "0"),
+    "calibration_slope": MetricStyle("Calibration slope", "Cal. slope", (2, 2), "1"),
+    "balanced_accuracy": MetricStyle("Balanced accuracy", "Bal. accuracy", (3, 2), "higher"),
+    "g_mean": MetricStyle("G-mean", "G-mean", (3, 2), "higher"),
+    "sensitivity": MetricStyle("Sensitivity", "Sensitivity", (3, 2), "higher"),
+    "ppv": MetricStyle("Positive predictive value", "PPV", (3, 3), "higher"),
+}
+
+
+class Interval(Protocol):
+    """Anything with a value and limits."""
+
+    @property
+    def value(self) -> float | None:
+        """The estimate."""
+
+    @property
+    def low(self) -> float | None:
+        """The lower limit."""
+
+    @property
+    def high(self) -> float | None:
+        """The upper limit."""
+
+
+def number(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
+    """Return ``value`` with ``digits`` decimals, grouped thousands, a true minus sign and, where ``signed``, a plus sign."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    text = f"{abs(value):,.{digits}f}"
+    if not any(char in "123456789" for char in text):
+        return text
+    return ("−" if value < 0 else "+" if signed else "") + text
+
+
+def count(value: float | None) -> str:
+    """Return a whole number with grouped thousands."""
+    return number(value, 0)
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """Return a share in 0..1 as a percentage."""
+    return UNKNOWN if value is None else f"{number(100 * value, digits)} %"
+
+
+def limits(estimate: Interval, digits: int = 2, *, signed: bool = False) -> str:
+    """Return ``(low to high)``, or nothing where a limit is unknown."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"({number(estimate.low, digits, signed=signed)} to {number(estimate.high, digits, signed=signed)})"
+
+
+def measured(metric: Metric, estimate: Interval | None) -> str:
+    """Return a measure as ``0.842 (0.81 to 0.87)``."""
+    if estimate is None:
+        return UNKNOWN
+    digits = METRICS[metric].digits
+    return f"{number(estimate.value, digits[0])} {limits(estimate, digits[1])}".rstrip()
+
+
+def change(metric: Metric, estimate: Interval | None) -> str:
+    """Return a difference of a measure as ``+0.012 (−0.003 to +0.027)``; limits are as fine as the value, for they lie near 0."""
+    if estimate is None:
+        return UNKNOWN
+    digits = METRICS[metric].digits[0]
+    return f"{number(estimate.value, digits, signed=True)} {limits(estimate, digits, signed=True)}".rstrip()
+
+
+def gate_numbers(gate: Gate) -> tuple[str, str, str]:
+    """Return value, limits and threshold of a gate; all whole where all are whole (counts), else with three decimals."""
+    known = [x for x in (gate.value, gate.low, gate.high, gate.threshold) if x is not None]
+    digits = 0 if all(float(x).is_integer() for x in known) else 3
+    return number(gate.value, digits), limits(gate, digits), number(gate.threshold, digits)
+
+
+def lambda_text(value: float | None) -> str:
+    """Return the weight of the EWC penalty, short: ``0``, ``0.3``, ``1,000``."""
+    return UNKNOWN if value is None else f"{value:,.4g}".replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time span as ``0.4 s``, ``38 s`` or ``3 min 20 s``."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def listing(names: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def plural(n: int, noun: str) -> str:
+    """Return ``1 gate``, ``3 gates``."""
+    return f"{count(n)} {noun}" if n == 1 else f"{count(n)} {noun}s"
+
+
+def shorten(text: str, most: int) -> str:
+    """Return ``text`` on one line, cut to ``most`` characters with an ellipsis."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"

@@ -1,0 +1,254 @@
+"""A plausible report.json: the shape of the NAFLD study, numbers drawn from a seed. For the tests of page and terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+METRICS = ("auroc", "auprc", "brier", "scaled_brier", "observed_expected", "calibration_intercept", "calibration_slope")
+METRICS += ("balanced_accuracy", "g_mean", "sensitivity", "ppv")
+ARMS = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
+CLASSIFIERS = ("logistic_regression", "hist_gradient_boosting")
+# arm: (AUROC less that of none, observed/expected before recalibration)
+EFFECTS = {
+    "none": (0.0, 1.0),
+    "class_weight": (-0.001, 0.082),
+    "threshold": (0.0, 1.0),
+    "random_oversampling": (-0.002, 0.083),
+    "smote": (-0.026, 0.16),
+    "vae": (-0.04, 0.21),
+    "mgvae_no_pretraining": (-0.021, 0.24),
+    "mgvae_no_ewc": (-0.009, 0.26),
+    "mgvae": (0.004, 0.31),
+}
+COLUMNS = (
+    ("age", "Age", "continuous", "years", 0.0),
+    ("male", "Sex", "binary", None, 0.0),
+    ("weight", "Weight", "continuous", "kg", 0.273),
+    ("height", "Height", "continuous", "cm", 0.181),
+    ("bmi", "Body mass index", "continuous", "kg/m²", 0.283),
+    ("hdl", "HDL cholesterol", "continuous", "mg/dl", 0.412),
+    ("chol", "Total cholesterol", "continuous", "mg/dl", 0.402),
+    ("sbp", "Systolic blood pressure", "continuous", "mmHg", 0.121),
+    ("dbp", "Diastolic blood pressure", "continuous", "mmHg", 0.121),
+    ("fib4", "FIB-4 index", "continuous", None, 0.563),
+    ("visits", "Visits in the year before", "count", "visits", 0.0),
+    ("smoke", "Smoking", "categorical", None, 0.31),
+    ("diabetes", "Diabetes mellitus", "binary", None, 0.0),
+    ("htn", "Hypertension", "binary", None, 0.0),
+    ("heart_failure", "Heart failure", "binary", None, 0.0),
+)
+
+
+def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int = 25, status: str = "fail") -> dict[str, Any]:
+    """Return a whole report; ``status`` decides the gates' verdicts."""
+    rng = np.random.default_rng(seed)
+    features = _columns(columns)
+    return {
+        "schema_version": 1,
+        "study": "nafld",
+        "title": "NAFLD cohort, Olmsted County: death within two years",
+        "run_id": "20261123-141502-3f9c1a",
+        "created_at": "2026-11-23T14:15:02Z",
+        "status": status,
+        "warnings": [] if status == "pass" else ["Weight, height and body mass index are missing in a quarter of the patients."],
+        "cohort": _cohort(features),
+        "validation": {"passed": True, "expectations": 148, "failed": [], "rows": 17549, "absent": [], "unlisted": ["case_seq"]},
+        "training": _training(rng),
+        "synthetic": {"n": 11189, "gates": _gates(status), "marginals": [_marginal(column, rng) for column in features]},
+        "evaluation": _evaluation(rng, arms),
+        "recommendation": {
+            "arm": "none",
+            "classifier": "logistic_regression",
+            "reason": "No arm beats no correction: the interval of the best candidate, MGVAE, includes no difference.",
+            "rule": "Deploy the arm whose paired AUROC difference has its lower limit above 0 and whose scaled Brier score is no worse "
+            "than that of no correction by more than 0.005, after recalibration. No correction wins ties.",
+            "difference": {"metric": "auroc", "value": 0.004, "low": -0.011, "high": 0.019},
+        },
+        "lineage": _lineage(),
+    }
+
+
+def refused_report() -> dict[str, Any]:
+    """Return the report of an extract that failed validation: numbers unknown, nothing trained."""
+    report = sample_report()
+    cohort = dict.fromkeys(("n", "events", "prevalence", "n_train", "n_test", "events_train", "events_test", "groups"))
+    facts = {"outcome": "Death within two years", "horizon_days": 730, "lookback_days": None, "flow": []}
+    failed = [
+        {"column": "bmi", "rule": "values between 10 and 80 kg/m²", "count": 412},
+        {"column": "hdl", "rule": "the column exists", "count": None},
+        {"column": "death_730d", "rule": "prevalence between 0.5 % and 6 %", "count": None},
+    ]
+    return report | {
+        "status": "invalid",
+        "warnings": ["The extract has 3,912 rows fewer than the last accepted one."],
+        "cohort": cohort | facts | {"columns": [column | {"missing": None} for column in report["cohort"]["columns"]]},
+        "validation": {"passed": False, "expectations": 148, "failed": failed, "rows": 13637, "absent": ["hdl"], "unlisted": ["HDL-C"]},
+        "training": None,
+        "synthetic": None,
+        "evaluation": None,
+        "recommendation": None,
+        "lineage": report["lineage"] | {"artifacts": {}, "stages": [{"name": "validate", "seconds": 2.2, "cached": False}]},
+    }
+
+
+def sparse_report() -> dict[str, Any]:
+    """Return a small study's report: two arms, 26 events, no hold-out, many numbers unknown."""
+    report = sample_report(seed=7, arms=("none", "mgvae"), columns=11, status="warn")
+    nothing = {"value": None, "low": None, "high": None}
+    scores = report["evaluation"]["arms"]["mgvae"]["hist_gradient_boosting"]
+    scores["raw"] = dict.fromkeys(METRICS, nothing)
+    del scores["offset"]
+    report["evaluation"] |= {"holdout": {}, "curves": {}, "differences": {"mgvae": {"logistic_regression": {"auroc": nothing}}}}
+    report["evaluation"]["thresholds"] = {}
+    report["recommendation"]["difference"] = None
+    report["training"]["pretrain"] |= {"history": [], "best_epoch": None, "heldout_elbo": None}
+    report["training"]["finetune"] |= {"lambda_path": [], "ewc_lambda": 1.0}
+    report["synthetic"]["gates"][0] |= {"value": None, "low": None, "high": None, "threshold": None}
+    counts = {"n": 1151, "events": 26, "prevalence": 26 / 1151, "n_train": 863, "n_test": 288, "events_train": 19, "events_test": 7}
+    report["cohort"] |= counts | {"groups": None, "horizon_days": None, "flow": [{"label": "Rows of the extract", "n": 1151, "events": None}]}
+    few = "Only 19 events to train on: intervals are wide, and the generator has little to learn from."
+    return report | {"study": "actg320", "title": None, "warnings": [few]}
+
+
+def _columns(wanted: int) -> list[dict[str, Any]]:
+    base = [dict(zip(("name", "label", "kind", "unit", "missing"), column, strict=True)) for column in COLUMNS[:wanted]]
+    extra = [
+        {"name": f"lab_{i:03d}", "label": f"Laboratory test {i}", "kind": "continuous", "unit": "U/l", "missing": round(0.9 * i / wanted, 3)}
+        for i in range(len(base), wanted)
+    ]
+    return base + extra
+
+
+def _cohort(features: list[dict[str, Any]]) -> dict[str, Any]:
+    flow = [("Rows of the extract", 17549, None), ("Adults at the index date", 17466, None), ("Status known at 730 days", 15567, 328)]
+    return {
+        "n": 15567,
+        "events": 328,
+        "prevalence": 328 / 15567,
+        "n_train": 11675,
+        "n_test": 3892,
+        "events_train": 246,
+        "events_test": 82,
+        "groups": 3912,
+        "outcome": "Death within two years of the index date",
+        "horizon_days": 730,
+        "lookback_days": None,
+        "flow": [dict(zip(("label", "n", "events"), step, strict=True)) for step in flow],
+        "columns": features,
+    }
+
+
+def _training(rng: np.random.Generator) -> dict[str, Any]:
+    lambdas = [0.0, 0.3, 1.0, 3.0, 10.0, 100.0]
+    path = [{"ewc_lambda": x, "heldout_elbo": -24.8 - 0.5 * (math.log10(x + 0.05) - 0.4) ** 2} for x in lambdas]
+    finetune = _history(rng, epochs=120, start=-31.0, end=-24.7, overfit=0.012)
+    return {
+        "device": "cpu",
+        "parameters": 48211,
+        "pretrain": _history(rng, epochs=60, start=-38.0, end=-21.4, overfit=0.0),
+        "finetune": finetune | {"ewc_lambda": 3.0, "lambda_path": path},
+    }
+
+
+def _history(rng: np.random.Generator, *, epochs: int, start: float, end: float, overfit: float) -> dict[str, Any]:
+    epoch = np.arange(1, epochs + 1)
+    base = end + (start - end) * np.exp(-epoch / (epochs / 8)) + rng.normal(0, 0.03, epochs)
+    heldout = base - 0.4 - overfit * np.maximum(epoch - epochs / 2, 0)
+    best = int(heldout.argmax())
+    rows = zip(epoch.tolist(), base.tolist(), heldout.tolist(), strict=True)
+    history = [dict(zip(("epoch", "train_elbo", "heldout_elbo"), row, strict=True)) for row in rows]
+    return {"epochs": epochs, "seconds": 41.3, "heldout_elbo": heldout[best], "best_epoch": best + 1, "history": history}
+
+
+def _gates(status: str) -> list[dict[str, Any]]:
+    rare = {"pass": (0.93, "pass"), "warn": (0.71, "warn"), "fail": (0.42, "fail")}[status]
+    rows = [
+        ("expectations", "Synthetic rows meet the data dictionary", 0, None, None, 0, "pass", "148 expectations on 11,189 rows."),
+        ("exact_copies", "No copies of training cases", 0, 0, 0.0, 0, "pass", "Rows equal to a training case in every column."),
+        ("separation", "They are rare cases", rare[0], rare[0] - 0.09, rare[0] + 0.08, 0.5, rare[1], "Share of real separation reached."),
+        ("c2st", "Hard to tell from real cases", 0.783, 0.731, 0.836, 0.85, "pass", "AUC of real against synthetic cases; 0.5 is ideal."),
+        ("parent_share", "Not relabelled parents", 0.021, 0.013, 0.034, 0.05, "pass", "Share close to the majority parent."),
+        ("dcr_share", "Not closer to training than to hold-out", 0.512, 0.471, 0.553, 0.55, "pass", "Diagnostic only."),
+    ]
+    return [dict(zip(("name", "label", "value", "low", "high", "threshold", "verdict", "detail"), row, strict=True)) for row in rows]
+
+
+def _marginal(column: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    missing = {name: min(1.0, column["missing"] * factor) for name, factor in (("majority", 1), ("cases", 0.8), ("synthetic", 0.85))}
+    common = {key: column[key] for key in ("label", "unit")} | {"column": column["name"], "missing": missing}
+    if column["kind"] in ("binary", "categorical"):
+        levels = ["no", "yes"] if column["kind"] == "binary" else ["never", "former", "current, 20 or more a day", "unknown type"]
+        shares = {name: rng.dirichlet(np.full(len(levels), 4.0)).tolist() for name in ("majority", "cases", "synthetic")}
+        distance = 0.5 * sum(abs(a - b) for a, b in zip(shares["cases"], shares["synthetic"], strict=True))
+        return common | {"kind": "levels", "levels": levels, "distance": distance} | shares
+    draw = {name: rng.gamma(4 + shift, 12, size) for name, shift, size in (("majority", 0, 9000), ("cases", 2, 246), ("synthetic", 2.2, 2000))}
+    edges = np.linspace(0, 220, 25)
+    shares = {name: (np.histogram(np.clip(x, 0, 219), edges)[0] / len(x)).tolist() for name, x in draw.items()}
+    distance = float(np.abs(np.cumsum(shares["cases"]) - np.cumsum(shares["synthetic"])).max())
+    return common | {"kind": "numeric", "edges": edges.tolist(), "distance": distance} | shares
+
+
+def _evaluation(rng: np.random.Generator, arms: tuple[str, ...]) -> dict[str, Any]:
+    curves = {a: {c: {v: _curve(rng, a, v) for v in ("raw", "offset", "recalibrated")} for c in CLASSIFIERS} for a in arms}
+    return {
+        "arms": {arm: {c: _variants(rng, arm, c, 0.011) for c in CLASSIFIERS} for arm in arms},
+        "holdout": {arm: {c: _variants(rng, arm, c, 0.024) for c in CLASSIFIERS} for arm in arms},
+        "differences": {arm: {c: _differences(rng, arm) for c in CLASSIFIERS} for arm in arms if arm != "none"},
+        "curves": curves,
+        "folds": 5,
+        "repeats": 2,
+        "bootstrap": 500,
+        "thresholds": {"Alert threshold": "highest G-mean on calibration rows", "Margin": 0.005},
+    }
+
+
+def _variants(rng: np.random.Generator, arm: str, classifier: str, se: float) -> dict[str, Any]:
+    effect, expected = EFFECTS[arm]
+    auroc = 0.842 + effect - (0.018 if classifier == "hist_gradient_boosting" else 0) + rng.normal(0, se / 5)
+    ratios = {"raw": expected, "offset": 0.6 + 0.4 * expected, "recalibrated": 1 + rng.normal(0, 0.02)}
+    return {variant: _scores(auroc, ratio, se, variant) for variant, ratio in ratios.items()}
+
+
+def _scores(auroc: float, ratio: float, se: float, variant: str) -> dict[str, Any]:
+    slope = 0.97 if variant == "recalibrated" else 0.55 + 0.4 * min(ratio, 1)
+    brier = 0.0198 + 0.11 * max(0.0, 1 - ratio) ** 2
+    values = (auroc, 0.131, brier, 1 - brier / 0.0206, ratio, math.log(ratio), slope, 0.765, 0.764, 0.741, 0.071)
+    errors = (se, 0.014, 0.001, 0.02, 0.06 * ratio, 0.09, 0.06, 0.017, 0.018, 0.03, 0.005)
+    return {m: {"value": v, "low": v - 1.96 * e, "high": v + 1.96 * e} for m, v, e in zip(METRICS, values, errors, strict=True)}
+
+
+def _differences(rng: np.random.Generator, arm: str) -> dict[str, Any]:
+    centre = dict.fromkeys(METRICS, 0.0) | {"auroc": EFFECTS[arm][0], "auprc": EFFECTS[arm][0] / 2, "balanced_accuracy": 0.01}
+    made = {}
+    for metric in METRICS:
+        value, error = centre[metric] + rng.normal(0, 0.002), abs(rng.normal(0.005, 0.001)) + 0.001
+        made[metric] = {"value": value, "low": value - 1.96 * error, "high": value + 1.96 * error}
+    return made
+
+
+def _curve(rng: np.random.Generator, arm: str, variant: str) -> dict[str, Any]:
+    observed = np.array([0.0, 0.001, 0.003, 0.006, 0.009, 0.014, 0.02, 0.032, 0.055, 0.09])
+    shift = math.log(1 / EFFECTS[arm][1]) if variant == "raw" else 0.0
+    logits = np.log(np.maximum(observed, 5e-4)) + shift + rng.normal(0, 0.12, len(observed))
+    predicted = np.sort(1 / (1 + np.exp(-logits)))
+    error = 1.96 * np.sqrt(np.maximum(observed, 8e-4) * (1 - observed) / 1200)
+    low, high = np.maximum(observed - error, 0), observed + error
+    columns = {"predicted": predicted, "observed": observed, "low": low, "high": high}
+    return {name: values.tolist() for name, values in columns.items()} | {"n": [1168] * len(observed)}
+
+
+def _lineage() -> dict[str, Any]:
+    stages = ("validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "report", "publish")
+    return {
+        "extract_sha256": "9b1f" * 16,
+        "config_sha256": "04ac" * 16,
+        "code_version": "0.1.0+3f9c1a2",
+        "seed": 0,
+        "artifacts": {stage: f"{i:02x}d7" * 16 for i, stage in enumerate(stages[:-1])},
+        "versions": {"numpy": "2.4.1", "pandas": "3.1.0", "scikit-learn": "1.9.0", "torch": "2.13.0"},
+        "machine": "x86_64, 2 cores, CPU",
+        "stages": [{"name": stage, "seconds": 1.4 * i, "cached": i in (1, 2, 3)} for i, stage in enumerate(stages)],
+    }
