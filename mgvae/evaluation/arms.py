@@ -91,9 +91,9 @@ def cases_to_add(event: IntArray, prevalence: float) -> int:
 
 
 def class_weights(event: IntArray, prevalence: float) -> FloatArray:
-    """Return row weights ``(N,)`` with mean 1 under which the share of cases is ``prevalence``, or the share it is if that is higher.
+    """Return row weights ``(N,)`` with mean 1 under which the share of cases is ``prevalence``.
 
-    At 0.5 they are scikit-learn's "balanced" weights.
+    At 0.5 they are scikit-learn's "balanced" weights. A share that is higher already stays.
     """
     share = float(event.mean())
     target = max(share, prevalence)
@@ -101,7 +101,9 @@ def class_weights(event: IntArray, prevalence: float) -> FloatArray:
 
 
 def _with_cases(rows: Rows, cases: pd.DataFrame) -> Treated:
-    features = pd.concat([rows.features, cases[list(rows.features.columns)]], ignore_index=True).astype(rows.features.dtypes.to_dict())
+    features = pd.concat([rows.features, cases[list(rows.features.columns)]], ignore_index=True).astype(
+        rows.features.dtypes.to_dict()
+    )
     event = np.concatenate([rows.event, np.ones(len(cases), dtype=np.int64)])
     return Treated(features, event, None, len(rows))
 

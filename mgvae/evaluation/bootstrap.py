@@ -56,7 +56,7 @@ class Resamples:
             if 0 < counts @ events < counts @ rows:
                 return counts, tries
         raise OutcomeError(
-            f"The bootstrap needs events and non-events in several groups; {MOST_TRIES} draws of {groups} groups lacked one class."
+            f"The bootstrap needs groups with and without events; {MOST_TRIES} draws of {groups} groups lacked one class."
         )
 
 
@@ -67,7 +67,7 @@ def resamples(event: IntArray, group: IntArray, *, n: int, seed: int) -> Resampl
 
 
 def interval(values: FloatArray, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of bootstrap values ``(R,)``, leaving undefined ones out; NaN where fewer than half are defined."""
+    """Return the percentile interval of bootstrap values ``(R,)``; NaN where fewer than half of them are defined."""
     defined = values[np.isfinite(values)]
     if len(defined) < max(2, len(values) / 2):
         return float("nan"), float("nan")

@@ -1,4 +1,4 @@
-"""Repair of probabilities: the prior-shift offset, recalibration on real rows held apart, and the points of a calibration plot."""
+"""Repair of probabilities: the prior-shift offset, recalibration on real rows held apart, the calibration plot."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def to_logit(probability: FloatArray) -> FloatArray:
 def offset(probability: FloatArray, *, fitted_share: float, share: float) -> FloatArray:
     """Return probabilities moved from one prevalence to another, ``(N,)``.
 
-    Exact where resampling or weighting changed only the share of events and left p(x | event) alone; a generator changes that too,
-    so this repair is not enough for synthetic cases.
+    Exact where resampling or weighting changed only the share of events and left p(x | event) alone; a generator changes that
+    too, so this repair is not enough for synthetic cases.
 
     Args:
         probability: predicted after fitting on ``fitted_share`` events, ``(N,)``.
@@ -54,10 +54,10 @@ class Recalibration:
 def fit_recalibration(event: IntArray, probability: FloatArray, *, prior_sd: float = SLOPE_PRIOR_SD) -> Recalibration:
     """Return the recalibration learned from real rows that neither the arm nor the classifier has seen.
 
-    The intercept is free. The logarithm of the slope has a normal prior around 0 with standard deviation ``prior_sd``: at 0.5 the
-    slope lies in 0.37-2.7 with probability 0.95 a priori. With five events that prior carries about as much as the data, with fifty
-    next to nothing; it keeps the slope positive, so recalibration never turns a ranking round. Without both classes nothing can be
-    learned, and the identity is returned.
+    The intercept is free. The logarithm of the slope has a normal prior around 0 with standard deviation ``prior_sd``: at 0.5
+    the slope lies in 0.37-2.7 with probability 0.95 a priori. With five events that prior carries about as much as the data,
+    with fifty next to nothing; it keeps the slope positive, so recalibration never turns a ranking round. Without both
+    classes nothing can be learned, and the identity is returned.
 
     Args:
         event: outcome in {0, 1}, ``(N,)``.

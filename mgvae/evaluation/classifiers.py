@@ -1,8 +1,8 @@
 """The downstream classifiers: two models with fixed, modest settings.
 
-The settings were chosen once, by cross-validated AUROC, log-likelihood and Brier score of the no-correction arm over five public
-cohorts with 26 to 328 events, and are the same for every cohort and every arm: tuning them per data set would need events that a
-rare outcome does not have.
+The settings were chosen once, by cross-validated AUROC, log-likelihood and Brier score of the no-correction arm over five
+public cohorts with 26 to 328 events, and are the same for every cohort and every arm: tuning them per data set would need
+events that a rare outcome does not have.
 """
 
 from __future__ import annotations

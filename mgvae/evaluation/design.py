@@ -1,4 +1,4 @@
-"""Typed table -> numbers for a classifier. What is learned (medians, scales, which levels are frequent) comes from the fitting rows."""
+"""Typed table -> numbers for a classifier. Medians, scales and frequent levels are learned from the fitting rows alone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def level_codes(column: pd.Series[Any]) -> IntArray:
 
 def nominal_columns(features: pd.DataFrame) -> list[str]:
     """Return the names of the columns whose levels have no order."""
-    return [str(name) for name, dtype in features.dtypes.items() if isinstance(dtype, pd.CategoricalDtype) and not dtype.ordered]
+    return [
+        str(name) for name, dtype in features.dtypes.items() if isinstance(dtype, pd.CategoricalDtype) and not dtype.ordered
+    ]
 
 
 def measured(features: pd.DataFrame) -> FloatArray:
@@ -108,8 +110,8 @@ class LinearDesign:
 def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
     """Return the design learned from the fitting rows.
 
-    Missing is a level of its own where it occurs; levels of fewer than ``rare`` rows share one indicator; of two places only the
-    second has one. A level never seen in fitting has all indicators zero.
+    Missing is a level of its own where it occurs; levels of fewer than ``rare`` rows share one indicator; of two places only
+    the second has one. A level never seen in fitting has all indicators zero.
     """
     values = measured(features)
     present = ~np.isnan(values)

@@ -52,8 +52,8 @@ def measure(
 def ranking(event: IntArray, score: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
     """Return AUROC (ties count half) and average precision (tied rows enter together), ``(R,)`` each.
 
-    Both depend on the non-events only through how many lie between neighbouring scores of events, so the work per resample is one
-    sum over the rows and a cumulative sum over the events.
+    Both depend on the non-events only through how many lie between neighbouring scores of events, so the work per resample is
+    one sum over the rows and a cumulative sum over the events.
     """
     case = event == 1
     scores, place = np.unique(score[case], return_inverse=True)
@@ -87,8 +87,9 @@ def accuracy(event: IntArray, probability: FloatArray, weights: FloatArray) -> d
 def calibration(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
     """Return calibration-in-the-large (intercept at slope 1) and the calibration slope (intercept free), ``(R,)`` each.
 
-    Both are logistic regressions of the outcome on logit p. Rows are spread over a fine grid of logits that keeps their number and
-    their sum, so that a resample costs the same for any number of rows; on the grid the probabilities are right to about 1e-5.
+    Both are logistic regressions of the outcome on logit p. Rows are spread over a fine grid of logits that keeps their
+    number and their sum, so that a resample costs the same for any number of rows; on the grid the probabilities are right to
+    about 1e-5.
     """
     logit = to_logit(probability)
     nodes, spread = grid(logit)
@@ -144,4 +145,4 @@ def _sums(place: IntArray, weights: FloatArray, count: int) -> FloatArray:
 
 
 def _over(top: FloatArray, bottom: FloatArray) -> FloatArray:
-    return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
+    return np.asarray(np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0))

@@ -1,13 +1,14 @@
 """SMOTE on typed tables: numeric, nominal and missing cells go in, the same kinds come out.
 
-Missing cells are what SMOTE cannot digest. A numeric column takes its median there, with a second, nominal column that says where;
-among nominal columns missing is one more level. After interpolation missingness is put back, so that a classifier meets synthetic
-rows of the same kind as real ones.
+Missing cells are what SMOTE cannot digest. A numeric column takes its median there, with a second, nominal column that says
+where; among nominal columns missing is one more level. After interpolation missingness is put back, so that a classifier
+meets synthetic rows of the same kind as real ones.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ class _Coding:
         values[:, self.gaps] = np.where(flags < 0, np.nan, values[:, self.gaps])
         columns: dict[str, object] = {name: values[:, j] for j, name in enumerate(self.numeric)}
         for j, name in enumerate(self.nominal):
-            columns[name] = pd.Categorical.from_codes(coded.levels[:, j].tolist(), dtype=like[name].dtype)
+            columns[name] = pd.Categorical.from_codes(coded.levels[:, j], dtype=cast(pd.CategoricalDtype, like[name].dtype))
         return pd.DataFrame(columns)[list(like.columns)]
 
 
@@ -118,7 +119,7 @@ def _coding(features: pd.DataFrame, event: IntArray) -> _Coding:
 
 
 def _mixed(coded: _Coded, event: IntArray, *, n: int, neighbours: int, seed: int) -> _Coded:
-    """SMOTE or SMOTENC. Neither looks at the majority, but both want one: the cases stand in, so no further levels are encoded."""
+    """SMOTE or SMOTENC. Neither uses the majority, but both want one: the cases stand in, so no further levels are encoded."""
     real = np.column_stack([coded.numbers, coded.levels])[event == 1]
     numbers = coded.numbers.shape[1]
     stand_in = np.resize(real, (len(real) + n, real.shape[1]))

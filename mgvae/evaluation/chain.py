@@ -1,0 +1,129 @@
+"""The whole chain on one split: hold calibration rows apart, treat, fit, predict, repair. Test rows are only ever predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from mgvae.errors import DataError, TrainingError
+from mgvae.evaluation.arms import SAME_FIT, Recipe, Treated, treat
+from mgvae.evaluation.calibration import fit_recalibration, offset
+from mgvae.evaluation.classifiers import make
+from mgvae.evaluation.table import Rows
+from mgvae.seeds import derive
+from mgvae.split import inner_part
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+Variant = Literal["raw", "offset", "recalibrated"]
+VARIANTS: tuple[Variant, ...] = ("raw", "offset", "recalibrated")
+Key = tuple[str, str, Variant]  # arm, classifier, variant
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What is done on each split.
+
+    Attributes:
+        arms, classifiers: names, see `mgvae.config`.
+        calibration_fraction: share of the training rows held apart for recalibration.
+        recipe: what the arms need.
+    """
+
+    arms: tuple[str, ...]
+    classifiers: tuple[str, ...]
+    calibration_fraction: float
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one split gives.
+
+    Attributes:
+        probability: predicted probability of each test row, ``(N_test,)``, by arm, classifier and variant.
+        prevalence: share of events among the fitting rows, before any arm.
+        unavailable: arm -> why it could not be run on this split.
+    """
+
+    probability: dict[Key, FloatArray]
+    prevalence: float
+    unavailable: dict[str, str]
+
+
+def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
+    """Fit every arm and classifier on ``train`` and predict ``test``.
+
+    All arms share the calibration rows, drawn first and passed to no arm and no classifier. An arm that cannot be run on so few
+    cases is left out and named; without the no-correction arm there is nothing to report, so its error is raised.
+
+    Args:
+        train: training rows, real.
+        test: rows to predict, real; of these only ``features`` is read.
+        chain: what to do.
+        seed: the seed of this split.
+    Raises:
+        OutcomeError: the fitting rows hold one class only.
+    """
+    apart = inner_part(train.event, train.group, chain.calibration_fraction, derive(seed, "calibration"))
+    fitting, calibration = train.take(~apart), train.take(apart)
+    fitting.require_both_classes("Fitting a classifier")
+    probability: dict[Key, FloatArray] = {}
+    unavailable: dict[str, str] = {}
+    for arm in chain.arms:
+        if SAME_FIT.get(arm) in chain.arms:
+            continue
+        try:
+            treated = treat(arm, fitting, chain.recipe, seed=derive(seed, "arm", arm))
+        except (DataError, TrainingError) as error:
+            if arm == "none":
+                raise
+            unavailable[arm] = str(error)
+            continue
+        for classifier in chain.classifiers:
+            for variant, values in _predict(classifier, treated, fitting.prevalence, calibration, test, seed=seed).items():
+                probability[arm, classifier, variant] = values
+    return Outcome(_with_shared_fits(probability, chain), fitting.prevalence, unavailable)
+
+
+def _predict(
+    classifier: str, treated: Treated, prevalence: float, calibration: Rows, test: Rows, *, seed: int
+) -> dict[Variant, FloatArray]:
+    model = make(classifier, derive(seed, "classifier", classifier)).fit(treated.features, treated.event, treated.weights)
+    raw = model.predict_proba(test.features)
+    share = treated.share
+    moved = offset(raw, fitted_share=share, share=prevalence)
+    held = offset(model.predict_proba(calibration.features), fitted_share=share, share=prevalence)
+    return {"raw": raw, "offset": moved, "recalibrated": fit_recalibration(calibration.event, held)(moved)}
+
+
+def _with_shared_fits(probability: dict[Key, FloatArray], chain: Chain) -> dict[Key, FloatArray]:
+    """Add the arms that only move the threshold: their probabilities are those of the arm whose fit they share."""
+    shared = {
+        (arm, classifier, variant): probability[SAME_FIT[arm], classifier, variant]
+        for arm in chain.arms
+        if SAME_FIT.get(arm) in chain.arms
+        for classifier in chain.classifiers
+        for variant in VARIANTS
+    }
+    return {**probability, **shared}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run the block on one thread: several splits run at once, and sums come out the same for any number of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,160 @@
+"""Repeated grouped stratified cross-validation and the hold-out, in parallel over splits, the same for any number of jobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from mgvae.errors import OutcomeError
+from mgvae.evaluation.chain import Chain, Key, Outcome, one_thread, run_chain
+from mgvae.evaluation.table import Rows
+from mgvae.seeds import derive
+from mgvae.split import folds
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+OnDone = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted probabilities of N real rows, each by models that never saw it, its group or its label.
+
+    Attributes:
+        event: outcome in {0, 1}, ``(N,)``.
+        group: group of each row, ``(N,)``.
+        fold: the fold in which a row was tested, ``(repeats, N)``.
+        prevalence: share of events among the rows that the row's model was fitted on, ``(repeats, N)``.
+        probability: by arm, classifier and variant, ``(repeats, N)``.
+        unavailable: arm -> why it could not be run on some split; such an arm is not in ``probability``.
+    """
+
+    event: IntArray
+    group: IntArray
+    fold: NDArray[np.int16]
+    prevalence: FloatArray
+    probability: dict[Key, FloatArray]
+    unavailable: dict[str, str]
+
+    @property
+    def repeats(self) -> int:
+        """How often each row was predicted."""
+        return len(self.fold)
+
+
+@dataclass(frozen=True)
+class _Split:
+    repeat: int
+    fold: int
+    train: Rows
+    test: Rows
+    place: IntArray  # where the test rows stand among those that are predicted
+    seed: int
+
+
+def cross_validate(
+    rows: Rows, chain: Chain, *, n_folds: int, repeats: int, seed: int, n_jobs: int | None = None, on_done: OnDone | None = None
+) -> Predictions:
+    """Return out-of-fold predictions of ``rows``.
+
+    Args:
+        rows: the training part.
+        chain: what is done on each split.
+        n_folds: most folds; fewer where fewer groups have an event.
+        repeats: how often the folds are drawn anew.
+        seed: of folds, arms and classifiers.
+        n_jobs: processes; None for one per core.
+        on_done: called with (done, total) after each split.
+    Raises:
+        OutcomeError: fewer than two groups with an event.
+    """
+    splits = _fold_splits(rows, n_folds=n_folds, repeats=repeats, seed=seed)
+    return _collect(rows, splits, _run(splits, chain, n_jobs=n_jobs, on_done=on_done))
+
+
+def predict_holdout(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Predictions:
+    """Return predictions of the test part by the chain run once on the whole training part; shapes have ``repeats`` 1."""
+    splits = [_holdout_split(train, test, seed=seed)]
+    return _collect(test, splits, _run(splits, chain, n_jobs=1, on_done=None))
+
+
+def predict_both(
+    train: Rows,
+    test: Rows,
+    chain: Chain,
+    *,
+    n_folds: int,
+    repeats: int,
+    seed: int,
+    n_jobs: int | None = None,
+    on_done: OnDone | None = None,
+) -> tuple[Predictions, Predictions]:
+    """Return what `cross_validate` and `predict_holdout` return, with all splits in one pool of processes."""
+    inner = _fold_splits(train, n_folds=n_folds, repeats=repeats, seed=seed)
+    outer = _holdout_split(train, test, seed=seed)
+    outcomes = _run([outer, *inner], chain, n_jobs=n_jobs, on_done=on_done)  # the largest first
+    return _collect(train, inner, outcomes[1:]), _collect(test, [outer], outcomes[:1])
+
+
+def usable_folds(rows: Rows, n_folds: int) -> int:
+    """Return the number of folds, at most ``n_folds``, such that each can have a group with an event.
+
+    Raises:
+        OutcomeError: fewer than two groups have an event.
+    """
+    groups = len(np.unique(rows.group[rows.event == 1]))
+    if groups < 2:
+        raise OutcomeError(f"Cross-validation needs events in at least 2 groups of the training part; got {groups}.")
+    return min(n_folds, groups)
+
+
+def _fold_splits(rows: Rows, *, n_folds: int, repeats: int, seed: int) -> list[_Split]:
+    count = usable_folds(rows, n_folds)
+    return [
+        _Split(repeat, fold, rows.take(train), rows.take(test), test, derive(seed, "split", repeat, fold))
+        for repeat in range(repeats)
+        for fold, (train, test) in enumerate(folds(rows.event, rows.group, count, derive(seed, "folds", repeat)))
+    ]
+
+
+def _holdout_split(train: Rows, test: Rows, *, seed: int) -> _Split:
+    return _Split(0, 0, train, test, np.arange(len(test)), derive(seed, "holdout"))
+
+
+def _run(splits: list[_Split], chain: Chain, *, n_jobs: int | None, on_done: OnDone | None) -> list[Outcome]:
+    work = (delayed(_run_one)(position, split, chain) for position, split in enumerate(splits))
+    pool = Parallel(n_jobs=min(n_jobs or _cores(), len(splits)), return_as="generator_unordered", pre_dispatch="n_jobs")
+    outcomes: dict[int, Outcome] = {}
+    for position, outcome in pool(work):
+        outcomes[position] = outcome
+        if on_done is not None:
+            on_done(len(outcomes), len(splits))
+    return [outcomes[position] for position in range(len(splits))]
+
+
+def _run_one(position: int, split: _Split, chain: Chain) -> tuple[int, Outcome]:
+    with one_thread():
+        return position, run_chain(split.train, split.test, chain, seed=split.seed)
+
+
+def _collect(rows: Rows, splits: list[_Split], outcomes: list[Outcome]) -> Predictions:
+    shape = (max(split.repeat for split in splits) + 1, len(rows))
+    unavailable = {arm: reason for outcome in outcomes for arm, reason in outcome.unavailable.items()}
+    keys = [key for key in outcomes[0].probability if key[0] not in unavailable]
+    fold, prevalence = np.zeros(shape, dtype=np.int16), np.full(shape, np.nan)
+    probability = {key: np.full(shape, np.nan) for key in keys}
+    for split, outcome in zip(splits, outcomes, strict=True):
+        fold[split.repeat, split.place] = split.fold
+        prevalence[split.repeat, split.place] = outcome.prevalence
+        for key in keys:
+            probability[key][split.repeat, split.place] = outcome.probability[key]
+    return Predictions(rows.event, rows.group, fold, prevalence, probability, unavailable)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

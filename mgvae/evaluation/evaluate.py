@@ -1,0 +1,79 @@
+"""The evaluation as one call: all arms and classifiers, cross-validated and on the hold-out, as the numbers of report.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mgvae.config import CohortConfig
+from mgvae.evaluation.arms import Recipe
+from mgvae.evaluation.bootstrap import resamples
+from mgvae.evaluation.chain import Chain
+from mgvae.evaluation.contrast import contrasts
+from mgvae.evaluation.crossval import OnDone, Predictions, cross_validate, predict_both, usable_folds
+from mgvae.evaluation.summary import Scores, arms_table, curves_table, differences_table, score
+from mgvae.evaluation.table import Rows
+from mgvae.seeds import derive
+
+
+def evaluate(
+    train: Rows, test: Rows | None, config: CohortConfig, *, n_jobs: int | None = None, on_done: OnDone | None = None
+) -> dict[str, Any]:
+    """Return what every arm does for every classifier.
+
+    Args:
+        train: the training part of the cohort; cross-validated.
+        test: the test part, predicted once by the chain run on the whole training part; None for none.
+        config: arms, classifiers, folds, generator, seed.
+        n_jobs: processes; None for one per core. The numbers do not depend on it.
+        on_done: called with (done, total) after each split.
+
+    Returns:
+        ``{n, events, prevalence, folds, repeats, bootstrap: {n, redrawn}, unavailable: {arm: reason}, arms, differences,
+        curves, contrasts, holdout: {n, events, prevalence, arms, differences, curves, unavailable} or None}``; see `summary`
+        and `contrast` for the tables. All numbers are JSON numbers, None where undefined.
+
+    Raises:
+        OutcomeError: too few events to cross-validate.
+    """
+    settings = config.evaluation
+    chain = chain_of(config)
+    plan: dict[str, Any] = {"n_folds": settings.folds, "repeats": settings.repeats, "seed": derive(config.seed, "evaluation")}
+    held: Predictions | None = None
+    if test is not None and 0 < test.event.sum() < len(test):
+        inner, held = predict_both(train, test, chain, n_jobs=n_jobs, on_done=on_done, **plan)
+    else:
+        inner = cross_validate(train, chain, n_jobs=n_jobs, on_done=on_done, **plan)
+    scores, block = _block(inner, config, "cross-validation")
+    return {
+        **block,
+        "folds": usable_folds(train, settings.folds),
+        "repeats": settings.repeats,
+        "contrasts": contrasts(scores),
+        "holdout": None if held is None else _block(held, config, "hold-out")[1],
+    }
+
+
+def chain_of(config: CohortConfig) -> Chain:
+    """Return what the configuration asks to be done on each split."""
+    settings = config.evaluation
+    recipe = Recipe(columns=config.columns.features, training=config.training, prevalence=config.synthesis.prevalence)
+    return Chain(
+        arms=settings.arms, classifiers=settings.classifiers, calibration_fraction=settings.calibration_fraction, recipe=recipe
+    )
+
+
+def _block(predictions: Predictions, config: CohortConfig, use: str) -> tuple[Scores, dict[str, Any]]:
+    seed = derive(config.seed, "bootstrap", use)
+    plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed)
+    scores = score(predictions, plan)
+    events = int(predictions.event.sum())
+    return scores, {
+        "n": len(predictions.event),
+        "events": events,
+        "prevalence": events / len(predictions.event),
+        "bootstrap": {"n": plan.n, "redrawn": plan.redrawn},
+        "unavailable": predictions.unavailable,
+        "arms": arms_table(scores),
+        "differences": differences_table(scores),
+        "curves": curves_table(predictions),
+    }

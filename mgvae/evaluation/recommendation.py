@@ -1,0 +1,174 @@
+"""Which arm to deploy: a stated rule over the numbers of the cross-validation, under which no correction wins ties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mgvae.evaluation.contrast import PRIMARY, SECONDARY
+from mgvae.evaluation.summary import JUDGED
+
+FEWEST_EVENTS = 15
+CALIBRATED = (0.9, 1.1)  # observed / expected
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One arm and classifier, and what keeps it from being recommended."""
+
+    arm: str
+    classifier: str
+    gain: Mapping[str, float]
+    against: tuple[str, ...]
+
+
+def rule(margin: float) -> str:
+    """Return the rule in plain English."""
+    return (
+        "All arms are judged on recalibrated out-of-fold probabilities of real patients at natural prevalence. The "
+        "reference is no correction with the classifier that has the highest AUROC. Another arm is recommended only if "
+        "all of this holds: (1) its AUROC is higher than the reference's, and the lower limit of the paired difference is "
+        "above 0 after allowing for the number of arms compared (max-T over the same bootstrap resamples, 97.5 % "
+        "one-sided for the whole family); (2) the gain shows in every repeat of the cross-validation; (3) the lower 95 % "
+        f"limit of its difference in scaled Brier score is not below -{margin:g}; (4) the 95 % interval of its calibration "
+        "slope covers 1, or the slope is no farther from 1 than the reference's; (5) its observed/expected ratio is "
+        f"within {CALIBRATED[0]:g}-{CALIBRATED[1]:g}, or no farther from 1 than the reference's; (6) no gate bars it. Of "
+        "several such arms the one with the highest lower limit is taken. Otherwise, and always with fewer than "
+        f"{FEWEST_EVENTS} events, no correction is recommended: it wins ties. Arms that move the decision threshold alone "
+        "change no probability; the threshold is a separate choice, made on the recalibrated probabilities."
+    )
+
+
+def recommend(evaluation: Mapping[str, Any], *, margin: float, barred: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the recommendation.
+
+    Args:
+        evaluation: what `mgvae.evaluation.evaluate.evaluate` returns.
+        margin: how much worse in scaled Brier score counts as no worse.
+        barred: arm -> why it must not be recommended, such as a failed gate.
+
+    Returns:
+        ``{arm, classifier, reason, rule, difference: {metric, value, low, high, arm, classifier}, threshold, barred}``.
+        ``difference`` is that of the recommended arm against no correction, or of the best challenger where none is
+        recommended.
+    """
+    barred = dict(barred or {})
+    reference = evaluation["contrasts"]["reference"]
+    candidates = _candidates(evaluation, margin, barred)
+    winners = [candidate for candidate in candidates if not candidate.against] if evaluation["events"] >= FEWEST_EVENTS else []
+    if winners:
+        shown: _Candidate | None = max(winners, key=lambda one: one.gain["family_low"])
+    else:
+        shown = max(candidates, key=lambda one: (one.arm not in barred, one.gain["value"]), default=None)
+    chosen = (shown.arm, shown.classifier) if winners and shown else (reference["arm"], reference["classifier"])
+    return {
+        "arm": chosen[0],
+        "classifier": chosen[1],
+        "reason": _reason(shown, won=bool(winners), reference=reference, events=evaluation["events"]),
+        "rule": rule(margin),
+        "difference": _difference(shown),
+        "threshold": _threshold(evaluation, chosen),
+        "barred": barred,
+    }
+
+
+def _candidates(evaluation: Mapping[str, Any], margin: float, barred: Mapping[str, str]) -> list[_Candidate]:
+    reference = evaluation["contrasts"]["reference"]
+    plain = evaluation["arms"][reference["arm"]][reference["classifier"]][JUDGED]
+    return [
+        _Candidate(
+            arm,
+            classifier,
+            contrast[PRIMARY],
+            tuple(_objections(contrast, evaluation["arms"][arm][classifier][JUDGED], plain, margin))
+            + ((f"it is barred: {barred[arm]}",) if arm in barred else ()),
+        )
+        for arm, classifiers in evaluation["contrasts"]["against"].items()
+        for classifier, contrast in classifiers.items()
+    ]
+
+
+def _objections(contrast: Mapping[str, Any], ours: Mapping[str, Any], plain: Mapping[str, Any], margin: float) -> list[str]:
+    """Return the conditions of the rule that do not hold; what is undefined does not hold."""
+    objections = []
+    if not _above(contrast[PRIMARY]["family_low"], 0.0):
+        objections.append("the lower limit of its AUROC gain is not above 0")
+    if not _above(contrast[PRIMARY]["least_repeat"], 0.0):
+        objections.append("the gain does not show in every repeat")
+    if not _above(contrast[SECONDARY]["low"], -margin):
+        objections.append(f"its scaled Brier score may be more than {margin:g} worse")
+    slope, theirs = ours["calibration_slope"], plain["calibration_slope"]
+    if not (_covers(slope, 1.0) or _no_farther(slope["value"], theirs["value"])):
+        objections.append("its calibration slope is off after recalibration")
+    ratio, theirs = ours["observed_expected"], plain["observed_expected"]
+    if not (_within(ratio["value"], *CALIBRATED) or _no_farther(ratio["value"], theirs["value"])):
+        objections.append("its observed/expected ratio is off after recalibration")
+    return objections
+
+
+def _above(value: float | None, bound: float) -> bool:
+    return value is not None and value > bound
+
+
+def _within(value: float | None, low: float, high: float) -> bool:
+    return value is not None and low <= value <= high
+
+
+def _covers(measure: Mapping[str, float | None], value: float) -> bool:
+    low, high = measure["low"], measure["high"]
+    return low is not None and high is not None and low <= value <= high
+
+
+def _no_farther(ours: float | None, theirs: float | None) -> bool:
+    return ours is not None and theirs is not None and abs(ours - 1) <= abs(theirs - 1)
+
+
+def _difference(shown: _Candidate | None) -> dict[str, Any]:
+    if shown is None:
+        return {
+            "metric": PRIMARY,
+            "value": None,
+            "low": None,
+            "high": None,
+            "family_low": None,
+            "arm": None,
+            "classifier": None,
+        }
+    limits = {name: shown.gain[name] for name in ("value", "low", "high", "family_low")}
+    return {"metric": PRIMARY, **limits, "arm": shown.arm, "classifier": shown.classifier}
+
+
+def _threshold(evaluation: Mapping[str, Any], chosen: tuple[str, str]) -> dict[str, Any]:
+    """Return the threshold remark: where to cut the recalibrated probabilities, and what that gives."""
+    measures = evaluation["arms"][chosen[0]][chosen[1]][JUDGED]
+    return {
+        "variant": JUDGED,
+        "value": evaluation["prevalence"],
+        "balanced_accuracy": measures["balanced_accuracy"]["value"],
+        "sensitivity": measures["sensitivity"]["value"],
+        "specificity": measures["specificity"]["value"],
+        "ppv": measures["ppv"]["value"],
+        "remark": (
+            "Cutting the recalibrated probabilities at the prevalence weighs sensitivity and specificity alike and gives "
+            "this balanced accuracy without touching the data. Where a missed case and a false alarm cost differently, "
+            "cut elsewhere."
+        ),
+    }
+
+
+def _reason(shown: _Candidate | None, *, won: bool, reference: Mapping[str, str], events: int) -> str:
+    plain = f"no correction with {_words(reference['classifier'])}"
+    if shown is None:
+        return f"Use {plain}: no other arm could be compared."
+    gain = f"{shown.gain['value']:+.4f} (lower limit {shown.gain['family_low']:+.4f} allowing for all arms)"
+    name = f"{_words(shown.arm)} with {_words(shown.classifier)}"
+    if won:
+        return f"{name} changes AUROC by {gain} against {plain}, and its recalibrated probabilities are no worse."
+    if events < FEWEST_EVENTS:
+        return f"Use {plain}: with {events} events no gain can be shown (at least {FEWEST_EVENTS} are needed)."
+    return f"Use {plain}. The best challenger, {name}, changes AUROC by {gain}; {'; '.join(shown.against)}."
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
