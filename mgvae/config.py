@@ -68,10 +68,13 @@ class Training(Strict):
         finetune_learning_rate: the same in fine-tuning.
         warmup_epochs: epochs over which the weight of the KL term grows from 0 to 1 in pre-training.
         patience: epochs without a better held-out ELBO after which pre-training stops.
+        finetune_patience: the same in fine-tuning.
         heldout_fraction: share of the rows that early stopping watches and training never sees.
         exemplars: how many majority rows carry the prior: "all" (the exact mixture) or a number drawn anew each epoch.
         leave_one_out: whether a row is left out of its own prior.
+        finetune_exemplars: how many majority rows, drawn anew each epoch, carry the prior in fine-tuning; "all" for all.
         ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
+        ewc_grid: the weights that "auto" tries.
         device: auto, cpu or cuda.
     """
 
@@ -84,10 +87,13 @@ class Training(Strict):
     finetune_learning_rate: float = Field(default=1e-3, gt=0)
     warmup_epochs: int = Field(default=10, ge=0)
     patience: int = Field(default=10, ge=1)
+    finetune_patience: int = Field(default=20, ge=1)
     heldout_fraction: float = Field(default=0.15, gt=0, lt=0.5)
     exemplars: int | Literal["all"] = "all"
     leave_one_out: bool = True
+    finetune_exemplars: int | Literal["all"] = 2000
     ewc_lambda: float | Literal["auto"] = "auto"
+    ewc_grid: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     @field_validator("ewc_lambda")

@@ -1,0 +1,59 @@
+"""Elastic Weight Consolidation: how much each parameter mattered to the majority, and the pull back towards it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch.func import grad, vmap
+
+Parameters = Mapping[str, Tensor]
+
+
+def fisher_diagonal(
+    objective: Callable[..., Tensor], parameters: Parameters, *per_row: Tensor, chunk: int = 256
+) -> dict[str, Tensor]:
+    """Return the mean over rows of the squared gradient of ``objective``, shaped as the parameters.
+
+    The square is taken row by row: the square of a batch's mean gradient is smaller by up to the batch size.
+
+    Args:
+        objective: ``(parameters, *one_row) -> scalar`` log-density (or ELBO) of one row.
+        parameters: the anchor.
+        per_row: tensors whose first dimension runs over the n rows.
+        chunk: rows whose gradients are held at once; memory is chunk times the number of parameters.
+    Raises:
+        ValueError: there are no rows.
+    Source: Kirkpatrick et al. 2017, arXiv:1612.00796; per-row gradients by `torch.func`.
+    """
+    rows = len(per_row[0]) if per_row else 0
+    if not rows:
+        raise ValueError("The Fisher information needs at least one row; got none.")
+    anchor = {name: value.detach() for name, value in parameters.items()}
+    per_row_gradient = vmap(grad(objective), in_dims=(None, *([0] * len(per_row))))
+    total = {name: torch.zeros_like(value) for name, value in anchor.items()}
+    for parts in zip(*(tensor.split(chunk) for tensor in per_row), strict=True):
+        for name, gradient in per_row_gradient(anchor, *parts).items():
+            total[name] += gradient.detach().square().sum(0)
+    return {name: value / rows for name, value in total.items()}
+
+
+def normalised(fisher: Parameters) -> dict[str, Tensor]:
+    """Return ``fisher`` divided by its mean over all parameters, so that a lambda means the same on tables of any width.
+
+    A Fisher of zeros is returned as it is.
+    """
+    count = sum(value.numel() for value in fisher.values())
+    mean = torch.stack([value.sum() for value in fisher.values()]).sum() / max(count, 1)
+    return {name: value / mean if mean > 0 else value.clone() for name, value in fisher.items()}
+
+
+def ewc_penalty(parameters: Parameters, anchor: Parameters, fisher: Parameters) -> Tensor:
+    """Return sum_i F_i (psi_i - psi_+,i)^2, a scalar: zero at the anchor. The caller multiplies by ``ewc_lambda``.
+
+    Raises:
+        KeyError: a parameter of ``fisher`` is absent from the others.
+    """
+    terms = [(fisher[name] * (parameters[name] - anchor[name]).square()).sum() for name in fisher]
+    return torch.stack(terms).sum()

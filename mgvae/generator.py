@@ -1,0 +1,163 @@
+"""The whole chain as single calls: encode, pre-train, fine-tune, translate; for the flow's stages and for each fold of the evaluation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mgvae.config import Training
+from mgvae.dictionary import Column
+from mgvae.encoding import Array, Encoding, fit_encoding
+from mgvae.errors import TrainingError
+from mgvae.likelihood import TableLikelihood
+from mgvae.model import MGVAE, initialised
+from mgvae.sample import Synthetic, decode, draw_parents, dream, translate
+from mgvae.seeds import derive, numpy_generator, torch_generator
+from mgvae.train import Anchor, History, OnEpoch, anchor_at, pretrain
+from mgvae.tune import Finetuned, finetune_chosen
+
+Variant = Literal["mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae"]
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A model trained on the majority, and what fine-tuning needs of it."""
+
+    model: MGVAE
+    anchor: Anchor
+    history: History
+
+
+def device_of(settings: Training) -> torch.device:
+    """Return the device that ``settings.device`` asks for.
+
+    Raises:
+        TrainingError: cuda is asked for and there is none.
+    """
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("training.device is cuda, but no CUDA device is visible. Set it to auto or cpu.")
+    return torch.device("cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def encoded(encoding: Encoding, features: pd.DataFrame, settings: Training) -> Tensor:
+    """Return encoded rows ``(n, W)`` as float32 on the training device."""
+    return torch.from_numpy(encoding.encode(features, dtype=np.float32)).to(device_of(settings))
+
+
+def new_model(encoding: Encoding, rows: Tensor, settings: Training, *, seed: int) -> MGVAE:
+    """Return an untrained model for ``encoding`` whose heads start at the base rates of ``rows``, ``(n, W)``."""
+    model = MGVAE(TableLikelihood(encoding, settings.hidden[0]), hidden=settings.hidden, latent_dim=settings.latent_dim)
+    initialised(model, torch_generator(seed, "initialise"))
+    model.decoder.likelihood.start_at(rows.cpu())
+    return model.to(rows.device)
+
+
+def pretrain_majority(
+    encoding: Encoding, majority: Tensor, group: Array, settings: Training, *, seed: int, on_epoch: OnEpoch | None = None
+) -> Pretrained:
+    """Return a model pre-trained on encoded majority rows ``(n, W)``, with its EWC anchor.
+
+    Args:
+        encoding: the fitted encoding.
+        majority: encoded rows; whole groups of them are held out for early stopping.
+        group: group code of each row, ``(n,)``.
+        settings: how to train.
+        seed: the seed.
+        on_epoch: called after each epoch.
+    """
+    apart = torch.from_numpy(_held_apart(group, settings.heldout_fraction, seed)).to(majority.device)
+    rows, heldout = majority[~apart], majority[apart]
+    model = new_model(encoding, rows, settings, seed=seed)
+    history = pretrain(model, rows, heldout, settings, seed=seed, on_epoch=on_epoch)
+    return Pretrained(model, anchor_at(model, rows, settings, seed=seed), history)
+
+
+def synthetic_cases(
+    features: pd.DataFrame,
+    event: Array,
+    group: Array,
+    *,
+    columns: Mapping[str, Column],
+    training: Training,
+    n: int,
+    seed: int,
+    variant: Variant = "mgvae",
+) -> Synthetic:
+    """Train the generator on these rows alone and return ``n`` synthetic cases.
+
+    Args:
+        features: fitting rows, typed as `Cohort.features`.
+        event: bool, ``(rows,)``.
+        group: group codes, ``(rows,)``.
+        columns: the dictionary's entries of the features.
+        training: how to train.
+        n: synthetic cases to make.
+        seed: the seed.
+        variant: mgvae or one of its ablations; vae is a plain VAE on the rare cases.
+    Raises:
+        TrainingError: there is no case or no majority patient.
+    """
+    event = np.asarray(event, dtype=bool)
+    if not event.any() or event.all():
+        raise TrainingError(f"A generator needs cases and majority patients; got {int(event.sum())} and {int((~event).sum())}.")
+    encoding = fit_encoding(features, columns)
+    rows = encoded(encoding, features, training)
+    majority, cases = rows[torch.from_numpy(~event)], rows[torch.from_numpy(event)]
+    if variant in ("vae", "mgvae_no_pretraining"):
+        start, anchor = new_model(encoding, cases, training, seed=seed), None
+    else:
+        trained = pretrain_majority(encoding, majority, np.asarray(group)[~event], training, seed=seed)
+        start, anchor = trained.model, trained.anchor if variant == "mgvae" else None
+    exemplars = None if variant == "vae" else majority
+    tuned = finetune_cases(start, anchor, cases, exemplars, np.asarray(group)[event], training, seed=seed)
+    made = synthesise(encoding, tuned.model, exemplars, n=n, seed=seed)
+    parent = np.flatnonzero(~event)[made.parent] if exemplars is not None else made.parent
+    return Synthetic(made.features, parent)
+
+
+def finetune_cases(
+    model: MGVAE,
+    anchor: Anchor | None,
+    cases: Tensor,
+    exemplars: Tensor | None,
+    group: Array,
+    settings: Training,
+    *,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> Finetuned:
+    """Return ``model`` fine-tuned on encoded cases ``(n, W)``; the model given is left as it is. See `tune.finetune_chosen`."""
+    return finetune_chosen(copy.deepcopy(model), anchor, cases, exemplars, group, settings, seed=derive(seed, "tune"), on_epoch=on_epoch)
+
+
+def synthesise(encoding: Encoding, model: MGVAE, majority: Tensor | None, *, n: int, seed: int) -> Synthetic:
+    """Return ``n`` synthetic cases, translated from encoded majority rows ``(K, W)``, or dreamt where there are none."""
+    draws = torch_generator(seed, "synthesise")
+    if majority is None:
+        return Synthetic(decode(encoding, dream(model, n, draws)), np.full(n, -1))
+    parents = draw_parents(len(majority), n, draws)
+    rows = translate(model, majority[parents.to(majority.device)], draws)
+    return Synthetic(decode(encoding, rows), parents.numpy())
+
+
+def synthetic_count(events: int, others: int, prevalence: float) -> int:
+    """Return how many synthetic cases bring ``events`` among ``events + others`` up to ``prevalence``; at least 0."""
+    return max(0, round(prevalence * others / (1 - prevalence)) - events)
+
+
+def _held_apart(group: Array, fraction: float, seed: int) -> Array:
+    """Return bool ``(n,)``: whole groups, drawn until at least ``fraction`` of the rows, one at least, are held apart."""
+    codes, members = np.unique(group, return_counts=True)
+    order = numpy_generator(seed, "heldout groups").permutation(len(codes))
+    taken = order[: max(1, int(np.searchsorted(members[order].cumsum(), fraction * len(group))) + 1)]
+    apart: Array = np.isin(group, codes[taken])
+    if apart.all():
+        raise TrainingError("Early stopping needs majority patients of at least two groups; got one group. Leave 'group' out or merge less.")
+    return apart

@@ -1,0 +1,108 @@
+"""q(z|x), the decoder and the exemplar prior in one module: `MGVAE`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from mgvae.likelihood import Likelihood
+
+LOG_VAR = (-8.0, 2.0)  # bounds of the posterior's log variance: an unbounded one lets few rows collapse to points
+
+
+class Encoder(nn.Module):
+    """q(z|x) = N(z; z_mean, diag(exp(z_log_var))), an MLP for tables and small images.
+
+    Args:
+        inputs: P, slots of a row that are read.
+        hidden: widths of the hidden layers.
+        latent_dim: D.
+    """
+
+    def __init__(self, inputs: int, hidden: Sequence[int], latent_dim: int) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.body = _mlp([inputs, *hidden])
+        self.mean = nn.Linear(hidden[-1], latent_dim)
+        self.log_var = nn.Linear(hidden[-1], latent_dim)
+        nn.init.zeros_(self.log_var.weight)
+        nn.init.constant_(self.log_var.bias, 0.0)
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``z_mean`` and ``z_log_var``, each ``(B, D)``, of rows ``(B, W)``; W may exceed P."""
+        features = self.body(rows[:, : self.inputs])
+        low, high = LOG_VAR
+        return self.mean(features), low + (high - low) * torch.sigmoid(self.log_var(features))
+
+
+class Decoder(nn.Module):
+    """p(x|z): an MLP whose last layer is the likelihood.
+
+    Args:
+        latent_dim: D.
+        hidden: widths of the hidden layers, the encoder's reversed.
+        likelihood: head over the last hidden layer.
+    """
+
+    def __init__(self, latent_dim: int, hidden: Sequence[int], likelihood: Likelihood) -> None:
+        super().__init__()
+        self.body = _mlp([latent_dim, *hidden])
+        self.likelihood = likelihood
+
+    def log_prob(self, rows: Tensor, z: Tensor) -> Tensor:
+        """Return log p(x|z) in nats, ``(B,)``, of rows ``(B, W)`` at codes ``(B, D)``."""
+        return self.likelihood.log_prob(self.body(z), rows)
+
+    def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Return rows drawn from p(x|z), ``(B, P)``."""
+        return self.likelihood.sample(self.body(z), generator)
+
+
+class MGVAE(nn.Module):
+    """Encoder, decoder and the variance of the exemplar prior.
+
+    The mean of exemplar k is the encoder's mean of that majority patient, r(z|x_k+) = N(z; z_mean(x_k+), exp(prior_log_var) I).
+
+    Args:
+        likelihood: head that fits the rows.
+        hidden: widths of the encoder's hidden layers; the decoder mirrors them.
+        latent_dim: D.
+    Source: Ai et al. 2023, arXiv:2302.10910.
+    """
+
+    def __init__(self, likelihood: Likelihood, *, hidden: Sequence[int], latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.encoder = Encoder(likelihood.inputs, hidden, latent_dim)
+        self.decoder = Decoder(latent_dim, list(reversed(hidden)), likelihood)
+        self.prior_log_var = nn.Parameter(torch.zeros(()))
+
+    def exemplar_means(self, rows: Tensor, *, chunk: int = 8192) -> Tensor:
+        """Return the means of exemplars, ``(K, D)``, from rows ``(K, W)``, without gradient and in chunks."""
+        with torch.no_grad():
+            return torch.cat([self.encoder(part)[0] for part in rows.split(chunk)])
+
+    def n_parameters(self) -> int:
+        """Return the number of trained numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def initialised(model: MGVAE, generator: torch.Generator) -> MGVAE:
+    """Return ``model`` with every weight drawn from ``generator``: torch's own initialisation uses the global stream."""
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Linear) and module is not model.encoder.log_var and module.weight.numel():
+                bound = (6.0 / (module.in_features + module.out_features)) ** 0.5  # Glorot and Bengio 2010
+                module.weight.copy_(torch.empty(module.weight.shape).uniform_(-bound, bound, generator=generator))
+                module.bias.zero_()
+    return model
+
+
+def _mlp(widths: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers)

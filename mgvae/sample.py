@@ -1,0 +1,71 @@
+"""One-to-one translation: each synthetic case comes from one majority patient, its parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mgvae.encoding import Array, Encoding
+from mgvae.errors import TrainingError
+from mgvae.model import MGVAE
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """Synthetic cases.
+
+    Attributes:
+        features: decoded rows, typed as the training features, ``(n, columns)``.
+        parent: position of each row's parent among the majority rows, ``(n,)``; -1 where a plain VAE made the row.
+    """
+
+    features: pd.DataFrame
+    parent: Array
+
+
+def draw_parents(majority: int, n: int, generator: torch.Generator) -> Tensor:
+    """Return ``n`` positions below ``majority``: without replacement until all are used, then again from the start.
+
+    Raises:
+        TrainingError: there is nobody to draw from.
+    """
+    if majority < 1:
+        raise TrainingError("Translation needs at least one majority patient; got none.")
+    rounds = [torch.randperm(majority, generator=generator) for _ in range(-(-n // majority))]
+    return torch.cat(rounds)[:n] if rounds else torch.empty(0, dtype=torch.long)
+
+
+def translate(model: MGVAE, parents: Tensor, generator: torch.Generator, *, chunk: int = 8192) -> Tensor:
+    """Return one row per parent: z ~ r(z|x+), then x ~ p(x|z).
+
+    Args:
+        model: the fine-tuned model.
+        parents: encoded majority rows, ``(n, W)``.
+        generator: CPU stream of all draws.
+        chunk: rows decoded at once.
+    Returns:
+        Encoded synthetic rows, ``(n, P)``.
+    """
+    out = []
+    with torch.no_grad():
+        for part in parents.split(chunk):
+            mean = model.encoder(part)[0]
+            noise = torch.randn(mean.shape, generator=generator).to(mean)
+            out.append(model.decoder.sample(mean + torch.exp(0.5 * model.prior_log_var) * noise, generator))
+    return torch.cat(out) if out else parents.new_zeros(0, model.decoder.likelihood.inputs)
+
+
+def dream(model: MGVAE, n: int, generator: torch.Generator) -> Tensor:
+    """Return ``n`` rows of a plain VAE: z ~ N(0, I), then x ~ p(x|z), ``(n, P)``."""
+    with torch.no_grad():
+        z = torch.randn(n, model.latent_dim, generator=generator).to(model.prior_log_var.device)
+        return model.decoder.sample(z, generator)
+
+
+def decode(encoding: Encoding, rows: Tensor) -> pd.DataFrame:
+    """Return synthetic rows ``(n, P)`` as a table typed like the training features."""
+    return encoding.decode(rows.cpu().numpy().astype(np.float64))

@@ -1,0 +1,280 @@
+"""Pre-training on the majority and EWC fine-tuning on the rare cases: direct loops, every draw from a named stream."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from mgvae.config import Training
+from mgvae.elbo import elbo, elbo_with_own_means, own_exemplar, row_elbo
+from mgvae.errors import TrainingError
+from mgvae.ewc import ewc_penalty, fisher_diagonal, normalised
+from mgvae.model import MGVAE
+from mgvae.seeds import torch_generator
+
+FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
+HELDOUT_DRAWS = 4  # codes drawn per held-out row: fewer make early stopping follow the noise
+MAX_GRADIENT = 5.0
+OnEpoch = Callable[[int, int, float], None]  # epoch, most epochs, held-out ELBO
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the rows ended with: mean ELBO in nats per row on training and held-out rows."""
+
+    epoch: int
+    train_elbo: float
+    heldout_elbo: float | None
+
+
+@dataclass(frozen=True)
+class History:
+    """How a training went.
+
+    Attributes:
+        epochs: every pass, in order.
+        best_epoch: the pass whose parameters were kept; 0 is the start.
+        heldout_elbo: mean held-out ELBO at ``best_epoch``, nats per row; None where nothing was held out.
+        seconds: wall-clock time.
+    """
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    heldout_elbo: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What fine-tuning is held to: psi_+ and its normalised Fisher diagonal, by parameter name."""
+
+    parameters: Mapping[str, Tensor]
+    fisher: Mapping[str, Tensor]
+
+
+def pretrain(
+    model: MGVAE, rows: Tensor, heldout: Tensor, settings: Training, *, seed: int, on_epoch: OnEpoch | None = None
+) -> History:
+    """Train ``model`` in place on majority rows against majority exemplars and leave it at its best held-out ELBO.
+
+    Args:
+        model: a fresh model.
+        rows: encoded majority rows, ``(n, W)``; all of them, or ``settings.exemplars`` of them anew each epoch, carry the prior.
+        heldout: encoded majority rows that training does not see, ``(m, W)``.
+        settings: epochs, step size and the like.
+        seed: names the streams of shuffling and noise.
+        on_epoch: called after each epoch.
+    Raises:
+        TrainingError: fewer than two rows, none held out, or the objective is no longer finite.
+    """
+    if len(rows) < 2 or not len(heldout):
+        raise TrainingError(f"Pre-training needs 2 majority rows and 1 held out at least; got {len(rows)} and {len(heldout)}.")
+    draws = torch_generator(seed, "pretrain")
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    steps = math.ceil(len(rows) / settings.batch_size) * settings.pretrain_epochs
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    watch = _Watch(model, time.perf_counter())
+    for epoch in range(1, settings.pretrain_epochs + 1):
+        weight = min(1.0, epoch / settings.warmup_epochs) if settings.warmup_epochs else 1.0
+        carriers, position = _carriers(len(rows), settings.exemplars, draws)
+        cache = model.exemplar_means(rows[carriers])
+        total = 0.0
+        for at in _batches(len(rows), settings.batch_size, draws):
+            noise = _noise(len(at), model, draws)
+            terms = _majority_step(model, rows[at], cache, position[at], noise, settings)
+            total += _step(model, optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total) * len(at)
+            schedule.step()
+        score = heldout_elbo(model, heldout, model.exemplar_means(rows[carriers]), seed=seed)
+        watch.saw(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
+        if on_epoch is not None:
+            on_epoch(epoch, settings.pretrain_epochs, score)
+        if watch.since_best >= settings.patience:
+            break
+    return watch.restored()
+
+
+def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> Anchor:
+    """Return the anchor at the model's present parameters, with the Fisher from majority rows, ``(n, W)``."""
+    draws = torch_generator(seed, "fisher")
+    carriers, position = _carriers(len(rows), settings.exemplars, draws)
+    at = torch.randperm(len(rows), generator=draws)[:FISHER_ROWS].to(rows.device)
+    means = model.exemplar_means(rows[carriers])
+    parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
+
+    def objective(values: Mapping[str, Tensor], row: Tensor, noise: Tensor, own: Tensor) -> Tensor:
+        return functional_call(_RowElbo(model), {f"model.{name}": value for name, value in values.items()}, (row, means, noise, own))  # type: ignore[no-any-return]
+
+    own = own_exemplar(position[at], len(carriers)) if settings.leave_one_out else torch.zeros(len(at), len(carriers), dtype=torch.bool)
+    fisher = fisher_diagonal(objective, parameters, rows[at], _noise(len(at), model, draws), own.to(rows.device))
+    return Anchor(parameters, normalised(fisher))
+
+
+def finetune(
+    model: MGVAE,
+    rows: Tensor,
+    exemplars: Tensor | None,
+    settings: Training,
+    *,
+    anchor: Anchor | None,
+    ewc_lambda: float,
+    epochs: int,
+    seed: int,
+    heldout: Tensor | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> History:
+    """Train ``model`` in place on minority rows against majority exemplars, held to the anchor by EWC.
+
+    Args:
+        model: the pre-trained model (or a fresh one, for the ablation without pre-training).
+        rows: encoded minority rows, ``(n, W)``.
+        exemplars: encoded majority rows, ``(K, W)``; None trains a plain VAE with a standard-normal prior.
+        settings: step size and batch size.
+        anchor: where EWC holds; None for no EWC.
+        ewc_lambda: weight of the penalty on the normalised Fisher.
+        epochs: most passes over the rows; fewer where the held-out ELBO stops rising. The last parameters are kept.
+        seed: names the streams of shuffling and noise.
+        heldout: encoded minority rows whose ELBO is recorded after each epoch.
+        on_epoch: called after each epoch.
+    Raises:
+        TrainingError: no rows, or the objective is no longer finite.
+    """
+    if not len(rows):
+        raise TrainingError("Fine-tuning needs at least one case; got none.")
+    start = time.perf_counter()
+    draws = torch_generator(seed, "finetune")
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.finetune_learning_rate)
+    size = min(settings.batch_size, max(16, len(rows) // 4))
+    records = []
+    for epoch in range(1, epochs + 1):
+        means = _exemplar_means(model, exemplars, settings, draws)
+        total = 0.0
+        for at in _batches(len(rows), size, draws):
+            terms = elbo(model, rows[at], means, _noise(len(at), model, draws))
+            loss = -terms.total.mean()
+            if anchor is not None and ewc_lambda:
+                loss = loss + ewc_lambda * ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher)
+            total += _step(model, optimizer, loss, terms.total) * len(at)
+        score = None if heldout is None else heldout_elbo(model, heldout, _exemplar_means(model, exemplars, settings, draws), seed=seed)
+        records.append(Epoch(epoch, total / len(rows), score))
+        if on_epoch is not None:
+            on_epoch(epoch, epochs, total / len(rows) if score is None else score)
+        if _worsening(records, settings.finetune_patience):
+            break
+    last = records[-1].heldout_elbo if records else None
+    return History(tuple(records), len(records), last, time.perf_counter() - start)
+
+
+def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | None, *, seed: int, chunk: int = 1024) -> float:
+    """Return the mean ELBO of rows that are no exemplars, in nats per row, with the same noise at every call."""
+    draws = torch_generator(seed, "heldout")
+    total = 0.0
+    with torch.no_grad():
+        for part in rows.split(chunk):
+            for _ in range(HELDOUT_DRAWS):
+                total += float(elbo(model, part, means, _noise(len(part), model, draws)).total.sum())
+    return total / (HELDOUT_DRAWS * len(rows))
+
+
+def _worsening(records: list[Epoch], patience: int) -> bool:
+    """Return whether the last ``patience`` epochs brought no better held-out ELBO."""
+    scores = [record.heldout_elbo for record in records if record.heldout_elbo is not None]
+    return len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
+
+
+class _RowElbo(torch.nn.Module):
+    """`row_elbo` as a module, which is what `functional_call` takes."""
+
+    def __init__(self, model: MGVAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, row: Tensor, means: Tensor, noise: Tensor, own: Tensor) -> Tensor:
+        return row_elbo(self.model, row, means, noise, own)
+
+
+class _Watch:
+    """Keeps the best parameters seen and counts the epochs since."""
+
+    def __init__(self, model: MGVAE, start: float) -> None:
+        self.model, self.start = model, start
+        self.records: list[Epoch] = []
+        self.best: Epoch | None = None
+        self.state: dict[str, Tensor] = {}
+
+    def saw(self, record: Epoch, *, eligible: bool) -> None:
+        """Record an epoch; before the KL term has its full weight no epoch is a candidate."""
+        self.records.append(record)
+        score, best = record.heldout_elbo, self.best
+        if eligible and score is not None and (best is None or best.heldout_elbo is None or score > best.heldout_elbo):
+            self.best = record
+            self.state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+
+    @property
+    def since_best(self) -> int:
+        """Epochs since the best one; 0 while there is none."""
+        return 0 if self.best is None else self.records[-1].epoch - self.best.epoch
+
+    def restored(self) -> History:
+        """Put the best parameters back and return the history."""
+        best = self.best or self.records[-1]
+        if self.state:
+            self.model.load_state_dict(self.state)
+        return History(tuple(self.records), best.epoch, best.heldout_elbo, time.perf_counter() - self.start)
+
+
+def _majority_step(model: MGVAE, rows: Tensor, cache: Tensor, position: Tensor, noise: Tensor, settings: Training) -> Any:
+    if len(cache) == 0 or bool((position < 0).any()):  # only some rows are exemplars
+        terms = elbo(model, rows, cache.clone(), noise, own=position if settings.leave_one_out else None)
+        inside = position >= 0
+        cache[position[inside]] = terms.z_mean.detach()[inside]
+        return terms
+    terms = elbo_with_own_means(model, rows, cache, position, noise, leave_one_out=settings.leave_one_out)
+    cache[position] = terms.z_mean.detach()  # each mean is at most one epoch old
+    return terms
+
+
+def _carriers(n: int, exemplars: int | str, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the rows that carry the prior, ``(K,)``, and each row's position among them, ``(n,)``, -1 for none."""
+    if exemplars == "all" or int(exemplars) >= n:
+        everyone = torch.arange(n)
+        return everyone, everyone
+    carriers = torch.randperm(n, generator=draws)[: int(exemplars)]
+    position = torch.full((n,), -1)
+    position[carriers] = torch.arange(len(carriers))
+    return carriers, position
+
+
+def _exemplar_means(model: MGVAE, exemplars: Tensor | None, settings: Training, draws: torch.Generator) -> Tensor | None:
+    if exemplars is None:
+        return None
+    carriers, _ = _carriers(len(exemplars), settings.finetune_exemplars, draws)
+    return model.exemplar_means(exemplars[carriers])
+
+
+def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:
+    order = torch.randperm(n, generator=draws)
+    return iter(order.split(size))
+
+
+def _noise(rows: int, model: MGVAE, draws: torch.Generator) -> Tensor:
+    return torch.randn(rows, model.latent_dim, generator=draws).to(model.prior_log_var.device)
+
+
+def _step(model: MGVAE, optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor) -> float:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT)
+    optimizer.step()
+    value = float(objective.detach().mean())
+    if not math.isfinite(value):
+        raise TrainingError("The objective is no longer finite. Lower training.learning_rate or training.finetune_learning_rate.")
+    return value
+
+
