@@ -1,6 +1,8 @@
-"""What the page answers of TRIPOD+AI (BMJ 2024;385:e078378) and PROBAST+AI (BMJ 2025, doi 10.1136/bmj-2024-082505), and what not.
+"""What the page answers of two reporting guidelines, and what not.
 
-An item counts as answered only where its numbers are in this report. What the study team has to write itself is said to be missing.
+An item counts as answered only where its numbers are in this report. What the study team has to write itself is named.
+
+Source: TRIPOD+AI, BMJ 2024;385:e078378; PROBAST+AI, BMJ 2025, doi 10.1136/bmj-2024-082505.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ Answer = Literal["yes", "partly", "no"]
 
 @dataclass(frozen=True)
 class Item:
-    """An item of a guideline, how far the page answers it, in which section (its anchor), and what is left to the study team."""
+    """An item of a guideline, how far the page answers it, in which section (its anchor), and what is left to do."""
 
     code: str
     asks: str
@@ -75,7 +77,13 @@ def _data_items(report: Report) -> list[Item]:
     horizon = cohort.horizon_days is not None
     missing = bool(cohort.columns) and all(column.missing is not None for column in cohort.columns)
     return [
-        Item("5a, 5b", "Data sources and dates", "partly", "lineage", "The extract's digest; name source and dates in the protocol."),
+        Item(
+            "5a, 5b",
+            "Data sources and dates",
+            "partly",
+            "lineage",
+            "The extract's digest; name source and dates in the protocol.",
+        ),
         Item(
             "8a",
             "Outcome, horizon, how assessed",
@@ -83,7 +91,13 @@ def _data_items(report: Report) -> list[Item]:
             "cohort",
             f"Outcome and {'horizon' if horizon else 'no horizon'} given; how it was ascertained is not.",
         ),
-        Item("9b", "Predictors: definition, when measured", "partly", "cohort", "Names, kinds, units; the definitions are not here."),
+        Item(
+            "9b",
+            "Predictors: definition, when measured",
+            "partly",
+            "cohort",
+            "Names, kinds, units; the definitions are not here.",
+        ),
         Item("10", "Sample size", "partly", "cohort", "Patients and events are counted; the sample size is not argued."),
         Item(
             "11",
@@ -122,7 +136,13 @@ def _method_items(report: Report) -> list[Item]:
             "evaluation" if evaluation else None,
             "How thresholds were set; why they suit the clinic is for the study team." if evaluation else "",
         ),
-        Item("18c to 18f", "Protocol, registration, data, code", "partly", "lineage", "Code and library versions; the rest is outside."),
+        Item(
+            "18c to 18f",
+            "Protocol, registration, data, code",
+            "partly",
+            "lineage",
+            "Code and library versions; the rest is outside.",
+        ),
     ]
 
 
@@ -135,7 +155,7 @@ def _result_items(report: Report) -> list[Item]:
             "Flow of participants",
             "yes" if cohort.flow else "no",
             "cohort" if cohort.flow else None,
-            "Patients and events at each step." if cohort.flow else "Not counted.",
+            "Patients at each step, events where they are known." if cohort.flow else "Not counted.",
         ),
         Item(
             "21",

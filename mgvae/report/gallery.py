@@ -10,10 +10,11 @@ from mgvae.config import Arm, Classifier
 from mgvae.report import figures
 from mgvae.report.figures.calibration import floor_of
 from mgvae.report.figures.forest import common_span
-from mgvae.report.schema import Estimate, EvaluationFacts, LevelsMarginal, Metric, NumericMarginal, Report, TrainingFacts, Variant
+from mgvae.report.results import Estimate, EvaluationFacts, LevelsMarginal, Metric, NumericMarginal, TrainingFacts, Variant
+from mgvae.report.schema import Report
 from mgvae.report.text import ARMS, CLASSIFIERS, METRICS, VARIANTS
 
-MOST_MARGINALS = 24
+MOST_MARGINALS = 32
 FOREST_METRICS: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "balanced_accuracy")
 
 
@@ -63,7 +64,10 @@ def classifiers_of(evaluation: EvaluationFacts) -> list[Classifier]:
 
 def _training(training: TrainingFacts) -> list[Panel]:
     panels = [
-        ("Pre-training on the majority", figures.learning_curve(training.pretrain, key="pretrain", title="Pre-training: ELBO by epoch")),
+        (
+            "Pre-training on the majority",
+            figures.learning_curve(training.pretrain, key="pretrain", title="Pre-training: ELBO by epoch"),
+        ),
         (
             "Fine-tuning on the rare cases",
             figures.learning_curve(training.finetune, key="finetune", title="Fine-tuning: ELBO by epoch"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mgvae.config import Arm
-from mgvae.report.schema import Estimate, Gate, Metric, Recommendation, Report, Scores, Verdict
+from mgvae.report.results import Estimate, Gate, Metric, Recommendation, Scores, Verdict
+from mgvae.report.schema import Report
 from mgvae.report.text import (
-    ARMS,
     CLASSIFIERS,
     METRICS,
     UNKNOWN,
@@ -75,27 +75,32 @@ def deciding_difference(recommendation: Recommendation) -> str:
 def tiles(report: Report) -> list[Tile]:
     """Return the key numbers: the cohort, the recommended model, the gates."""
     cohort = report.cohort
-    made = [
-        Tile("Patients", count(cohort.n), f"{count(cohort.n_train)} to train, {count(cohort.n_test)} to test" if cohort.n_test else ""),
-        Tile("Events", count(cohort.events), f"{share(cohort.prevalence, 2)} of patients" if cohort.prevalence is not None else ""),
-    ]
+    made = []
+    if cohort.n is not None:
+        parts = f"{count(cohort.n_train)} to train, {count(cohort.n_test)} to test" if cohort.n_test else ""
+        made.append(Tile("Patients", count(cohort.n), parts))
+    if cohort.events is not None:
+        made.append(Tile("Events", count(cohort.events), f"{share(cohort.prevalence, 2)} of patients"))
     made += _performance(report)
     if report.synthetic:
         passed = sum(gate.verdict == "pass" for gate in report.synthetic.gates)
-        made.append(Tile("Gates passed", f"{passed} of {len(report.synthetic.gates)}", plural(report.synthetic.n, "synthetic case")))
+        made.append(
+            Tile("Gates passed", f"{passed} of {len(report.synthetic.gates)}", plural(report.synthetic.n, "synthetic case"))
+        )
     if not report.validation.passed:
         failed, total = len(report.validation.failed), report.validation.expectations
         made.append(Tile("Expectations failed", count(failed), f"of {count(total)}"))
+        made.append(Tile("Rows read", count(report.validation.rows)))
     return made
 
 
 def by_verdict(gates: tuple[Gate, ...], verdict: Verdict) -> list[str]:
-    """Return the labels of the gates with this verdict."""
-    return [gate.label for gate in gates if gate.verdict == verdict]
+    """Return the labels of the gates with this verdict, in quotation marks."""
+    return [f"“{gate.label}”" for gate in gates if gate.verdict == verdict]
 
 
 def recommended_scores(report: Report) -> tuple[Scores, str] | None:
-    """Return the recalibrated measures of the recommended model and where they come from: the test part, else cross-validation."""
+    """Return the recalibrated measures of the recommended model, from the test part if there is one, and their source."""
     chosen, evaluation = report.recommendation, report.evaluation
     if chosen is None or evaluation is None:
         return None
@@ -121,10 +126,11 @@ def _performance(report: Report) -> list[Tile]:
 
 def _measure(metric: Metric, estimate: Estimate | None, source: str) -> Tile:
     style = METRICS[metric]
+    label = style.label.removesuffix(" events")
     if estimate is None:
-        return Tile(style.label, UNKNOWN, source)
+        return Tile(label, UNKNOWN, source)
     interval = limits(estimate, style.digits[1]).strip("()")
-    return Tile(style.label, number(estimate.value, style.digits[0]), f"{interval}, {source}" if interval else source)
+    return Tile(label, number(estimate.value, style.digits[0]), f"{interval}, {source}" if interval else source)
 
 
 def _detail(report: Report) -> str:
@@ -132,7 +138,8 @@ def _detail(report: Report) -> str:
     if report.status == "invalid":
         failed = len(validation.failed)
         met = "is" if failed == 1 else "are"
-        return f"{count(failed)} of {plural(validation.expectations, 'expectation')} {met} not met. Nothing was trained on this extract."
+        total = plural(validation.expectations, "expectation")
+        return f"{count(failed)} of {total} {met} not met. Nothing was trained on this extract."
     gates = report.synthetic.gates if report.synthetic else ()
     failed_gates, warned = by_verdict(gates, "fail"), by_verdict(gates, "warn")
     sentences = []
@@ -144,7 +151,9 @@ def _detail(report: Report) -> str:
     if warned:
         sentences.append(f"{plural(len(warned), 'gate')} to look at: {listing(warned)}.")
     if gates and not failed_gates:
-        sentences.insert(0, f"None of {plural(len(gates), 'gate')} failed." if warned else f"All {plural(len(gates), 'gate')} pass.")
+        sentences.insert(
+            0, f"None of {plural(len(gates), 'gate')} failed." if warned else f"All {plural(len(gates), 'gate')} pass."
+        )
     if report.warnings:
         sentences.append(f"{plural(len(report.warnings), 'warning')} below.")
     return " ".join(sentences)

@@ -10,10 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mgvae.report import text
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.figures import gate_bar, swatch
+from mgvae.report.figures.calibration import BANDED
 from mgvae.report.gallery import classifiers_of, gallery
 from mgvae.report.overview import advice, banner, deciding_difference, recommended_scores, tiles
 from mgvae.report.palette import css_variables
-from mgvae.report.schema import Metric, Report
+from mgvae.report.results import Metric
+from mgvae.report.schema import Report
 from mgvae.strict import build
 
 HEADLINE: tuple[Metric, ...] = (
@@ -33,21 +35,27 @@ def render(report: dict[str, Any]) -> str:
 
     Args:
         report: the content of report.json; see :class:`mgvae.report.schema.Report`.
+
     Raises:
         ConfigError: the report does not keep to its contract; the message names the key.
     """
     facts = build(Report, report, where="report.json")
-    return _environment().get_template("page.html").render(
-        r=facts,
-        banner=banner(facts),
-        tiles=tiles(facts),
-        advice=advice(facts.recommendation) if facts.recommendation else "",
-        deciding=deciding_difference(facts.recommendation) if facts.recommendation else "",
-        performance_source=(recommended_scores(facts) or ({}, ""))[1],
-        gallery=gallery(facts),
-        classifiers=classifiers_of(facts.evaluation) if facts.evaluation else [],
-        tripod=tripod(facts),
-        probast=probast(facts),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            r=facts,
+            banner=banner(facts),
+            tiles=tiles(facts),
+            advice=advice(facts.recommendation) if facts.recommendation else "",
+            deciding=deciding_difference(facts.recommendation) if facts.recommendation else "",
+            performance_source=(recommended_scores(facts) or ({}, ""))[1],
+            gallery=gallery(facts),
+            classifiers=classifiers_of(facts.evaluation) if facts.evaluation else [],
+            banded=[text.ARMS[arm] for arm in BANDED if facts.evaluation and arm in facts.evaluation.arms],
+            tripod=tripod(facts),
+            probast=probast(facts),
+        )
     )
 
 

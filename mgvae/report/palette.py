@@ -1,7 +1,7 @@
 """Colours by what they mean, for light and dark pages.
 
-The nine arms take their hues from Okabe and Ito's colour-blind-safe set, darkened to 3:1 against the page (WCAG 1.4.11), and each
-has its own marker and dash besides, so that no reading depends on colour alone.
+The nine arms take their hues from Okabe and Ito's colour-blind-safe set, darkened to 3:1 against the page (WCAG 1.4.11), and
+each has its own marker and dash besides, so that no reading depends on colour alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mgvae.config import Arm
 
-# name: (on a light page, on a dark page). Light values are all different: figures are drawn with them and then pointed at the names.
+# name: (on a light page, on a dark page). Light values are all different: figures are drawn with them, then given the names.
 COLOURS: dict[str, tuple[str, str]] = {
     "page": ("#ffffff", "#12181f"),
     "panel": ("#f5f7f9", "#1a222b"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mgvae.report.schema import Gate, Metric
+from mgvae.report.results import ByGroup, Gate, Metric
 
 UNKNOWN = "–"
 
@@ -54,6 +54,7 @@ METRICS: dict[Metric, MetricStyle] = {
     "balanced_accuracy": MetricStyle("Balanced accuracy", "Bal. accuracy", (3, 2), "higher"),
     "g_mean": MetricStyle("G-mean", "G-mean", (3, 2), "higher"),
     "sensitivity": MetricStyle("Sensitivity", "Sensitivity", (3, 2), "higher"),
+    "specificity": MetricStyle("Specificity", "Specificity", (3, 2), "higher"),
     "ppv": MetricStyle("Positive predictive value", "PPV", (3, 3), "higher"),
 }
 
@@ -91,7 +92,7 @@ def count(value: float | None) -> str:
 
 def share(value: float | None, digits: int = 1) -> str:
     """Return a share in 0..1 as a percentage."""
-    return UNKNOWN if value is None else f"{number(100 * value, digits)} %"
+    return UNKNOWN if value is None else f"{number(100 * value, digits)}\u00a0%"
 
 
 def limits(estimate: Interval, digits: int = 2, *, signed: bool = False) -> str:
@@ -110,7 +111,7 @@ def measured(metric: Metric, estimate: Interval | None) -> str:
 
 
 def change(metric: Metric, estimate: Interval | None) -> str:
-    """Return a difference of a measure as ``+0.012 (−0.003 to +0.027)``; limits are as fine as the value, for they lie near 0."""
+    """Return a difference as ``+0.012 (−0.003 to +0.027)``; its limits lie near 0, so they are as fine as the value."""
     if estimate is None:
         return UNKNOWN
     digits = METRICS[metric].digits[0]
@@ -118,15 +119,30 @@ def change(metric: Metric, estimate: Interval | None) -> str:
 
 
 def gate_numbers(gate: Gate) -> tuple[str, str, str]:
-    """Return value, limits and threshold of a gate; all whole where all are whole (counts), else with three decimals."""
-    known = [x for x in (gate.value, gate.low, gate.high, gate.threshold) if x is not None]
-    digits = 0 if all(float(x).is_integer() for x in known) else 3
-    return number(gate.value, digits), limits(gate, digits), number(gate.threshold, digits)
+    """Return value, limits and threshold of a gate: whole where all are whole, with more decimals where all are small."""
+    known = gate_known(gate)
+    digits = 0 if all(x.is_integer() for x in known) else 4 if max(map(abs, known)) < 0.01 else 3
+    bounds = gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,)
+    return number(gate.value, digits), limits(gate, digits), " to ".join(number(bound, digits) for bound in bounds)
+
+
+def gate_known(gate: Gate) -> list[float]:
+    """Return all numbers of a gate that are known."""
+    bounds = gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,)
+    return [x for x in (gate.value, gate.low, gate.high, *bounds) if x is not None]
 
 
 def lambda_text(value: float | None) -> str:
     """Return the weight of the EWC penalty, short: ``0``, ``0.3``, ``1,000``."""
     return UNKNOWN if value is None else f"{value:,.4g}".replace("-", "−")
+
+
+def missing(shares: ByGroup) -> str:
+    """Return the missing shares of majority, real and synthetic cases as ``missing 31 / 25 / 26 %``."""
+    parts = (shares.majority, shares.cases, shares.synthetic)
+    if not any(parts):
+        return "none missing" if None not in parts else "missing cells unknown"
+    return f"missing {' / '.join(UNKNOWN if part is None else number(100 * part, 0) for part in parts)}\u00a0%"
 
 
 def duration(seconds: float | None) -> str:

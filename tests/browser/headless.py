@@ -88,7 +88,8 @@ class Page:
         while True:
             while b"\0" not in self._buffer:
                 left = deadline - time.monotonic()
-                assert left > 0 and select.select([self._in], [], [], left)[0], "Chromium did not answer in time"
+                ready = left > 0 and select.select([self._in], [], [], left)[0]
+                assert ready, "Chromium did not answer in time"
                 chunk = os.read(self._in, 1 << 20)
                 assert chunk, "Chromium ended"
                 self._buffer += chunk

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from mgvae.config import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.palette import ARM_STYLES, light
-from mgvae.report.schema import Curve
+from mgvae.report.results import Curve
 from mgvae.report.text import ARMS, listing
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SIZE = 380
 TICKS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-BANDS: tuple[Arm, ...] = ("none", "mgvae")
+BANDED: tuple[Arm, ...] = ("none", "mgvae")
 
 
 def floor_of(curves: list[Curve]) -> float:
@@ -39,25 +39,35 @@ def calibration(curves: Mapping[Arm, Curve], *, floor: float, key: str, title: s
     """
     with drawing(key):
         figure = blank(SIZE, SIZE)
-        ax = axes(figure, left=56, right=10, top=10, bottom=46)
+        ax = axes(figure, left=64, right=20, top=10, bottom=46)
         low = floor * 0.8
         ax.plot([low, 1], [low, 1], color=light("axis"), linewidth=1, linestyle=(0, (1, 2)))
-        for arm in sorted(curves, key=lambda name: name in BANDS):
+        for arm in sorted(curves, key=lambda name: name in BANDED):
             _draw(ax, arm, curves[arm], floor)
         _log_axes(ax, low)
         return inline(figure, title=title, description=f"Arms: {listing([ARMS[a] for a in curves])}.")
 
 
 def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> None:
-    style, strong = ARM_STYLES[arm], arm in BANDS
+    style, strong = ARM_STYLES[arm], arm in BANDED
     colour = light(style.colour)
     x = [max(value, floor) for value in curve.predicted]
     y = [max(value, floor) for value in curve.observed]
-    ax.plot(x, y, color=colour, linewidth=2 if strong else 1.2, linestyle=(0, style.dash) if style.dash else "-", zorder=3 + strong)
+    line = [value if value >= floor else math.nan for value in curve.observed]
+    ax.plot(
+        x,
+        line,
+        color=colour,
+        linewidth=2 if strong else 1.2,
+        linestyle=(0, style.dash) if style.dash else "-",
+        zorder=3 + strong,
+    )
     for place, observed in enumerate(curve.observed):
         hollow = observed < floor
         fill = light("page") if hollow else colour
-        ax.plot(x[place], y[place], style.marker, color=colour, markerfacecolor=fill, markersize=6.5 if strong else 4.5, zorder=5)
+        ax.plot(
+            x[place], y[place], style.marker, color=colour, markerfacecolor=fill, markersize=6.5 if strong else 4.5, zorder=5
+        )
     if strong:
         _intervals(ax, curve, x, floor, colour)
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mgvae.config import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.palette import ARM_STYLES, light
-from mgvae.report.schema import Estimate, Metric
+from mgvae.report.results import Estimate, Metric
 from mgvae.report.text import ARMS, METRICS, change
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def forest(
         ax.spines["left"].set_visible(False)
         ax.set_xlabel(f"{METRICS[metric].short}, arm less {reference}\n{_direction(metric)}")
         ax.grid(axis="x")
-        return inline(figure, title=title, description="; ".join(f"{ARMS[arm]} {change(metric, differences[arm])}" for arm in arms) + ".")
+        return inline(
+            figure, title=title, description="; ".join(f"{ARMS[arm]} {change(metric, differences[arm])}" for arm in arms) + "."
+        )
 
 
 def common_span(estimates: Sequence[Estimate]) -> tuple[float, float]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.palette import light
-from mgvae.report.schema import LevelsMarginal, NumericMarginal
+from mgvae.report.results import LevelsMarginal, NumericMarginal
 from mgvae.report.text import number, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, HEIGHT = 320, 170
+WIDTH, HEIGHT = 270, 150
 MOST_LEVELS = 6
 MARKERS = {"majority": "s", "cases": "o", "synthetic": "X"}
 
@@ -28,7 +29,7 @@ def marginal(data: NumericMarginal | LevelsMarginal, *, key: str) -> Markup:
         if isinstance(data, NumericMarginal):
             _histograms(axes(figure, left=12, right=12, top=8, bottom=38), data)
         else:
-            _levels(axes(figure, left=112, right=14, top=8, bottom=38), data)
+            _levels(axes(figure, left=100, right=14, top=8, bottom=38), data)
         title = f"{data.label}: majority, real cases, synthetic cases"
         return inline(figure, title=title, description=f"Distance between real and synthetic cases {number(data.distance, 2)}.")
 
@@ -55,10 +56,10 @@ def _levels(ax: Axes, data: LevelsMarginal) -> None:
     names, shares = _largest(data)
     for name, marker in MARKERS.items():
         fill = light("page") if name == "majority" else light(name)
-        ax.plot(shares[name], range(len(names)), marker, color=light(name), markerfacecolor=fill, markersize=7, clip_on=False)
+        ax.plot(shares[name], range(len(names)), marker, color=light(name), markerfacecolor=fill, markersize=6.5, clip_on=False)
     for place in range(len(names)):
         ax.axhline(place, color=light("rule"), linewidth=0.7, zorder=0)
-    ax.set_yticks(range(len(names)), [shorten(name, 15) for name in names])
+    ax.set_yticks(range(len(names)), [shorten(name, 14) for name in names])
     top = max((max(values, default=0) for values in shares.values()), default=0)
     ax.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, min(1.05 * top, 1) or 1), xlabel="share of patients")
     ax.locator_params(axis="x", nbins=4)
@@ -89,7 +90,7 @@ def _spread(edges: Sequence[float]) -> bool:
 
 
 def _widths(edges: Sequence[float], *, logarithmic: bool) -> list[float]:
-    pairs = zip(edges[:-1], edges[1:], strict=True)
+    pairs = pairwise(edges)
     return [math.log(high / low) if logarithmic else high - low for low, high in pairs]
 
 

@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from mgvae.config import Arm
 from mgvae.report.palette import ARM_STYLES
-from mgvae.report.schema import Gate
-from mgvae.report.text import gate_numbers
+from mgvae.report.results import Gate
+from mgvae.report.text import gate_known, gate_numbers
 
 WIDTH, HEIGHT, PAD = 150, 26, 7
 
@@ -27,17 +27,23 @@ _SHAPES = {
 def gate_bar(gate: Gate) -> Markup | None:
     """Return value, interval and threshold on a common line; nothing where the value is unknown.
 
-    The line runs from 0 to 1 where all numbers lie there, else from 0 (or the least, if negative) to the largest with some room.
+    The line runs from 0 to 1 where all numbers lie there, else from 0 (or the least, if negative) to beyond the largest.
     """
     if gate.value is None:
         return None
     low, high = _range(gate)
-    at = lambda x: round(PAD + (WIDTH - 2 * PAD) * (x - low) / (high - low), 1)  # noqa: E731 - one line, used four times
+
+    def at(x: float) -> float:
+        return round(PAD + (WIDTH - 2 * PAD) * (x - low) / (high - low), 1)
+
     parts = [f'<path d="M{PAD} 13H{WIDTH - PAD}" stroke="var(--rule)" stroke-width="2"/>']
-    if gate.threshold is not None:
-        parts.append(f'<path d="M{at(gate.threshold)} 3V23" stroke="var(--ink)" stroke-width="1.6" stroke-dasharray="3 2"/>')
+    for bound in gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,):
+        if bound is not None:
+            parts.append(f'<path d="M{at(bound)} 3V23" stroke="var(--ink)" stroke-width="1.6" stroke-dasharray="3 2"/>')
     if gate.low is not None and gate.high is not None:
-        parts.append(f'<path d="M{at(gate.low)} 13H{at(gate.high)}" stroke="var(--{gate.verdict})" stroke-width="5" opacity=".5"/>')
+        parts.append(
+            f'<path d="M{at(gate.low)} 13H{at(gate.high)}" stroke="var(--{gate.verdict})" stroke-width="5" opacity=".5"/>'
+        )
     parts.append(f'<circle cx="{at(gate.value)}" cy="13" r="4.5" fill="var(--{gate.verdict})"/>')
     value, limits, threshold = gate_numbers(gate)
     title = f"{gate.label}: {value} {limits}, threshold {threshold}"
@@ -57,6 +63,6 @@ def swatch(arm: Arm) -> Markup:
 
 
 def _range(gate: Gate) -> tuple[float, float]:
-    known = [x for x in (gate.value, gate.low, gate.high, gate.threshold) if x is not None]
+    known = gate_known(gate)
     low, high = min(0.0, *known), max(known)
     return (low, 1.0) if high <= 1 else (low, 1.1 * high)

@@ -1,4 +1,4 @@
-"""From a matplotlib figure to an inline SVG that belongs to its page: its colours, its font, a title, no ids but those in use."""
+"""From a matplotlib figure to an inline SVG that belongs to its page: its colours, its font, a title, no idle ids."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -24,6 +24,7 @@ _ID = re.compile(r' id="([^"]+)"')
 _USED = re.compile(r'url\(#([^)]+)\)|href="#([^"]+)"')
 _FONT = re.compile(r"font: (?:[a-z0-9]+ )??([\d.]+)px [^;\"]*")
 _HEX = re.compile(r"#[0-9a-f]{6}")
+_TAG = re.compile(r"<[^>]+>")
 _DECIMALS = re.compile(r"(\d\.\d\d)\d+")
 
 
@@ -61,12 +62,13 @@ def inline(figure: Figure, *, title: str, description: str = "") -> Markup:
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     width, height = (round(72 * inches) for inches in figure.get_size_inches())
     head = Markup(
-        '<svg class="figure" viewBox="0 0 {} {}" style="--width:{}px" role="img" aria-label="{}"><title>{}</title><desc>{}</desc>'
+        '<svg class="figure" viewBox="0 0 {} {}" style="--width:{}px" role="img" aria-label="{}">'
+        "<title>{}</title><desc>{}</desc>"
     )
     return head.format(width, height, width, title, title, description) + _body(buffer.getvalue())
 
 
-def _settings(key: str) -> dict[str, object]:
+def _settings(key: str) -> dict[Any, Any]:
     return {
         "svg.hashsalt": key,
         "svg.fonttype": "none",
@@ -102,5 +104,6 @@ def _body(text: str) -> Markup:
     body = _ID.sub(lambda match: match[0] if match[1] in used else "", body)
     body = _FONT.sub(r"font-size: \1px", body)
     body = _HEX.sub(lambda match: f"var(--{_NAMES[match[0]]})" if match[0] in _NAMES else match[0], body)
-    body = re.sub(r">\s+<", "><", _DECIMALS.sub(r"\1", body))
+    body = _TAG.sub(lambda match: _DECIMALS.sub(r"\1", match[0]), body)  # coordinates alone: a tick's label is text
+    body = re.sub(r">\s+<", "><", body)
     return Markup(body.strip())  # noqa: S704 - matplotlib escapes the texts it writes

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.palette import light
-from mgvae.report.schema import LambdaTrial, Pretraining
+from mgvae.report.results import LambdaTrial, Pretraining
 from mgvae.report.text import lambda_text, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 380, 240
 
@@ -27,18 +31,22 @@ def learning_curve(training: Pretraining, *, key: str, title: str) -> Markup | N
         return None
     with drawing(key):
         figure = blank(WIDTH, HEIGHT)
-        ax = axes(figure, left=52, right=14, top=14, bottom=40)
+        ax = axes(figure, left=64, right=12, top=14, bottom=40)
         for name, (points, colour, dash) in series.items():
             if points:
                 style = "-" if not dash else (0, dash)
                 ax.plot(*zip(*points, strict=True), color=light(colour), linestyle=style, label=name)
         if training.best_epoch is not None and training.heldout_elbo is not None:
             _mark(ax, training.best_epoch, training.heldout_elbo)
-        _frame([value for points, _, _ in series.values() for _, value in _late(points)], ax)
+        _frame(ax, [value for points, _, _ in series.values() for _, value in _late(points)])
         ax.set(xlabel="epoch", ylabel="ELBO per row (nats)")
         ax.grid(axis="y")
         ax.legend(frameon=False, loc="lower right", fontsize=10.5, labelcolor=light("ink"))
-        return inline(figure, title=title, description=f"Kept: epoch {training.best_epoch}, held-out ELBO {number(training.heldout_elbo, 2)} nats.")
+        return inline(
+            figure,
+            title=title,
+            description=f"Kept: epoch {training.best_epoch}, held-out ELBO {number(training.heldout_elbo, 2)} nats.",
+        )
 
 
 def lambda_path(trials: Sequence[LambdaTrial], chosen: float | None, *, key: str) -> Markup | None:
@@ -48,7 +56,7 @@ def lambda_path(trials: Sequence[LambdaTrial], chosen: float | None, *, key: str
         return None
     with drawing(key):
         figure = blank(WIDTH, HEIGHT)
-        ax = axes(figure, left=52, right=14, top=14, bottom=40)
+        ax = axes(figure, left=64, right=12, top=14, bottom=40)
         values = [elbo for _, elbo in known]
         ax.plot(range(len(known)), values, color=light("majority"), linewidth=1.2)
         for place, (weight, elbo) in enumerate(known):
@@ -56,22 +64,24 @@ def lambda_path(trials: Sequence[LambdaTrial], chosen: float | None, *, key: str
             fill = light("synthetic") if picked else light("page")
             ax.plot(place, elbo, "o", color=light("synthetic"), markerfacecolor=fill, markersize=9 if picked else 6)
         ax.set_xticks(range(len(known)), [lambda_text(weight) for weight, _ in known])
-        _frame(values, ax)
+        _frame(ax, values)
         ax.set(xlabel="weight of the EWC penalty, λ", ylabel="held-out ELBO (nats)", xlim=(-0.4, len(known) - 0.6))
         ax.grid(axis="y")
-        return inline(figure, title="Choice of lambda by held-out ELBO of real cases", description=f"Chosen: {lambda_text(chosen)}.")
+        return inline(
+            figure, title="Choice of lambda by held-out ELBO of real cases", description=f"Chosen: {lambda_text(chosen)}."
+        )
 
 
 def _late(points: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
     return points[len(points) // 10 :]
 
 
-def _frame(values, ax) -> None:
+def _frame(ax: Axes, values: Sequence[float]) -> None:
     low, high = min(values), max(values)
     room = 0.12 * (high - low) or 0.5
     ax.set_ylim(low - room, high + room)
 
 
-def _mark(ax, epoch: int, elbo: float) -> None:
+def _mark(ax: Axes, epoch: int, elbo: float) -> None:
     ax.axvline(epoch, color=light("axis"), linewidth=0.8, linestyle=(0, (2, 2)))
     ax.plot(epoch, elbo, "o", color=light("cases"), markersize=7)
