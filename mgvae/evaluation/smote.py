@@ -1,8 +1,9 @@
 """SMOTE on typed tables: numeric, nominal and missing cells go in, the same kinds come out.
 
-Missing cells are what SMOTE cannot digest. A numeric column takes its median there, with a second, nominal column that says
-where; among nominal columns missing is one more level. After interpolation missingness is put back, so that a classifier
-meets synthetic rows of the same kind as real ones.
+Missing cells are what SMOTE cannot digest. They are filled (median, most frequent level) for the interpolation, beside a 0/1
+number that says where; that number is interpolated like any other and rounded, so a synthetic case has the missingness pattern of
+the nearer of the two cases it lies between. Without putting missingness back, a classifier could tell synthetic rows by their
+completeness; by a vote among neighbours, as SMOTE-NC casts for levels, rare patterns would die out.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ CELLS = 20_000_000  # numbers that SMOTENC may hold while it lets neighbours vot
 
 @dataclass(frozen=True)
 class _Coded:
-    """The table in numbers: ``numbers (N, M)`` standardised without gaps, ``levels (N, L)`` codes from -1 for missing."""
+    """The table in numbers: ``numbers (N, M + gaps)`` without missing cells, ``levels (N, L)`` codes."""
 
     numbers: FloatArray
     levels: IntArray
@@ -38,9 +39,11 @@ class _Coding:
     """How a typed table was coded; `decode` turns it back.
 
     Attributes:
-        centre, scale: of each numeric column, ``(M,)``.
+        numeric, nominal: names of the columns with numbers and with levels, M and L of them.
+        centre, scale: median and spread of each numeric column, ``(M,)``.
         whole: numeric columns that hold whole numbers only, bool ``(M,)``.
-        gaps: positions of the numeric columns with missing cells among the cases.
+        fill: most frequent level of each nominal column, ``(L,)``; -1 where missing cells are a level themselves.
+        gaps: positions, numeric columns first, of those with missing cells among the cases.
     """
 
     numeric: list[str]
@@ -48,24 +51,26 @@ class _Coding:
     centre: FloatArray
     scale: FloatArray
     whole: NDArray[np.bool_]
+    fill: IntArray
     gaps: IntArray
 
     def encode(self, features: pd.DataFrame) -> _Coded:
-        values = features[self.numeric].to_numpy(dtype=np.float64)
-        missing = np.isnan(values)
-        codes = [features[name].cat.codes.to_numpy().astype(np.int64) for name in self.nominal]
-        flags = [-missing[:, gap].astype(np.int64) for gap in self.gaps]
-        levels = np.column_stack(codes + flags) if codes or flags else np.empty((len(features), 0), dtype=np.int64)
-        return _Coded((np.where(missing, self.centre, values) - self.centre) / self.scale, levels)
+        values, codes = _numbers(features, self.numeric), _codes(features, self.nominal)
+        missing = np.column_stack([np.isnan(values), codes < 0])[:, self.gaps]
+        scaled = (np.where(np.isnan(values), self.centre, values) - self.centre) / self.scale
+        return _Coded(np.column_stack([scaled, missing]), np.where(codes < 0, self.fill, codes))
 
     def decode(self, coded: _Coded, like: pd.DataFrame) -> pd.DataFrame:
-        values = coded.numbers * self.scale + self.centre
+        m = len(self.numeric)
+        missing = np.zeros((len(coded.numbers), m + len(self.nominal)), dtype=bool)
+        missing[:, self.gaps] = coded.numbers[:, m:] >= 0.5
+        values = coded.numbers[:, :m] * self.scale + self.centre
         values[:, self.whole] = np.round(values[:, self.whole])
-        flags = coded.levels[:, len(self.nominal) :]
-        values[:, self.gaps] = np.where(flags < 0, np.nan, values[:, self.gaps])
+        values[missing[:, :m]] = np.nan
+        codes = np.where(missing[:, m:], -1, coded.levels)
         columns: dict[str, object] = {name: values[:, j] for j, name in enumerate(self.numeric)}
         for j, name in enumerate(self.nominal):
-            columns[name] = pd.Categorical.from_codes(coded.levels[:, j], dtype=cast(pd.CategoricalDtype, like[name].dtype))
+            columns[name] = pd.Categorical.from_codes(codes[:, j], dtype=cast(pd.CategoricalDtype, like[name].dtype))
         return pd.DataFrame(columns)[list(like.columns)]
 
 
@@ -103,19 +108,30 @@ def smote_cases(features: pd.DataFrame, event: IntArray, *, n: int, seed: int) -
 def _coding(features: pd.DataFrame, event: IntArray) -> _Coding:
     nominal = [str(name) for name, dtype in features.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
     numeric = [str(name) for name in features if name not in nominal]
-    values = features[numeric].to_numpy(dtype=np.float64)
+    values, codes = _numbers(features, numeric), _codes(features, nominal)
     present = ~np.isnan(values)
     centre = np.array([np.median(values[seen, j]) if seen.any() else 0.0 for j, seen in enumerate(present.T)])
     spread = np.where(present, values, centre).std(axis=0)
-    whole = np.array([bool((column[~np.isnan(column)] % 1 == 0).all()) for column in values.T], dtype=bool)
+    fill = np.array([np.bincount(column[column >= 0], minlength=1).argmax() for column in codes.T], dtype=np.int64)
+    gaps = np.flatnonzero(np.column_stack([~present, codes < 0])[event == 1].any(axis=0))
     return _Coding(
         numeric=numeric,
         nominal=nominal,
         centre=centre,
         scale=np.where(spread > 0, spread, 1.0),
-        whole=whole,
-        gaps=np.flatnonzero(~present[event == 1].all(axis=0)),
+        whole=np.array([bool((column[~np.isnan(column)] % 1 == 0).all()) for column in values.T], dtype=bool),
+        fill=fill if numeric else np.full_like(fill, -1),
+        gaps=gaps if numeric else gaps[:0],
     )
+
+
+def _numbers(features: pd.DataFrame, names: list[str]) -> FloatArray:
+    return features[names].to_numpy(dtype=np.float64)
+
+
+def _codes(features: pd.DataFrame, names: list[str]) -> IntArray:
+    codes = [features[name].cat.codes.to_numpy().astype(np.int64) for name in names]
+    return np.column_stack(codes) if codes else np.empty((len(features), 0), dtype=np.int64)
 
 
 def _mixed(coded: _Coded, event: IntArray, *, n: int, neighbours: int, seed: int) -> _Coded:

@@ -58,13 +58,21 @@ def score(predictions: Predictions, plan: Resamples) -> Scores:
     Out-of-fold predictions of a repeat are pooled, measured, and the measures averaged over the repeats. The intervals hold
     what the draw of subjects adds, with the fitted models given; what refitting adds shows in the spread over repeats.
     """
-    draws: dict[Key, dict[str, list[FloatArray]]] = {key: {name: [] for name in METRICS} for key in predictions.probability}
+    keys = [key for key in predictions.probability if _twin(key) not in predictions.probability]
+    draws: dict[Key, dict[str, list[FloatArray]]] = {key: {name: [] for name in METRICS} for key in keys}
     for weights in plan.chunks():
         for key in draws:
             for name, values in _mean_over_repeats(predictions, key, weights).items():
                 draws[key][name].append(values)
-    whole = {key: _by_repeat(predictions, key, ones(len(predictions.event))) for key in draws}
-    return {key: {name: Score(whole[key][name][:, 0], np.concatenate(draws[key][name])) for name in METRICS} for key in draws}
+    whole = {key: _by_repeat(predictions, key, ones(len(predictions.event))) for key in keys}
+    scores = {key: {name: Score(whole[key][name][:, 0], np.concatenate(draws[key][name])) for name in METRICS} for key in keys}
+    return {key: scores[twin] if (twin := _twin(key)) in scores else scores[key] for key in predictions.probability}
+
+
+def _twin(key: Key) -> Key | None:
+    """Return the key with the same probabilities and the same threshold, for an arm that moves the raw threshold alone."""
+    arm, classifier, variant = key
+    return (SAME_FIT[arm], classifier, variant) if arm in SAME_FIT and variant != "raw" else None
 
 
 def threshold(predictions: Predictions, key: Key, repeat: int) -> float | FloatArray:
