@@ -74,7 +74,10 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
             "reason": "No arm beats no correction: the interval of the best candidate, MGVAE, includes no difference.",
             "rule": "Deploy the arm whose paired AUROC difference has its lower limit above 0 and whose scaled Brier score "
             "is no worse than that of no correction by more than 0.005, after recalibration. No correction wins ties.",
-            "difference": {"metric": "auroc", "value": 0.004, "low": -0.011, "high": 0.019},
+            "difference": {"metric": "auroc", "value": 0.004, "low": -0.011, "high": 0.019}
+            | {"arm": "mgvae", "classifier": "logistic_regression", "family_low": -0.016},
+            "barred": {"mgvae": "a gate failed on the synthetic cases"} if status == "fail" else {},
+            "threshold": {"variant": "recalibrated", "value": 0.021, "sensitivity": 0.741, "remark": "Cut at the prevalence."},
         },
         "lineage": _lineage(),
     }

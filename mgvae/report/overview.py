@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mgvae.config import Arm
+from mgvae.config import Arm, Classifier
 from mgvae.report.results import Estimate, Gate, Metric, Recommendation, Scores, Verdict
 from mgvae.report.schema import Report
-from mgvae.report.text import (
-    CLASSIFIERS,
-    METRICS,
-    UNKNOWN,
-    change,
-    count,
-    limits,
-    listing,
-    number,
-    plural,
-    share,
-)
+from mgvae.report.text import ARMS, CLASSIFIERS, METRICS, UNKNOWN, change, count, limits, listing, number, plural, share
 
 _HEADLINES = {"pass": "Passed", "warn": "Passed, with warnings", "fail": "Failed", "invalid": "Extract refused"}
 _MEANS: dict[Arm, str] = {
@@ -69,7 +58,18 @@ def deciding_difference(recommendation: Recommendation) -> str:
     found = recommendation.difference
     if found is None or found.value is None:
         return ""
-    return f"{METRICS[found.metric].label} {change(found.metric, found)}"
+    text = f"{METRICS[found.metric].label} {change(found.metric, found)}"
+    if found.arm is not None:
+        text = f"{model_name(found.arm, found.classifier)}, {text}"
+    if found.family_low is not None:
+        lowest = number(found.family_low, METRICS[found.metric].digits[0], signed=True)
+        text += f"; lower limit {lowest} when all arms are allowed for"
+    return text
+
+
+def model_name(arm: Arm, classifier: Classifier | None) -> str:
+    """Return ``MGVAE with logistic regression``."""
+    return f"{ARMS[arm]} with {CLASSIFIERS[classifier].lower()}" if classifier else ARMS[arm]
 
 
 def tiles(report: Report) -> list[Tile]:
@@ -151,9 +151,7 @@ def _detail(report: Report) -> str:
     if warned:
         sentences.append(f"{plural(len(warned), 'gate')} to look at: {listing(warned)}.")
     if gates and not failed_gates:
-        sentences.insert(
-            0, f"None of {plural(len(gates), 'gate')} failed." if warned else f"All {plural(len(gates), 'gate')} pass."
-        )
+        sentences.insert(0, "No gate failed." if warned else f"All {plural(len(gates), 'gate')} pass.")
     if report.warnings:
         sentences.append(f"{plural(len(report.warnings), 'warning')} below.")
     return " ".join(sentences)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mgvae.config import Arm, Classifier
 from mgvae.strict import Strict
 
+
+def _snapped(value: object) -> object:
+    """Return a share that rounding put a hair outside 0..1 as 0 or 1; anything else as it is."""
+    if isinstance(value, float) and -1e-9 < value < 1 + 1e-9:
+        return min(max(value, 0.0), 1.0)
+    return value
+
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, BeforeValidator(_snapped), Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Amounts = tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...]
 Verdict = Literal["pass", "warn", "fail"]
@@ -194,6 +202,7 @@ class EvaluationFacts(Strict):
         curves: calibration curves of the cross-validated predictions.
         folds, repeats, bootstrap: of the cross-validation, and the resamples behind each interval.
         thresholds: how the alert threshold was set and what else a reader must know, as name and text.
+        unavailable: arms that could not be run, and why.
     """
 
     arms: ArmScores
@@ -204,25 +213,40 @@ class EvaluationFacts(Strict):
     repeats: Count
     bootstrap: Count
     thresholds: dict[str, str | Number | None]
+    unavailable: dict[Arm, str] = Field(default_factory=dict)
 
 
 class Difference(Strict):
-    """The paired difference that decided."""
+    """The paired difference that decided.
+
+    Attributes:
+        value, low, high: of the arm less no correction.
+        arm, classifier: whose difference it is: the recommended arm's, or the best challenger's where none is recommended.
+        family_low: the lower limit that holds for all arms compared at once.
+    """
 
     metric: Metric
     value: Number | None
     low: Number | None
     high: Number | None
+    arm: Arm | None = None
+    classifier: Classifier | None = None
+    family_low: Number | None = None
 
 
 class Recommendation(Strict):
-    """Which arm and classifier to deploy, why, and by what rule."""
+    """Which arm and classifier to deploy, why, and by what rule.
+
+    ``barred`` names the arms that must not be recommended, and why; ``threshold`` says where to cut the probabilities.
+    """
 
     arm: Arm
     classifier: Classifier
     reason: str
     rule: str
     difference: Difference | None
+    barred: dict[Arm, str] = Field(default_factory=dict)
+    threshold: dict[str, str | Number | None] = Field(default_factory=dict)
 
 
 def _same_lengths(expected: int, *columns: tuple[object, ...]) -> None:

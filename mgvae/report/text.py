@@ -160,6 +160,13 @@ def listing(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
+def spelled(name: str) -> str:
+    """Return a key of the report as a label: its measure's, or the words it is made of."""
+    known = [style.label for metric, style in METRICS.items() if metric == name]
+    text = name.replace("_", " ")
+    return known[0] if known else text[:1].upper() + text[1:]
+
+
 def plural(n: int, noun: str) -> str:
     """Return ``1 gate``, ``3 gates``."""
     return f"{count(n)} {noun}" if n == 1 else f"{count(n)} {noun}s"

@@ -1,0 +1,121 @@
+"""The page as a browser shows it: nothing overflows, nothing is fetched, nothing is complained of, and it prints."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from headless import browser, executable
+
+from mgvae.report import render
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(executable() is None, reason="Chromium is not installed")]
+
+samples = runpy.run_path(str(Path(__file__).parents[1] / "report_sample.py"))
+PAGES = {
+    "full": samples["sample_report"],
+    "wide": lambda: samples["sample_report"](columns=120, arms=tuple(samples["EFFECTS"]), status="pass"),
+    "refused": samples["refused_report"],
+    "sparse": samples["sparse_report"],
+}
+# Elements that stick out of the page, save those inside a box that scrolls.
+SPILLS = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll') && !e.closest('svg') && !e.closest('.skip')
+  && getComputedStyle(e).position !== 'absolute' && e.getBoundingClientRect().right > innerWidth + 1)
+  .map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 40))"""
+# Texts of figures that lie outside their figure by more than a few px.
+CUT = """[...document.querySelectorAll('svg.figure')].flatMap(s => { const b = s.getBoundingClientRect();
+  return [...s.querySelectorAll('text')].filter(t => { const r = t.getBoundingClientRect(); return r.width > 0 &&
+  (r.left < b.left - 4 || r.right > b.right + 8 || r.bottom > b.bottom + 4 || r.top < b.top - 4); })
+  .map(t => s.getAttribute('aria-label') + ': ' + t.textContent); })"""
+# Texts of one figure that lie on each other.
+OVERLAPS = """[...document.querySelectorAll('svg.figure')].flatMap(s => { const t = [...s.querySelectorAll('text')]
+  .map(e => [e.textContent, e.getBoundingClientRect()]);
+  return t.flatMap(([x, a], i) => t.slice(i + 1).filter(([y, b]) => a.left < b.right - 1 && b.left < a.right - 1 &&
+  a.top < b.bottom - 2 && b.top < a.bottom - 2).map(([y]) => s.getAttribute('aria-label') + ': ' + x + ' / ' + y)); })"""
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("pages")
+    for name, make in PAGES.items():
+        (place / f"{name}.html").write_text(render(make()), encoding="utf-8")
+    return place
+
+
+@pytest.mark.parametrize("width", [360, 400, 768, 1200])
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_overflows(tab, folder, name, width):
+    tab.open(folder / f"{name}.html", width=width)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate(SPILLS) == []
+    assert tab.evaluate(CUT) == []
+    assert tab.evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_fetched_and_nothing_complained_of(tab, folder, name):
+    path = folder / f"{name}.html"
+    tab.open(path, width=1200)
+    assert tab.requests == [path.as_uri()]
+    assert tab.problems == []
+
+
+def test_the_page_is_painted(tab, folder, tmp_path):
+    tab.open(folder / "full.html", width=1200)
+    picture = tab.screenshot()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20]) == 1200
+    assert int.from_bytes(picture[20:24]) == tab.evaluate("document.documentElement.scrollHeight")
+    assert len(picture) > 200_000  # an empty page of this size is a few kB
+
+
+def test_hostile_text_does_not_run(tab, tmp_path):
+    report = samples["sample_report"](columns=2)
+    report["title"] = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
+    path = tmp_path / "hostile.html"
+    path.write_text(render(report), encoding="utf-8")
+    tab.open(path, width=1200)
+    assert tab.evaluate("document.title") != "run"
+    assert tab.requests == [path.as_uri()]
+
+
+def test_dark_mode_changes_page_and_figures(tab, folder):
+    ink = "getComputedStyle(document.querySelector('svg.figure text')).fill + getComputedStyle(document.body).backgroundColor"
+    tab.open(folder / "full.html", width=1200)
+    light = tab.evaluate(ink)
+    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    try:
+        assert tab.evaluate(ink) != light
+    finally:
+        tab.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_it_prints_on_a4_with_all_details(tab, folder):
+    tab.open(folder / "full.html", width=1200)
+    pdf = tab.pdf()
+    assert pdf.startswith(b"%PDF")
+    boxes = {tuple(round(float(x)) for x in box.split()) for box in re.findall(rb"/MediaBox\s*\[([^\]]+)\]", pdf)}
+    assert boxes == {(0, 0, 595, 842)}
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        hidden = "[...document.querySelectorAll('details table')].filter(t => t.getBoundingClientRect().height < 20).length"
+        assert tab.evaluate(hidden) == 0
+    finally:
+        tab.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_a_page_that_misbehaves_is_caught(tab, tmp_path):
+    path = tmp_path / "bad.html"
+    path.write_text(
+        "<p style='width: 3000px'>wide</p><img src='missing.png'><script>console.error('no')</script>", encoding="utf-8"
+    )
+    tab.open(path, width=400)
+    assert tab.evaluate(SPILLS)
+    assert len(tab.requests) == 2
+    assert tab.problems

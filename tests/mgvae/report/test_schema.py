@@ -1,0 +1,75 @@
+import json
+import runpy
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from mgvae.config import Arm, Classifier
+from mgvae.errors import ConfigError
+from mgvae.report import Report, render
+from mgvae.report.palette import ARM_STYLES
+from mgvae.report.results import Metric, Variant
+from mgvae.report.text import ARMS, CLASSIFIERS, METRICS, VARIANTS
+from mgvae.strict import build
+
+samples = runpy.run_path(str(Path(__file__).parents[2] / "report_sample.py"))
+
+
+@pytest.mark.parametrize("make", ["sample_report", "refused_report", "sparse_report"])
+def test_a_report_survives_json(make):
+    report = json.loads(json.dumps(samples[make](), allow_nan=False))
+    facts = build(Report, report, where="report.json")
+    assert build(Report, json.loads(facts.model_dump_json()), where="report.json") == facts
+
+
+def test_every_arm_classifier_variant_and_metric_has_a_name():
+    assert set(ARMS) == set(get_args(Arm)) == set(ARM_STYLES)
+    assert set(CLASSIFIERS) == set(get_args(Classifier))
+    assert set(METRICS) == set(get_args(Metric))
+    assert set(VARIANTS) == set(get_args(Variant))
+
+
+def _without(path):
+    report = samples["sample_report"](columns=2)
+    *parents, last = path
+    place = report
+    for key in parents:
+        place = place[key]
+    return report, place, last
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("cohort", "prevalence"), 1.2, r"cohort\.prevalence: .*less than or equal to 1"),
+        (("cohort", "n"), float("nan"), r"cohort\.n"),
+        (("evaluation", "folds"), None, r"evaluation\.folds"),
+        (("status",), "invalid", "exactly where validation.passed is false"),
+        (("status",), "pass", "but a gate failed"),
+        (("synthetic", "gates", 0, "verdict"), "maybe", "verdict: .*'pass', 'warn' or 'fail'"),
+        (("synthetic", "marginals", 0, "edges"), [0.0, 1.0], "one length"),
+        (("recommendation", "arm"), "vae", "not among evaluation.arms"),
+        (("lineage", "sede"), 3, "unknown key. Did you mean 'seed'"),
+    ],
+)
+def test_a_broken_report_is_refused_by_name(path, value, message):
+    report, place, last = _without(path)
+    place[last] = value
+    with pytest.raises(ConfigError, match=message):
+        render(report)
+
+
+def test_a_missing_key_is_named():
+    report = samples["sample_report"](columns=2)
+    del report["cohort"]["events"]
+    with pytest.raises(ConfigError, match=r"cohort\.events: this key is required"):
+        render(report)
+
+
+def test_a_share_that_rounding_put_outside_is_mended():
+    report = samples["sample_report"](columns=2)
+    curve = report["evaluation"]["curves"]["none"]["logistic_regression"]["raw"]
+    curve["low"][0], curve["high"][-1] = -1e-17, 1.0000000000000002
+    facts = build(Report, report, where="report.json").evaluation.curves["none"]["logistic_regression"]["raw"]
+    assert (facts.low[0], facts.high[-1]) == (0.0, 1.0)
