@@ -19,7 +19,7 @@ PAGES = {
     "sparse": samples["sparse_report"],
 }
 # Elements that stick out of the page, save those inside a box that scrolls.
-SPILLS = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll') && !e.closest('svg') && !e.closest('.skip')
+SPILLS = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, svg, .skip')
   && getComputedStyle(e).position !== 'absolute' && e.getBoundingClientRect().right > innerWidth + 1)
   .map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 40))"""
 # Texts of figures that lie outside their figure by more than a few px.
@@ -111,11 +111,14 @@ def test_it_prints_on_a4_with_all_details(tab, folder):
 
 
 def test_a_page_that_misbehaves_is_caught(tab, tmp_path):
+    texts = "<text y=20>one</text><text y=22>two</text><text x=90 y=40>too long</text>"
+    figure = f"<svg class='figure' width=100 height=50>{texts}</svg>"
+    rest = "<p style='width: 3000px'>wide</p><img src='missing.png'><script>console.error('no')</script>"
     path = tmp_path / "bad.html"
-    path.write_text(
-        "<p style='width: 3000px'>wide</p><img src='missing.png'><script>console.error('no')</script>", encoding="utf-8"
-    )
+    path.write_text(figure + rest, encoding="utf-8")
     tab.open(path, width=400)
     assert tab.evaluate(SPILLS)
+    assert tab.evaluate(CUT) == ["null: too long"]
+    assert tab.evaluate(OVERLAPS) == ["null: one / two"]
     assert len(tab.requests) == 2
     assert tab.problems
