@@ -24,9 +24,9 @@ from mgvae.report.text import (
     count,
     duration,
     gate_numbers,
-    lambda_text,
     measured,
     number,
+    plain,
     share,
 )
 from mgvae.strict import build
@@ -111,7 +111,7 @@ def _training(training: TrainingFacts) -> RenderableType:
     )
     before, after = training.pretrain, training.finetune
     _add(table, "Pre-training", count(before.epochs), number(before.heldout_elbo, 2), UNKNOWN, duration(before.seconds))
-    elbo, weight = number(after.heldout_elbo, 2), lambda_text(after.ewc_lambda)
+    elbo, weight = number(after.heldout_elbo, 2), plain(after.ewc_lambda)
     _add(table, "Fine-tuning", count(after.epochs), elbo, weight, duration(after.seconds))
     return table
 

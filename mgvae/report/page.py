@@ -64,9 +64,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("mgvae.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(
-        count=text.count, number=text.number, share=text.share, duration=text.duration, lambda_text=text.lambda_text
-    )
+    environment.filters.update(count=text.count, number=text.number, share=text.share, duration=text.duration, plain=text.plain)
     environment.globals.update(
         words=text,
         gate_bar=gate_bar,

@@ -132,8 +132,8 @@ def gate_known(gate: Gate) -> list[float]:
     return [x for x in (gate.value, gate.low, gate.high, *bounds) if x is not None]
 
 
-def lambda_text(value: float | None) -> str:
-    """Return the weight of the EWC penalty, short: ``0``, ``0.3``, ``1,000``."""
+def plain(value: float | None) -> str:
+    """Return a setting with no more digits than it needs: ``0``, ``0.3``, ``1,000``."""
     return UNKNOWN if value is None else f"{value:,.4g}".replace("-", "−")
 
 

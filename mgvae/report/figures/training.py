@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.palette import light
 from mgvae.report.results import LambdaTrial, Pretraining
-from mgvae.report.text import lambda_text, number
+from mgvae.report.text import number, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,13 +63,11 @@ def lambda_path(trials: Sequence[LambdaTrial], chosen: float | None, *, key: str
             picked = chosen is not None and weight == chosen
             fill = light("synthetic") if picked else light("page")
             ax.plot(place, elbo, "o", color=light("synthetic"), markerfacecolor=fill, markersize=9 if picked else 6)
-        ax.set_xticks(range(len(known)), [lambda_text(weight) for weight, _ in known])
+        ax.set_xticks(range(len(known)), [plain(weight) for weight, _ in known])
         _frame(ax, values)
         ax.set(xlabel="weight of the EWC penalty, λ", ylabel="held-out ELBO (nats)", xlim=(-0.4, len(known) - 0.6))
         ax.grid(axis="y")
-        return inline(
-            figure, title="Choice of lambda by held-out ELBO of real cases", description=f"Chosen: {lambda_text(chosen)}."
-        )
+        return inline(figure, title="Choice of lambda by held-out ELBO of real cases", description=f"Chosen: {plain(chosen)}.")
 
 
 def _late(points: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:

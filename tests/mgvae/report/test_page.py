@@ -182,6 +182,11 @@ def test_arms_that_could_not_run_are_named():
     assert "SMOTE needs 6 events in each fold" in Page(render(report)).text
 
 
+def test_remarks_are_spelled_out(full):
+    assert "Margin in scaled Brier score 0.005 Arms and classifiers compared with no correction 8" in full.text
+    assert "Variant recalibrated Value 0.021 Sensitivity 0.741 Remark Cut at the prevalence." in full.text
+
+
 def test_checklist_claims_only_what_is_there():
     whole, refused = (Report.model_validate(make()) for make in (sample_report, refused_report))
     answers = {item.code: item.answer for item in tripod(whole)}

@@ -36,6 +36,10 @@ def test_share_and_duration():
     assert [text.duration(s) for s in (None, 0.44, 38.2, 200, 7260)] == ["–", "0.4 s", "38 s", "3 min 20 s", "2 h 1 min"]
 
 
+def test_plain_has_no_idle_digits():
+    assert [text.plain(x) for x in (0.0, 0.3, 8.0, 1000.0, -2.5, None)] == ["0", "0.3", "8", "1,000", "−2.5", "–"]
+
+
 def test_listing_and_plural():
     assert [text.listing(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert [text.plural(n, "gate") for n in (0, 1, 2000)] == ["0 gates", "1 gate", "2,000 gates"]
