@@ -1,0 +1,140 @@
+"""Splits: a test part, folds and held-out parts. A group stays on one side, and both classes are shared out evenly."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from mgvae.cohort import Cohort
+from mgvae.config import Split
+from mgvae.errors import OutcomeError
+from mgvae.seeds import numpy_generator
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:
+    """Return the test part as bool ``(n,)``.
+
+    Args:
+        cohort: the eligible subjects.
+        split: random (stratified by the outcome), or temporal: the latest index dates are the test part, so that every training
+            subject was seen before the first day of it. A group is in the test part if its latest index date is.
+        seed: decides which groups a random split takes; a temporal split has no choice.
+
+    Raises:
+        OutcomeError: a side would have no event, or nothing but events.
+    """
+    if split.method == "temporal":
+        test = _latest(cohort, split.test_fraction)
+    else:
+        test = _part(cohort.event, cohort.group, split.test_fraction, seed=seed, use="holdout")
+    mend = "Change split.test_fraction" + (", or use split.method random." if split.method == "temporal" else ".")
+    _check(cohort.event, [~test, test], what="training and test part", mend=mend)
+    return test
+
+
+def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[Array, Array]]:
+    """Return the folds of a grouped, stratified cross-validation as pairs of positions (training, test), each increasing.
+
+    Args:
+        event: bool ``(n,)``.
+        group: int64 ``(n,)``.
+        n_folds: how many; each row is in the test positions of exactly one.
+        seed: decides which groups go together.
+
+    Raises:
+        OutcomeError: a fold would have no event, or nothing but events.
+    """
+    fold = _deal(event, group, [1 / n_folds] * n_folds, seed=seed, use="folds")
+    tests = [fold == number for number in range(n_folds)]
+    holding = len(np.unique(group[event]))
+    mend = f"Events lie in {holding} groups: set evaluation.folds to at most {max(holding, 2)}."
+    _check(event, tests, what=f"of {n_folds} folds", mend=mend)
+    return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests]
+
+
+def inner_part(event: Array, group: Array, *, fraction: float, seed: int) -> Array:
+    """Return, as bool ``(n,)``, a part of training rows to be held apart: for calibration or early stopping.
+
+    Args:
+        event: bool ``(n,)``; where it has both classes, so has each side.
+        group: int64 ``(n,)``.
+        fraction: share of the rows.
+        seed: decides which groups are taken.
+
+    Raises:
+        OutcomeError: a side would be empty or lack a class.
+    """
+    part = _part(event, group, fraction, seed=seed, use="inner part")
+    _check(event, [~part, part], what="training rows and rows held apart", mend="Use fewer folds or collect more subjects.")
+    return part
+
+
+def _part(event: Array, group: Array, fraction: float, *, seed: int, use: str) -> Array:
+    """Return bool ``(n,)``: a grouped, stratified part with ``fraction`` of the rows."""
+    larger_first = [max(fraction, 1 - fraction), min(fraction, 1 - fraction)]
+    side = _deal(event, group, larger_first, seed=seed, use=use)
+    return np.asarray(side == (1 if fraction <= 0.5 else 0))
+
+
+def _deal(event: Array, group: Array, shares: Sequence[float], *, seed: int, use: str) -> Array:
+    """Return the side of each row, int ``(n,)``.
+
+    Groups are dealt one by one, those with most events first, then the largest, in random order among equals; each goes to
+    the side that lacks the largest share of what it is due: of events for a group that has some, else of rows. So a side
+    without an event comes before all others, and the many small groups at the end even out what the large ones left uneven.
+    """
+    codes = pd.factorize(group)[0]
+    rows = np.bincount(codes)
+    events = np.bincount(codes, weights=event).astype(int)
+    order = np.lexsort((numpy_generator(seed, "split", use).random(len(rows)), -rows, -events))
+    side = np.zeros(len(rows), dtype=np.int64)
+    with_event = order[events[order] > 0]
+    side[with_event] = _dealt(events[with_event], [0.0] * len(shares), shares)
+    held = np.bincount(side[with_event], weights=rows[with_event], minlength=len(shares))
+    without = order[events[order] == 0]
+    side[without] = _dealt(rows[without], held.tolist(), shares)
+    return side[codes]
+
+
+def _dealt(amounts: Array, held: Sequence[float], shares: Sequence[float]) -> Array:
+    """Return the side of each amount, given in turn to the side that holds least of its due."""
+    due = [share * (sum(held) + float(amounts.sum())) for share in shares]
+    heap = [(have / want if want else 0.0, number) for number, (have, want) in enumerate(zip(held, due, strict=True))]
+    heapq.heapify(heap)
+    out = np.empty(len(amounts), dtype=np.int64)
+    for place, amount in enumerate(amounts.tolist()):
+        filled, number = heap[0]
+        out[place] = number
+        heapq.heapreplace(heap, (filled + amount / due[number], number))
+    return out
+
+
+def _latest(cohort: Cohort, fraction: float) -> Array:
+    """Return bool ``(n,)``: the groups that reach beyond the day that leaves closest to ``fraction`` of the rows."""
+    if cohort.index_date is None:
+        raise OutcomeError("A temporal split needs an index date; the cohort has none. Set index_date, or split.method random.")
+    last = cohort.index_date.groupby(cohort.group).transform("max").to_numpy()
+    days, counts = np.unique(last, return_counts=True)
+    shares = 1 - np.cumsum(counts)[:-1] / len(last)  # of rows after each day but the last
+    if not len(shares):
+        raise OutcomeError(
+            "A temporal split needs at least two different index dates; all are the same. Use split.method random."
+        )
+    return np.asarray(last > days[np.abs(shares - fraction).argmin()])
+
+
+def _check(event: Array, sides: Sequence[Array], *, what: str, mend: str) -> None:
+    for present, name in ((event, "event"), (~event, "non-event")):
+        empty = sum(not present[side].any() for side in sides)
+        if empty and present.any():
+            raise OutcomeError(
+                f"Each {what} must hold at least one {name}; {empty} would hold none of the {int(present.sum())}. {mend}"
+            )
+    if not all(side.any() for side in sides):
+        raise OutcomeError(f"Each {what} must hold at least one subject; there are {len(event)}. {mend}")
