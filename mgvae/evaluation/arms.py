@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ from mgvae.errors import ConfigError
 from mgvae.evaluation.smote import smote_cases
 from mgvae.evaluation.table import Rows
 from mgvae.seeds import derive, numpy_generator
+
+if TYPE_CHECKING:
+    from mgvae.generator import Variant
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -128,6 +132,13 @@ def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> p
     from mgvae.generator import synthetic_cases  # the other arms need no generator
 
     made = synthetic_cases(
-        rows.features, rows.event, rows.group, columns=recipe.columns, training=recipe.training, n=n, seed=seed, variant=variant
+        rows.features,
+        rows.event,
+        rows.group,
+        columns=recipe.columns,
+        training=recipe.training,
+        n=n,
+        seed=seed,
+        variant=cast("Variant", variant),
     )
     return made.features

@@ -73,7 +73,7 @@ def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
     Raises:
         OutcomeError: the fitting rows hold one class only.
     """
-    apart = inner_part(train.event, train.group, chain.calibration_fraction, derive(seed, "calibration"))
+    apart = inner_part(train.event == 1, train.group, fraction=chain.calibration_fraction, seed=derive(seed, "calibration"))
     fitting, calibration = train.take(~apart), train.take(apart)
     fitting.require_both_classes("Fitting a classifier")
     probability: dict[Key, FloatArray] = {}

@@ -118,7 +118,9 @@ def _fold_splits(rows: Rows, *, n_folds: int, repeats: int, seed: int) -> list[_
     return [
         _Split(repeat, fold, rows.take(train), rows.take(test), test, derive(seed, "split", repeat, fold))
         for repeat in range(repeats)
-        for fold, (train, test) in enumerate(folds(rows.event, rows.group, count, derive(seed, "folds", repeat)))
+        for fold, (train, test) in enumerate(
+            folds(rows.event == 1, rows.group, n_folds=count, seed=derive(seed, "folds", repeat))
+        )
     ]
 
 

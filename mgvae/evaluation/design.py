@@ -135,14 +135,17 @@ class TreeDesign:
     Attributes:
         levels: levels of each unordered column that stand for themselves.
         nominal: bool per column of the matrix: its numbers are categories.
+        empty: bool per column of the matrix: no value in the fitting rows, so it is 0 throughout; a tree cannot bin it.
     """
 
     levels: Mapping[str, Levels]
     nominal: tuple[bool, ...]
+    empty: tuple[bool, ...]
 
     def rows(self, features: pd.DataFrame) -> FloatArray:
         """Return measured columns first, then the unordered ones as category numbers, missing NaN, ``(N, P)``."""
-        return np.column_stack([measured(features), *(self._categories(features[name], name) for name in self.levels)])
+        columns = [measured(features), *(self._categories(features[name], name) for name in self.levels)]
+        return np.where(self.empty, 0.0, np.column_stack(columns))
 
     def _categories(self, column: pd.Series[Any], name: str) -> FloatArray:
         placed = self.levels[name].place(level_codes(column))
@@ -153,5 +156,8 @@ class TreeDesign:
 def fit_tree_design(features: pd.DataFrame, *, most: int) -> TreeDesign:
     """Return the design learned from the fitting rows; ``most`` is the largest number of levels that a column may keep."""
     levels = {name: fit_levels(features[name], most=most) for name in nominal_columns(features)}
-    measured_columns = features.shape[1] - len(levels)
-    return TreeDesign(levels=levels, nominal=(False,) * measured_columns + (True,) * len(levels))
+    values = measured(features)
+    seen = np.isfinite(values).any(axis=0).tolist() + [len(level.kept) > 0 for level in levels.values()]
+    return TreeDesign(
+        levels=levels, nominal=(False,) * values.shape[1] + (True,) * len(levels), empty=tuple(not one for one in seen)
+    )

@@ -28,7 +28,7 @@ def _remarks(evaluation: Mapping[str, Any], *, margin: float, calibration_fracti
     remarks: dict[str, str | float] = {
         "Threshold, raw": "0.5; arm 'threshold': the prevalence of the fitting rows",
         "Threshold, offset and recalibrated": "the prevalence of the fitting rows",
-        "Recalibration": f"intercept and slope on {calibration_fraction:.0%} of each training fold, real rows that no arm has seen",
+        "Recalibration": f"intercept and slope on {calibration_fraction:.0%} of each training fold, held apart from every arm",
         "Margin in scaled Brier score": margin,
         "Arms and classifiers compared with no correction": contrasts["candidates"],
         "Intervals": "95 %, percentiles of a bootstrap of whole groups, the fitted models given",

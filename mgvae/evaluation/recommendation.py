@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mgvae.cohort import FEW_EVENTS
 from mgvae.evaluation.contrast import PRIMARY, SECONDARY
 from mgvae.evaluation.summary import JUDGED
 
-FEWEST_EVENTS = 15
 CALIBRATED = (0.9, 1.1)  # observed / expected
 
 
@@ -35,7 +35,7 @@ def rule(margin: float) -> str:
         "slope covers 1, or the slope is no farther from 1 than the reference's; (5) its observed/expected ratio is "
         f"within {CALIBRATED[0]:g}-{CALIBRATED[1]:g}, or no farther from 1 than the reference's; (6) no gate bars it. Of "
         "several such arms the one with the highest lower limit is taken. Otherwise, and always with fewer than "
-        f"{FEWEST_EVENTS} events, no correction is recommended: it wins ties. Arms that move the decision threshold alone "
+        f"{FEW_EVENTS} events, no correction is recommended: it wins ties. Arms that move the decision threshold alone "
         "change no probability; the threshold is a separate choice, made on the recalibrated probabilities."
     )
 
@@ -56,7 +56,7 @@ def recommend(evaluation: Mapping[str, Any], *, margin: float, barred: Mapping[s
     barred = dict(barred or {})
     reference = evaluation["contrasts"]["reference"]
     candidates = _candidates(evaluation, margin, barred)
-    winners = [candidate for candidate in candidates if not candidate.against] if evaluation["events"] >= FEWEST_EVENTS else []
+    winners = [candidate for candidate in candidates if not candidate.against] if evaluation["events"] >= FEW_EVENTS else []
     if winners:
         shown: _Candidate | None = max(winners, key=lambda one: one.gain["family_low"])
     else:
@@ -165,8 +165,8 @@ def _reason(shown: _Candidate | None, *, won: bool, reference: Mapping[str, str]
     name = f"{_words(shown.arm)} with {_words(shown.classifier)}"
     if won:
         return f"{name} changes AUROC by {gain} against {plain}, and its recalibrated probabilities are no worse."
-    if events < FEWEST_EVENTS:
-        return f"Use {plain}: with {events} events no gain can be shown (at least {FEWEST_EVENTS} are needed)."
+    if events < FEW_EVENTS:
+        return f"Use {plain}: with {events} events no gain can be shown (at least {FEW_EVENTS} are needed)."
     return f"Use {plain}. The best challenger, {name}, changes AUROC by {gain}; {'; '.join(shown.against)}."
 
 

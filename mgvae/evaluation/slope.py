@@ -9,7 +9,7 @@ from scipy.special import expit
 FloatArray = NDArray[np.float64]
 
 STEPS, TOLERANCE, LARGEST_STEP = 50, 1e-9, 2.0
-FARTHEST = 50.0  # a line this steep or this high means separated classes: there is no maximum
+FARTHEST = 20.0  # a line this steep or this high means separated classes: there is no maximum
 
 
 def fit_line(

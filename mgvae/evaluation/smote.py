@@ -1,9 +1,10 @@
 """SMOTE on typed tables: numeric, nominal and missing cells go in, the same kinds come out.
 
-Missing cells are what SMOTE cannot digest. They are filled (median, most frequent level) for the interpolation, beside a 0/1
-number that says where; that number is interpolated like any other and rounded, so a synthetic case has the missingness pattern of
-the nearer of the two cases it lies between. Without putting missingness back, a classifier could tell synthetic rows by their
-completeness; by a vote among neighbours, as SMOTE-NC casts for levels, rare patterns would die out.
+Missing cells are what SMOTE cannot digest. They are filled (median, most frequent level) for the interpolation, beside a
+0/1 number that says where; that number is interpolated like any other and rounded, so a synthetic case has the
+missingness pattern of the nearer of the two cases it lies between. If none were put back, a classifier could tell
+synthetic rows by their completeness; by a vote among neighbours, as SMOTE-NC casts for levels, rare patterns would die
+out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@dataclass
+class Seen:
+    """What a stand-in generator was given."""
+
+    tables: list[pd.DataFrame] = field(default_factory=list)
+    parents: list[pd.DataFrame] = field(default_factory=list)
+
+
+@pytest.fixture
+def generator(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """Replace the generator by one that copies majority rows with a shifted severity, and keeps what it was given."""
+    seen = Seen()
+
+    def synthetic_cases(features: pd.DataFrame, event: Any, group: Any, *, n: int, seed: int, **_: Any) -> SimpleNamespace:
+        parent = np.random.default_rng(seed).choice(np.flatnonzero(event == 0), size=n)
+        seen.tables.append(features)
+        seen.parents.append(features.iloc[parent])
+        made = features.iloc[parent].reset_index(drop=True)
+        return SimpleNamespace(features=made.assign(severity=made["severity"] + 1.5), parent=parent)
+
+    module = ModuleType("mgvae.generator")
+    module.synthetic_cases = synthetic_cases  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "mgvae.generator", module)
+    return seen

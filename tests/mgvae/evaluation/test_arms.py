@@ -1,0 +1,143 @@
+"""The arms: what they add, what they leave alone; real rows come first and unchanged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated_cohort import simulated, with_events
+from sklearn.utils.class_weight import compute_sample_weight
+
+from mgvae.config import Training
+from mgvae.errors import ConfigError, OutcomeError
+from mgvae.evaluation.arms import Recipe, cases_to_add, class_weights, treat
+from mgvae.evaluation.smote import smote_cases
+from mgvae.evaluation.table import Rows
+
+ADDING = ("random_oversampling", "smote", "mgvae", "vae")
+ALL = ("none", "threshold", "class_weight", *ADDING)
+
+
+def recipe(prevalence: float = 0.5) -> Recipe:
+    return Recipe(columns={}, training=Training(), prevalence=prevalence)
+
+
+@pytest.mark.parametrize("arm", ALL)
+@pytest.mark.usefixtures("generator")
+def test_real_rows_come_first_and_unchanged(arm):
+    rows = simulated(400)
+    treated = treat(arm, rows, recipe(), seed=1)
+    assert treated.n_real == 400
+    pd.testing.assert_frame_equal(treated.features.iloc[:400], rows.features)
+    np.testing.assert_array_equal(treated.event[:400], rows.event)
+    assert (treated.event[400:] == 1).all()
+    assert treated.features.dtypes.to_dict() == rows.features.dtypes.to_dict()
+    assert treated.share == pytest.approx(rows.prevalence if arm in ("none", "threshold") else 0.5)
+
+
+@pytest.mark.parametrize("arm", [*ADDING, "class_weight"])
+@pytest.mark.parametrize("prevalence", [0.2, 0.35])
+@pytest.mark.usefixtures("generator")
+def test_the_share_of_cases_is_as_asked_and_never_lowered(arm, prevalence):
+    rows = simulated(400)
+    assert treat(arm, rows, recipe(prevalence), seed=1).share == pytest.approx(prevalence, abs=0.002)
+    untouched = treat(arm, rows, recipe(0.01), seed=1)
+    assert untouched.share == pytest.approx(rows.prevalence)
+    assert len(untouched.event) == 400
+
+
+def test_class_weights_are_scikit_learns_at_one_half():
+    event = simulated(300).event
+    np.testing.assert_allclose(class_weights(event, 0.5), compute_sample_weight("balanced", event))
+    assert class_weights(event, 0.3).mean() == pytest.approx(1)
+
+
+def test_oversampling_repeats_cases_only():
+    rows = simulated(300)
+    treated = treat("random_oversampling", rows, recipe(), seed=1)
+    known = {tuple(row) for row in rows.features[rows.event == 1].astype(str).to_numpy()}
+    added = treated.features.iloc[300:].astype(str).to_numpy()
+    assert len(added) == cases_to_add(rows.event, 0.5)
+    assert {tuple(row) for row in added} <= known
+
+
+def test_smote_lies_between_cases_and_obeys_the_table():
+    rows = simulated(1500)
+    cases, made = rows.features[rows.event == 1], smote_cases(rows.features, rows.event, n=700, seed=0)
+    assert made.dtypes.to_dict() == rows.features.dtypes.to_dict()
+    for name in ("severity", "age", "noise"):
+        assert made[name].min() >= cases[name].min()
+        assert made[name].max() <= cases[name].max()
+    assert (made["age"] % 1 == 0).all(), "whole numbers stay whole"
+    assert (made["severity"].dropna() % 1 != 0).mean() > 0.9
+    assert set(made["site"].dropna()) <= {"a", "b", "c"}
+    for name in ("severity", "noise", "site"):
+        assert made[name].isna().mean() == pytest.approx(cases[name].isna().mean(), abs=0.08)
+    together = made["severity"].isna() <= made["noise"].isna()
+    assert together.all(), "missingness patterns are those of cases: no severity without noise missing"
+
+
+def test_smote_needs_no_majority_beyond_its_medians():
+    rows = simulated(800)
+    few = rows.take((rows.event == 1) | (np.arange(800) < 400))
+    one, other = (smote_cases(r.features[["age", "sex"]], r.event, n=50, seed=3) for r in (rows, few))
+    assert len(one) == len(other) == 50
+    assert set(one["sex"]) == {"f", "m"}
+
+
+@pytest.mark.parametrize("columns", [["severity", "age"], ["age"], ["site", "sex", "stage"], ["site"], ["noise", "site"]])
+def test_smote_works_on_one_kind_of_column(columns):
+    rows = simulated(600)
+    made = smote_cases(rows.features[columns], rows.event, n=40, seed=0)
+    assert list(made.columns) == columns
+    assert len(made) == 40
+    assert made.dtypes.to_dict() == rows.features[columns].dtypes.to_dict()
+
+
+@pytest.mark.parametrize("events", [2, 3, 5])
+def test_smote_works_with_few_cases(events):
+    rows = with_events(simulated(400), events)
+    assert rows.event.sum() == events
+    assert len(smote_cases(rows.features, rows.event, n=30, seed=0)) == 30
+
+
+def test_smote_says_that_one_case_is_too_few():
+    rows = with_events(simulated(400), 1)
+    with pytest.raises(OutcomeError, match="needs at least 2 among the fitting rows; got 1"):
+        treat("smote", rows, recipe(), seed=0)
+
+
+def test_smote_survives_constant_and_empty_columns():
+    rows = simulated(400)
+    features = rows.features.assign(constant=1.0, empty=np.nan)
+    made = smote_cases(features, rows.event, n=20, seed=0)
+    assert (made["constant"] == 1).all()
+    assert made["empty"].isna().all()
+
+
+def test_smote_in_batches_makes_as_many(monkeypatch):
+    monkeypatch.setattr("mgvae.evaluation.smote.CELLS", 500)
+    rows = simulated(600)
+    made = smote_cases(rows.features, rows.event, n=101, seed=0)
+    assert len(made) == 101
+    assert made["severity"].dropna().nunique() > 60
+
+
+@pytest.mark.parametrize("arm", ADDING)
+@pytest.mark.usefixtures("generator")
+def test_the_seed_decides(arm):
+    rows = simulated(300)
+    one, same, other = (treat(arm, rows, recipe(), seed=seed).features for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(one, same)
+    assert not one.equals(other)
+
+
+def test_wrong_input_is_named():
+    rows = simulated(100)
+    with pytest.raises(ConfigError, match="got 'rose'"):
+        treat("rose", rows, recipe(), seed=0)
+    alone = Rows(rows.features, np.zeros(100, dtype=np.int64), rows.group)
+    with pytest.raises(OutcomeError, match="got 0 events in 100 rows"):
+        treat("none", alone, recipe(), seed=0)
+    with pytest.raises(ValueError, match="got 100, 99 and 100"):
+        Rows(rows.features, rows.event[1:], rows.group)
