@@ -1,0 +1,153 @@
+"""Run the suite on a table and keep what may be kept: which rule failed in which column, and in how many rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mgvae.config import CohortConfig
+from mgvae.dictionary import LEVEL_KINDS, canonical
+from validation.suite import Scope, build_suite, checked_columns, event, fraction, great_expectations, readable
+
+# Counts only: the other formats put raw failing values, a patient's, into the result.
+RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One rule that a column breaks.
+
+    Attributes:
+        column: its name; ``(table)`` for rules about the table as a whole.
+        rule: what must hold, as a sentence about the column.
+        count: rows that break it; None where the rule is not about single rows.
+    """
+
+    column: str
+    rule: str
+    count: int | None
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """The outcome of a validation.
+
+    Attributes:
+        passed: whether nothing failed.
+        expectations: how many expectations were evaluated. Those on a column that is absent are not.
+        failed: the rules that were broken, in the order of the suite.
+        rows: rows of the table.
+    """
+
+    passed: bool
+    expectations: int
+    failed: tuple[Failure, ...]
+    rows: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that report.json holds under ``validation``."""
+        failed = [asdict(failure) for failure in self.failed]
+        return {"passed": self.passed, "expectations": self.expectations, "failed": failed, "rows": self.rows}
+
+
+def validate(
+    frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, *, scope: Scope = "extract"
+) -> ValidationResult:
+    """Return what the suite finds in a table. No value of the table enters the result.
+
+    Args:
+        frame: the extract as read, or ``synthetic_table(...)[0]``.
+        unreadable: bool, true where a cell is neither missing nor a finite number (or a date); a column it lacks counts as
+            readable.
+        config: the study.
+        scope: see ``validation.suite.build_suite``.
+    """
+    table = _with_derived(frame, unreadable, config, scope=scope)
+    expectations = [item for item in build_suite(config, scope=scope).expectations if _applies(item, table)]
+    results = _run(table, expectations, name=f"{config.study}-{scope}")
+    order = {_key(item.meta): place for place, item in enumerate(expectations)}
+    broken = sorted((item for item in results if not item.success), key=lambda item: order[_key(item.expectation_config.meta)])
+    failed = tuple(_failure(item) for item in broken)
+    return ValidationResult(passed=not failed, expectations=len(results), failed=failed, rows=len(frame))
+
+
+def synthetic_table(features: pd.DataFrame, config: CohortConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return synthetic rows as ``validate(..., scope="synthetic")`` takes them: levels as text, and which cells are not finite.
+
+    Args:
+        features: rows with the columns and dtypes of ``Cohort.features``.
+        config: the study.
+    """
+    known = {name: column for name, column in config.columns.features.items() if name in features}
+    table = {name: _as_text(features[name]) if column.kind in LEVEL_KINDS else features[name] for name, column in known.items()}
+    unreadable = {name: np.isinf(features[name]) for name, column in known.items() if column.kind not in LEVEL_KINDS}
+    return pd.DataFrame(table, index=features.index), pd.DataFrame(unreadable, index=features.index)
+
+
+def _with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, *, scope: Scope) -> pd.DataFrame:
+    table = {str(name): frame[name] for name in frame.columns}
+    for name, column in checked_columns(config, scope=scope).items():
+        if name not in table:
+            continue
+        if column.kind in LEVEL_KINDS:
+            table[name] = _as_text(frame[name])
+            continue
+        cells = frame[name]
+        bad = unreadable[name].astype(bool) if name in unreadable else pd.Series(False, index=frame.index)
+        if pd.api.types.is_datetime64_any_dtype(cells):
+            table[name] = cells.dt.floor("D")  # dates have day resolution: the index day itself may be used
+        else:
+            bad |= np.isinf(cells)
+            table[name] = cells.mask(bad)
+        table[readable(name)] = ~bad
+        if column.kind == "count":
+            table[fraction(name)] = table[name] % 1
+    if scope == "extract" and config.outcome.column in table:
+        table[event(config.outcome.column)] = _events(frame[config.outcome.column], config)
+    return pd.DataFrame(table).reset_index(drop=True)
+
+
+def _as_text(cells: pd.Series) -> pd.Series:
+    spelling = {value: canonical(value) for value in cells.dropna().unique()}
+    return cells.astype(object).map(spelling)
+
+
+def _events(cells: pd.Series, config: CohortConfig) -> pd.Series:
+    text = _as_text(cells)
+    return (text == canonical(config.outcome.event)).astype(float).mask(text.isna())
+
+
+def _applies(expectation: Any, table: pd.DataFrame) -> bool:
+    """Whether the columns are there; that a column is absent is told once, by the rule that it must exist."""
+    if "to_exist" in expectation.expectation_type:
+        return True
+    names = (getattr(expectation, key, None) for key in ("column", "column_A", "column_B"))
+    return all(name in table for name in names if name is not None)
+
+
+def _run(table: pd.DataFrame, expectations: list[Any], *, name: str) -> list[Any]:
+    gx = great_expectations()
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(enable=False)
+    context.variables.progress_bars = {"globally": False}
+    definition = context.data_sources.add_pandas(name).add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
+    batch = definition.get_batch(batch_parameters={"dataframe": table})
+    suite = gx.ExpectationSuite(name=name, expectations=expectations)
+    return list(batch.validate(suite, result_format=RESULT_FORMAT).results)
+
+
+def _key(meta: dict[str, str]) -> tuple[str, str]:
+    return meta["column"], meta["rule"]
+
+
+def _failure(item: Any) -> Failure:
+    meta, result = item.expectation_config.meta, item.result
+    if "unexpected_count" in result:
+        return Failure(meta["column"], meta["rule"], int(result["unexpected_count"]))
+    if item.expectation_config.type == "expect_column_mean_to_be_between" and result.get("observed_value") is not None:
+        return Failure(meta["column"], f"{meta['rule']} (measured {100 * float(result['observed_value']):.3g} %)", None)
+    # An expectation that raised is told as its rule alone: the exception's message may quote cells.
+    return Failure(meta["column"], meta["rule"] if result else f"{meta['rule']} (could not be checked)", None)

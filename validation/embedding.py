@@ -1,0 +1,112 @@
+"""A table of mixed columns as numbers, for distances and for classifiers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.neighbors import NearestNeighbors
+
+Floats = np.ndarray[Any, np.dtype[Any]]
+
+CLIP = 4.0  # robust standard deviations beyond which a value counts as equally extreme
+MISMATCH = np.sqrt(2.0)  # two random patients differ by this much, root mean square, in a column of unit variance
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """How one numeric or ordinal column is scaled: ``clip((x - centre) / scale) / spread``, 0 where missing."""
+
+    centre: float
+    scale: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A distance for mixed columns, after Gower (Biometrics 1971) but Euclidean.
+
+    Numeric columns, dates and ordinal codes are scaled robustly to unit variance, with one more coordinate for "missing". Each
+    level of a binary or categorical column, missing included, is a coordinate. A mismatch (of levels, or of missing against
+    present) adds 2 to the squared distance: what two random patients differ by, on average, in a numeric column. So each column
+    counts about alike.
+
+    Attributes:
+        columns: the columns, in order.
+        numeric: scaling of those that are numeric or ordinal.
+    """
+
+    columns: tuple[str, ...]
+    numeric: dict[str, Numeric]
+
+    def transform(self, frame: pd.DataFrame) -> Floats:
+        """Return float32 ``(rows, coordinates)``."""
+        blocks = [
+            _numeric_block(frame[name], self.numeric[name]) if name in self.numeric else _levels(frame[name])
+            for name in self.columns
+        ]
+        return np.asarray(np.concatenate(blocks, axis=1))
+
+
+def fit_embedding(frame: pd.DataFrame) -> Embedding:
+    """Return the embedding fitted on real training rows with the columns and dtypes of ``Cohort.features``."""
+    numeric = {str(name): _scaling(numbers(frame[name])) for name in frame.columns if not _is_nominal(frame[name])}
+    return Embedding(columns=tuple(str(name) for name in frame.columns), numeric=numeric)
+
+
+def plain_matrix(frame: pd.DataFrame) -> Floats:
+    """Return float32 ``(rows, coordinates)`` unscaled: numbers and ordinal codes with NaN for missing, other levels one-hot.
+
+    Trees see here what scaling would hide: rounding, spikes and far tails.
+    """
+    blocks = [_levels(frame[name]) if _is_nominal(frame[name]) else numbers(frame[name])[:, None] for name in frame.columns]
+    return np.asarray(np.clip(np.concatenate(blocks, axis=1), -1e30, 1e30), dtype=np.float32)
+
+
+def numbers(cells: pd.Series) -> Floats:
+    """Return float64 ``(rows,)``: the numbers, or the codes of the levels; NaN where missing."""
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        codes = cells.cat.codes.to_numpy().astype(np.float64)
+        return np.where(codes < 0, np.nan, codes)
+    return cells.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def nearest(queries: Floats, reference: Floats, *, neighbours: int = 1) -> tuple[Floats, Floats]:
+    """Return distances and positions of the nearest reference rows, each ``(queries, neighbours)``; memory grows linearly."""
+    search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(reference)
+    distances, positions = search.kneighbors(queries)
+    return distances, positions
+
+
+def nearest_other(rows: Floats, positions: Floats) -> Floats:
+    """Return, for the rows at ``positions``, the position of the nearest row that is not the row itself."""
+    _, found = nearest(rows[positions], rows, neighbours=2)
+    return np.asarray(np.where(found[:, 0] == positions, found[:, 1], found[:, 0]))
+
+
+def _is_nominal(cells: pd.Series) -> bool:
+    return isinstance(cells.dtype, pd.CategoricalDtype) and not cells.cat.ordered
+
+
+def _scaling(values: Floats) -> Numeric:
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return Numeric(0.0, 1.0, 1.0)
+    low, centre, high = np.quantile(values, [0.25, 0.5, 0.75])
+    scale = (high - low) / 1.349 or values.std() or 1.0  # counts with many zeros have no interquartile range
+    spread = np.clip((values - centre) / scale, -CLIP, CLIP).std() or 1.0
+    return Numeric(float(centre), float(scale), float(spread))
+
+
+def _numeric_block(cells: pd.Series, scaling: Numeric) -> Floats:
+    values = numbers(cells)
+    missing = np.isnan(values)
+    scaled = np.clip((values - scaling.centre) / scaling.scale, -CLIP, CLIP) / scaling.spread
+    return np.stack([np.where(missing, 0.0, scaled), MISMATCH * missing], axis=1).astype(np.float32)
+
+
+def _levels(cells: pd.Series) -> Floats:
+    codes = cells.cat.codes.to_numpy()
+    return np.asarray(codes[:, None] == np.arange(-1, len(cells.cat.categories)), dtype=np.float32)

@@ -1,0 +1,103 @@
+"""Marginal distributions of majority patients, real cases and synthetic cases, as the report draws them. Aggregates only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mgvae.dictionary import LEVEL_KINDS, Column
+from validation.embedding import Floats, numbers
+
+FEWEST_BINS, MOST_BINS = 10, 20
+TAIL = 0.01  # share of the majority or of the cases beyond the outermost edge, at each end
+
+
+def marginals(
+    majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataFrame, columns: Mapping[str, Column]
+) -> list[dict[str, Any]]:
+    """Return one record per column.
+
+    Numeric columns and dates: ``{column, label, unit, kind: "numeric", edges, majority, cases, synthetic, missing, distance}``.
+    The edges are round numbers that span the bulk of the real values, and what lies outside counts in the first or last bin, so
+    no patient's extreme value becomes an edge. Columns with levels: ``{..., kind: "levels", levels, ...}``. Shares are of the
+    values that are not missing and sum to 1 (all 0 where every value is missing); ``missing`` holds the share of missing
+    cells. The distance compares real and synthetic cases: Kolmogorov-Smirnov for numbers, total variation for levels, both 0
+    to 1; None where one of them has no value.
+
+    Args:
+        majority, cases, synthetic: rows with the columns and dtypes of ``Cohort.features``.
+        columns: the features' entries in the data dictionary.
+    """
+    groups = {"majority": majority, "cases": cases, "synthetic": synthetic}
+    return [_marginal(name, column, {key: frame[name] for key, frame in groups.items()}) for name, column in columns.items()]
+
+
+def _marginal(name: str, column: Column, cells: dict[str, pd.Series]) -> dict[str, Any]:
+    unit = column.unit or ("days from the index date" if column.kind == "date" else None)
+    head = {"column": name, "label": column.label or name, "unit": unit}
+    missing = {key: float(values.isna().mean()) if len(values) else 0.0 for key, values in cells.items()}
+    body = _levels(cells) if column.kind in LEVEL_KINDS else _numeric(cells, whole=column.kind in ("count", "date"))
+    return {**head, **body, "missing": missing}
+
+
+def _levels(cells: dict[str, pd.Series]) -> dict[str, Any]:
+    levels = [str(level) for level in cells["cases"].cat.categories]
+    shares = {key: _shares(np.bincount(_codes(values), minlength=len(levels))) for key, values in cells.items()}
+    known = all(sum(shares[key]) > 0 for key in ("cases", "synthetic"))
+    gaps = (abs(a - b) for a, b in zip(shares["cases"], shares["synthetic"], strict=True))
+    return {"kind": "levels", "levels": levels, **shares, "distance": sum(gaps) / 2 if known else None}
+
+
+def _numeric(cells: dict[str, pd.Series], *, whole: bool) -> dict[str, Any]:
+    values = {key: _finite(column) for key, column in cells.items()}
+    edges = _edges([values["majority"], values["cases"]], whole=whole)
+    shares = {key: _shares(_histogram(column, edges)) for key, column in values.items()}
+    known = len(values["cases"]) > 0 and len(values["synthetic"]) > 0
+    # the asymptotic method only spares the p-value, which is not used
+    distance = float(stats.ks_2samp(values["cases"], values["synthetic"], method="asymp").statistic) if known else None
+    return {"kind": "numeric", "edges": [float(edge) for edge in edges], **shares, "distance": distance}
+
+
+def _codes(cells: pd.Series) -> Floats:
+    codes = cells.cat.codes.to_numpy()
+    return np.asarray(codes[codes >= 0])
+
+
+def _finite(cells: pd.Series) -> Floats:
+    values = numbers(cells)
+    return np.asarray(values[np.isfinite(values)])
+
+
+def _edges(samples: list[Floats], *, whole: bool) -> Floats:
+    """Return round, evenly spaced edges over the bulk of the samples, in steps of 1, 2, 2.5 or 5 times a power of ten."""
+    filled = [sample for sample in samples if len(sample)]
+    if not filled:
+        return np.array([0.0, 1.0])
+    bins = min(max(round(2 * len(samples[-1]) ** (1 / 3)), FEWEST_BINS), MOST_BINS)
+    low = min(float(np.quantile(sample, TAIL)) for sample in filled)
+    high = max(float(np.quantile(sample, 1 - TAIL)) for sample in filled)
+    step = _step((high - low) / bins if high > low else max(abs(high), 1.0) / bins)
+    step = max(1.0, math.ceil(step)) if whole else step
+    first, last = math.floor(low / step), math.floor(high / step) + 1
+    return np.asarray(np.round(np.arange(first, last + 1) * step, 12))
+
+
+def _step(width: float) -> float:
+    power = 10.0 ** math.floor(math.log10(width))
+    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= width * (1 - 1e-9))
+
+
+def _histogram(values: Floats, edges: Floats) -> Floats:
+    # a value on an edge belongs to the bin on its right; np.histogram would put the last edge to its left
+    bins = np.searchsorted(edges, values, side="right") - 1
+    return np.bincount(np.clip(bins, 0, len(edges) - 2), minlength=len(edges) - 1)
+
+
+def _shares(counts: Floats) -> list[float]:
+    total = int(counts.sum())
+    return [float(count) / total if total else 0.0 for count in counts]

@@ -1,0 +1,71 @@
+"""95 % intervals: shares, areas under the ROC curve, and the ratio of two estimates. Closed forms, so nothing is drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy import optimize, stats
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def share(count: int, total: int) -> Estimate:
+    """Return ``count / total`` with the exact interval of Clopper and Pearson (Biometrika 1934)."""
+    if not 0 <= count <= total or total == 0:
+        raise ValueError(f"A share needs 0 <= count <= total and total > 0; got {count} of {total}.")
+    tail = (1 - LEVEL) / 2
+    low = stats.beta.ppf(tail, count, total - count + 1) if count > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, count + 1, total - count) if count < total else 1.0
+    return Estimate(count / total, float(low), float(high))
+
+
+def auc_interval(auc: float, n_first: int, n_second: int) -> Estimate:
+    """Return an AUC with its interval from the sample sizes alone: method 5 of Newcombe (Stat Med 2006;25:559-573).
+
+    It inverts the score test with the variance of Hanley and McNeil (Radiology 1982), so it stays open at an AUC of 0 or 1,
+    where DeLong's closes to a point.
+    """
+    z = float(stats.norm.ppf((1 + LEVEL) / 2))
+
+    def gap(theta: float) -> float:
+        return (auc - theta) ** 2 - z**2 * auc_variance(theta, n_first, n_second)
+
+    low = optimize.brentq(gap, 0.0, auc) if auc > 0 else 0.0
+    high = optimize.brentq(gap, auc, 1.0) if auc < 1 else 1.0
+    return Estimate(auc, float(low), float(high))
+
+
+def auc_variance(auc: float, n_first: int, n_second: int) -> float:
+    """Return the variance of an AUC by Hanley and McNeil's formula in Newcombe's symmetric form."""
+    half = (n_first + n_second) / 2 - 1
+    spread = 1 + half * (1 - auc) / (2 - auc) + half * auc / (1 + auc)
+    return auc * (1 - auc) * spread / (n_first * n_second)
+
+
+def ratio(
+    top: float, bottom: float, *, var_top: float, var_bottom: float, covariance: float, degrees: float
+) -> Estimate | None:
+    """Return ``top / bottom`` with Fieller's interval (J R Stat Soc B 1954); None where ``bottom`` is not clearly above zero.
+
+    Args:
+        top, bottom: two estimates.
+        var_top, var_bottom, covariance: their variances and covariance.
+        degrees: degrees of freedom of Student's t.
+    """
+    t2 = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) ** 2
+    a = bottom**2 - t2 * var_bottom
+    if bottom <= 0 or a <= 0:
+        return None
+    b = top * bottom - t2 * covariance
+    root = math.sqrt(max(b**2 - a * (top**2 - t2 * var_top), 0.0))
+    return Estimate(top / bottom, (b - root) / a, (b + root) / a)

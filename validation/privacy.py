@@ -1,0 +1,150 @@
+"""Do synthetic cases repeat patients? Exact copies, closeness to the parent, closeness to training against hold-out cases.
+
+Passing these shows no obvious copying. It does not show anonymity: see Yao et al. 2025, arXiv:2505.01524 ("The DCR Delusion").
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mgvae.seeds import numpy_generator
+from validation.embedding import Floats, nearest_other, numbers
+from validation.intervals import Estimate, share
+
+MOST_PARENTS = 4000  # pairs judged; the interval is below one percentage point wide then
+MOST_QUERIES = 1000  # synthetic rows and reference rows in the comparison of distances
+DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Exact copies among synthetic cases.
+
+    Attributes:
+        rate: share of synthetic cases that equal a training case in all features.
+        count: how many.
+        reference: share of real cases that equal another training case by coincidence.
+        excess: whether the rate is above the reference by more than chance explains.
+    """
+
+    rate: Estimate
+    count: int
+    reference: float
+    excess: bool
+
+
+@dataclass(frozen=True)
+class ParentCloseness:
+    """How near synthetic cases lie to the majority patient they were translated from.
+
+    Attributes:
+        share: of synthetic cases nearer to the parent than the parent's nearest other majority patient.
+        median_distance: median distance to the parent.
+        median_neighbour: median distance from the parent to that nearest patient.
+    """
+
+    share: Estimate
+    median_distance: float
+    median_neighbour: float
+
+
+def exact_copies(synthetic: pd.DataFrame, cases: pd.DataFrame, holdout: pd.DataFrame) -> Copies:
+    """Return how many synthetic cases equal a training case, beside how often real cases do.
+
+    Missing equals missing; numbers are compared in single precision, in which the generator works. The reference counts
+    hold-out cases that equal a training case and training cases that equal another one. Where it is zero, one copy is an
+    excess; else the excess must be significant (Fisher's exact test, one-sided, 2.5 %).
+    """
+    known = Counter(_keys(cases))
+    copies = sum(key in known for key in _keys(synthetic))
+    by_chance = sum(key in known for key in _keys(holdout)) + sum(count for count in known.values() if count > 1)
+    real = len(cases) + len(holdout)
+    rate = share(copies, len(synthetic))
+    if by_chance == 0:
+        return Copies(rate, copies, 0.0, excess=copies > 0)
+    table = [[copies, len(synthetic) - copies], [by_chance, real - by_chance]]
+    excess = float(stats.fisher_exact(table, alternative="greater").pvalue) < 0.025
+    return Copies(rate, copies, by_chance / real, excess=excess)
+
+
+def parent_closeness(synthetic: Floats, parents: Floats, majority: Floats, *, seed: int) -> ParentCloseness | None:
+    """Return how often a synthetic case lies within its parent's own nearest-neighbour distance.
+
+    One synthetic case for each parent is judged, of at most ``MOST_PARENTS``. Parents with an exact twin among the majority are
+    left out: nothing can be nearer than the twin.
+
+    Args:
+        synthetic: embedded rows, ``(S, P)``.
+        parents: position of each row's parent in ``majority``, ``(S,)``.
+        majority: embedded majority training rows, ``(N, P)``.
+        seed: of the subsample.
+    Returns:
+        The share; None if no parent can be judged.
+    """
+    if len(majority) < 2 or len(synthetic) == 0:
+        return None
+    order = numpy_generator(seed, "parents").permutation(len(synthetic))
+    own, first = np.unique(parents[order], return_index=True)
+    rows = order[first]
+    if len(rows) > MOST_PARENTS:
+        chosen = np.sort(numpy_generator(seed, "chosen parents").permutation(len(rows))[:MOST_PARENTS])
+        own, rows = own[chosen], rows[chosen]
+    neighbour = np.linalg.norm(majority[own] - majority[nearest_other(majority, own)], axis=1)
+    distance = np.linalg.norm(synthetic[rows] - majority[own], axis=1)
+    judged = neighbour > 0
+    if not judged.any():
+        return None
+    near = int((distance[judged] < neighbour[judged]).sum())
+    medians = float(np.median(distance[judged])), float(np.median(neighbour[judged]))
+    return ParentCloseness(share(near, int(judged.sum())), *medians)
+
+
+def closer_to_training(synthetic: Floats, cases: Floats, holdout: Floats, *, seed: int) -> Estimate | None:
+    """Return the share of synthetic cases that lie closer to a training case than to a hold-out case; ties count half.
+
+    Both reference sets have the size of the smaller; the larger is subsampled ``DRAWS`` times. Without copying the share is
+    0.5 on average, but with few cases it strays, as all synthetic cases are compared with the same few patients. So the
+    interval comes from reference sets halved at random (as for the delete-half jackknife, Shao and Tu 1995), together with resampled
+    synthetic rows.
+
+    Args:
+        synthetic: embedded rows, ``(S, P)``; at most ``MOST_QUERIES`` are used.
+        cases, holdout: embedded real cases of the training part and held out.
+        seed: of all draws.
+    Returns:
+        The share; None with fewer than four cases in either set.
+    """
+    draw = numpy_generator(seed, "closer to training")
+    synthetic, cases, holdout = (rows[draw.permutation(len(rows))[:MOST_QUERIES]] for rows in (synthetic, cases, holdout))
+    size = min(len(cases), len(holdout))
+    if size < 4 or len(synthetic) == 0:
+        return None
+    near, far = _distances(synthetic, cases), _distances(synthetic, holdout)
+    values, halves = np.empty(DRAWS), np.empty(DRAWS)
+    for index in range(DRAWS):
+        a, b = draw.permutation(near.shape[1])[:size], draw.permutation(far.shape[1])[:size]
+        values[index] = _share_closer(near[:, a], far[:, b]).mean()
+        rows = draw.integers(len(synthetic), size=len(synthetic))
+        halves[index] = _share_closer(near[:, a[: size // 2]], far[:, b[: size // 2]])[rows].mean()
+    value, reach = float(values.mean()), 1.96 * float(halves.std(ddof=1))
+    return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
+
+
+def _keys(frame: pd.DataFrame) -> list[bytes]:
+    cells = np.stack([numbers(frame[name]) for name in frame.columns], axis=1).astype(np.float32)
+    cells = np.where(np.isnan(cells), np.float32(np.nan), cells + np.float32(0))  # one NaN, no negative zero
+    return [row.tobytes() for row in cells]
+
+
+def _distances(queries: Floats, reference: Floats) -> Floats:
+    return np.stack([np.linalg.norm(queries - row, axis=1) for row in reference], axis=1)
+
+
+def _share_closer(near: Floats, far: Floats) -> Floats:
+    a, b = near.min(axis=1), far.min(axis=1)
+    return np.asarray((a < b) + 0.5 * (a == b))

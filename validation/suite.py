@@ -1,0 +1,162 @@
+"""The Great Expectations suite, built from the data dictionary and cohort.yaml.
+
+Each expectation carries in its ``meta`` the column and the rule as a reader of the report sees them. Some rules are about
+derived columns, which ``validation.checks`` joins to the table:
+
+=====================  ==========================================================================================
+``readable: NAME``     false where a cell is neither missing nor a finite number (or a date)
+``fraction: NAME``     what a count has behind the decimal point
+``event: NAME``        1 where the outcome is the event, 0 where it is another value, missing where it is unknown
+=====================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from mgvae.config import CohortConfig
+from mgvae.dictionary import LEVEL_KINDS, Column, canonical
+
+Scope = Literal["extract", "synthetic"]
+TABLE = "(table)"  # stands for a column in rules about the table as a whole
+
+
+def readable(name: str) -> str:
+    """Return the name of the derived column that says whether a cell of ``name`` can be read."""
+    return f"readable: {name}"
+
+
+def fraction(name: str) -> str:
+    """Return the name of the derived column that holds the fractional part of count ``name``."""
+    return f"fraction: {name}"
+
+
+def event(name: str) -> str:
+    """Return the name of the derived column that holds the outcome ``name`` as 0 and 1."""
+    return f"event: {name}"
+
+
+def build_suite(config: CohortConfig, *, scope: Scope) -> Any:
+    """Return the ``ExpectationSuite`` that a table has to meet.
+
+    Args:
+        config: the study.
+        scope: "extract" checks the table as read. "synthetic" checks decoded synthetic cases: the features only, dates as days
+            from the index date. Ceilings on missing cells and the demand for two distinct values belong to the whole cohort, so
+            for synthetic cases they shrink to "at least one value": rare cases may lack what is rarely measured.
+    """
+    expectations = list(_extract_rules(config) if scope == "extract" else _synthetic_rules(config))
+    return great_expectations().ExpectationSuite(name=f"{config.study}-{scope}", expectations=expectations)
+
+
+def great_expectations() -> Any:
+    """Return the module ``great_expectations``, imported on first use: it takes seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it imports sre_constants, which Python has deprecated
+        import great_expectations
+        import great_expectations.expectations
+    return great_expectations
+
+
+def checked_columns(config: CohortConfig, *, scope: Scope) -> dict[str, Column]:
+    """Return the columns whose values must obey the dictionary: those used as numbers, levels or dates."""
+    if scope == "synthetic":
+        return config.columns.features
+    columns = dict(config.columns.with_role("feature", "subgroup"))
+    for name in (config.outcome.column, config.index_date):
+        if name is not None and name in config.columns and name != config.subject_id:
+            columns.setdefault(name, config.columns[name])
+    return columns
+
+
+def required_columns(config: CohortConfig) -> list[str]:
+    """Return the columns that an extract must have: all that the study uses, in the order of the dictionary."""
+    used = {config.subject_id, config.outcome.column, config.group, config.index_date}
+    names = [name for name, column in config.columns.columns.items() if "excluded" not in column.role or name in used]
+    return names if config.outcome.column in names else [*names, config.outcome.column]
+
+
+def _extract_rules(config: CohortConfig) -> Iterator[Any]:
+    yield _expect("TableRowCountToBeBetween", TABLE, "must have at least one row", min_value=1)
+    for name in required_columns(config):
+        yield _expect("ColumnToExist", name, "must be a column of the extract", column=name)
+    yield _expect("ColumnValuesToNotBeNull", config.subject_id, "must be given in every row", column=config.subject_id)
+    yield _expect("ColumnValuesToBeUnique", config.subject_id, "must be unique: one row per subject", column=config.subject_id)
+    for name, column in checked_columns(config, scope="extract").items():
+        yield from _value_rules(name, column)
+    for name, column in config.columns.with_role("feature", "subgroup"):
+        yield from _presence_rules(name, column)
+    yield from _outcome_rules(config)
+    yield from _index_date_rules(config)
+
+
+def _synthetic_rules(config: CohortConfig) -> Iterator[Any]:
+    yield _expect("TableRowCountToBeBetween", TABLE, "must have at least one row", min_value=1)
+    for name, column in config.columns.features.items():
+        yield _expect("ColumnToExist", name, "must be a column of the synthetic rows", column=name)
+        yield from _value_rules(name, column)
+        yield _expect("ColumnUniqueValueCountToBeBetween", name, "must have at least one value", column=name, min_value=1)
+        if column.kind == "date":
+            yield _expect("ColumnValuesToBeBetween", name, "must not lie after the index date", column=name, max_value=0)
+
+
+def _value_rules(name: str, column: Column) -> Iterator[Any]:
+    if column.kind in LEVEL_KINDS:
+        levels = [canonical(level) for level in column.levels]
+        yield _expect(
+            "ColumnValuesToBeInSet", name, f"must be one of its {len(levels)} categories", column=name, value_set=levels
+        )
+        return
+    what = "date" if column.kind == "date" else "finite number"
+    yield _expect("ColumnValuesToBeInSet", name, f"must be a {what}", column=readable(name), value_set=[True])
+    low, high = column.range or (None, None)
+    if column.kind == "count":
+        yield _expect("ColumnValuesToBeInSet", name, "must be a whole number", column=fraction(name), value_set=[0.0])
+        low = max(0.0, low or 0.0)
+    if low is not None or high is not None:
+        yield _expect(
+            "ColumnValuesToBeBetween", name, _range_rule(low, high, column.unit), column=name, min_value=low, max_value=high
+        )
+
+
+def _range_rule(low: float | None, high: float | None, unit: str | None) -> str:
+    if low is not None and high is not None:
+        rule = f"must be between {low:.12g} and {high:.12g}"
+    else:
+        rule = f"must be at least {low:.12g}" if low is not None else f"must be at most {high:.12g}"
+    return f"{rule} {unit}" if unit else rule
+
+
+def _presence_rules(name: str, column: Column) -> Iterator[Any]:
+    rule = f"must be missing in at most {100 * column.max_missing:.12g} % of rows"
+    least = round(1 - column.max_missing, 12)  # 1 - 0.95 lies a hair above 0.05
+    yield _expect("ColumnValuesToNotBeNull", name, rule, column=name, mostly=least)
+    yield _expect(
+        "ColumnUniqueValueCountToBeBetween", name, "must have at least two different values", column=name, min_value=2
+    )
+
+
+def _outcome_rules(config: CohortConfig) -> Iterator[Any]:
+    name, (low, high) = config.outcome.column, config.outcome.expected_prevalence
+    rule = f"must be known both with and without the event ({canonical(config.outcome.event)})"
+    yield _expect("ColumnUniqueValueCountToBeBetween", name, rule, column=event(name), min_value=2)
+    rule = f"must show the event in {100 * low:.6g} % to {100 * high:.6g} % of subjects whose outcome is known"
+    yield _expect("ColumnMeanToBeBetween", name, rule, column=event(name), min_value=low, max_value=high)
+
+
+def _index_date_rules(config: CohortConfig) -> Iterator[Any]:
+    index = config.index_date
+    if index is None:
+        return
+    yield _expect("ColumnValuesToNotBeNull", index, "must be given in every row: it is the index date", column=index)
+    for name, column in config.columns.features.items():
+        if column.kind == "date":
+            pair = {"column_A": index, "column_B": name, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
+            yield _expect("ColumnPairValuesAToBeGreaterThanB", name, f"must not lie after the index date '{index}'", **pair)
+
+
+def _expect(kind: str, subject: str, rule: str, **options: Any) -> Any:
+    expectation = getattr(great_expectations().expectations, f"Expect{kind}")
+    return expectation(**options, meta={"column": subject, "rule": rule})
