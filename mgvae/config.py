@@ -71,6 +71,8 @@ class Training(Strict):
         finetune_patience: the same in fine-tuning.
         heldout_fraction: share of the rows that early stopping watches and training never sees.
         exemplars: how many majority rows carry the prior: "all" (the exact mixture) or a number drawn anew each epoch.
+        exemplar_weights: tilted (exemplars that resemble the cases weigh more in fine-tuning and translation, see mgvae/tilt.py) or
+            uniform (as published).
         leave_one_out: whether a row is left out of its own prior.
         finetune_exemplars: how many majority rows, drawn anew each epoch, carry the prior in fine-tuning; "all" for all.
         ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
@@ -90,6 +92,7 @@ class Training(Strict):
     finetune_patience: int = Field(default=20, ge=1)
     heldout_fraction: float = Field(default=0.15, gt=0, lt=0.5)
     exemplars: int | Literal["all"] = "all"
+    exemplar_weights: Literal["tilted", "uniform"] = "tilted"
     leave_one_out: bool = True
     finetune_exemplars: int | Literal["all"] = 2000
     ewc_lambda: float | Literal["auto"] = "auto"

@@ -30,7 +30,9 @@ class Elbo(NamedTuple):
         return self.reconstruction - self.kl
 
 
-def elbo(model: MGVAE, rows: Tensor, means: Tensor | None, noise: Tensor, *, own: Tensor | None = None) -> Elbo:
+def elbo(
+    model: MGVAE, rows: Tensor, means: Tensor | None, noise: Tensor, *, own: Tensor | None = None, log_weight: Tensor | None = None
+) -> Elbo:
     """Return E_q[log p(x|z)] and KL(q || r) of each row, with one draw of z.
 
     Args:
@@ -39,12 +41,15 @@ def elbo(model: MGVAE, rows: Tensor, means: Tensor | None, noise: Tensor, *, own
         means: exemplar means, ``(K, D)``; None for the plain VAE's standard-normal prior.
         noise: standard-normal draws, ``(B, D)``.
         own: the exemplar that a row itself is; see `log_mixture`.
+        log_weight: log weights of the exemplars, ``(K,)``; uniform where absent.
     Source: Ai et al. 2023, arXiv:2302.10910, equation of O(Psi, X+; x).
     """
     z_mean, z_log_var = model.encoder(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
     log_q = log_gaussian(z, z_mean, z_log_var)
-    log_r = _standard(z) if means is None else log_mixture(z, means, model.prior_log_var, own=own)
+    log_r = _standard(z) if means is None else log_mixture(
+        z, means, model.prior_log_var, own=own, log_weight=log_weight
+    )
     return Elbo(model.decoder.log_prob(rows, z), log_q - log_r, z_mean)
 
 

@@ -20,6 +20,7 @@ from mgvae.likelihood import TableLikelihood
 from mgvae.model import MGVAE, initialised
 from mgvae.sample import Synthetic, decode, draw_parents, dream, translate
 from mgvae.seeds import derive, numpy_generator, torch_generator
+from mgvae.tilt import log_tilt
 from mgvae.train import Anchor, History, OnEpoch, anchor_at, pretrain
 from mgvae.tune import Finetuned, finetune_chosen
 
@@ -117,7 +118,7 @@ def synthetic_cases(
         start, anchor = trained.model, trained.anchor if variant == "mgvae" else None
     exemplars = None if variant == "vae" else majority
     tuned = finetune_cases(start, anchor, cases, exemplars, np.asarray(group)[event], training, seed=seed)
-    made = synthesise(encoding, tuned.model, exemplars, n=n, seed=seed)
+    made = synthesise(encoding, tuned.model, exemplars, cases, training, n=n, seed=seed)
     parent = np.flatnonzero(~event)[made.parent] if exemplars is not None else made.parent
     return Synthetic(made.features, parent)
 
@@ -137,12 +138,19 @@ def finetune_cases(
     return finetune_chosen(copy.deepcopy(model), anchor, cases, exemplars, group, settings, seed=derive(seed, "tune"), on_epoch=on_epoch)
 
 
-def synthesise(encoding: Encoding, model: MGVAE, majority: Tensor | None, *, n: int, seed: int) -> Synthetic:
-    """Return ``n`` synthetic cases, translated from encoded majority rows ``(K, W)``, or dreamt where there are none."""
+def synthesise(
+    encoding: Encoding, model: MGVAE, majority: Tensor | None, cases: Tensor, settings: Training, *, n: int, seed: int
+) -> Synthetic:
+    """Return ``n`` synthetic cases: translated from encoded majority rows ``(K, W)``, or dreamt where there are none.
+
+    Encoded ``cases`` say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted.
+    """
     draws = torch_generator(seed, "synthesise")
     if majority is None:
         return Synthetic(decode(encoding, dream(model, n, draws)), np.full(n, -1))
-    parents = draw_parents(len(majority), n, draws)
+    tilted = settings.exemplar_weights == "tilted"
+    weight = log_tilt(model.exemplar_means(majority), model.exemplar_means(cases)) if tilted else None
+    parents = draw_parents(len(majority), n, draws, log_weight=weight)
     rows = translate(model, majority[parents.to(majority.device)], draws)
     return Synthetic(decode(encoding, rows), parents.numpy())
 

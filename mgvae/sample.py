@@ -27,16 +27,25 @@ class Synthetic:
     parent: Array
 
 
-def draw_parents(majority: int, n: int, generator: torch.Generator) -> Tensor:
-    """Return ``n`` positions below ``majority``: without replacement until all are used, then again from the start.
+def draw_parents(majority: int, n: int, generator: torch.Generator, *, log_weight: Tensor | None = None) -> Tensor:
+    """Return ``n`` positions below ``majority``, in random order.
+
+    Without weights each patient is drawn once before any is drawn again. With weights w_k a patient is drawn n w_k times, rounded up or
+    down (systematic sampling), so the draw adds no more chance than it must.
 
     Raises:
         TrainingError: there is nobody to draw from.
     """
     if majority < 1:
         raise TrainingError("Translation needs at least one majority patient; got none.")
-    rounds = [torch.randperm(majority, generator=generator) for _ in range(-(-n // majority))]
-    return torch.cat(rounds)[:n] if rounds else torch.empty(0, dtype=torch.long)
+    if log_weight is None:
+        rounds = [torch.randperm(majority, generator=generator) for _ in range(-(-n // majority))]
+        return torch.cat(rounds)[:n] if rounds else torch.empty(0, dtype=torch.long)
+    order = torch.randperm(majority, generator=generator)
+    share = log_weight.detach().cpu().double()[order].exp().cumsum(0)
+    points = (torch.arange(n, dtype=torch.double) + torch.rand(1, generator=generator, dtype=torch.double)) / max(n, 1) * share[-1]
+    drawn = order[torch.searchsorted(share, points).clamp(max=majority - 1)]
+    return drawn[torch.randperm(n, generator=generator)]
 
 
 def translate(model: MGVAE, parents: Tensor, generator: torch.Generator, *, chunk: int = 8192) -> Tensor:

@@ -18,6 +18,7 @@ from mgvae.errors import TrainingError
 from mgvae.ewc import ewc_penalty, fisher_diagonal, normalised
 from mgvae.model import MGVAE
 from mgvae.seeds import torch_generator
+from mgvae.tilt import log_tilt
 
 FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
 HELDOUT_DRAWS = 4  # codes drawn per held-out row: fewer make early stopping follow the noise
@@ -81,17 +82,19 @@ def pretrain(
     steps = math.ceil(len(rows) / settings.batch_size) * settings.pretrain_epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     watch = _Watch(model, time.perf_counter())
+    carriers, position = _carriers(len(rows), settings.exemplars, draws)
+    cache = model.exemplar_means(rows[carriers])
     for epoch in range(1, settings.pretrain_epochs + 1):
         weight = min(1.0, epoch / settings.warmup_epochs) if settings.warmup_epochs else 1.0
-        carriers, position = _carriers(len(rows), settings.exemplars, draws)
-        cache = model.exemplar_means(rows[carriers])
         total = 0.0
         for at in _batches(len(rows), settings.batch_size, draws):
             noise = _noise(len(at), model, draws)
             terms = _majority_step(model, rows[at], cache, position[at], noise, settings)
             total += _step(model, optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total) * len(at)
             schedule.step()
-        score = heldout_elbo(model, heldout, model.exemplar_means(rows[carriers]), seed=seed)
+        carriers, position = _carriers(len(rows), settings.exemplars, draws)
+        cache = model.exemplar_means(rows[carriers])
+        score = heldout_elbo(model, heldout, cache, seed=seed)
         watch.saw(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
         if on_epoch is not None:
             on_epoch(epoch, settings.pretrain_epochs, score)
@@ -152,16 +155,17 @@ def finetune(
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.finetune_learning_rate)
     size = min(settings.batch_size, max(16, len(rows) // 4))
     records = []
+    means, weight = _fixed_prior(model, exemplars, rows, settings, draws)
     for epoch in range(1, epochs + 1):
-        means = _exemplar_means(model, exemplars, settings, draws)
         total = 0.0
         for at in _batches(len(rows), size, draws):
-            terms = elbo(model, rows[at], means, _noise(len(at), model, draws))
+            terms = elbo(model, rows[at], means, _noise(len(at), model, draws), log_weight=weight)
             loss = -terms.total.mean()
             if anchor is not None and ewc_lambda:
                 loss = loss + ewc_lambda * ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher)
             total += _step(model, optimizer, loss, terms.total) * len(at)
-        score = None if heldout is None else heldout_elbo(model, heldout, _exemplar_means(model, exemplars, settings, draws), seed=seed)
+        means, weight = _fixed_prior(model, exemplars, rows, settings, draws)
+        score = None if heldout is None else heldout_elbo(model, heldout, means, seed=seed, log_weight=weight)
         records.append(Epoch(epoch, total / len(rows), score))
         if on_epoch is not None:
             on_epoch(epoch, epochs, total / len(rows) if score is None else score)
@@ -171,14 +175,16 @@ def finetune(
     return History(tuple(records), len(records), last, time.perf_counter() - start)
 
 
-def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | None, *, seed: int, chunk: int = 1024) -> float:
+def heldout_elbo(
+    model: MGVAE, rows: Tensor, means: Tensor | None, *, seed: int, log_weight: Tensor | None = None, chunk: int = 1024
+) -> float:
     """Return the mean ELBO of rows that are no exemplars, in nats per row, with the same noise at every call."""
     draws = torch_generator(seed, "heldout")
     total = 0.0
     with torch.no_grad():
         for part in rows.split(chunk):
             for _ in range(HELDOUT_DRAWS):
-                total += float(elbo(model, part, means, _noise(len(part), model, draws)).total.sum())
+                total += float(elbo(model, part, means, _noise(len(part), model, draws), log_weight=log_weight).total.sum())
     return total / (HELDOUT_DRAWS * len(rows))
 
 
@@ -251,11 +257,15 @@ def _carriers(n: int, exemplars: int | str, draws: torch.Generator) -> tuple[Ten
     return carriers, position
 
 
-def _exemplar_means(model: MGVAE, exemplars: Tensor | None, settings: Training, draws: torch.Generator) -> Tensor | None:
+def _fixed_prior(
+    model: MGVAE, exemplars: Tensor | None, cases: Tensor, settings: Training, draws: torch.Generator
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return exemplar means and their log weights, both held fixed for an epoch of fine-tuning."""
     if exemplars is None:
-        return None
+        return None, None
     carriers, _ = _carriers(len(exemplars), settings.finetune_exemplars, draws)
-    return model.exemplar_means(exemplars[carriers])
+    means = model.exemplar_means(exemplars[carriers])
+    return means, log_tilt(means, model.exemplar_means(cases)) if settings.exemplar_weights == "tilted" else None
 
 
 def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:

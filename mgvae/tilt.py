@@ -1,0 +1,39 @@
+"""Which majority patients the rare cases resemble: weights on the exemplars of the prior.
+
+Cases are not spread over the majority's codes: those who die within two years are old and ill, and a uniform mixture would have young and
+healthy patients translated as often as old and ill ones. In fine-tuning, exemplar k therefore weighs w_k, proportional to the ratio of the
+densities of case and majority codes at its mean, estimated by a ridge-penalised logistic regression on the codes. With few cases the penalty
+holds the weights near 1/K, which is the paper's uniform mixture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+RIDGE = 1.0  # C of the logistic regression on standardised codes: a standard-normal belief about each slope
+
+
+def log_tilt(means: Tensor, case_means: Tensor) -> Tensor:
+    """Return log w_k, ``(K,)``, summing to one as weights.
+
+    The ratio is truncated at sqrt(K) times its mean, so that no patient becomes the parent of a large share of the synthetic cases.
+
+    Args:
+        means: exemplar means, ``(K, D)``.
+        case_means: means of the cases, ``(n, D)``.
+    Source: density ratio by classification, Sugiyama et al. 2012; truncation, Ionides 2008, doi:10.1198/106186008X320456.
+    """
+    codes = means.detach().cpu().numpy().astype(np.float64)
+    cases = case_means.detach().cpu().numpy().astype(np.float64)
+    centre, spread = codes.mean(0), codes.std(0) + 1e-6
+    codes, cases = (codes - centre) / spread, (cases - centre) / spread
+    label = np.repeat([0, 1], [len(codes), len(cases)])
+    balance = np.where(label == 1, 1.0, len(cases) / len(codes))
+    fit = LogisticRegression(C=RIDGE, solver="newton-cholesky").fit(np.vstack([codes, cases]), label, sample_weight=balance)
+    score = fit.decision_function(codes)
+    ratio = np.exp(score - score.max())
+    ratio = np.minimum(ratio, ratio.mean() * len(ratio) ** 0.5)
+    return torch.from_numpy(np.log(ratio / ratio.sum())).to(means)
