@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -34,7 +33,7 @@ def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:
     else:
         test = _part(cohort.event, cohort.group, split.test_fraction, seed=seed, use="holdout")
     mend = "Change split.test_fraction" + (", or use split.method random." if split.method == "temporal" else ".")
-    _check(cohort.event, [~test, test], what="training and test part", mend=mend)
+    _check(cohort.event, [~test, test], what="Training and test part", mend=mend)
     return test
 
 
@@ -54,7 +53,7 @@ def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[
     tests = [fold == number for number in range(n_folds)]
     holding = len(np.unique(group[event]))
     mend = f"Events lie in {holding} groups: set evaluation.folds to at most {max(holding, 2)}."
-    _check(event, tests, what=f"of {n_folds} folds", mend=mend)
+    _check(event, tests, what=f"The {n_folds} folds", mend=mend)
     return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests]
 
 
@@ -71,7 +70,7 @@ def inner_part(event: Array, group: Array, *, fraction: float, seed: int) -> Arr
         OutcomeError: a side would be empty or lack a class.
     """
     part = _part(event, group, fraction, seed=seed, use="inner part")
-    _check(event, [~part, part], what="training rows and rows held apart", mend="Use fewer folds or collect more subjects.")
+    _check(event, [~part, part], what="Training rows and rows held apart", mend="Use fewer folds or collect more subjects.")
     return part
 
 
@@ -86,8 +85,8 @@ def _deal(event: Array, group: Array, shares: Sequence[float], *, seed: int, use
     """Return the side of each row, int ``(n,)``.
 
     Groups are dealt one by one, those with most events first, then the largest, in random order among equals; each goes to
-    the side that lacks the largest share of what it is due: of events for a group that has some, else of rows. So a side
-    without an event comes before all others, and the many small groups at the end even out what the large ones left uneven.
+    the side furthest behind its due: of events for a group that has some, else of rows. A side without an event comes before
+    all others, and the many small groups at the end even out what the large ones left uneven.
     """
     codes = pd.factorize(group)[0]
     rows = np.bincount(codes)
@@ -103,15 +102,15 @@ def _deal(event: Array, group: Array, shares: Sequence[float], *, seed: int, use
 
 
 def _dealt(amounts: Array, held: Sequence[float], shares: Sequence[float]) -> Array:
-    """Return the side of each amount, given in turn to the side that holds least of its due."""
-    due = [share * (sum(held) + float(amounts.sum())) for share in shares]
-    heap = [(have / want if want else 0.0, number) for number, (have, want) in enumerate(zip(held, due, strict=True))]
-    heapq.heapify(heap)
+    """Return the side of each amount, given in turn to a side that has nothing, else to the one furthest behind its due."""
+    have = list(held)
+    due = [max(share * (sum(held) + float(amounts.sum())), 1e-9) for share in shares]
     out = np.empty(len(amounts), dtype=np.int64)
     for place, amount in enumerate(amounts.tolist()):
-        filled, number = heap[0]
-        out[place] = number
-        heapq.heapreplace(heap, (filled + amount / due[number], number))
+        # half of the amount counts already (Sainte-Lague's rule): the sides end within half an amount of their due
+        filled = [(now + amount / 2) / want if now else 0.0 for now, want in zip(have, due, strict=True)]
+        side = filled.index(min(filled))
+        out[place], have[side] = side, have[side] + amount
     return out
 
 
@@ -134,7 +133,7 @@ def _check(event: Array, sides: Sequence[Array], *, what: str, mend: str) -> Non
         empty = sum(not present[side].any() for side in sides)
         if empty and present.any():
             raise OutcomeError(
-                f"Each {what} must hold at least one {name}; {empty} would hold none of the {int(present.sum())}. {mend}"
+                f"{what} must each hold at least one {name}; {empty} would hold none of the {int(present.sum())}. {mend}"
             )
     if not all(side.any() for side in sides):
-        raise OutcomeError(f"Each {what} must hold at least one subject; there are {len(event)}. {mend}")
+        raise OutcomeError(f"{what} must each hold at least one subject; there are {len(event)}. {mend}")
