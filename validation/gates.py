@@ -100,6 +100,7 @@ def assess(
         config: the study; ``config.gates`` holds the thresholds.
         seed: of every draw; the same seed gives the same answers.
         suite_result: what ``validate(..., scope="synthetic")`` found.
+
     Raises:
         ShapeError: there is no synthetic row or no training case, or parents and synthetic rows disagree.
     """
@@ -161,7 +162,7 @@ def two_sample_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
     """Can a classifier tell synthetic cases from real ones? Never fails: with few cases 0.5 is not realistic."""
     real = pd.concat([tables.cases, tables.cases_holdout], ignore_index=True)
     found = two_sample_auc(real, tables.synthetic, seed=seed)
-    between = two_sample_auc(tables.cases, tables.cases_holdout, seed=seed)
+    between = two_sample_auc(tables.cases, tables.cases_holdout, seed=seed, repeats=2)
     most = config.gates.c2st_warn
     reference = (
         f"Real training against real hold-out cases: {_shown(between)}."

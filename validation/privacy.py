@@ -83,6 +83,7 @@ def parent_closeness(synthetic: Floats, parents: Floats, majority: Floats, *, se
         parents: position of each row's parent in ``majority``, ``(S,)``.
         majority: embedded majority training rows, ``(N, P)``.
         seed: of the subsample.
+
     Returns:
         The share; None if no parent can be judged.
     """
@@ -109,13 +110,14 @@ def closer_to_training(synthetic: Floats, cases: Floats, holdout: Floats, *, see
 
     Both reference sets have the size of the smaller; the larger is subsampled ``DRAWS`` times. Without copying the share is
     0.5 on average, but with few cases it strays, as all synthetic cases are compared with the same few patients. So the
-    interval comes from reference sets halved at random (as for the delete-half jackknife, Shao and Tu 1995), together with resampled
-    synthetic rows.
+    interval comes from reference sets halved at random (as for the delete-half jackknife, Shao and Tu 1995), together with
+    resampled synthetic rows.
 
     Args:
         synthetic: embedded rows, ``(S, P)``; at most ``MOST_QUERIES`` are used.
         cases, holdout: embedded real cases of the training part and held out.
         seed: of all draws.
+
     Returns:
         The share; None with fewer than four cases in either set.
     """

@@ -130,12 +130,16 @@ def _range_rule(low: float | None, high: float | None, unit: str | None) -> str:
 
 
 def _presence_rules(name: str, column: Column) -> Iterator[Any]:
-    rule = f"must be missing in at most {100 * column.max_missing:.12g} % of rows"
-    least = round(1 - column.max_missing, 12)  # 1 - 0.95 lies a hair above 0.05
-    yield _expect("ColumnValuesToNotBeNull", name, rule, column=name, mostly=least)
+    yield _ceiling(name, column)
     yield _expect(
         "ColumnUniqueValueCountToBeBetween", name, "must have at least two different values", column=name, min_value=2
     )
+
+
+def _ceiling(name: str, column: Column) -> Any:
+    rule = f"must be missing in at most {100 * column.max_missing:.12g} % of rows"
+    least = round(1 - column.max_missing, 12)  # 1 - 0.95 lies a hair above 0.05
+    return _expect("ColumnValuesToNotBeNull", name, rule, column=name, mostly=least)
 
 
 def _outcome_rules(config: CohortConfig) -> Iterator[Any]:
@@ -150,7 +154,8 @@ def _index_date_rules(config: CohortConfig) -> Iterator[Any]:
     index = config.index_date
     if index is None:
         return
-    yield _expect("ColumnValuesToNotBeNull", index, "must be given in every row: it is the index date", column=index)
+    # a subject without an index date is not eligible, which the cohort flow counts; a whole column of them is a fault
+    yield _ceiling(index, config.columns[index])
     for name, column in config.columns.features.items():
         if column.kind == "date":
             pair = {"column_A": index, "column_B": name, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
