@@ -1,0 +1,134 @@
+"""The command `mgvae`: run, validate, show."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mgvae.config import load_config
+from mgvae.errors import ConfigError, MGVAEError
+
+app = typer.Typer(
+    name="mgvae",
+    help="Study rare clinical outcomes: validate an extract, synthesise rare cases, measure honestly whether they help.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+CohortPath = Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="The study's configuration.")]
+Extract = Annotated[str | None, typer.Option(help="Path, glob or URL of an extract, instead of the configured one.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines. They may quote patient data.")]
+
+
+@app.command()
+def run(
+    cohort: CohortPath,
+    extract: Extract = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs and of the artifact store.")] = Path("runs"),
+    seed: Annotated[int | None, typer.Option(help="Seed, instead of the configured one.")] = None,
+    settings: Settings = None,
+    debug: Debug = False,
+) -> None:
+    """Run a study from its extract to its report. Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error."""
+    load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed)  # refuse bad input before the slow imports
+    _calm_prefect(debug=debug)
+    from flows.cohort import cohort_flow
+    from flows.progress import reporting
+
+    console = Console(stderr=True)
+    with reporting(console):
+        result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()))
+    folder = Path(result["run"])
+    _print_outcome(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    typer.echo(_shown(folder.parent / "latest" / "report.html"))
+    raise typer.Exit(result["exit_code"])
+
+
+@app.command()
+def validate(cohort: CohortPath, extract: Extract = None, settings: Settings = None, debug: Debug = False) -> None:
+    """Check an extract against the data dictionary; nothing is trained or written. Exit code 2 if it fails."""
+    config = load_config(cohort, settings=tuple(settings or ()), extract=extract)
+    from mgvae.cohort import build_cohort
+    from mgvae.extract import read_extract
+    from validation.checks import validate as check
+
+    table = read_extract(config)
+    result = check(table.frame, table.unreadable, config)
+    console = Console()
+    if result.passed:
+        found = build_cohort(config, table.frame)
+        console.print(
+            f"[green]Passed[/]: {result.expectations} expectations on {result.rows:,} rows; {len(found):,} eligible subjects, "
+            f"{found.events:,} events ({found.prevalence:.2%})."
+        )
+        if found.warning:
+            console.print(f"[yellow]Warning[/]: {escape(found.warning)}")
+        return
+    listing = Table("Column", "Must hold", "Rows that break it", title=f"Failed: {len(result.failed)} of {result.expectations}")
+    for failure in result.failed:
+        listing.add_row(escape(failure.column), escape(failure.rule), "" if failure.count is None else f"{failure.count:,}")
+    console.print(listing)
+    raise typer.Exit(2)
+
+
+@app.command()
+def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")]) -> None:
+    """Print the numbers of a run's report."""
+    from flows.show import show as print_report
+
+    path = run if run.name == "report.json" else run / "report.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file. Give a run folder, such as runs/nafld/latest.") from None
+    except (OSError, ValueError):
+        raise ConfigError(f"{path}: must be a readable report.json. Run the study again.") from None
+    print_report(report, Console())
+
+
+def main() -> None:
+    """Run the command; an error of ours is one message on stderr and exit code 1."""
+    try:
+        app()
+    except MGVAEError as error:
+        if "--debug" in sys.argv:
+            raise
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. Finished stages are kept; the same command goes on from there.")
+        raise SystemExit(130) from None
+
+
+def _calm_prefect(*, debug: bool) -> None:
+    """Keep Prefect's log lines off the terminal, and its usage statistics at home; what the environment says goes first."""
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
+
+
+def _print_outcome(report: dict[str, Any]) -> None:
+    recommendation = report["recommendation"]
+    typer.echo(f"Status: {report['status']}")
+    for warning in report["warnings"]:
+        typer.echo(f"Warning: {warning}")
+    if recommendation:
+        typer.echo(f"Recommended: {recommendation['arm']} with {recommendation['classifier']}. {recommendation['reason']}")
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The flow mgvae-cohort: validate, split, encode, pretrain, finetune, synthesise, assess, evaluate, report, publish."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.serializers import JSONSerializer
+
+from flows.caching import digest, forget_if_unusable, records, stage_key
+from flows.codeversion import code_digest
+from flows.facts import Passed, complete, config_sha256, refused
+from flows.progress import reporter
+from flows.publish import publish
+from flows.stages import STAGES, Stage, check_extract_unchanged
+from mgvae.config import CohortConfig, load_config
+from mgvae.errors import MGVAEError, StoreError
+from mgvae.reading.parts import digest as extract_digest
+from mgvae.reading.parts import find_parts
+from mgvae.store import Reference, Store
+
+PLAIN_JSON = JSONSerializer(object_encoder=None, object_decoder=None)
+EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
+
+
+class StageError(MGVAEError):
+    """A stage failed for a reason that it does not name itself: a defect. The message holds no value of any patient."""
+
+
+@flow(name="mgvae-cohort", persist_result=False, validate_parameters=True)
+def cohort_flow(
+    cohort: str, extract: str | None = None, out: str = "runs", seed: int | None = None, settings: list[str] | None = None
+) -> dict[str, Any]:
+    """Run a study from its extract to its report.
+
+    Args:
+        cohort: path of cohort.yaml.
+        extract: path or URL that replaces the configured extract.
+        out: folder of the runs and of the artifact store.
+        seed: replaces the configured seed.
+        settings: further ``key=value`` changes of the configuration.
+
+    Returns:
+        ``{run, status, exit_code}``: the run folder, what the report says, and the command line's exit code.
+    """
+    config = load_config(Path(cohort), settings=tuple(settings or ()), extract=extract, seed=seed)
+    run = _Run(config, Store(Path(out).resolve() / ".store"))
+    run.stage(STAGES[0], extract_sha256=run.extract_sha256)
+    check_extract_unchanged(run.folders["validate"], run.extract_sha256)
+    valid = json.loads((run.folders["validate"] / "validation.json").read_text(encoding="utf-8"))["passed"]
+    for stage in STAGES[1:] if valid else ():
+        run.stage(stage)
+    report = run.report(valid=valid)
+    folder = _publish(config, report, run.folders, Path(out).resolve())
+    return {"run": str(folder), "status": report["status"], "exit_code": EXIT[report["status"]]}
+
+
+@dataclass
+class _Run:
+    """One run at work: which stages have ended, and where their artifacts lie."""
+
+    config: CohortConfig
+    store: Store
+    folders: dict[str, Path] = field(default_factory=dict)
+    passed: list[Passed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.extract_sha256 = extract_digest(find_parts(self.config.extract))
+
+    def stage(self, stage: Stage, **parameters: str) -> None:
+        """Run a stage, or take what an earlier run with the same content made of it."""
+        inputs = {done.name: done.reference for done in self.passed if done.name in stage.needs}
+        code = digest([code_digest(*stage.modules), inspect.getsource(stage.make)])
+        read = {**stage.reads(self.config), **parameters}
+        key = stage_key(stage.name, code=code, parameters=read, inputs=inputs)
+        about = {"stage": stage.name, "parameters": read, "inputs": {name: one.sha256 for name, one in inputs.items()}, "code": code}
+        self._perform(stage.name, key, lambda folder: stage.make(self.config, self.folders, folder), about)
+
+    def report(self, *, valid: bool) -> dict[str, Any]:
+        """Return report.json's content; the report's artifact holds the page too."""
+        passed = tuple(self.passed)
+        inputs = {done.name: done.reference for done in passed}
+        code = digest(code_digest("flows.facts", "mgvae.report"))
+        key = stage_key("report", code=code, parameters={"config": config_sha256(self.config), "seed": self.config.seed}, inputs=inputs)
+
+        def write(folder: Path) -> None:
+            from mgvae.report import render
+
+            facts = (complete if valid else refused)(self.config, self.extract_sha256, self.folders, passed)
+            (folder / "report.json").write_text(json.dumps(facts, indent=1, allow_nan=False), encoding="utf-8")
+            (folder / "report.html").write_text(render(json.loads(json.dumps(facts))), encoding="utf-8")
+
+        self._perform("report", key, write, {"stage": "report", "code": code, "inputs": {name: one.sha256 for name, one in inputs.items()}})
+        return dict(json.loads((self.folders["report"] / "report.json").read_text(encoding="utf-8")))
+
+    def _perform(self, name: str, key: str, write: Any, about: Mapping[str, Any]) -> None:
+        wrong = forget_if_unusable(self.store, key)
+        if wrong:
+            get_run_logger().warning("%s It is made again.", wrong)
+        reporter().started(name)
+        start = time.perf_counter()
+        keeper = run_stage.with_options(name=name, task_run_name=name, result_storage=records(self.store))
+        state = keeper(key, lambda: self.store.save(name, write, about=about), return_state=True)
+        reference = Reference(**state.result())
+        cached = state.name == "Cached"
+        self.folders[name] = self.store.folder(reference)
+        self.passed.append(Passed(name, reference, time.perf_counter() - start, cached))
+        reporter().ended(name, cached=cached)
+
+
+@task(persist_result=True, result_serializer=PLAIN_JSON, cache_key_fn=lambda context, parameters: parameters["key"])
+def run_stage(key: str, make: Any) -> dict[str, str]:
+    """Return the reference of the artifact that ``make`` stores; Prefect reuses it wherever ``key`` is the same."""
+    return _without_values(make).to_json()
+
+
+@task(name="publish", task_run_name="publish", persist_result=False)
+def _publish(config: CohortConfig, report: dict[str, Any], folders: dict[str, Path], out: Path) -> Path:
+    return publish(config, report, folders, out)
+
+
+def _without_values(make: Any) -> Reference:
+    """Call ``make``; an error that is not ours loses its message, which may quote a cell of the table."""
+    try:
+        reference: Reference = make()
+    except MGVAEError:
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}, line {where.lineno}"
+        raise StageError(
+            f"The stage failed with {type(error).__name__} in {place}. This is a defect of the program; its message is withheld, "
+            "since it may quote patient data. Run again with --debug on this machine to see it."
+        ) from None
+    return reference
+
+
+__all__ = ["StageError", "StoreError", "cohort_flow"]

@@ -1,0 +1,168 @@
+"""report.json from the stages' artifacts: only gathered here, computed elsewhere."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flows.caching import digest
+from flows.codeversion import code_version, library_versions
+from mgvae.cohort import Array, Cohort
+from mgvae.config import CohortConfig
+from mgvae.evaluation.facts import evaluation_facts, recommendation_facts
+from mgvae.evaluation.recommendation import recommend
+from mgvae.report import SCHEMA_VERSION
+from mgvae.store import Reference
+from mgvae.tables import load_cohort
+
+GENERATED = ("mgvae", "mgvae_no_ewc", "mgvae_no_pretraining", "vae")
+
+
+@dataclass(frozen=True)
+class Passed:
+    """One stage of the run: its artifact and how long it took."""
+
+    name: str
+    reference: Reference
+    seconds: float
+    cached: bool
+
+
+def run_id(config: CohortConfig, extract_sha256: str) -> str:
+    """Return the run's name: the same exactly where extract, configuration, code and seed are."""
+    return digest([extract_sha256, config_sha256(config), code_version(), config.seed])[:12]
+
+
+def config_sha256(config: CohortConfig) -> str:
+    """Return the digest of the configuration, less where the extract lies and the seed, which are named beside it."""
+    return digest(config.model_dump(mode="json", exclude={"extract", "seed"}))
+
+
+def refused(config: CohortConfig, extract_sha256: str, folders: Mapping[str, Path], passed: Sequence[Passed]) -> dict[str, Any]:
+    """Return report.json of an extract that failed validation."""
+    validation = _read(folders["validate"] / "validation.json")
+    broken = sum(1 for _ in validation["failed"])
+    return {
+        **_head(config, extract_sha256, passed),
+        "status": "invalid",
+        "warnings": [f"The extract breaks {broken} of {validation['expectations']} expectations; nothing was trained on it."],
+        "cohort": _cohort(config, validation, None, None),
+        "validation": _validation(validation),
+        **dict.fromkeys(("training", "synthetic", "evaluation", "recommendation")),
+    }
+
+
+def complete(config: CohortConfig, extract_sha256: str, folders: Mapping[str, Path], passed: Sequence[Passed]) -> dict[str, Any]:
+    """Return report.json of a run whose stages all ended."""
+    validation = _read(folders["validate"] / "validation.json")
+    cohort, test = load_cohort(folders["split"])
+    gates, evaluation = _read(folders["assess"] / "gates.json"), _read(folders["evaluate"] / "evaluation.json")
+    failed = [gate["label"] for gate in gates if gate["verdict"] == "fail"]
+    barred = dict.fromkeys(GENERATED, f"gate failed: {', '.join(failed)}") if failed else {}
+    barred = {arm: reason for arm, reason in barred.items() if arm in config.evaluation.arms}
+    verdicts = {gate["verdict"] for gate in gates}
+    settings = config.evaluation
+    return {
+        **_head(config, extract_sha256, passed),
+        "status": next(verdict for verdict in ("fail", "warn", "pass") if verdict in verdicts),
+        "warnings": _warnings(cohort, evaluation, failed),
+        "cohort": _cohort(config, validation, cohort, test),
+        "validation": _validation(validation),
+        "training": _training(folders),
+        "synthetic": {
+            "n": _synthetic_rows(folders["synthesise"]),
+            "gates": gates,
+            "marginals": _read(folders["assess"] / "marginals.json"),
+        },
+        "evaluation": evaluation_facts(evaluation, margin=settings.margin, calibration_fraction=settings.calibration_fraction),
+        "recommendation": recommendation_facts(recommend(evaluation, margin=settings.margin, barred=barred)),
+    }
+
+
+def _head(config: CohortConfig, extract_sha256: str, passed: Sequence[Passed]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": config.study,
+        "title": config.title,
+        "run_id": run_id(config, extract_sha256),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "lineage": {
+            "extract_sha256": extract_sha256,
+            "config_sha256": config_sha256(config),
+            "code_version": code_version(),
+            "seed": config.seed,
+            "artifacts": {stage.name: stage.reference.sha256 for stage in passed},
+            "versions": {"python": platform.python_version(), **library_versions()},
+            "machine": f"{platform.system()} {platform.machine()}",
+            "stages": [{"name": stage.name, "seconds": round(stage.seconds, 2), "cached": stage.cached} for stage in passed],
+        },
+    }
+
+
+def _cohort(config: CohortConfig, validation: Mapping[str, Any], cohort: Cohort | None, test: Array | None) -> dict[str, Any]:
+    counts: dict[str, Any] = dict.fromkeys(
+        ("n", "events", "prevalence", "n_train", "n_test", "events_train", "events_test", "groups")
+    )
+    flow: list[dict[str, Any]] = [{"label": "Rows of the extract", "n": validation["rows"], "events": None}]
+    if cohort is not None and test is not None:
+        counts = {
+            "n": len(cohort),
+            "events": cohort.events,
+            "prevalence": cohort.prevalence,
+            "n_train": int((~test).sum()),
+            "n_test": int(test.sum()),
+            "events_train": int(cohort.event[~test].sum()),
+            "events_test": int(cohort.event[test].sum()),
+            "groups": len(set(cohort.group.tolist())),
+        }
+        flow = [{"label": step.label, "n": step.n, "events": step.events} for step in cohort.flow]
+    missing = validation["missing"]
+    return {
+        **counts,
+        "outcome": config.outcome.label or config.outcome.column,
+        "horizon_days": config.horizon_days,
+        "lookback_days": config.lookback_days,
+        "flow": flow,
+        "columns": [
+            {"name": name, "label": column.label or name, "kind": column.kind, "unit": column.unit, "missing": missing.get(name)}
+            for name, column in config.columns.features.items()
+        ],
+    }
+
+
+def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: validation[key] for key in ("passed", "expectations", "failed", "rows", "absent", "unlisted")}
+
+
+def _training(folders: Mapping[str, Path]) -> dict[str, Any]:
+    pretrained, tuned = _read(folders["pretrain"] / "history.json"), _read(folders["finetune"] / "history.json")
+    common = ("epochs", "seconds", "heldout_elbo", "best_epoch", "history")
+    path = [{key: candidate[key] for key in ("ewc_lambda", "heldout_elbo")} for candidate in tuned["candidates"]]
+    return {
+        "device": pretrained["device"],
+        "parameters": pretrained["parameters"],
+        "pretrain": {key: pretrained[key] for key in common},
+        "finetune": {**{key: tuned[key] for key in common}, "ewc_lambda": tuned["ewc_lambda"], "lambda_path": path},
+    }
+
+
+def _warnings(cohort: Cohort, evaluation: Mapping[str, Any], failed: Sequence[str]) -> list[str]:
+    out = [cohort.warning] if cohort.warning else []
+    if failed:
+        out.append(f"The synthetic cases failed: {', '.join(failed)}. They are kept out of the recommended model.")
+    return out + [f"Arm {arm} could not be run: {reason}" for arm, reason in evaluation["unavailable"].items()]
+
+
+def _synthetic_rows(folder: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(folder / "parents.parquet").num_rows)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,86 @@
+"""The run folder: written aside, then put in its place whole, and only then named the latest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.stages import load_synthetic
+from mgvae.config import CohortConfig
+from mgvae.errors import StoreError
+from mgvae.store import digest_file
+from mgvae.tables import load_cohort, released, write_labelled
+
+LATEST = "latest"
+
+
+def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], out: Path) -> Path:
+    """Return the run folder ``<out>/<study>/<run id>``: report.html, report.json, synthetic.parquet, manifest.json.
+
+    A folder that is there and whole is left as it is; ``latest`` points at it in either case.
+
+    Args:
+        config: the study.
+        report: report.json's content.
+        folders: the stages' artifacts; the report's among them.
+        out: folder of all runs.
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    study = out / config.study
+    target = study / str(report["run_id"])
+    try:
+        study.mkdir(parents=True, exist_ok=True)
+        if not _whole(target):
+            _write(config, report, folders, target)
+        _point(study / LATEST, target.name)
+    except OSError as error:
+        raise StoreError(f"The run folder {target} must be writable with space left; {error.strerror or error}.") from error
+    return target
+
+
+def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as name:
+        folder = Path(name) / "run"
+        folder.mkdir(mode=0o700)
+        for file in ("report.html", "report.json"):
+            shutil.copyfile(folders["report"] / file, folder / file)
+        if "synthesise" in folders:
+            _write_synthetic(config, report, folders, folder / "synthetic.parquet")
+        files = {file.name: digest_file(file) for file in sorted(folder.iterdir())}
+        about = {key: report[key] for key in ("study", "run_id", "created_at", "status", "lineage")}
+        (folder / "manifest.json").write_text(json.dumps({**about, "files": files}, indent=2), encoding="utf-8")
+        for file in folder.iterdir():
+            file.chmod(0o600)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(folder, target)
+
+
+def _write_synthetic(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], path: Path) -> None:
+    cohort, test = load_cohort(folders["split"])
+    majority = cohort.take(~test & ~cohort.event)
+    note = "A gate failed: not for the recommended model." if report["status"] == "fail" else "All gates passed or warned."
+    write_labelled(released(load_synthetic(folders["synthesise"]), config, majority), path, note=note)
+
+
+def _whole(target: Path) -> bool:
+    """Return whether the run folder is there with the bytes that its manifest names."""
+    try:
+        files = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["files"]
+        return all(digest_file(target / name) == sha256 for name, sha256 in files.items())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _point(link: Path, name: str) -> None:
+    """Make ``link`` a symbolic link to ``name`` beside it, in one step."""
+    aside = link.with_name(f".{link.name}-{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(name)
+    os.replace(aside, link)

@@ -1,0 +1,254 @@
+"""The stages as plain functions: verified input folders and the configuration in, payload files out. No Prefect here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+
+from flows.progress import reporter
+from mgvae.checkpoint import load_checkpoint, save_checkpoint
+from mgvae.cohort import build_cohort
+from mgvae.config import CohortConfig
+from mgvae.encoding import encoding_from_json, fit_encoding
+from mgvae.errors import ExtractError
+from mgvae.extract import read_extract
+from mgvae.generator import device_of, encoded, finetune_cases, pretrain_majority, synthesise, synthetic_count
+from mgvae.sample import Synthetic
+from mgvae.seeds import derive
+from mgvae.split import holdout
+from mgvae.tables import load_cohort, save_cohort
+from mgvae.train import Anchor, History
+
+Inputs = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: its name, also its artifact's kind.
+        make: ``(config, inputs, folder) -> None``, writes the payload into the empty folder.
+        needs: stages whose artifacts it reads.
+        reads: the part of the configuration that it depends on; with the inputs and the code it makes the cache key.
+        modules: where its code lives, besides this module's imports that the function uses.
+    """
+
+    name: str
+    make: Callable[[CohortConfig, Inputs, Path], None]
+    needs: tuple[str, ...]
+    reads: Callable[[CohortConfig], dict[str, Any]]
+    modules: tuple[str, ...]
+
+
+def validate(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Read the extract and run the suite: ``frame.parquet``, ``validation.json``."""
+    from validation.checks import validate as check  # Great Expectations takes seconds to import
+
+    extract = read_extract(config)
+    result = check(extract.frame, extract.unreadable, config)
+    facts = {
+        **result.to_json(),
+        "absent": extract.absent,
+        "unlisted": extract.unlisted,
+        "sha256": extract.sha256,
+        "missing": {str(name): float(share) for name, share in extract.frame.isna().mean().items()},
+    }
+    _write_json(folder / "validation.json", facts)
+    extract.frame.to_parquet(folder / "frame.parquet")
+
+
+def split(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Find the eligible subjects and hold a test part apart: the cohort's files."""
+    cohort = build_cohort(config, pd.read_parquet(inputs["validate"] / "frame.parquet"))
+    save_cohort(folder, cohort, holdout(cohort, config.split, seed=derive(config.seed, "split")))
+
+
+def encode(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Fit the encoding on the training part: ``encoding.json``, ``rows.safetensors``."""
+    cohort, test = load_cohort(inputs["split"])
+    train = cohort.take(~test)
+    encoding = fit_encoding(train.features, config.columns.features)
+    rows = torch.from_numpy(encoding.encode(train.features, dtype=np.float32))
+    tensors = {"rows": rows, "event": torch.from_numpy(train.event), "group": torch.from_numpy(train.group)}
+    save_file(tensors, folder / "rows.safetensors")
+    _write_json(folder / "encoding.json", encoding.to_json())
+
+
+def pretrain(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Train on the majority: a checkpoint with its anchor, ``history.json``."""
+    training, rows = config.training, _rows(inputs)
+    majority = ~rows["event"]
+    encoding = encoding_from_json(_read_json(inputs["encode"] / "encoding.json"))
+    trained = pretrain_majority(
+        encoding,
+        rows["rows"][majority].to(device_of(training)),
+        rows["group"][majority].numpy(),
+        training,
+        seed=derive(config.seed, "generator"),
+        on_epoch=_told,
+    )
+    save_checkpoint(folder, trained.model, encoding, training, anchor=trained.anchor)
+    _write_json(folder / "history.json", _history(trained.history) | _size(trained.model, training))
+
+
+def finetune(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Fine-tune on the rare cases, held by EWC: a checkpoint, ``history.json``."""
+    training, rows = config.training, _rows(inputs)
+    device = device_of(training)
+    start = load_checkpoint(inputs["pretrain"])
+    anchor = start.anchor and Anchor(_moved(start.anchor.parameters, device), _moved(start.anchor.fisher, device))
+    event = rows["event"]
+    tuned = finetune_cases(
+        start.model.to(device),
+        anchor,
+        rows["rows"][event].to(device),
+        rows["rows"][~event].to(device),
+        rows["group"][event].numpy(),
+        training,
+        seed=derive(config.seed, "generator"),
+        on_epoch=_told,
+    )
+    save_checkpoint(folder, tuned.model, start.encoding, training)
+    chosen = {"ewc_lambda": tuned.ewc_lambda, "candidates": [asdict(candidate) for candidate in tuned.candidates]}
+    _write_json(folder / "history.json", _history(tuned.history) | chosen)
+
+
+def make_synthetic(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Translate majority patients: ``features.parquet``, ``parents.parquet`` (positions among the training majority)."""
+    rows, tuned = _rows(inputs), load_checkpoint(inputs["finetune"])
+    device, event = device_of(config.training), rows["event"]
+    count = synthetic_count(int(event.sum()), int((~event).sum()), config.synthesis.prevalence)
+    made = synthesise(
+        tuned.encoding,
+        tuned.model.to(device),
+        rows["rows"][~event].to(device),
+        rows["rows"][event].to(device),
+        config.training,
+        n=max(count, 1),
+        seed=derive(config.seed, "generator"),
+    )
+    made.features.to_parquet(folder / "features.parquet")
+    pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
+
+
+def assess(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Judge the synthetic cases: ``gates.json``, ``marginals.json``."""
+    from validation.checks import synthetic_table
+    from validation.checks import validate as check
+    from validation.fidelity import marginals
+    from validation.gates import assess as judge
+
+    cohort, test = load_cohort(inputs["split"])
+    made = load_synthetic(inputs["synthesise"])
+    real = {side: cohort.take(rows) for side, rows in (("train", ~test), ("test", test))}
+    majority = {side: part.features[~part.event].reset_index(drop=True) for side, part in real.items()}
+    cases = {side: part.features[part.event].reset_index(drop=True) for side, part in real.items()}
+    table, unreadable = synthetic_table(made.features, config)
+    gates = judge(
+        made.features,
+        made.parent,
+        majority["train"],
+        cases["train"],
+        majority["test"],
+        cases["test"],
+        config=config,
+        seed=derive(config.seed, "gates"),
+        suite_result=check(table, unreadable, config, scope="synthetic"),
+    )
+    _write_json(folder / "gates.json", [gate.to_json() for gate in gates])
+    shown = marginals(majority["train"], cases["train"], made.features, config.columns.features)
+    _write_json(folder / "marginals.json", shown)
+
+
+def evaluate(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Compare the arms, cross-validated and on the hold-out: ``evaluation.json``."""
+    from mgvae.evaluation.evaluate import evaluate as compare
+    from mgvae.evaluation.table import rows
+
+    cohort, test = load_cohort(inputs["split"])
+    train, held = (rows(part.features, part.event, part.group) for part in (cohort.take(~test), cohort.take(test)))
+    _write_json(folder / "evaluation.json", compare(train, held, config, on_done=_told_splits))
+
+
+def load_synthetic(folder: Path) -> Synthetic:
+    """Return the synthetic cases of a synthesise artifact."""
+    parents = pd.read_parquet(folder / "parents.parquet")["parent"].to_numpy()
+    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents)
+
+
+def _columns(config: CohortConfig) -> dict[str, Any]:
+    return config.model_dump(mode="json", include={"subject_id", "group", "index_date", "outcome", "columns"})
+
+
+def _section(*names: str) -> Callable[[CohortConfig], dict[str, Any]]:
+    return lambda config: {"seed": config.seed, **config.model_dump(mode="json", include=set(names))}
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("validate", validate, (), _columns, ("mgvae.extract", "validation.checks")),
+    Stage("split", split, ("validate",), _section("subject_id", "group", "index_date", "outcome", "columns", "split"), ("mgvae.tables", "mgvae.split")),
+    Stage("encode", encode, ("split",), _section("columns"), ("mgvae.tables", "mgvae.encoding")),
+    Stage("pretrain", pretrain, ("encode",), _section("training"), ("mgvae.generator", "mgvae.checkpoint")),
+    Stage("finetune", finetune, ("encode", "pretrain"), _section("training"), ("mgvae.generator", "mgvae.checkpoint")),
+    Stage("synthesise", make_synthetic, ("encode", "finetune"), _section("training", "synthesis"), ("mgvae.generator", "mgvae.checkpoint")),
+    Stage("assess", assess, ("split", "synthesise"), _section("columns", "outcome", "gates"), ("mgvae.tables", "validation.gates", "validation.checks", "validation.fidelity")),
+    Stage("evaluate", evaluate, ("split",), _section("columns", "training", "synthesis", "evaluation"), ("mgvae.tables", "mgvae.evaluation.evaluate")),
+)
+
+
+def check_extract_unchanged(folder: Path, sha256: str) -> None:
+    """Raise where the extract that was read is not the one the run was keyed by.
+
+    Raises:
+        ExtractError: the file changed in between.
+    """
+    if _read_json(folder / "validation.json")["sha256"] != sha256:
+        raise ExtractError("The extract changed while the run began. Start again once it is written.")
+
+
+def _rows(inputs: Inputs) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = load_file(inputs["encode"] / "rows.safetensors")
+    return tensors
+
+
+def _moved(tensors: Mapping[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+    return {name: value.to(device) for name, value in tensors.items()}
+
+
+def _history(history: History) -> dict[str, Any]:
+    return {
+        "epochs": len(history.epochs),
+        "seconds": history.seconds,
+        "heldout_elbo": history.heldout_elbo,
+        "best_epoch": history.best_epoch,
+        "history": [asdict(epoch) for epoch in history.epochs],
+    }
+
+
+def _size(model: Any, training: Any) -> dict[str, Any]:
+    return {"parameters": model.n_parameters(), "device": device_of(training).type}
+
+
+def _told(epoch: int, epochs: int, score: float) -> None:
+    reporter().advanced(epoch, epochs, f"ELBO {score:.2f}")
+
+
+def _told_splits(done: int, total: int) -> None:
+    reporter().advanced(done, total, f"split {done} of {total}")
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
