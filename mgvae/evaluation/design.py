@@ -157,7 +157,7 @@ def fit_tree_design(features: pd.DataFrame, *, most: int) -> TreeDesign:
     """Return the design learned from the fitting rows; ``most`` is the largest number of levels that a column may keep."""
     levels = {name: fit_levels(features[name], most=most) for name in nominal_columns(features)}
     values = measured(features)
-    seen = np.isfinite(values).any(axis=0).tolist() + [len(level.kept) > 0 for level in levels.values()]
+    seen = [bool(np.isfinite(column).any()) for column in values.T] + [len(level.kept) > 0 for level in levels.values()]
     return TreeDesign(
         levels=levels, nominal=(False,) * values.shape[1] + (True,) * len(levels), empty=tuple(not one for one in seen)
     )

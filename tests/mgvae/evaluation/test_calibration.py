@@ -53,7 +53,7 @@ def test_recalibration_repairs_a_distortion(level, turn):
 def test_without_prior_it_is_the_maximum_likelihood_line():
     _, event, truth = population(5000)
     distorted = expit(1 + 1.5 * logit(truth))
-    ours = fit_recalibration(event, distorted, prior_sd=1e6)
+    ours = fit_recalibration(event, distorted, level_sd=1e6, log_slope_sd=1e6)
     model = LogisticRegression(C=np.inf, tol=1e-10).fit(logit(distorted)[:, None], event)
     assert ours.slope == pytest.approx(model.coef_[0, 0], rel=1e-3)
     assert ours.intercept == pytest.approx(model.intercept_[0], abs=2e-3)
@@ -62,12 +62,15 @@ def test_without_prior_it_is_the_maximum_likelihood_line():
 def test_five_events_do_not_wreck_good_probabilities():
     _, event, truth = population(200_000, seed=4)
     cases, others = np.flatnonzero(event == 1), np.flatnonzero(event == 0)
-    slopes, free = [], []
+    slopes, free, levels = [], [], []
     for i in range(60):
         part = np.concatenate([cases[5 * i : 5 * i + 5], others[220 * i : 220 * i + 220]])
-        slopes.append(fit_recalibration(event[part], truth[part]).slope)
-        free.append(fit_recalibration(event[part], truth[part], prior_sd=1e6).slope)
+        ours = fit_recalibration(event[part], truth[part])
+        slopes.append(ours.slope)
+        levels.append(ours(truth[part]).sum() / 5)
+        free.append(fit_recalibration(event[part], truth[part], level_sd=1e6, log_slope_sd=1e6).slope)
     assert min(slopes) > 0.4
+    assert 0.8 < np.mean(levels) < 1.1, "expected over observed, drawn a little towards what was predicted"
     assert max(slopes) < 2.2
     assert np.std(np.log(slopes)) < 0.6 * np.std(np.log(free))
 
