@@ -60,7 +60,8 @@ def fit_recalibration(
     are off by a factor of up to 7, with probability 0.95. With five events the priors carry about as much as the data, with
     fifty next to nothing; they keep the slope positive, so recalibration never turns a ranking round. Without both classes
     nothing can be learned, and the identity is returned. The two widths were chosen by cross-validated log-likelihood over
-    four public cohorts with 26 to 328 events; halving or doubling them changes little.
+    four public cohorts with 26 to 328 events: with 26, a narrower slope prior suits no correction better and a wider one SMOTE;
+    with 200 and more, the widths make no difference.
 
     Args:
         event: outcome in {0, 1}, ``(N,)``.
