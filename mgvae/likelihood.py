@@ -67,6 +67,7 @@ class TableLikelihood(Likelihood):
         owner = [at for at, width in enumerate(widths) for _ in range(width)]
         self.register_buffer("level_at", _index(offsets), persistent=False)
         self.register_buffer("level_owner", _index(owner), persistent=False)
+        self.register_buffer("level_block", _blocks(widths), persistent=False)
         self.widths = widths
         self.mean = _linear(hidden, len(scored))
         self.raw_log_sigma = nn.Parameter(torch.zeros(len(scored)))
@@ -90,7 +91,7 @@ class TableLikelihood(Likelihood):
         if len(self.many_at):
             logits = self.level(hidden)
             chosen = (logits * rows[:, self.level_at]).sum(1)
-            spread = _log_sum_by_owner(logits, self.level_owner, len(self.widths))
+            spread = _log_sum_by_owner(logits, self.level_owner, self.level_block)
             total = total + chosen - (spread * _present(rows, self.many_gone)).sum(1)
         if len(self.missing_at):
             target = rows[:, self.missing_at]
@@ -133,9 +134,9 @@ class TableLikelihood(Likelihood):
     def start_at(self, rows: Tensor) -> None:
         """See `Likelihood.start_at`. A level without a row starts at the odds of half a row."""
         with torch.no_grad():
-            for layer, at in ((self.binary, self.binary_at), (self.missing, self.missing_at)):
-                share = (rows[:, at].sum(0) + 0.5) / (len(rows) + 1)
-                layer.bias.copy_(torch.logit(share))
+            present = _present(rows, self.binary_gone).sum(0)
+            self.binary.bias.copy_(torch.logit((rows[:, self.binary_at].sum(0) + 0.5) / (present + 1)))
+            self.missing.bias.copy_(torch.logit((rows[:, self.missing_at].sum(0) + 0.5) / (len(rows) + 1)))
             self.level.bias.copy_(((rows[:, self.level_at].sum(0) + 0.5) / (len(rows) + 1)).log())
 
 
@@ -198,11 +199,21 @@ def log_normal_cdf(x: Tensor) -> Tensor:
     return torch.where(tail, in_tail, torch.log1p(-0.5 * torch.erfc(right * math.sqrt(0.5))))
 
 
-def _log_sum_by_owner(logits: Tensor, owner: Tensor, owners: int) -> Tensor:
-    """Return the log-sum-exp of each owner's logits, ``(B, L)`` to ``(B, owners)``."""
-    top = logits.detach().amax(1, keepdim=True)
-    total = logits.new_zeros(len(logits), owners).index_add(1, owner, (logits - top).exp())
-    return total.clamp(min=1e-30).log() + top
+def _log_sum_by_owner(logits: Tensor, owner: Tensor, block: Tensor) -> Tensor:
+    """Return the log-sum-exp of each owner's logits, ``(B, L)`` to ``(B, owners)``, shifted by each owner's own largest."""
+    top = logits.detach()[:, block].amax(2)
+    total = torch.zeros_like(top).index_add(1, owner, (logits - top[:, owner]).exp())
+    return total.log() + top
+
+
+def _blocks(widths: list[int]) -> Tensor:
+    """Return the positions of each owner's logits, ``(owners, widest)``; a narrower owner repeats its first."""
+    widest = max(widths, default=0)
+    rows, start = [], 0
+    for width in widths:
+        rows.append([start + (slot if slot < width else 0) for slot in range(widest)])
+        start += width
+    return torch.tensor(rows, dtype=torch.long).reshape(len(widths), widest)
 
 
 def _present(rows: Tensor, gone: Tensor) -> Tensor:
