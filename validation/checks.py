@@ -99,12 +99,11 @@ def _with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortC
         bad = unreadable[name].astype(bool) if name in unreadable else pd.Series(False, index=frame.index)
         if pd.api.types.is_datetime64_any_dtype(cells):
             table[name] = cells.dt.floor("D")  # dates have day resolution: the index day itself may be used
-        else:
+        elif pd.api.types.is_numeric_dtype(cells):
             bad |= np.isinf(cells)
             table[name] = cells.mask(bad)
-        table[readable(name)] = ~bad
-        if column.kind == "count":
             table[fraction(name)] = table[name] % 1
+        table[readable(name)] = ~bad
     if scope == "extract" and config.outcome.column in table:
         table[event(config.outcome.column)] = _events(frame[config.outcome.column], config)
     return pd.DataFrame(table).reset_index(drop=True)
@@ -149,5 +148,6 @@ def _failure(item: Any) -> Failure:
         return Failure(meta["column"], meta["rule"], int(result["unexpected_count"]))
     if item.expectation_config.type == "expect_column_mean_to_be_between" and result.get("observed_value") is not None:
         return Failure(meta["column"], f"{meta['rule']} (measured {100 * float(result['observed_value']):.3g} %)", None)
-    # An expectation that raised is told as its rule alone: the exception's message may quote cells.
-    return Failure(meta["column"], meta["rule"] if result else f"{meta['rule']} (could not be checked)", None)
+    # Where an expectation raised, the exception's message is withheld: it may quote cells.
+    raised = not result and item.exception_info.get("raised_exception", True)
+    return Failure(meta["column"], f"{meta['rule']} (could not be checked)" if raised else meta["rule"], None)

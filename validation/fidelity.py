@@ -13,7 +13,7 @@ from scipy import stats
 from mgvae.dictionary import LEVEL_KINDS, Column
 from validation.embedding import Floats, numbers
 
-FEWEST_BINS, MOST_BINS = 10, 20
+FEWEST_BINS, MOST_BINS = 12, 20
 TAIL = 0.01  # share of the majority or of the cases beyond the outermost edge, at each end
 
 
@@ -88,8 +88,9 @@ def _edges(samples: list[Floats], *, whole: bool) -> Floats:
 
 
 def _step(width: float) -> float:
+    """Return the round number nearest to ``width``, by ratio."""
     power = 10.0 ** math.floor(math.log10(width))
-    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= width * (1 - 1e-9))
+    return min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda step: abs(math.log(step / width)))
 
 
 def _histogram(values: Floats, edges: Floats) -> Floats:

@@ -146,15 +146,17 @@ def suite_gate(result: ValidationResult) -> Gate:
 
 def copies_gate(tables: Tables) -> Gate:
     """Does a synthetic row repeat a training case? Not more often than real hold-out cases do by coincidence."""
-    found = exact_copies(tables.synthetic, tables.cases, tables.cases_holdout)
+    majority = (tables.majority, tables.majority_holdout)
+    found = exact_copies(tables.synthetic, tables.cases, tables.cases_holdout, majority=majority)
     return _gate(
         "exact_copies",
-        "Synthetic cases that equal a training case in every feature",
+        "Synthetic cases that equal a training case, and no other patient, in every feature",
         found.rate,
         threshold=found.reference,
-        rule="at most as often as real cases equal a training case by coincidence",
+        rule="at most as often as one real case equals another by coincidence",
         verdict="fail" if found.excess else "pass",
-        detail=f"{found.count} of {len(tables.synthetic)} synthetic cases; {100 * found.reference:.2g} % of real cases do.",
+        detail=f"{found.count} of {len(tables.synthetic)} synthetic cases; {100 * found.reference:.2g} % of real cases do. "
+        f"{found.shared} more equal a training case whose values other patients have too.",
     )
 
 
@@ -271,11 +273,11 @@ def _check(frames: dict[str, pd.DataFrame], parents: Floats) -> None:
     if len(frames["synthetic"]) == 0 or len(frames["cases"]) == 0:
         counts = f"{len(frames['synthetic'])} and {len(frames['cases'])}"
         raise ShapeError(f"The gates need at least one synthetic row and one training case; got {counts}.")
-    columns = list(frames["cases"].columns)
+    columns, levels = list(frames["cases"].columns), _level_types(frames["cases"])
     for name, frame in frames.items():
-        if list(frame.columns) != columns:
+        if list(frame.columns) != columns or _level_types(frame) != levels:
             raise ShapeError(
-                f"Every table must have the training cases' {len(columns)} columns in their order; {name} has not."
+                f"Every table must have the training cases' {len(columns)} columns and levels, in order; {name} has not."
             )
     positions = np.asarray(parents)
     if positions.shape != (len(frames["synthetic"]),):
@@ -284,3 +286,7 @@ def _check(frames: dict[str, pd.DataFrame], parents: Floats) -> None:
         )
     if positions.min() < 0 or positions.max() >= len(frames["majority"]):
         raise ShapeError(f"parents must be positions in the {len(frames['majority'])} majority training rows.")
+
+
+def _level_types(frame: pd.DataFrame) -> dict[str, Any]:
+    return {str(name): dtype for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)}

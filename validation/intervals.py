@@ -35,13 +35,15 @@ def auc_interval(auc: float, n_first: int, n_second: int) -> Estimate:
     It inverts the score test with the variance of Hanley and McNeil (Radiology 1982), so it stays open at an AUC of 0 or 1,
     where DeLong's closes to a point.
     """
+    auc = min(max(auc, 0.0), 1.0)
     z = float(stats.norm.ppf((1 + LEVEL) / 2))
 
     def gap(theta: float) -> float:
         return (auc - theta) ** 2 - z**2 * auc_variance(theta, n_first, n_second)
 
-    low = optimize.brentq(gap, 0.0, auc) if auc > 0 else 0.0
-    high = optimize.brentq(gap, auc, 1.0) if auc < 1 else 1.0
+    # just short of the value itself, as at 0 and 1 the gap has a root there that is no limit
+    low = optimize.brentq(gap, 0.0, auc * (1 - 1e-9)) if auc > 0 else 0.0
+    high = optimize.brentq(gap, 1 - (1 - auc) * (1 - 1e-9), 1.0) if auc < 1 else 1.0
     return Estimate(auc, float(low), float(high))
 
 

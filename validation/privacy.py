@@ -6,6 +6,7 @@ Passing these shows no obvious copying. It does not show anonymity: see Yao et a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from validation.intervals import Estimate, share
 MOST_PARENTS = 4000  # pairs judged; the interval is below one percentage point wide then
 MOST_QUERIES = 1000  # synthetic rows and reference rows in the comparison of distances
 DRAWS = 200
+CHUNK = 10_000  # rows compared at a time
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,16 @@ class Copies:
     """Exact copies among synthetic cases.
 
     Attributes:
-        rate: share of synthetic cases that equal a training case in all features.
+        rate: share of synthetic cases that equal, in all features, a training case and no other real patient.
         count: how many.
-        reference: share of real cases that equal another training case by coincidence.
+        shared: synthetic cases that equal a training case whose row other patients have too; they point to nobody.
+        reference: share of real cases that equal one other patient, a training case, by coincidence.
         excess: whether the rate is above the reference by more than chance explains.
     """
 
     rate: Estimate
     count: int
+    shared: int
     reference: float
     excess: bool
 
@@ -53,23 +57,29 @@ class ParentCloseness:
     median_neighbour: float
 
 
-def exact_copies(synthetic: pd.DataFrame, cases: pd.DataFrame, holdout: pd.DataFrame) -> Copies:
+def exact_copies(
+    synthetic: pd.DataFrame, cases: pd.DataFrame, holdout: pd.DataFrame, *, majority: Iterable[pd.DataFrame]
+) -> Copies:
     """Return how many synthetic cases equal a training case, beside how often real cases do.
 
-    Missing equals missing; numbers are compared in single precision, in which the generator works. The reference counts
-    hold-out cases that equal a training case and training cases that equal another one. Where it is zero, one copy is an
-    excess; else the excess must be significant (Fisher's exact test, one-sided, 2.5 %).
+    Missing equals missing; numbers are compared in single precision, in which the generator works. A row that several patients
+    have (a young man, nothing measured) points to nobody and does not count. The reference counts hold-out and training cases
+    alike. Where it is zero, one copy is an excess; else the excess must be significant (Fisher's exact test, one-sided, 2.5 %).
+
+    Args:
+        synthetic: synthetic cases.
+        cases, holdout: real cases of the training part and held out.
+        majority: tables of real majority patients.
     """
     known = Counter(_keys(cases))
-    copies = sum(key in known for key in _keys(synthetic))
-    by_chance = sum(key in known for key in _keys(holdout)) + sum(count for count in known.values() if count > 1)
+    patients = known + Counter(key for frame in (holdout, *majority) for key in _keys(frame) if key in known)
+    equal = [key for key in _keys(synthetic) if key in known]
+    copies = sum(patients[key] == 1 for key in equal)
+    pairs = sum(patients[key] == 2 for key in _keys(holdout)) + sum(n for key, n in known.items() if n == patients[key] == 2)
     real = len(cases) + len(holdout)
-    rate = share(copies, len(synthetic))
-    if by_chance == 0:
-        return Copies(rate, copies, 0.0, excess=copies > 0)
-    table = [[copies, len(synthetic) - copies], [by_chance, real - by_chance]]
-    excess = float(stats.fisher_exact(table, alternative="greater").pvalue) < 0.025
-    return Copies(rate, copies, by_chance / real, excess=excess)
+    table = [[copies, len(synthetic) - copies], [pairs, real - pairs]]
+    excess = copies > 0 and (pairs == 0 or float(stats.fisher_exact(table, alternative="greater").pvalue) < 0.025)
+    return Copies(share(copies, len(synthetic)), copies, len(equal) - copies, pairs / real, excess=excess)
 
 
 def parent_closeness(synthetic: Floats, parents: Floats, majority: Floats, *, seed: int) -> ParentCloseness | None:
@@ -137,10 +147,13 @@ def closer_to_training(synthetic: Floats, cases: Floats, holdout: Floats, *, see
     return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
 
 
-def _keys(frame: pd.DataFrame) -> list[bytes]:
-    cells = np.stack([numbers(frame[name]) for name in frame.columns], axis=1).astype(np.float32)
-    cells = np.where(np.isnan(cells), np.float32(np.nan), cells + np.float32(0))  # one NaN, no negative zero
-    return [row.tobytes() for row in cells]
+def _keys(frame: pd.DataFrame) -> Iterator[bytes]:
+    """Yield each row as bytes that are equal where rows are."""
+    for start in range(0, len(frame), CHUNK):
+        part = frame.iloc[start : start + CHUNK]
+        cells = np.stack([numbers(part[name]) for name in part.columns], axis=1).astype(np.float32)
+        cells = np.where(np.isnan(cells), np.float32(np.nan), cells + np.float32(0))  # one NaN, no negative zero
+        yield from (row.tobytes() for row in cells)
 
 
 def _distances(queries: Floats, reference: Floats) -> Floats:

@@ -13,6 +13,7 @@ from validation.embedding import Floats, plain_matrix
 from validation.intervals import Estimate, auc_interval
 
 MOST_ROWS = 1000  # of each sample; more would cost time and change nothing
+TREES = 50
 
 
 def two_sample_auc(
@@ -48,7 +49,7 @@ def two_sample_auc(
 def _cross_validated(rows: Floats, label: Floats, *, folds: int, seed: int) -> float:
     values = []
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(rows, label):
-        forest = RandomForestClassifier(n_estimators=50, min_samples_leaf=3, random_state=seed)
+        forest = RandomForestClassifier(n_estimators=TREES, min_samples_leaf=3, random_state=seed)
         score = forest.fit(rows[train], label[train]).predict_proba(rows[test])[:, 1]
         values.append(roc_auc_score(label[test], score))
     return float(np.mean(values))
