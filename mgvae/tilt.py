@@ -1,9 +1,9 @@
 """Which majority patients the rare cases resemble: weights on the exemplars of the prior.
 
-Cases are not spread over the majority's codes: those who die within two years are old and ill, and a uniform mixture would have young and
-healthy patients translated as often as old and ill ones. In fine-tuning, exemplar k therefore weighs w_k, proportional to the ratio of the
-densities of case and majority codes at its mean, estimated by a ridge-penalised logistic regression on the codes. With few cases the penalty
-holds the weights near 1/K, which is the paper's uniform mixture.
+Cases are not spread over the majority's codes: those who die within two years are old and ill, and a uniform mixture would have young
+and healthy patients translated as often as old and ill ones. In fine-tuning, exemplar k therefore weighs w_k, proportional to the ratio
+of the densities of case and majority codes at its mean, estimated by a ridge-penalised logistic regression on the codes. With few cases
+the penalty holds the weights near 1/K, which is the paper's uniform mixture.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from mgvae.encoding import Array
+
+LEAST = -60.0  # of a log ratio to the largest: beyond it lies nothing that could be drawn
 RIDGE = 1.0  # C of the logistic regression on standardised codes: a standard-normal belief about each slope
 
 
 def log_tilt(means: Tensor, case_means: Tensor) -> Tensor:
     """Return log w_k, ``(K,)``, summing to one as weights.
 
-    The ratio is truncated at sqrt(K) times its mean, so that no patient becomes the parent of a large share of the synthetic cases.
+    No weight exceeds 1 / sqrt(K), which is sqrt(K) times their mean, so that no patient becomes the parent of a large share of
+    the synthetic cases; what is cut off goes to the others in proportion.
 
     Args:
         means: exemplar means, ``(K, D)``.
@@ -34,6 +38,15 @@ def log_tilt(means: Tensor, case_means: Tensor) -> Tensor:
     balance = np.where(label == 1, 1.0, len(cases) / len(codes))
     fit = LogisticRegression(C=RIDGE, solver="newton-cholesky").fit(np.vstack([codes, cases]), label, sample_weight=balance)
     score = fit.decision_function(codes)
-    ratio = np.exp(score - score.max())
-    ratio = np.minimum(ratio, ratio.mean() * len(ratio) ** 0.5)
-    return torch.from_numpy(np.log(ratio / ratio.sum())).to(means)
+    ratio = np.exp(np.maximum(score - score.max(), LEAST))
+    return torch.from_numpy(np.log(_capped(ratio, len(ratio) ** -0.5))).to(means)
+
+
+def _capped(weight: Array, cap: float) -> Array:
+    """Return weights ``(K,)`` that sum to one, none above ``cap >= 1/K``: the largest are cut, the rest keep their ratios."""
+    ordered = np.sort(weight)[::-1]
+    rest = ordered[::-1].cumsum()[::-1]  # sum of a weight and all below it
+    scale = (1 - cap * np.arange(len(weight))) / rest
+    cut = int(np.argmax(scale * ordered <= cap * (1 + 1e-12)))  # how many stand at the cap
+    capped: Array = np.minimum(weight * scale[cut], cap)
+    return capped
