@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -63,17 +64,24 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         tensors = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"A checkpoint must hold readable {WEIGHTS} and {DESCRIPTION}; {type(error).__name__}.") from None
-    if description.get("format") != FORMAT:
-        raise CheckpointError(f"The checkpoint must have format {FORMAT}; got {description.get('format')!r}. Train again.")
-    encoding = encoding_from_json(description["encoding"])
-    hidden = tuple(description["hidden"])
-    model = MGVAE(TableLikelihood(encoding, hidden[0]), hidden=hidden, latent_dim=description["latent_dim"])
+    found = description.get("format") if isinstance(description, dict) else None
+    if found != FORMAT:
+        raise CheckpointError(f"The checkpoint must have format {FORMAT}; got {found!r}. Train again.")
     try:
+        encoding, model = _described(description)
         model.load_state_dict(_below(tensors, "model."))
-    except RuntimeError:
+    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError):
         raise CheckpointError("The checkpoint's weights do not fit its description. Train again.") from None
     anchor = Anchor(_below(tensors, "anchor."), _below(tensors, "fisher."))
     return Checkpoint(model, encoding, anchor if anchor.parameters else None)
+
+
+def _described(description: dict[str, Any]) -> tuple[Encoding, MGVAE]:
+    encoding = encoding_from_json(description["encoding"])
+    if not encoding.coders:
+        raise ValueError("no columns")
+    hidden = tuple(description["hidden"])
+    return encoding, MGVAE(TableLikelihood(encoding, hidden[0]), hidden=hidden, latent_dim=description["latent_dim"])
 
 
 def _below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -1,9 +1,10 @@
 """Which majority patients the rare cases resemble: weights on the exemplars of the prior.
 
-Cases are not spread over the majority's codes: those who die within two years are old and ill, and a uniform mixture would have young
-and healthy patients translated as often as old and ill ones. In fine-tuning, exemplar k therefore weighs w_k, proportional to the ratio
-of the densities of case and majority codes at its mean, estimated by a ridge-penalised logistic regression on the codes. With few cases
-the penalty holds the weights near 1/K, which is the paper's uniform mixture.
+Cases are not spread over the majority's codes: those who die within two years are old and ill, and a uniform mixture
+would have young and healthy patients translated as often as old and ill ones. In fine-tuning, exemplar k therefore
+weighs w_k, proportional to the ratio of the densities of case and majority codes at its mean, estimated by a ridge-
+penalised logistic regression on the codes. With few cases the penalty holds the weights near 1/K, which is the
+paper's uniform mixture.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exemplar weights: a density over the exemplars, flat where nothing speaks for tilting, close to a known ratio where much does."""
+"""Exemplar weights: they sum to one, stay flat where nothing speaks for tilting, and come close to a known ratio."""
 
 from __future__ import annotations
 

@@ -1,0 +1,196 @@
+"""Training: same seed same bytes, the objective rises on rows not trained on, EWC holds, errors say what to do."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from small_cohort import COLUMNS, mixed, quick
+
+from mgvae.encoding import fit_encoding
+from mgvae.errors import TrainingError
+from mgvae.ewc import ewc_penalty
+from mgvae.generator import encoded, new_model
+from mgvae.train import anchor_at, finetune, heldout_elbo, pretrain
+
+
+def start(n=300, *, seed=0, **changes):
+    """Return an untrained model, its rows, rows held out, and settings."""
+    settings = quick(**changes)
+    frame = mixed(n)
+    encoding = fit_encoding(frame, COLUMNS)
+    rows = encoded(encoding, frame, settings)
+    return new_model(encoding, rows, settings, seed=seed), rows[: n * 4 // 5], rows[n * 4 // 5 :], settings
+
+
+def state(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def trained(seed, **changes):
+    model, rows, heldout, settings = start(**changes)
+    return state(model), pretrain(model, rows, heldout, settings, seed=seed), state(model)
+
+
+def test_same_seed_same_bytes_and_another_seed_others():
+    first, again, other = (trained(seed)[2] for seed in (5, 5, 6))
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_the_global_stream_does_not_matter():
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        first = trained(5, pretrain_epochs=2)[2]
+        torch.manual_seed(2)
+        assert same(first, trained(5, pretrain_epochs=2)[2])
+
+
+@pytest.mark.parametrize("changes", [{}, {"exemplars": 50}, {"leave_one_out": False}, {"warmup_epochs": 0}], ids=str)
+def test_pretraining_raises_the_held_out_elbo_of_the_start(changes):
+    model, rows, heldout, settings = start(**changes)
+    before = heldout_elbo(model, heldout, model.exemplar_means(rows), seed=1)
+    history = pretrain(model, rows, heldout, settings, seed=1)
+    assert history.heldout_elbo > before + 1.0
+    assert 1 <= history.best_epoch <= len(history.epochs) <= settings.pretrain_epochs
+    assert history.heldout_elbo == max(record.heldout_elbo for record in history.epochs[max(settings.warmup_epochs, 1) - 1 :])
+
+
+def test_the_best_epochs_parameters_are_kept():
+    model, rows, heldout, settings = start()
+    history = pretrain(model, rows, heldout, settings, seed=1)
+    assert heldout_elbo(model, heldout, model.exemplar_means(rows), seed=1) == pytest.approx(history.heldout_elbo, abs=1e-6)
+
+
+def test_pretraining_stops_once_the_held_out_elbo_falls():
+    model, rows, heldout, settings = start(60, pretrain_epochs=400, patience=5, learning_rate=1e-2)
+    seen = []
+    history = pretrain(model, rows, heldout, settings, seed=1, on_epoch=lambda *record: seen.append(record))
+    assert len(history.epochs) == history.best_epoch + 5 < 400
+    assert seen == [(record.epoch, 400, record.heldout_elbo) for record in history.epochs]
+
+
+def test_warm_up_longer_than_training_keeps_the_last_epoch():
+    model, rows, heldout, settings = start(pretrain_epochs=2, warmup_epochs=50)
+    history = pretrain(model, rows, heldout, settings, seed=1)
+    assert history.best_epoch == 2
+    assert history.heldout_elbo == history.epochs[-1].heldout_elbo
+
+
+def test_held_out_elbo_draws_the_same_noise_each_time():
+    model, rows, heldout, _ = start()
+    means = model.exemplar_means(rows)
+    assert heldout_elbo(model, heldout, means, seed=3) == heldout_elbo(model, heldout, means, seed=3)
+    assert heldout_elbo(model, heldout, means, seed=3) != heldout_elbo(model, heldout, means, seed=4)
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    model, rows, heldout, settings = start()
+    pretrain(model, rows, heldout, settings, seed=1)
+    return model, rows, settings, anchor_at(model, rows, settings, seed=1)
+
+
+def moved(pretrained, *, ewc_lambda, epochs=20, anchored=True, **options):
+    model, rows, settings, anchor = pretrained
+    model = copy.deepcopy(model)
+    cases = rows[:20].clone()
+    cases[:, 0] = 2.5  # cases are old
+    history = finetune(
+        model,
+        cases,
+        options.pop("exemplars", rows),
+        settings.model_copy(update=options),
+        anchor=anchor if anchored else None,
+        ewc_lambda=ewc_lambda,
+        epochs=epochs,
+        seed=2,
+        heldout=rows[20:30],
+    )
+    return model, history
+
+
+def distance(model, anchor):
+    return ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher).item()
+
+
+def test_the_anchor_is_where_the_model_stands(pretrained):
+    model, _, _, anchor = pretrained
+    assert same(anchor.parameters, state(model))
+    assert set(anchor.fisher) == set(anchor.parameters)
+    flat = torch.cat([value.flatten() for value in anchor.fisher.values()])
+    assert flat.min() >= 0
+    assert flat.mean().item() == pytest.approx(1, abs=1e-3)
+
+
+def test_the_more_ewc_the_closer_to_the_anchor(pretrained):
+    anchor = pretrained[3]
+    distances = [distance(moved(pretrained, ewc_lambda=weight)[0], anchor) for weight in (0.0, 1.0, 100.0, 1e6)]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < 1e-3 * distances[0]
+
+
+def test_a_huge_lambda_leaves_the_model_as_it_was(pretrained):
+    held, _ = moved(pretrained, ewc_lambda=1e6)
+    free, _ = moved(pretrained, ewc_lambda=0.0)
+    rows = pretrained[1]
+    with torch.no_grad():
+        before, stayed, left = (model.encoder(rows)[0] for model in (pretrained[0], held, free))
+    assert (stayed - before).square().mean() < 0.02 * (left - before).square().mean()
+
+
+def test_lambda_zero_is_no_anchor(pretrained):
+    assert same(state(moved(pretrained, ewc_lambda=0.0)[0]), state(moved(pretrained, ewc_lambda=0.0, anchored=False)[0]))
+
+
+def test_fine_tuning_raises_the_elbo_of_the_cases(pretrained):
+    _, history = moved(pretrained, ewc_lambda=0.0, epochs=60, finetune_patience=60)
+    assert history.epochs[-1].train_elbo > history.epochs[0].train_elbo + 0.5
+    assert history.best_epoch == len(history.epochs) == 60
+    assert history.heldout_elbo == history.epochs[-1].heldout_elbo
+
+
+@pytest.mark.parametrize("options", [{"exemplars": None}, {"exemplar_weights": "uniform"}, {"finetune_exemplars": 40}], ids=str)
+def test_fine_tuning_is_repeatable(pretrained, options):
+    first, again = (moved(pretrained, ewc_lambda=1.0, epochs=3, **options)[0] for _ in range(2))
+    assert same(state(first), state(again))
+    assert not same(state(first), state(pretrained[0]))
+
+
+def test_fine_tuning_stops_once_the_held_out_elbo_falls(pretrained):
+    _, history = moved(pretrained, ewc_lambda=0.0, epochs=500, finetune_patience=4, finetune_learning_rate=1e-2)
+    scores = [record.heldout_elbo for record in history.epochs]
+    assert len(scores) < 500
+    assert max(scores[-4:]) <= max(scores[:-4])
+
+
+@pytest.mark.parametrize(("rows", "heldout"), [(1, 5), (20, 0)])
+def test_too_few_majority_rows(rows, heldout):
+    model, majority, other, settings = start()
+    with pytest.raises(TrainingError, match=rf"2 majority rows and 1 held out at least; got {rows} and {heldout}"):
+        pretrain(model, majority[:rows], other[:heldout], settings, seed=0)
+
+
+def test_no_cases(pretrained):
+    model, rows, settings, anchor = pretrained
+    with pytest.raises(TrainingError, match="at least one case; got none"):
+        finetune(model, rows[:0], rows, settings, anchor=anchor, ewc_lambda=1.0, epochs=1, seed=0)
+
+
+def test_an_objective_that_is_not_finite_names_the_remedy():
+    model, rows, heldout, settings = start()
+    rows = rows.clone()
+    rows[0, 0] = float("nan")
+    with pytest.raises(TrainingError, match=r"no longer finite. Lower training.learning_rate"):
+        pretrain(model, rows, heldout, settings, seed=0)
+
+
+def test_two_rows_are_enough():
+    model, rows, heldout, settings = start()
+    history = pretrain(model, rows[:2], heldout[:1], settings, seed=0)
+    assert history.heldout_elbo is not None
