@@ -56,7 +56,7 @@ def test_repeating_the_training_cases_is_not_flattered(rng):
     """In 40 dimensions of noise a discriminant knows its own 10 cases by heart; copies must still score as strangers do."""
     aucs = []
     for seed in range(20):
-        tables = {name: rng.normal(size=(n, 40)) for name, n in (SIZES | {"cases": 10}).items()}
+        tables = {name: rng.normal(size=(n, 40)) for name, n in (SIZES | {"cases": 10, "majority": 600}).items()}
         copies = tables["cases"][rng.integers(0, 10, 300)]
         aucs.append(separation(copies, **tables, seed=seed).synthetic)
     assert np.mean(aucs) == pytest.approx(0.5, abs=0.06)
@@ -64,7 +64,7 @@ def test_repeating_the_training_cases_is_not_flattered(rng):
 
 def test_interval_covers_the_truth_and_is_unbiased(rng):
     kept = [
-        separation(draw(rng, 400, cases=True), **real_tables(rng, majority=500, majority_holdout=300), seed=seed).kept
+        separation(draw(rng, 200, cases=True), **real_tables(rng, majority=300, majority_holdout=200), seed=seed).kept
         for seed in range(100)
     ]
     assert sum(found.low <= 1 <= found.high for found in kept) >= 90

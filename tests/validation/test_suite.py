@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from simulated_patients import draw_patients, population_config
 
+from validation import checks
 from validation.checks import Failure, synthetic_table, validate
 from validation.suite import build_suite
-
 
 SKIPPED = {"lab1", "lab2", "lab3", "lab4", "lab5", "lab6", "lab7", "diagnosis1", "diagnosis2"}  # more of the same
 
@@ -199,14 +199,25 @@ def test_no_value_of_the_table_enters_the_result(extract, config):
     assert not any(secret in text for secret in ("87654", "secret", "p8", "2099"))
 
 
-def test_an_expectation_that_raises_is_told_without_its_message(extract, config):
+def test_validating_in_portions_changes_nothing(extract, config, monkeypatch):
+    frame, unreadable = extract
+    for harm, *_ in BROKEN[:6]:
+        harm(frame, unreadable)
+    at_once = validate(frame, unreadable, config)
+    monkeypatch.setattr(checks, "AT_ONCE", 7)
+    assert validate(frame, unreadable, config) == at_once
+    assert len(at_once.failed) == 4
+
+
+def test_an_expectation_that_raises_is_told_without_its_message(extract, config, caplog):
+    caplog.set_level("DEBUG")
     frame, unreadable = extract
     frame["index_day"] = frame["index_day"].astype(object)
     frame.loc[3, "index_day"] = "secret"
     result = validate(frame.assign(index_day=frame["index_day"].astype(str)), unreadable, config)
     assert not result.passed
     assert "(could not be checked)" in json.dumps(result.to_json())
-    assert "secret" not in json.dumps(result.to_json())
+    assert "secret" not in json.dumps(result.to_json()) + caplog.text
 
 
 def test_synthetic_rows_obey_the_same_dictionary(rng, config):
