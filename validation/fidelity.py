@@ -40,7 +40,7 @@ def marginals(
 def _marginal(name: str, column: Column, cells: dict[str, pd.Series]) -> dict[str, Any]:
     unit = column.unit or ("days from the index date" if column.kind == "date" else None)
     head = {"column": name, "label": column.label or name, "unit": unit}
-    missing = {key: float(values.isna().mean()) if len(values) else 0.0 for key, values in cells.items()}
+    missing = {key: float(values.isna().mean()) if len(values) else None for key, values in cells.items()}
     body = _levels(cells) if column.kind in LEVEL_KINDS else _numeric(cells, whole=column.kind in ("count", "date"))
     return {**head, **body, "missing": missing}
 
@@ -50,7 +50,7 @@ def _levels(cells: dict[str, pd.Series]) -> dict[str, Any]:
     shares = {key: _shares(np.bincount(_codes(values), minlength=len(levels))) for key, values in cells.items()}
     known = all(sum(shares[key]) > 0 for key in ("cases", "synthetic"))
     gaps = (abs(a - b) for a, b in zip(shares["cases"], shares["synthetic"], strict=True))
-    return {"kind": "levels", "levels": levels, **shares, "distance": sum(gaps) / 2 if known else None}
+    return {"kind": "levels", "levels": levels, **shares, "distance": min(sum(gaps) / 2, 1.0) if known else None}
 
 
 def _numeric(cells: dict[str, pd.Series], *, whole: bool) -> dict[str, Any]:

@@ -73,3 +73,9 @@ def test_a_wholly_missing_level_column_has_no_distance():
     real, empty = (pd.DataFrame({"x": pd.Series(cells, dtype=levels)}) for cells in (["0", "1"], [None, None]))
     (record,) = marginals(real, real, empty, {"x": Column(kind="binary")})
     assert (record["synthetic"], record["distance"]) == ([0.0, 0.0], None)
+
+
+def test_a_group_without_rows_has_no_missing_share():
+    real = pd.DataFrame({"x": [1.0, 2.0]})
+    (record,) = marginals(real, real, real.iloc[:0], {"x": Column(kind="continuous")})
+    assert (record["missing"]["synthetic"], record["distance"]) == (None, None)
