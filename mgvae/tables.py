@@ -40,7 +40,8 @@ def load_cohort(folder: Path) -> tuple[Cohort, Array]:
         event=subjects["event"].to_numpy(bool),
         subject=subjects["subject"].to_numpy(object),
         group=subjects["group"].to_numpy(np.int64),
-        subgroups=pd.read_parquet(folder / "subgroups.parquet").reindex(subjects.index),  # a table without columns is read without rows
+        # a table without columns is read without rows
+        subgroups=pd.read_parquet(folder / "subgroups.parquet").reindex(subjects.index),
         index_date=subjects["index_date"] if "index_date" in subjects else None,
         flow=tuple(FlowStep(**step) for step in steps),
     )

@@ -16,7 +16,7 @@ class Inner(Strict):
 class Outer(Strict):
     name: str
     training: Inner = Inner()
-    parts: dict[str, Inner] = {}
+    parts: dict[str, Inner] = Field(default_factory=dict)
     maybe: Inner | None = None
 
 

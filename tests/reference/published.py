@@ -1,7 +1,7 @@
 """The published objective written out plainly: exemplars drawn and re-encoded at each step, distances by broadcasting.
 
-Source: Ai et al. 2023, arXiv:2302.10910, with the leave-one-out mask of Norouzi et al. 2020, arXiv:2004.04795. Nothing is cached, fused or
-written in place, and gradients reach every exemplar. Encoder, decoder and likelihood heads are those of `mgvae.model`.
+Source: Ai et al. 2023, arXiv:2302.10910, with the leave-one-out mask of Norouzi et al. 2020, arXiv:2004.04795. Nothing is cached,
+fused or written in place, and gradients reach every exemplar. Encoder, decoder and likelihood heads are those of `mgvae.model`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def log_prior(z: Tensor, means: Tensor, log_var: Tensor, own: Tensor) -> Tensor:
 
 
 def objective(model: MGVAE, rows: Tensor, at: Tensor, carriers: Tensor, noise: Tensor) -> Tensor:
-    """Return O(Psi, X+; x), ``(B,)``, of the rows at positions ``at``; the exemplars at ``carriers`` are encoded with gradient."""
+    """Return O(Psi, X+; x), ``(B,)``, of the rows at ``at``; the exemplars at ``carriers`` are encoded with gradient."""
     batch, means = rows[at], model.encoder(rows[carriers])[0]
     z_mean, z_log_var = model.encoder(batch)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
