@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mgvae.errors import DamagedArtifact, StoreError
+from mgvae.errors import DamagedArtifactError, StoreError
 from mgvae.store import Reference, Store
 
 
@@ -54,7 +54,7 @@ def forget_if_unusable(store: Store, key: str) -> str | None:
         store.folder(reference)
     except FileNotFoundError:
         return None
-    except DamagedArtifact as error:
+    except DamagedArtifactError as error:
         store.discard(reference)
         record.unlink(missing_ok=True)
         return str(error)

@@ -10,7 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 OURS = ("mgvae", "validation", "flows")
-LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "imbalanced-learn", "scipy", "pyarrow", "great-expectations", "prefect")
+LIBRARIES = (
+    "torch",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "imbalanced-learn",
+    "scipy",
+    "pyarrow",
+    "great-expectations",
+    "prefect",
+)
 
 
 def code_digest(*modules: str) -> str:

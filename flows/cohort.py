@@ -21,7 +21,7 @@ from flows.progress import reporter
 from flows.publish import publish
 from flows.stages import STAGES, Stage, check_extract_unchanged
 from mgvae.config import CohortConfig, load_config
-from mgvae.errors import MGVAEError, StoreError
+from mgvae.errors import MGVAEError
 from mgvae.reading.parts import digest as extract_digest
 from mgvae.reading.parts import find_parts
 from mgvae.store import Reference, Store
@@ -80,7 +80,12 @@ class _Run:
         code = digest([code_digest(*stage.modules), inspect.getsource(stage.make)])
         read = {**stage.reads(self.config), **parameters}
         key = stage_key(stage.name, code=code, parameters=read, inputs=inputs)
-        about = {"stage": stage.name, "parameters": read, "inputs": {name: one.sha256 for name, one in inputs.items()}, "code": code}
+        about = {
+            "stage": stage.name,
+            "parameters": read,
+            "inputs": {name: one.sha256 for name, one in inputs.items()},
+            "code": code,
+        }
         self._perform(stage.name, key, lambda folder: stage.make(self.config, self.folders, folder), about)
 
     def report(self, *, valid: bool) -> dict[str, Any]:
@@ -88,7 +93,9 @@ class _Run:
         passed = tuple(self.passed)
         inputs = {done.name: done.reference for done in passed}
         code = digest(code_digest("flows.facts", "mgvae.report"))
-        key = stage_key("report", code=code, parameters={"config": config_sha256(self.config), "seed": self.config.seed}, inputs=inputs)
+        key = stage_key(
+            "report", code=code, parameters={"config": config_sha256(self.config), "seed": self.config.seed}, inputs=inputs
+        )
 
         def write(folder: Path) -> None:
             from mgvae.report import render
@@ -97,7 +104,12 @@ class _Run:
             (folder / "report.json").write_text(json.dumps(facts, indent=1, allow_nan=False), encoding="utf-8")
             (folder / "report.html").write_text(render(json.loads(json.dumps(facts))), encoding="utf-8")
 
-        self._perform("report", key, write, {"stage": "report", "code": code, "inputs": {name: one.sha256 for name, one in inputs.items()}})
+        self._perform(
+            "report",
+            key,
+            write,
+            {"stage": "report", "code": code, "inputs": {name: one.sha256 for name, one in inputs.items()}},
+        )
         return dict(json.loads((self.folders["report"] / "report.json").read_text(encoding="utf-8")))
 
     def _perform(self, name: str, key: str, write: Any, about: Mapping[str, Any]) -> None:
@@ -136,10 +148,7 @@ def _without_values(make: Any) -> Reference:
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(where.filename).name}, line {where.lineno}"
         raise StageError(
-            f"The stage failed with {type(error).__name__} in {place}. This is a defect of the program; its message is withheld, "
-            "since it may quote patient data. Run again with --debug on this machine to see it."
+            f"The stage failed with {type(error).__name__} in {place}. This is a defect of the program; its message is "
+            "withheld, since it may quote patient data. Run again with --debug on this machine to see it."
         ) from None
     return reference
-
-
-__all__ = ["StageError", "StoreError", "cohort_flow"]

@@ -57,7 +57,9 @@ def refused(config: CohortConfig, extract_sha256: str, folders: Mapping[str, Pat
     }
 
 
-def complete(config: CohortConfig, extract_sha256: str, folders: Mapping[str, Path], passed: Sequence[Passed]) -> dict[str, Any]:
+def complete(
+    config: CohortConfig, extract_sha256: str, folders: Mapping[str, Path], passed: Sequence[Passed]
+) -> dict[str, Any]:
     """Return report.json of a run whose stages all ended."""
     validation = _read(folders["validate"] / "validation.json")
     cohort, test = load_cohort(folders["split"])
@@ -129,7 +131,13 @@ def _cohort(config: CohortConfig, validation: Mapping[str, Any], cohort: Cohort 
         "lookback_days": config.lookback_days,
         "flow": flow,
         "columns": [
-            {"name": name, "label": column.label or name, "kind": column.kind, "unit": column.unit, "missing": missing.get(name)}
+            {
+                "name": name,
+                "label": column.label or name,
+                "kind": column.kind,
+                "unit": column.unit,
+                "missing": missing.get(name),
+            }
             for name, column in config.columns.features.items()
         ],
     }

@@ -45,11 +45,11 @@ def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[st
 
 
 def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as name:
-        folder = Path(name) / "run"
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as aside:
+        folder = Path(aside) / "run"
         folder.mkdir(mode=0o700)
-        for file in ("report.html", "report.json"):
-            shutil.copyfile(folders["report"] / file, folder / file)
+        for name in ("report.html", "report.json"):
+            shutil.copyfile(folders["report"] / name, folder / name)
         if "synthesise" in folders:
             _write_synthetic(config, report, folders, folder / "synthetic.parquet")
         files = {file.name: digest_file(file) for file in sorted(folder.iterdir())}
@@ -59,7 +59,7 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
             file.chmod(0o600)
         if target.exists():
             shutil.rmtree(target)
-        os.replace(folder, target)
+        folder.replace(target)
 
 
 def _write_synthetic(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], path: Path) -> None:
@@ -83,4 +83,4 @@ def _point(link: Path, name: str) -> None:
     aside = link.with_name(f".{link.name}-{os.getpid()}")
     aside.unlink(missing_ok=True)
     aside.symlink_to(name)
-    os.replace(aside, link)
+    aside.replace(link)

@@ -20,11 +20,12 @@ from mgvae.config import CohortConfig
 from mgvae.encoding import encoding_from_json, fit_encoding
 from mgvae.errors import ExtractError
 from mgvae.extract import read_extract
-from mgvae.generator import device_of, encoded, finetune_cases, pretrain_majority, synthesise, synthetic_count
+from mgvae.generator import device_of, finetune_cases, pretrain_majority, synthesise, synthetic_count
 from mgvae.sample import Synthetic
 from mgvae.seeds import derive
 from mgvae.split import holdout
 from mgvae.tables import load_cohort, save_cohort
+from mgvae.threads import one_thread
 from mgvae.train import Anchor, History
 
 Inputs = Mapping[str, Path]
@@ -88,14 +89,15 @@ def pretrain(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     training, rows = config.training, _rows(inputs)
     majority = ~rows["event"]
     encoding = encoding_from_json(_read_json(inputs["encode"] / "encoding.json"))
-    trained = pretrain_majority(
-        encoding,
-        rows["rows"][majority].to(device_of(training)),
-        rows["group"][majority].numpy(),
-        training,
-        seed=derive(config.seed, "generator"),
-        on_epoch=_told,
-    )
+    with one_thread():
+        trained = pretrain_majority(
+            encoding,
+            rows["rows"][majority].to(device_of(training)),
+            rows["group"][majority].numpy(),
+            training,
+            seed=derive(config.seed, "generator"),
+            on_epoch=_told,
+        )
     save_checkpoint(folder, trained.model, encoding, training, anchor=trained.anchor)
     _write_json(folder / "history.json", _history(trained.history) | _size(trained.model, training))
 
@@ -107,16 +109,17 @@ def finetune(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     start = load_checkpoint(inputs["pretrain"])
     anchor = start.anchor and Anchor(_moved(start.anchor.parameters, device), _moved(start.anchor.fisher, device))
     event = rows["event"]
-    tuned = finetune_cases(
-        start.model.to(device),
-        anchor,
-        rows["rows"][event].to(device),
-        rows["rows"][~event].to(device),
-        rows["group"][event].numpy(),
-        training,
-        seed=derive(config.seed, "generator"),
-        on_epoch=_told,
-    )
+    with one_thread():
+        tuned = finetune_cases(
+            start.model.to(device),
+            anchor,
+            rows["rows"][event].to(device),
+            rows["rows"][~event].to(device),
+            rows["group"][event].numpy(),
+            training,
+            seed=derive(config.seed, "generator"),
+            on_epoch=_told,
+        )
     save_checkpoint(folder, tuned.model, start.encoding, training)
     chosen = {"ewc_lambda": tuned.ewc_lambda, "candidates": [asdict(candidate) for candidate in tuned.candidates]}
     _write_json(folder / "history.json", _history(tuned.history) | chosen)
@@ -153,6 +156,7 @@ def assess(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     majority = {side: part.features[~part.event].reset_index(drop=True) for side, part in real.items()}
     cases = {side: part.features[part.event].reset_index(drop=True) for side, part in real.items()}
     table, unreadable = synthetic_table(made.features, config)
+    suite_result = check(table, unreadable, config, scope="synthetic")
     gates = judge(
         made.features,
         made.parent,
@@ -162,7 +166,7 @@ def assess(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         cases["test"],
         config=config,
         seed=derive(config.seed, "gates"),
-        suite_result=check(table, unreadable, config, scope="synthetic"),
+        suite_result=suite_result,
     )
     _write_json(folder / "gates.json", [gate.to_json() for gate in gates])
     shown = marginals(majority["train"], cases["train"], made.features, config.columns.features)
@@ -195,13 +199,37 @@ def _section(*names: str) -> Callable[[CohortConfig], dict[str, Any]]:
 
 STAGES: tuple[Stage, ...] = (
     Stage("validate", validate, (), _columns, ("mgvae.extract", "validation.checks")),
-    Stage("split", split, ("validate",), _section("subject_id", "group", "index_date", "outcome", "columns", "split"), ("mgvae.tables", "mgvae.split")),
+    Stage(
+        "split",
+        split,
+        ("validate",),
+        _section("subject_id", "group", "index_date", "outcome", "columns", "split"),
+        ("mgvae.tables", "mgvae.split"),
+    ),
     Stage("encode", encode, ("split",), _section("columns"), ("mgvae.tables", "mgvae.encoding")),
     Stage("pretrain", pretrain, ("encode",), _section("training"), ("mgvae.generator", "mgvae.checkpoint")),
     Stage("finetune", finetune, ("encode", "pretrain"), _section("training"), ("mgvae.generator", "mgvae.checkpoint")),
-    Stage("synthesise", make_synthetic, ("encode", "finetune"), _section("training", "synthesis"), ("mgvae.generator", "mgvae.checkpoint")),
-    Stage("assess", assess, ("split", "synthesise"), _section("columns", "outcome", "gates"), ("mgvae.tables", "validation.gates", "validation.checks", "validation.fidelity")),
-    Stage("evaluate", evaluate, ("split",), _section("columns", "training", "synthesis", "evaluation"), ("mgvae.tables", "mgvae.evaluation.evaluate")),
+    Stage(
+        "synthesise",
+        make_synthetic,
+        ("encode", "finetune"),
+        _section("training", "synthesis"),
+        ("mgvae.generator", "mgvae.checkpoint"),
+    ),
+    Stage(
+        "assess",
+        assess,
+        ("split", "synthesise"),
+        _section("columns", "outcome", "gates"),
+        ("mgvae.tables", "validation.gates", "validation.checks", "validation.fidelity"),
+    ),
+    Stage(
+        "evaluate",
+        evaluate,
+        ("split",),
+        _section("columns", "training", "synthesis", "evaluation"),
+        ("mgvae.tables", "mgvae.evaluation.evaluate"),
+    ),
 )
 
 

@@ -37,7 +37,9 @@ class Checkpoint:
     anchor: Anchor | None
 
 
-def save_checkpoint(folder: Path, model: MGVAE, encoding: Encoding, settings: Training, *, anchor: Anchor | None = None) -> None:
+def save_checkpoint(
+    folder: Path, model: MGVAE, encoding: Encoding, settings: Training, *, anchor: Anchor | None = None
+) -> None:
     """Write ``model.safetensors`` and ``model.json`` into ``folder``."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     if anchor is not None:

@@ -62,19 +62,19 @@ class Training(Strict):
         latent_dim: D, the size of a code.
         hidden: width of each hidden layer, encoder and decoder alike.
         batch_size: rows in a pre-training step.
-        pretrain_epochs: most passes over the majority rows.
+        pretrain_epochs: most passes over the majority rows; "auto" makes about 2,500 steps, in 10 to 200 passes.
         finetune_epochs: most passes over the minority rows.
         learning_rate: Adam's step size in pre-training, annealed by a cosine.
-        finetune_learning_rate: the same in fine-tuning.
-        warmup_epochs: epochs over which the weight of the KL term grows from 0 to 1 in pre-training.
+        finetune_learning_rate: the same in fine-tuning, not annealed.
+        warmup_fraction: share of pre-training over which the weight of the KL term grows from 0 to 1.
         patience: epochs without a better held-out ELBO after which pre-training stops.
         finetune_patience: the same in fine-tuning.
-        heldout_fraction: share of the rows that early stopping watches and training never sees.
-        exemplars: how many majority rows carry the prior: "all" (the exact mixture) or a number drawn anew each epoch.
-        exemplar_weights: tilted (exemplars that resemble the cases weigh more in fine-tuning and translation, see mgvae/tilt.py) or
+        heldout_fraction: share of the majority rows that early stopping watches and training never sees.
+        exemplars: how many majority rows, drawn anew each epoch, carry the prior; "all" for the exact mixture.
+        exemplar_weights: tilted (exemplars that resemble the cases weigh more in fine-tuning and translation, see
+            mgvae/tilt.py) or
             uniform (as published).
         leave_one_out: whether a row is left out of its own prior.
-        finetune_exemplars: how many majority rows, drawn anew each epoch, carry the prior in fine-tuning; "all" for all.
         ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
         ewc_grid: the weights that "auto" tries.
         device: auto, cpu or cuda.
@@ -82,28 +82,36 @@ class Training(Strict):
 
     latent_dim: int = Field(default=10, ge=1)
     hidden: tuple[int, ...] = (128, 128)
-    batch_size: int = Field(default=256, ge=2)
-    pretrain_epochs: int = Field(default=60, ge=1)
+    batch_size: int = Field(default=128, ge=2)
+    pretrain_epochs: int | Literal["auto"] = "auto"
     finetune_epochs: int = Field(default=200, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=4e-3, gt=0)
     finetune_learning_rate: float = Field(default=1e-3, gt=0)
-    warmup_epochs: int = Field(default=10, ge=0)
+    warmup_fraction: float = Field(default=0.1, ge=0, le=0.9)
     patience: int = Field(default=10, ge=1)
-    finetune_patience: int = Field(default=20, ge=1)
+    finetune_patience: int = Field(default=15, ge=1)
     heldout_fraction: float = Field(default=0.15, gt=0, lt=0.5)
-    exemplars: int | Literal["all"] = "all"
+    exemplars: int | Literal["all"] = 2000
     exemplar_weights: Literal["tilted", "uniform"] = "tilted"
     leave_one_out: bool = True
-    finetune_exemplars: int | Literal["all"] = 2000
     ewc_lambda: float | Literal["auto"] = "auto"
-    ewc_grid: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0)
+    ewc_grid: tuple[float, ...] = (1.0, 10.0, 100.0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
-    @field_validator("ewc_lambda")
+    @field_validator("ewc_lambda", "ewc_grid")
     @classmethod
-    def _not_negative(cls, value: float | str) -> float | str:
-        if isinstance(value, float | int) and value < 0:
-            raise ValueError("must be 0 (no anchor), a positive number, or 'auto'")
+    def _not_negative(cls, value: float | str | tuple[float, ...]) -> float | str | tuple[float, ...]:
+        weights = value if isinstance(value, tuple) else (value,)
+        if not weights or any(not isinstance(weight, str) and weight < 0 for weight in weights):
+            raise ValueError("a weight must be 0 (no anchor) or a positive number")
+        return value
+
+    @field_validator("exemplars", "pretrain_epochs", "hidden")
+    @classmethod
+    def _positive(cls, value: int | str | tuple[int, ...]) -> int | str | tuple[int, ...]:
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not numbers or any(not isinstance(number, str) and number < 1 for number in numbers):
+            raise ValueError("must be 1 or more")
         return value
 
 
@@ -159,8 +167,9 @@ class Gates(Strict):
         separation_warn, separation_fail: least share of the real cases' separation from the majority.
         parent_share_warn, parent_share_fail: largest share of synthetic cases that lie within the majority's own
             nearest-neighbour distance of their parent.
-        dcr_low, dcr_high: range of the share of synthetic cases that lie closer to training than to hold-out cases (diagnostic).
-        c2st_warn: classifier two-sample AUC above which the report warns (0.5 is not realistic with few cases).
+        dcr_low, dcr_high: range of the share of synthetic cases that lie closer to training than to hold-out cases
+            (diagnostic). c2st_warn: classifier two-sample AUC above which the report warns (0.5 is not realistic with few
+            cases).
     """
 
     separation_warn: float = Field(default=0.8, ge=0)
@@ -214,21 +223,28 @@ class CohortConfig(Strict):
         return value
 
     @model_validator(mode="after")
-    def _columns_exist(self) -> CohortConfig:
+    def _names_columns(self) -> CohortConfig:
         for key in ("subject_id", "group", "index_date"):
             name = getattr(self, key)
             if name is not None and name not in self.columns:
                 raise ValueError(f"{key} names '{name}', which the data dictionary lacks.{nearest(name, self.columns.columns)}")
-        if self.outcome.column in self.columns.features:
-            raise ValueError(f"outcome column '{self.outcome.column}' must not be a feature; give it another role or leave it out")
         if not self.columns.features:
             raise ValueError("the data dictionary must give at least one column the role 'feature'")
-        for key in ("subject_id", "group"):
-            if getattr(self, key) in self.columns.features:
-                raise ValueError(f"{key} '{getattr(self, key)}' must not be a feature; give it the role 'identifier'")
+        return self
+
+    @model_validator(mode="after")
+    def _predicts_from_predictors(self) -> CohortConfig:
+        roles = {"subject_id": "identifier", "group": "identifier", "index_date": "excluded"}
+        used = {key: getattr(self, key) for key in roles} | {"outcome.column": self.outcome.column}
+        for key, name in used.items():
+            if name in self.columns.features:
+                mend = f"give it the role '{roles.get(key, 'excluded')}'"
+                raise ValueError(f"{key} '{name}' must not be a feature; {mend} in the data dictionary")
+        return self
+
+    @model_validator(mode="after")
+    def _dates_have_an_index(self) -> CohortConfig:
         dates = [name for name, column in self.columns.features.items() if column.kind == "date"]
-        if self.index_date in dates:
-            raise ValueError(f"index_date '{self.index_date}' must not be a feature; give it the role 'excluded'")
         if dates and self.index_date is None:
             raise ValueError(f"date feature '{dates[0]}' needs an index_date to be measured from")
         if self.index_date is not None and self.columns[self.index_date].kind != "date":
@@ -238,7 +254,9 @@ class CohortConfig(Strict):
         return self
 
 
-def load_config(path: Path, *, settings: tuple[str, ...] = (), extract: str | None = None, seed: int | None = None) -> CohortConfig:
+def load_config(
+    path: Path, *, settings: tuple[str, ...] = (), extract: str | None = None, seed: int | None = None
+) -> CohortConfig:
     """Return the configuration in ``path``, changed by the command line's options.
 
     Args:

@@ -67,7 +67,9 @@ class Column(Strict):
         if self.categories is not None:
             self._check_categories(self.categories)
         elif self.kind in ("categorical", "ordinal"):
-            raise ValueError(f"a column of kind {self.kind} needs its categories" + (", in order" if self.kind == "ordinal" else ""))
+            raise ValueError(
+                f"a column of kind {self.kind} needs its categories" + (", in order" if self.kind == "ordinal" else "")
+            )
         return self
 
     def _check_categories(self, categories: tuple[Level, ...]) -> None:
@@ -130,7 +132,8 @@ def read_dictionary(path: Path) -> Dictionary:
 def canonical(level: object) -> str:
     """Return the one spelling by which levels are compared: ``1``, ``1.0`` and ``True`` are all ``"1"``; text stays as it is.
 
-    Parquet stores integers with missing cells as floats, so the number type of a level carries no meaning. Text is left alone, less
+    Parquet stores integers with missing cells as floats, so the number type of a level carries no meaning. Text is left
+    alone, less
     the blanks around it: ``"010"`` and ``"10"`` are two diagnosis codes.
     """
     if isinstance(level, bool):

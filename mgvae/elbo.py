@@ -31,7 +31,13 @@ class Elbo(NamedTuple):
 
 
 def elbo(
-    model: MGVAE, rows: Tensor, means: Tensor | None, noise: Tensor, *, own: Tensor | None = None, log_weight: Tensor | None = None
+    model: MGVAE,
+    rows: Tensor,
+    means: Tensor | None,
+    noise: Tensor,
+    *,
+    own: Tensor | None = None,
+    log_weight: Tensor | None = None,
 ) -> Elbo:
     """Return E_q[log p(x|z)] and KL(q || r) of each row, with one draw of z.
 
@@ -47,9 +53,7 @@ def elbo(
     z_mean, z_log_var = model.encoder(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
     log_q = log_gaussian(z, z_mean, z_log_var)
-    log_r = _standard(z) if means is None else log_mixture(
-        z, means, model.prior_log_var, own=own, log_weight=log_weight
-    )
+    log_r = _standard(z) if means is None else log_mixture(z, means, model.prior_log_var, own=own, log_weight=log_weight)
     return Elbo(model.decoder.log_prob(rows, z), log_q - log_r, z_mean)
 
 
@@ -68,10 +72,9 @@ def elbo_with_own_means(model: MGVAE, rows: Tensor, cache: Tensor, at: Tensor, n
     """
     z_mean, z_log_var = model.encoder(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
-    means = cache.index_copy(0, at, z_mean)
     own = at if leave_one_out else None
-    log_q = log_gaussian(z, z_mean, z_log_var)
-    return Elbo(model.decoder.log_prob(rows, z), log_q - log_mixture(z, means, model.prior_log_var, own=own), z_mean)
+    log_r = log_mixture(z, cache, model.prior_log_var, own=own, fresh=(at, z_mean))
+    return Elbo(model.decoder.log_prob(rows, z), log_gaussian(z, z_mean, z_log_var) - log_r, z_mean)
 
 
 def row_elbo(model: MGVAE, row: Tensor, means: Tensor, noise: Tensor, own: Tensor) -> Tensor:

@@ -1,17 +1,19 @@
 """Table <-> tensor. Fitted on training rows; the inverse gives back their own values exactly.
 
-A numeric, ordinal or date column becomes its normal score: the standard-normal quantile of its rank among the training rows. A value that
-many rows share (a zero, a whole number of years) owns the interval of scores that its rows span, so that the likelihood can treat it as
-the probability of an interval and the inverse gives back the value itself from any score inside. A binary column becomes 0 or 1, a
-categorical one an indicator per level. A column with missing training values carries one indicator more.
+A numeric, ordinal or date column becomes its normal score: the standard-normal quantile of its rank among the training rows.
+A value that many rows share (a zero, a whole number of years) owns the interval of scores that its rows span, so that the
+likelihood can treat it as the probability of an interval and the inverse gives back the value itself from any score inside. A
+binary column becomes 0 or 1, a categorical one an indicator per level. A column with missing training values carries one
+indicator more.
 
-Layout of an encoded row: ``inputs`` slots that the encoder network reads (values and missing indicators, column by column), then the lower
-bounds of all scored columns, then their upper bounds. A value outside the training range is encoded as the nearest value inside.
+Layout of an encoded row: ``inputs`` slots that the encoder network reads (values and missing indicators, column by column),
+then the lower bounds of all scored columns, then their upper bounds. A value outside the training range is encoded as the
+nearest value inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -80,7 +82,7 @@ class Scored:
         values, scores = _knots(grid, low, high)
         value = np.interp(score, scores, values)
         if self.levels or self.decimals == 0:
-            return np.rint(value)
+            return np.asarray(np.rint(value))
         return value if self.decimals is None else np.round(value, self.decimals)
 
     @property
@@ -117,7 +119,7 @@ class Level:
         """Return the indicators, ``(n, width)``; 0 where missing."""
         codes = column.cat.codes.to_numpy()
         if self.binary:
-            return (codes == 1).astype(float)[:, None]
+            return np.asarray(codes == 1, dtype=float)[:, None]
         out = np.zeros((len(codes), len(self.levels)))
         rows = np.flatnonzero(codes >= 0)
         out[rows, codes[rows]] = 1.0
@@ -251,7 +253,8 @@ def encoding_from_json(state: Mapping[str, Mapping[str, Any]]) -> Encoding:
     coders = {}
     for name, entry in state.items():
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items() if key != "type"}
-        coders[name] = types[entry["type"]](**values)
+        make: Callable[..., Coder] = types[entry["type"]]
+        coders[name] = make(**values)
     return Encoding(coders)
 
 
@@ -308,7 +311,7 @@ def _knots(grid: Array, low: Array, high: Array) -> tuple[Array, Array]:
 
 
 def _score(share: Array) -> Array:
-    return np.clip(ndtri(share), -UNBOUNDED, UNBOUNDED)
+    return np.asarray(np.clip(ndtri(share), -UNBOUNDED, UNBOUNDED))
 
 
 def _decode_column(place: Slots, values: Array, gone: Array) -> Any:
@@ -318,4 +321,5 @@ def _decode_column(place: Slots, values: Array, gone: Array) -> Any:
     if not coder.levels:
         return np.where(gone, np.nan, decoded)
     codes = np.where(gone | np.isnan(decoded), -1, decoded).astype(int)
-    return pd.Categorical.from_codes(codes, categories=list(coder.levels), ordered=isinstance(coder, Scored))
+    levels = pd.CategoricalDtype(list(coder.levels), ordered=isinstance(coder, Scored))
+    return pd.Categorical.from_codes(codes.tolist(), dtype=levels)

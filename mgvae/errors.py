@@ -9,7 +9,7 @@
     ├── TrainingError        the objective left the finite numbers, or there is nothing to train on
     ├── CheckpointError      a checkpoint cannot be read by this version
     └── StoreError           the artifact store cannot be read or written
-        └── DamagedArtifact  an artifact's bytes do not match its digest
+        └── DamagedArtifactError  an artifact's bytes do not match its digest
 
 Each message says what must hold, what was got and what to do. It carries column names and counts, never a patient's value.
 """
@@ -53,5 +53,5 @@ class StoreError(MGVAEError):
     """The artifact store cannot be read or written."""
 
 
-class DamagedArtifact(StoreError):
+class DamagedArtifactError(StoreError):
     """An artifact's bytes do not match its digest."""

@@ -33,7 +33,7 @@ def fisher_diagonal(
     anchor = {name: value.detach() for name, value in parameters.items()}
     per_row_gradient = vmap(grad(objective), in_dims=(None, *([0] * len(per_row))))
     total = {name: torch.zeros_like(value) for name, value in anchor.items()}
-    for parts in zip(*(tensor.split(chunk) for tensor in per_row), strict=True):
+    for parts in zip(*(torch.split(tensor, chunk) for tensor in per_row), strict=True):
         for name, gradient in per_row_gradient(anchor, *parts).items():
             total[name] += gradient.detach().square().sum(0)
     return {name: value / rows for name, value in total.items()}

@@ -1,4 +1,4 @@
-"""The whole chain as single calls: encode, pre-train, fine-tune, translate; for the flow's stages and for each fold of the evaluation."""
+"""The whole chain as single calls, for the flow's stages and for each fold: encode, pre-train, fine-tune, translate."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from mgvae.tilt import log_tilt
 from mgvae.train import Anchor, History, OnEpoch, anchor_at, pretrain
 from mgvae.tune import Finetuned, finetune_chosen
 
+MOST_REDRAWS = 20
 Variant = Literal["mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae"]
 
 
@@ -135,7 +136,9 @@ def finetune_cases(
     on_epoch: OnEpoch | None = None,
 ) -> Finetuned:
     """Return ``model`` fine-tuned on encoded cases ``(n, W)``; the model given is left as it is. See `tune.finetune_chosen`."""
-    return finetune_chosen(copy.deepcopy(model), anchor, cases, exemplars, group, settings, seed=derive(seed, "tune"), on_epoch=on_epoch)
+    return finetune_chosen(
+        copy.deepcopy(model), anchor, cases, exemplars, group, settings, seed=derive(seed, "tune"), on_epoch=on_epoch
+    )
 
 
 def synthesise(
@@ -151,8 +154,29 @@ def synthesise(
     tilted = settings.exemplar_weights == "tilted"
     weight = log_tilt(model.exemplar_means(majority), model.exemplar_means(cases)) if tilted else None
     parents = draw_parents(len(majority), n, draws, log_weight=weight)
-    rows = translate(model, majority[parents.to(majority.device)], draws)
+    rows = _translated_afresh(encoding, model, majority[parents.to(majority.device)], cases, draws)
     return Synthetic(decode(encoding, rows), parents.numpy())
+
+
+def _translated_afresh(encoding: Encoding, model: MGVAE, parents: Tensor, cases: Tensor, draws: torch.Generator) -> Tensor:
+    """Return one row per parent; a row that repeats a case in every column is drawn again, `MOST_REDRAWS` times at most.
+
+    Where few columns were measured, chance alone repeats a patient now and then; on tables of a few codes it cannot be helped.
+    """
+    rows = translate(model, parents, draws)
+    known = _row_keys(decode(encoding, cases))
+    for _ in range(MOST_REDRAWS):
+        repeated = np.flatnonzero(np.isin(_row_keys(decode(encoding, rows)), known))
+        if not len(repeated):
+            break
+        at = torch.from_numpy(repeated).to(rows.device)
+        rows[at] = translate(model, parents[at], draws)
+    return rows
+
+
+def _row_keys(features: pd.DataFrame) -> Array:
+    """Return a 64-bit digest of each row; missing equals missing."""
+    return pd.util.hash_pandas_object(features, index=False).to_numpy()
 
 
 def synthetic_count(events: int, others: int, prevalence: float) -> int:
@@ -167,5 +191,7 @@ def _held_apart(group: Array, fraction: float, seed: int) -> Array:
     taken = order[: max(1, int(np.searchsorted(members[order].cumsum(), fraction * len(group))) + 1)]
     apart: Array = np.isin(group, codes[taken])
     if apart.all():
-        raise TrainingError("Early stopping needs majority patients of at least two groups; got one group. Leave 'group' out or merge less.")
+        raise TrainingError(
+            "Early stopping needs majority patients of at least two groups; got one group. Leave 'group' out or merge less."
+        )
     return apart

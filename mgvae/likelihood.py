@@ -9,11 +9,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from mgvae.encoding import Encoding, Level
 
-LOG_SIGMA = (math.log(0.1), math.log(1.5))  # bounds of the residual spread of a score: no density spike, no more than the marginal
+LOG_SIGMA = (
+    math.log(0.1),
+    math.log(1.5),
+)  # bounds of the residual spread of a score: no density spike, no more than the marginal
 
 
 class Likelihood(nn.Module):
@@ -41,13 +44,23 @@ class Likelihood(nn.Module):
 class TableLikelihood(Likelihood):
     """Heads of a mixed table: scored columns (interval or density of a Gaussian), binary, categorical, and missingness.
 
-    A missing value contributes only the probability of being missing. Each group of heads is one linear map, so the cost does not
-    grow with the number of kinds.
+    A missing value contributes only the probability of being missing. Each group of heads is one linear map, so the cost does
+    not grow with the number of kinds.
 
     Args:
         encoding: the fitted encoding, whose slots the heads follow.
         hidden: H, width of the decoder features.
     """
+
+    scored_at: Tensor
+    scored_gone: Tensor
+    binary_at: Tensor
+    binary_gone: Tensor
+    many_at: Tensor
+    many_gone: Tensor
+    missing_at: Tensor
+    level_at: Tensor
+    level_owner: Tensor
 
     def __init__(self, encoding: Encoding, hidden: int) -> None:
         super().__init__()
@@ -61,7 +74,9 @@ class TableLikelihood(Likelihood):
             self.register_buffer(f"{name}_at", _index([place.start for place in places]), persistent=False)
             gone = [-1 if place.missing_at is None else place.missing_at for place in places]
             self.register_buffer(f"{name}_gone", _index(gone), persistent=False)
-        self.register_buffer("missing_at", _index([place.missing_at for place in missing if place.missing_at is not None]), persistent=False)
+        self.register_buffer(
+            "missing_at", _index([place.missing_at for place in missing if place.missing_at is not None]), persistent=False
+        )
         widths = [place.coder.width for place in many]
         offsets = [slot for place in many for slot in range(place.start, place.start + place.coder.width)]
         owner = [at for at, width in enumerate(widths) for _ in range(width)]
@@ -86,7 +101,7 @@ class TableLikelihood(Likelihood):
         total = self._scored(hidden, rows)
         if len(self.binary_at):
             target = rows[:, self.binary_at]
-            density = -F.binary_cross_entropy_with_logits(self.binary(hidden), target, reduction="none")
+            density = -cross_entropy(self.binary(hidden), target, reduction="none")
             total = total + (density * _present(rows, self.binary_gone)).sum(1)
         if len(self.many_at):
             logits = self.level(hidden)
@@ -95,7 +110,7 @@ class TableLikelihood(Likelihood):
             total = total + chosen - (spread * _present(rows, self.many_gone)).sum(1)
         if len(self.missing_at):
             target = rows[:, self.missing_at]
-            total = total - F.binary_cross_entropy_with_logits(self.missing(hidden), target, reduction="none").sum(1)
+            total = total - cross_entropy(self.missing(hidden), target, reduction="none").sum(1)
         return total
 
     def _scored(self, hidden: Tensor, rows: Tensor) -> Tensor:
@@ -160,7 +175,7 @@ class PixelLikelihood(Likelihood):
     def log_prob(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """See `Likelihood.log_prob`."""
         if self.kind == "bernoulli":
-            return -F.binary_cross_entropy_with_logits(self.logit(hidden), rows, reduction="none").sum(1)
+            return -cross_entropy(self.logit(hidden), rows, reduction="none").sum(1)
         log_sigma = self._log_sigma()
         scaled = (rows - torch.sigmoid(self.logit(hidden))) / log_sigma.exp()
         return (-0.5 * scaled.square() - log_sigma - 0.5 * math.log(2 * math.pi)).sum(1)
@@ -217,7 +232,7 @@ def _blocks(widths: list[int]) -> Tensor:
 
 
 def _present(rows: Tensor, gone: Tensor) -> Tensor:
-    """Return 1 where a column's value is present, else 0, ``(B, columns)``; -1 in ``gone`` marks a column without an indicator."""
+    """Return 1 where a column's value is present, else 0, ``(B, columns)``; -1 in ``gone``: it has no indicator."""
     return torch.where(gone >= 0, 1.0 - rows[:, gone.clamp(min=0)], 1.0)
 
 

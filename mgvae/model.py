@@ -83,7 +83,7 @@ class MGVAE(nn.Module):
     def exemplar_means(self, rows: Tensor, *, chunk: int = 8192) -> Tensor:
         """Return the means of exemplars, ``(K, D)``, from rows ``(K, W)``, without gradient and in chunks."""
         with torch.no_grad():
-            return torch.cat([self.encoder(part)[0] for part in rows.split(chunk)])
+            return torch.cat([self.encoder(part)[0] for part in torch.split(rows, chunk)])
 
     def n_parameters(self) -> int:
         """Return the number of trained numbers."""

@@ -11,24 +11,34 @@ from torch import Tensor
 from mgvae.errors import ShapeError
 
 LOG_2PI = math.log(2 * math.pi)
+CACHED = 1 << 18  # scores of a block: 1 MiB in float32, which a core's own cache holds
 UNDERFLOW = 1e-30  # a sum of exponentials below this has lost its digits in float32
 
 
 def log_mixture(
-    z: Tensor, means: Tensor, log_var: Tensor, *, own: Tensor | None = None, log_weight: Tensor | None = None
+    z: Tensor,
+    means: Tensor,
+    log_var: Tensor,
+    *,
+    own: Tensor | None = None,
+    log_weight: Tensor | None = None,
+    fresh: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Return log r(z | X+) = log sum_k w_k N(z; mean_k, exp(log_var) I) in nats, ``(B,)``; w_k is 1/K unless given.
 
-    Value and gradients are written out by hand over one ``(B, K)`` buffer that is used in place, since this term dominates the cost when all
-    majority patients are exemplars.
+    This term dominates the cost when all majority patients are exemplars. Where ``means`` carry no gradient it is therefore
+    computed in blocks of rows that stay in the processor's cache, with the gradients written out by hand, and no ``(B, K)``
+    table is kept.
 
     Args:
         z: latent codes, ``(B, D)``.
         means: exemplar means, ``(K, D)``.
         log_var: log variance that all exemplars share, a scalar.
-        own: the exemplar that a row itself is; it is left out and the others' weights are scaled up to one. Bool ``(B, K)``, or positions
+        own: the exemplar that a row itself is; it is left out and the others' weights are scaled up to one. Bool ``(B, K)``,
+            or positions
             ``(B,)`` with -1 for none.
         log_weight: log w_k, ``(K,)``, summing to one as weights; held fixed.
+        fresh: positions ``(M,)`` and means ``(M, D)`` that replace those in ``means`` and carry a gradient.
     Raises:
         ShapeError: z and means disagree on D, own or log_weight has another shape, or a row keeps no exemplar.
     Source: Ai et al. 2023, arXiv:2302.10910; leave-one-out from Norouzi et al. 2020, arXiv:2004.04795.
@@ -42,17 +52,28 @@ def log_mixture(
     if len(means) == 0 or (own is not None and _none_left(own, len(means))):
         raise ShapeError("Each row needs at least one exemplar besides itself; give two exemplars or more.")
     weights = uniform(means) if log_weight is None else log_weight.detach()
-    result: Tensor = _LogMixture.apply(z, means, log_var, own, weights)  # type: ignore[no-untyped-call]
+    if means.requires_grad:
+        replaced = means if fresh is None else means.index_copy(0, *fresh)
+        mask = own if own is None or own.dtype == torch.bool else own[:, None] == torch.arange(len(means), device=own.device)
+        return plain_log_mixture(z, replaced, log_var, own=mask, log_weight=weights)
+    at, moved = (torch.empty(0, dtype=torch.long, device=z.device), z[:0]) if fresh is None else fresh
+    result: Tensor = _LogMixture.apply(z, means, moved, at, log_var, own, weights)  # type: ignore[no-untyped-call]
     return result
 
 
-def plain_log_mixture(z: Tensor, means: Tensor, log_var: Tensor, *, own: Tensor | None = None) -> Tensor:
-    """Return what `log_mixture` returns, in plain tensor algebra without checks: for `torch.func.vmap`; own is bool ``(B, K)``."""
+def plain_log_mixture(
+    z: Tensor, means: Tensor, log_var: Tensor, *, own: Tensor | None = None, log_weight: Tensor | None = None
+) -> Tensor:
+    """Return what `log_mixture` returns, in plain tensor algebra without checks; own is bool ``(B, K)``.
+
+    For `torch.func.vmap`, under which no branch may depend on data, and for means that carry gradients.
+    """
+    weights = uniform(means) if log_weight is None else log_weight
     centre = means.detach().mean(0)
-    score = _scores(z - centre, means - centre, torch.exp(-log_var), uniform(means))
+    score = _left(z - centre, torch.exp(-log_var)) @ _right(means - centre, torch.exp(-log_var), weights).T
     kept = z.new_ones(len(z))
     if own is not None:
-        score, kept = score.masked_fill(own, -math.inf), 1.0 - own.sum(1).to(z.dtype) / len(means)
+        score, kept = score.masked_fill(own, -math.inf), 1.0 - own.to(z.dtype) @ weights.exp()
     return torch.logsumexp(score, dim=1) - 0.5 * z.shape[1] * (LOG_2PI + log_var) - torch.log(kept)
 
 
@@ -67,60 +88,87 @@ def log_gaussian(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
 
 
 class _LogMixture(torch.autograd.Function):
-    """`log_mixture` with its gradients: d/dz = sum_k w_k (mean_k - z) / s, where w are the responsibilities."""
+    """`log_mixture` over fixed means, some of them replaced by fresh ones.
+
+    With the responsibilities v_k of a row: d/dz = sum_k v_k (mean_k - z) / s and d/dmean_k = v_k (z - mean_k) / s. The
+    forward pass keeps sum_k v_k mean_k, the mean squared distance, and v_k of the fresh means; the backward pass needs
+    nothing else.
+    """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, means: Tensor, log_var: Tensor, own: Tensor | None, log_weight: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, z: Tensor, means: Tensor, fresh: Tensor, at: Tensor, log_var: Tensor, own: Tensor | None, log_weight: Tensor
+    ) -> Tensor:
+        means = means.index_copy(0, at, fresh) if len(at) else means
         centre = means.mean(0)
         near, far, precision = z - centre, means - centre, torch.exp(-log_var)
-        weight = _scores(near, far, precision, log_weight)
-        kept = _leave_out(weight, own, log_weight)
-        top = weight.new_zeros(len(weight), 1)
-        total = weight.exp_().sum(1, keepdim=True)  # a score is at most 0, so no overflow; underflow is mended below
-        if bool((total < UNDERFLOW).any()):
-            weight = _scores(near, far, precision, log_weight)
-            _leave_out(weight, own, log_weight)
-            top = weight.amax(1, keepdim=True)
-            total = weight.sub_(top).exp_().sum(1, keepdim=True)
-        ctx.save_for_backward(near, far, precision, weight, total)
-        return (top + total.log())[:, 0] - 0.5 * z.shape[1] * (LOG_2PI + log_var) - kept.log()
+        left, right = _left(near, precision), _right(far, precision, log_weight).T.contiguous()
+        sums = torch.cat([far, far.square().sum(1, keepdim=True), torch.ones_like(far[:, :1])], dim=1)
+        blocks = range(0, len(z), max(8, CACHED // len(means)))
+        parts = [_block(left, right, sums, own, at, slice(at_, at_ + blocks.step)) for at_ in blocks]
+        log_sum, expected, squared, weight = (torch.cat(part) for part in zip(*parts, strict=True))
+        distance = near.square().sum(1) - 2 * (near * expected).sum(1) + squared
+        ctx.save_for_backward(near, expected, distance, weight, fresh - centre, precision)
+        return log_sum - 0.5 * z.shape[1] * (LOG_2PI + log_var) - _kept(own, log_weight, z).log()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, Tensor, None, None]:
-        near, far, precision, weight, total = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        near, expected, distance, weight, fresh, precision = ctx.saved_tensors
         row = gradients[0][:, None]
-        expected = (weight @ far) / total
-        scaled = row / total
-        for_means = None
-        if ctx.needs_input_grad[1]:
-            for_means = precision * (weight.T @ (scaled * near) - (weight.T @ scaled) * far)
-        # E_w |z - mean|^2 = |z|^2 - 2 z.E[mean] + E|mean|^2
-        squared = (weight @ far.square().sum(1, keepdim=True)) / total
-        distance = near.square().sum(1, keepdim=True) - 2 * (near * expected).sum(1, keepdim=True) + squared
-        for_log_var = (row * 0.5 * (precision * distance - near.shape[1])).sum()
-        return row * precision * (expected - near), for_means, for_log_var, None, None
+        pull = weight * row
+        for_fresh = precision * (pull.T @ near - pull.sum(0)[:, None] * fresh) if ctx.needs_input_grad[2] else None
+        for_log_var = 0.5 * (row[:, 0] * (precision * distance - near.shape[1])).sum()
+        return row * precision * (expected - near), None, for_fresh, None, for_log_var, None, None
 
 
-def _scores(near: Tensor, far: Tensor, precision: Tensor, log_weight: Tensor) -> Tensor:
-    """Return log w - |z - mean|^2 / 2s, ``(B, K)``, as one matrix product: squares and weights ride along as two more columns."""
-    ones = torch.ones_like
-    left = torch.cat([near * precision, -0.5 * precision * near.square().sum(1, keepdim=True), ones(near[:, :1])], dim=1)
+def _block(
+    left: Tensor, right: Tensor, sums: Tensor, own: Tensor | None, at: Tensor, rows: slice
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the log-sum, the expected mean and squared mean, and the responsibilities at ``at`` of a block of rows."""
+    score = left[rows] @ right
+    _leave_out(score, own, rows)
+    top = score.new_zeros(len(score), 1)
+    total = score.exp_() @ sums  # a score is at most 0, so there is no overflow; underflow is mended below
+    if bool((total[:, -1] < UNDERFLOW).any()):
+        score = left[rows] @ right
+        _leave_out(score, own, rows)
+        top = score.amax(1, keepdim=True)
+        total = score.sub_(top).exp_() @ sums
+    mass = total[:, -1:]
+    return (top + mass.log())[:, 0], total[:, :-2] / mass, total[:, -2] / mass[:, 0], score[:, at] / mass
+
+
+def _left(near: Tensor, precision: Tensor) -> Tensor:
+    """Return the rows' side of log w - |z - mean|^2 / 2s as a matrix product: squares and weights ride along as columns."""
+    ones = torch.ones_like(near[:, :1])
+    return torch.cat([near * precision, -0.5 * precision * near.square().sum(1, keepdim=True), ones], dim=1)
+
+
+def _right(far: Tensor, precision: Tensor, log_weight: Tensor) -> Tensor:
+    """Return the exemplars' side of the same product."""
     offset = log_weight[:, None] - 0.5 * precision * far.square().sum(1, keepdim=True)
-    return left @ torch.cat([far, ones(far[:, :1]), offset], dim=1).T
+    return torch.cat([far, torch.ones_like(far[:, :1]), offset], dim=1)
 
 
-def _leave_out(score: Tensor, own: Tensor | None, log_weight: Tensor) -> Tensor:
-    """Set each row's own exemplars to -inf in place and return the weight that it keeps, ``(B,)``."""
+def _leave_out(score: Tensor, own: Tensor | None, rows: slice) -> None:
+    """Set each row's own exemplars to -inf, in place."""
     if own is None:
-        return score.new_ones(len(score))
+        return
+    mine = own[rows]
     if own.dtype == torch.bool:
-        score.masked_fill_(own, -math.inf)
-        return 1.0 - own.to(score.dtype) @ log_weight.exp()
-    rows = torch.nonzero(own >= 0)[:, 0]
-    score[rows, own[rows]] = -math.inf
-    lost = score.new_zeros(len(score))
-    lost[rows] = log_weight[own[rows]].exp()
-    return 1.0 - lost
+        score.masked_fill_(mine, -math.inf)
+        return
+    some = torch.nonzero(mine >= 0)[:, 0]
+    score[some, mine[some]] = -math.inf
+
+
+def _kept(own: Tensor | None, log_weight: Tensor, z: Tensor) -> Tensor:
+    """Return the weight that each row's other exemplars have together, ``(B,)``."""
+    if own is None:
+        return z.new_ones(len(z))
+    if own.dtype == torch.bool:
+        return 1.0 - own.to(z.dtype) @ log_weight.exp()
+    return 1.0 - torch.where(own >= 0, log_weight.exp()[own.clamp(min=0)], 0.0)
 
 
 def _none_left(own: Tensor, exemplars: int) -> bool:

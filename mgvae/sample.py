@@ -30,8 +30,8 @@ class Synthetic:
 def draw_parents(majority: int, n: int, generator: torch.Generator, *, log_weight: Tensor | None = None) -> Tensor:
     """Return ``n`` positions below ``majority``, in random order.
 
-    Without weights each patient is drawn once before any is drawn again. With weights w_k a patient is drawn n w_k times, rounded up or
-    down (systematic sampling), so the draw adds no more chance than it must.
+    Without weights each patient is drawn once before any is drawn again. With weights w_k a patient is drawn n w_k times,
+    rounded up or down (systematic sampling), so the draw adds no more chance than it must.
 
     Raises:
         TrainingError: there is nobody to draw from.
@@ -43,7 +43,9 @@ def draw_parents(majority: int, n: int, generator: torch.Generator, *, log_weigh
         return torch.cat(rounds)[:n] if rounds else torch.empty(0, dtype=torch.long)
     order = torch.randperm(majority, generator=generator)
     share = log_weight.detach().cpu().double()[order].exp().cumsum(0)
-    points = (torch.arange(n, dtype=torch.double) + torch.rand(1, generator=generator, dtype=torch.double)) / max(n, 1) * share[-1]
+    points = (
+        (torch.arange(n, dtype=torch.double) + torch.rand(1, generator=generator, dtype=torch.double)) / max(n, 1) * share[-1]
+    )
     drawn = order[torch.searchsorted(share, points).clamp(max=majority - 1)]
     return drawn[torch.randperm(n, generator=generator)]
 
@@ -61,7 +63,7 @@ def translate(model: MGVAE, parents: Tensor, generator: torch.Generator, *, chun
     """
     out = []
     with torch.no_grad():
-        for part in parents.split(chunk):
+        for part in torch.split(parents, chunk):
             mean = model.encoder(part)[0]
             noise = torch.randn(mean.shape, generator=generator).to(mean)
             out.append(model.decoder.sample(mean + torch.exp(0.5 * model.prior_log_var) * noise, generator))

@@ -20,5 +20,5 @@ def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
 
 
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
-    """Return a CPU torch generator for the use called ``names``; draws are made on the CPU, so they do not depend on the device."""
+    """Return a CPU torch generator for the use called ``names``: draws made on the CPU do not depend on the device."""
     return torch.Generator().manual_seed(derive(seed, *names))

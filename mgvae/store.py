@@ -1,10 +1,9 @@
-"""Content-addressed artifacts: a folder of files under the sha256 of their bytes, written once, verified whenever it is read."""
+"""Content-addressed artifacts: a folder of files under the sha256 of their bytes, written once, verified when read."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mgvae.errors import DamagedArtifact, StoreError
+from mgvae.errors import DamagedArtifactError, StoreError
 
 MANIFEST = "manifest.json"
 CHUNK = 1 << 20
@@ -34,8 +33,8 @@ class Reference:
 class Store:
     """Artifacts below a local folder, ``<root>/objects/<2 hex>/<sha256>/``: payload files and ``manifest.json``.
 
-    Files are readable by their owner alone. The digest covers names and bytes of the payload, not the manifest, so the same content
-    made twice is the same artifact.
+    Files are readable by their owner alone. The digest covers names and bytes of the payload, not the manifest, so the same
+    content made twice is the same artifact.
 
     Args:
         root: the folder; made when first written to.
@@ -62,20 +61,24 @@ class Store:
                 write(folder)
                 return self._place(kind, folder, about)
         except OSError as error:
-            raise StoreError(f"The artifact store {self.root} must be writable with space left; {error.strerror or error}.") from error
+            raise StoreError(
+                f"The artifact store {self.root} must be writable with space left; {error.strerror or error}."
+            ) from error
 
     def folder(self, reference: Reference) -> Path:
         """Return the artifact's folder, after its bytes were found to match the digest.
 
         Raises:
             StoreError: it is not there.
-            DamagedArtifact: its bytes do not match.
+            DamagedArtifactError: its bytes do not match.
         """
         folder = self._path(reference)
         if not folder.is_dir():
             raise StoreError(f"Artifact {reference.kind} {reference.sha256[:12]} is not in the store {self.root}.")
         if digest_folder(folder) != reference.sha256:
-            raise DamagedArtifact(f"Artifact {reference.kind} {reference.sha256[:12]} is damaged: its bytes do not match its digest.")
+            raise DamagedArtifactError(
+                f"Artifact {reference.kind} {reference.sha256[:12]} is damaged: its bytes do not match its digest."
+            )
         return folder
 
     def discard(self, reference: Reference) -> None:
@@ -91,19 +94,24 @@ class Store:
         for file in _files(folder):
             file.chmod(0o600)
         reference = Reference(kind, digest_folder(folder))
-        manifest = {"kind": kind, **about, "sha256": reference.sha256, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
+        manifest = {
+            "kind": kind,
+            **about,
+            "sha256": reference.sha256,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
         (folder / MANIFEST).chmod(0o600)
         target = self._path(reference)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            os.replace(folder, target)
+            folder.replace(target)
         except OSError:  # another run placed it first; a damaged one is put right
             if not target.is_dir():
                 raise
             if digest_folder(target) != reference.sha256:
                 shutil.rmtree(target)
-                os.replace(folder, target)
+                folder.replace(target)
         return reference
 
 

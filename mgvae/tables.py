@@ -42,7 +42,7 @@ def load_cohort(folder: Path) -> tuple[Cohort, Array]:
         group=subjects["group"].to_numpy(np.int64),
         # a table without columns is read without rows
         subgroups=pd.read_parquet(folder / "subgroups.parquet").reindex(subjects.index),
-        index_date=subjects["index_date"] if "index_date" in subjects else None,
+        index_date=subjects.get("index_date"),
         flow=tuple(FlowStep(**step) for step in steps),
     )
     return cohort, subjects["test"].to_numpy(bool)

@@ -23,6 +23,7 @@ from mgvae.tilt import log_tilt
 FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
 HELDOUT_DRAWS = 4  # codes drawn per held-out row: fewer make early stopping follow the noise
 MAX_GRADIENT = 5.0
+AUTO_STEPS, AUTO_EPOCHS = 2500, (10, 200)
 OnEpoch = Callable[[int, int, float], None]  # epoch, most epochs, held-out ELBO
 
 
@@ -67,7 +68,7 @@ def pretrain(
 
     Args:
         model: a fresh model.
-        rows: encoded majority rows, ``(n, W)``; all of them, or ``settings.exemplars`` of them anew each epoch, carry the prior.
+        rows: encoded majority rows, ``(n, W)``; all of them or ``settings.exemplars`` of them anew each epoch carry the prior.
         heldout: encoded majority rows that training does not see, ``(m, W)``.
         settings: epochs, step size and the like.
         seed: names the streams of shuffling and noise.
@@ -79,13 +80,15 @@ def pretrain(
         raise TrainingError(f"Pre-training needs 2 majority rows and 1 held out at least; got {len(rows)} and {len(heldout)}.")
     draws = torch_generator(seed, "pretrain")
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    steps = math.ceil(len(rows) / settings.batch_size) * settings.pretrain_epochs
+    epochs = most_epochs(len(rows), settings)
+    steps = math.ceil(len(rows) / settings.batch_size) * epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    warmup = settings.warmup_fraction * epochs
     watch = _Watch(model, time.perf_counter())
     carriers, position = _carriers(len(rows), settings.exemplars, draws)
     cache = model.exemplar_means(rows[carriers])
-    for epoch in range(1, settings.pretrain_epochs + 1):
-        weight = min(1.0, epoch / settings.warmup_epochs) if settings.warmup_epochs else 1.0
+    for epoch in range(1, epochs + 1):
+        weight = min(1.0, epoch / max(warmup, 1.0))
         total = 0.0
         for at in _batches(len(rows), settings.batch_size, draws):
             noise = _noise(len(at), model, draws)
@@ -97,10 +100,18 @@ def pretrain(
         score = heldout_elbo(model, heldout, cache, seed=seed)
         watch.saw(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
         if on_epoch is not None:
-            on_epoch(epoch, settings.pretrain_epochs, score)
+            on_epoch(epoch, epochs, score)
         if watch.since_best >= settings.patience:
             break
     return watch.restored()
+
+
+def most_epochs(rows: int, settings: Training) -> int:
+    """Return the most passes that pre-training makes over ``rows`` rows."""
+    if settings.pretrain_epochs != "auto":
+        return settings.pretrain_epochs
+    low, high = AUTO_EPOCHS
+    return min(max(round(AUTO_STEPS / math.ceil(rows / settings.batch_size)), low), high)
 
 
 def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> Anchor:
@@ -112,9 +123,15 @@ def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> A
     parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
 
     def objective(values: Mapping[str, Tensor], row: Tensor, noise: Tensor, own: Tensor) -> Tensor:
-        return functional_call(_RowElbo(model), {f"model.{name}": value for name, value in values.items()}, (row, means, noise, own))  # type: ignore[no-any-return]
+        named = {f"model.{name}": value for name, value in values.items()}
+        scalar: Tensor = functional_call(_RowElbo(model), named, (row, means, noise, own))
+        return scalar
 
-    own = own_exemplar(position[at], len(carriers)) if settings.leave_one_out else torch.zeros(len(at), len(carriers), dtype=torch.bool)
+    own = (
+        own_exemplar(position[at], len(carriers))
+        if settings.leave_one_out
+        else torch.zeros(len(at), len(carriers), dtype=torch.bool)
+    )
     fisher = fisher_diagonal(objective, parameters, rows[at], _noise(len(at), model, draws), own.to(rows.device))
     return Anchor(parameters, normalised(fisher))
 
@@ -182,7 +199,7 @@ def heldout_elbo(
     draws = torch_generator(seed, "heldout")
     total = 0.0
     with torch.no_grad():
-        for part in rows.split(chunk):
+        for part in torch.split(rows, chunk):
             for _ in range(HELDOUT_DRAWS):
                 total += float(elbo(model, part, means, _noise(len(part), model, draws), log_weight=log_weight).total.sum())
     return total / (HELDOUT_DRAWS * len(rows))
@@ -237,7 +254,7 @@ class _Watch:
 
 def _majority_step(model: MGVAE, rows: Tensor, cache: Tensor, position: Tensor, noise: Tensor, settings: Training) -> Any:
     if len(cache) == 0 or bool((position < 0).any()):  # only some rows are exemplars
-        terms = elbo(model, rows, cache.clone(), noise, own=position if settings.leave_one_out else None)
+        terms = elbo(model, rows, cache, noise, own=position if settings.leave_one_out else None)
         inside = position >= 0
         cache[position[inside]] = terms.z_mean.detach()[inside]
         return terms
@@ -263,14 +280,14 @@ def _fixed_prior(
     """Return exemplar means and their log weights, both held fixed for an epoch of fine-tuning."""
     if exemplars is None:
         return None, None
-    carriers, _ = _carriers(len(exemplars), settings.finetune_exemplars, draws)
+    carriers, _ = _carriers(len(exemplars), settings.exemplars, draws)
     means = model.exemplar_means(exemplars[carriers])
     return means, log_tilt(means, model.exemplar_means(cases)) if settings.exemplar_weights == "tilted" else None
 
 
 def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:
     order = torch.randperm(n, generator=draws)
-    return iter(order.split(size))
+    return iter(torch.split(order, size))
 
 
 def _noise(rows: int, model: MGVAE, draws: torch.Generator) -> Tensor:
@@ -284,7 +301,7 @@ def _step(model: MGVAE, optimizer: torch.optim.Optimizer, loss: Tensor, objectiv
     optimizer.step()
     value = float(objective.detach().mean())
     if not math.isfinite(value):
-        raise TrainingError("The objective is no longer finite. Lower training.learning_rate or training.finetune_learning_rate.")
+        raise TrainingError(
+            "The objective is no longer finite. Lower training.learning_rate or training.finetune_learning_rate."
+        )
     return value
-
-

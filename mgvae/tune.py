@@ -1,8 +1,8 @@
 """Fine-tuning with its two choices, lambda and the number of epochs, made by cross-validation over the cases.
 
-With a few dozen cases a fixed held-out part would be a handful of patients, and setting it apart would cost the model a sixth of all that it
-has. So each candidate lambda is fine-tuned with one fold of the cases held out at a time, the held-out ELBO is averaged over folds epoch by
-epoch, and the best pair of lambda and epochs is then used once more on all cases.
+With a few dozen cases a fixed held-out part would be a handful of patients, and setting it apart would cost the model a sixth
+of all that it has. So each candidate lambda is fine-tuned with one fold of the cases held out at a time, the held-out ELBO is
+averaged over folds epoch by epoch, and the best pair of lambda and epochs is then used once more on all cases.
 """
 
 from __future__ import annotations
@@ -83,7 +83,15 @@ def finetune_chosen(
     candidates = tuple(_candidate(weight, curve) for weight, curve in curves.items())
     best = max(candidates, key=lambda candidate: candidate.heldout_elbo)
     final = finetune(
-        model, cases, exemplars, settings, anchor=anchor, ewc_lambda=best.ewc_lambda, epochs=best.epochs, seed=seed, on_epoch=progress
+        model,
+        cases,
+        exemplars,
+        settings,
+        anchor=anchor,
+        ewc_lambda=best.ewc_lambda,
+        epochs=best.epochs,
+        seed=seed,
+        on_epoch=progress,
     )
     history = History(curves[best.ewc_lambda], best.epochs, best.heldout_elbo, seconds + final.seconds)
     return Finetuned(model, history, best.ewc_lambda, candidates)

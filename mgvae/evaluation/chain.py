@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mgvae.errors import DataError, TrainingError
 from mgvae.evaluation.arms import SAME_FIT, Recipe, Treated, treat
@@ -115,15 +111,3 @@ def _with_shared_fits(probability: dict[Key, FloatArray], chain: Chain) -> dict[
         for variant in VARIANTS
     }
     return {**probability, **shared}
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run the block on one thread: several splits run at once, and sums come out the same for any number of them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1):
-            yield
-    finally:
-        torch.set_num_threads(before)

@@ -11,10 +11,11 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from mgvae.errors import OutcomeError
-from mgvae.evaluation.chain import Chain, Key, Outcome, one_thread, run_chain
+from mgvae.evaluation.chain import Chain, Key, Outcome, run_chain
 from mgvae.evaluation.table import Rows
 from mgvae.seeds import derive
 from mgvae.split import folds
+from mgvae.threads import one_thread
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
