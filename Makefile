@@ -1,0 +1,48 @@
+# Set-up happens by itself: every target that needs the virtual environment makes it if it is missing or out of date.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-slow lint format lock clean help
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(READY) ## Run the main job on the NAFLD cohort that ships, and print where its report lies
+	@$(BIN)/mgvae run data/nafld/cohort.yaml
+
+test: $(READY) ## Run the quick tests
+	@$(BIN)/python -m pytest
+
+test-slow: $(READY) ## Run the tests that take long or need a browser or R
+	@$(BIN)/python -m pytest -m 'slow and not gpu'
+
+lint: $(READY) ## Check style, types and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Put the code into the project's format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: ## Resolve the dependencies afresh into constraints.txt
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --upgrade pip '.[dev,prepare]'
+	(sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze | grep -v '^mgvae-cohort' | sed 's/+cpu//') > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(VENV)-lock
+
+clean: ## Remove the virtual environment and caches; runs stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("mgvae-cohort needs Python 3.11 or newer; this is %d.%d. Run: make PYTHON=python3.11 ..." % sys.version_info[:2])'
+	@echo "Setting up $(VENV) (once; a few minutes, most of it PyTorch) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=24'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
