@@ -69,7 +69,7 @@ def quick(**changes):
         "batch_size": 64,
         "pretrain_epochs": 12,
         "finetune_epochs": 8,
-        "warmup_epochs": 3,
+        "warmup_fraction": 0.2,
         "ewc_grid": (1.0, 10.0),
         "device": "cpu",
     }

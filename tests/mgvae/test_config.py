@@ -55,7 +55,7 @@ def message(tmp_path, values=MINIMAL, **options):
 def test_defaults(tmp_path):
     config = load(tmp_path)
     assert isinstance(config, CohortConfig)
-    assert (config.training.latent_dim, config.training.exemplars, config.training.ewc_lambda) == (10, "all", "auto")
+    assert (config.training.latent_dim, config.training.ewc_lambda, config.split.method) == (10, "auto", "random")
     assert "none" in config.evaluation.arms
     assert config.seed == 0
     assert list(config.columns.features) == ["age"]
@@ -127,7 +127,7 @@ def test_set_mistakes(tmp_path, setting, sentence):
         ({"subject_id": "idd"}, "subject_id names 'idd', which the data dictionary lacks. Did you mean 'id'?"),
         ({"group": "famly"}, "group names 'famly', which the data dictionary lacks. Did you mean 'family'?"),
         ({"index_date": "whn"}, "index_date names 'whn', which the data dictionary lacks. Did you mean 'when'?"),
-        ({"outcome__column": "age"}, "outcome column 'age' must not be a feature"),
+        ({"outcome__column": "age"}, "'age' must not be a feature; give it the role 'excluded'"),
         ({"subject_id": "age"}, "subject_id 'age' must not be a feature; give it the role 'identifier'"),
         ({"group": "age"}, "group 'age' must not be a feature; give it the role 'identifier'"),
         ({"columns__age__role": "excluded"}, "the data dictionary must give at least one column the role 'feature'"),
@@ -144,7 +144,10 @@ def test_set_mistakes(tmp_path, setting, sentence):
         ({"evaluation": {"arms": ["none", "none"]}}, "must name at least one, each once"),
         ({"evaluation": {"classifiers": []}}, "must name at least one, each once"),
         ({"evaluation": {"arms": ["none", "mgvea"]}}, "evaluation.arms.1: Input should be"),
-        ({"training": {"ewc_lambda": -1}}, "must be 0 (no anchor), a positive number, or 'auto'"),
+        ({"training": {"ewc_lambda": -1}}, "a weight must be 0 (no anchor) or a positive number"),
+        ({"training": {"ewc_grid": []}}, "training.ewc_grid: a weight must be 0 (no anchor) or a positive number"),
+        ({"training": {"exemplars": 0}}, "must be 1 or more"),
+        ({"training": {"hidden": []}}, "training.hidden: must be 1 or more"),
         ({"seed": -1}, "seed: Input should be greater than or equal to 0 (got -1)"),
         ({"columns": None}, "needs 'dictionary' (a file) or 'columns' (inline)"),
         ({"dictionary": "d.yaml"}, "give either 'dictionary' (a file) or 'columns' (inline), not both."),

@@ -115,6 +115,45 @@ def test_gradients(left_out, weighted):
     assert torch.autograd.gradcheck(density, (z, means, log_var))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("left_out", [False, True])
+def test_gradients_where_only_some_means_are_fresh(left_out, weighted):
+    z, fresh, log_var = normal(4, 3).requires_grad_(), normal(2, 3, seed=1).requires_grad_(), scalar(-0.3).requires_grad_()
+    means, at = normal(6, 3, seed=2), torch.tensor([4, 1])
+    own = torch.tensor([1, -1, 5, 0]) if left_out else None
+    weight = log_weights(6) if weighted else None
+
+    def density(z, fresh, log_var):
+        return log_mixture(z, means, log_var, own=own, log_weight=weight, fresh=(at, fresh))
+
+    assert torch.autograd.gradcheck(density, (z, fresh, log_var))
+    replaced = log_mixture(z, means.index_copy(0, at, fresh), log_var, own=own, log_weight=weight)
+    torch.testing.assert_close(density(z, fresh, log_var), replaced)
+
+
+def test_more_exemplars_than_a_block_holds():
+    """Blocks of rows give what one plain product gives, in value and gradient."""
+    own = torch.randint(-1, 60_000, (50,), generator=torch.Generator().manual_seed(1))
+    results = []
+    for form in ("blocks", "plain"):
+        z, log_var = normal(50, 4, seed=3).requires_grad_(), scalar(0.2).requires_grad_()
+        means = normal(60_000, 4)
+        if form == "blocks":
+            value = log_mixture(z, means, log_var, own=own)
+        else:
+            value = plain_log_mixture(z, means, log_var, own=own[:, None] == torch.arange(60_000))
+        results.append([value.detach(), *torch.autograd.grad(value.square().sum(), (z, log_var))])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_single_precision_on_codes_that_are_far_spread():
+    z, means = normal(20, 10, seed=4) * 4, normal(500, 10) * 4
+    z = means[:20] + 0.2 * z / 4
+    got = log_mixture(z.float(), means.float(), scalar(-3.0, torch.float32), own=torch.full((20,), -1))
+    torch.testing.assert_close(got.double(), log_mixture(z, means, scalar(-3.0)), rtol=1e-5, atol=0.02)
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_plain_form_agrees_in_value_and_gradient(masked):
     own = torch.arange(4)[:, None] == torch.arange(9)[None, :] if masked else None

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgvae.errors import DamagedArtifact, StoreError
+from mgvae.errors import DamagedArtifactError, StoreError
 from mgvae.store import MANIFEST, Reference, Store, digest_file, digest_folder
 
 ABOUT = {"stage": "test", "inputs": []}
@@ -82,7 +82,7 @@ def test_damage_is_noticed_and_named(store, change):
         (folder / "c").write_bytes(b"")
     else:
         file.write_bytes(b"patienT" if change == "flip" else b"pat")
-    with pytest.raises(DamagedArtifact, match=rf"Artifact synthetic {reference.sha256[:12]} is damaged"):
+    with pytest.raises(DamagedArtifactError, match=rf"Artifact synthetic {reference.sha256[:12]} is damaged"):
         store.folder(reference)
 
 

@@ -12,7 +12,7 @@ from mgvae.encoding import fit_encoding
 from mgvae.errors import TrainingError
 from mgvae.ewc import ewc_penalty
 from mgvae.generator import encoded, new_model
-from mgvae.train import anchor_at, finetune, heldout_elbo, pretrain
+from mgvae.train import anchor_at, finetune, heldout_elbo, most_epochs, pretrain
 
 
 def start(n=300, *, seed=0, **changes):
@@ -51,14 +51,14 @@ def test_the_global_stream_does_not_matter():
         assert same(first, trained(5, pretrain_epochs=2)[2])
 
 
-@pytest.mark.parametrize("changes", [{}, {"exemplars": 50}, {"leave_one_out": False}, {"warmup_epochs": 0}], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"exemplars": 50}, {"leave_one_out": False}, {"warmup_fraction": 0.0}], ids=str)
 def test_pretraining_raises_the_held_out_elbo_of_the_start(changes):
     model, rows, heldout, settings = start(**changes)
     before = heldout_elbo(model, heldout, model.exemplar_means(rows), seed=1)
     history = pretrain(model, rows, heldout, settings, seed=1)
     assert history.heldout_elbo > before + 1.0
     assert 1 <= history.best_epoch <= len(history.epochs) <= settings.pretrain_epochs
-    assert history.heldout_elbo == max(record.heldout_elbo for record in history.epochs[max(settings.warmup_epochs, 1) - 1 :])
+    assert history.heldout_elbo == max(record.heldout_elbo for record in history.epochs[2:])
 
 
 def test_the_best_epochs_parameters_are_kept():
@@ -75,11 +75,15 @@ def test_pretraining_stops_once_the_held_out_elbo_falls():
     assert seen == [(record.epoch, 400, record.heldout_elbo) for record in history.epochs]
 
 
-def test_warm_up_longer_than_training_keeps_the_last_epoch():
-    model, rows, heldout, settings = start(pretrain_epochs=2, warmup_epochs=50)
-    history = pretrain(model, rows, heldout, settings, seed=1)
-    assert history.best_epoch == 2
-    assert history.heldout_elbo == history.epochs[-1].heldout_elbo
+def test_no_epoch_counts_before_the_kl_has_its_full_weight():
+    model, rows, heldout, settings = start(pretrain_epochs=10, warmup_fraction=0.9)
+    assert pretrain(model, rows, heldout, settings, seed=1).best_epoch >= 9
+
+
+@pytest.mark.parametrize(("rows", "batch", "epochs"), [(2500, 100, 100), (10**7, 100, 10), (50, 100, 200), (250_000, 250, 10)])
+def test_automatic_number_of_epochs(rows, batch, epochs):
+    assert most_epochs(rows, quick(pretrain_epochs="auto", batch_size=batch)) == epochs
+    assert most_epochs(rows, quick(pretrain_epochs=7, batch_size=batch)) == 7
 
 
 def test_held_out_elbo_draws_the_same_noise_each_time():
@@ -96,7 +100,7 @@ def pretrained():
     return model, rows, settings, anchor_at(model, rows, settings, seed=1)
 
 
-def moved(pretrained, *, ewc_lambda, epochs=20, anchored=True, **options):
+def moved(pretrained, *, ewc_lambda, epochs=20, anchored=True, plain=False, **options):
     model, rows, settings, anchor = pretrained
     model = copy.deepcopy(model)
     cases = rows[:20].clone()
@@ -104,7 +108,7 @@ def moved(pretrained, *, ewc_lambda, epochs=20, anchored=True, **options):
     history = finetune(
         model,
         cases,
-        options.pop("exemplars", rows),
+        None if plain else rows,
         settings.model_copy(update=options),
         anchor=anchor if anchored else None,
         ewc_lambda=ewc_lambda,
@@ -155,7 +159,7 @@ def test_fine_tuning_raises_the_elbo_of_the_cases(pretrained):
     assert history.heldout_elbo == history.epochs[-1].heldout_elbo
 
 
-@pytest.mark.parametrize("options", [{"exemplars": None}, {"exemplar_weights": "uniform"}, {"finetune_exemplars": 40}], ids=str)
+@pytest.mark.parametrize("options", [{"plain": True}, {"exemplar_weights": "uniform"}, {"exemplars": 40}], ids=str)
 def test_fine_tuning_is_repeatable(pretrained, options):
     first, again = (moved(pretrained, ewc_lambda=1.0, epochs=3, **options)[0] for _ in range(2))
     assert same(state(first), state(again))
