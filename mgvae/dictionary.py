@@ -25,7 +25,8 @@ class Column(Strict):
 
     Attributes:
         kind: how its values behave: continuous, count (whole numbers from 0, often many zeros), binary, categorical,
-            ordinal (categories in their order) or date (day resolution, related to the index date).
+            ordinal (categories in their order) or date (day resolution, related to the index date). An identifier or an
+            excluded column needs none.
         role: feature (a predictor), subgroup (performance is reported by its levels; not a predictor unless "feature" is named
             too), identifier or excluded. One word or a list.
         unit: the unit of measurement, such as ``mmol/l``.
@@ -44,6 +45,13 @@ class Column(Strict):
     categories: tuple[Level, ...] | None = None
     missing_codes: tuple[Level, ...] = ()
     max_missing: float = Field(default=0.95, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unused_needs_no_kind(cls, values: object) -> object:
+        if isinstance(values, dict) and "kind" not in values and not _is_used(values.get("role", "feature")):
+            return {**values, "kind": "categorical"}
+        return values
 
     @field_validator("role", mode="before")
     @classmethod
@@ -66,7 +74,7 @@ class Column(Strict):
             raise ValueError(f"a range belongs to {' and '.join(NUMERIC_KINDS)} columns; this one is {self.kind}")
         if self.categories is not None:
             self._check_categories(self.categories)
-        elif self.kind in ("categorical", "ordinal"):
+        elif self.kind in ("categorical", "ordinal") and _is_used(self.role):
             raise ValueError(
                 f"a column of kind {self.kind} needs its categories" + (", in order" if self.kind == "ordinal" else "")
             )
@@ -118,6 +126,12 @@ class Dictionary(Strict):
     def features(self) -> dict[str, Column]:
         """The predictors, in order."""
         return dict(self.with_role("feature"))
+
+
+def _is_used(role: object) -> bool:
+    """Return whether a column with this role, or these roles, is a predictor or a subgroup."""
+    roles = [role] if isinstance(role, str) else role
+    return not isinstance(roles, list | tuple) or bool({"feature", "subgroup"} & {str(one) for one in roles})
 
 
 def read_dictionary(path: Path) -> Dictionary:

@@ -12,6 +12,7 @@ def evaluation_facts(evaluation: Mapping[str, Any], *, margin: float, calibratio
     return {
         **{key: evaluation[key] for key in ("arms", "differences", "curves", "folds", "repeats")},
         "bootstrap": evaluation["bootstrap"]["n"],
+        "unavailable": evaluation["unavailable"],
         "holdout": {} if holdout is None else holdout["arms"],
         "thresholds": _remarks(evaluation, margin=margin, calibration_fraction=calibration_fraction),
     }
@@ -19,8 +20,7 @@ def evaluation_facts(evaluation: Mapping[str, Any], *, margin: float, calibratio
 
 def recommendation_facts(recommendation: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ``recommendation`` block of report.json from what `mgvae.evaluation.recommendation.recommend` returns."""
-    difference = {key: recommendation["difference"][key] for key in ("metric", "value", "low", "high")}
-    return {**{key: recommendation[key] for key in ("arm", "classifier", "reason", "rule")}, "difference": difference}
+    return {key: recommendation[key] for key in ("arm", "classifier", "reason", "rule", "difference", "barred", "threshold")}
 
 
 def _remarks(evaluation: Mapping[str, Any], *, margin: float, calibration_fraction: float) -> dict[str, str | float]:
@@ -35,4 +35,4 @@ def _remarks(evaluation: Mapping[str, Any], *, margin: float, calibration_fracti
     }
     if redrawn:
         remarks["Resamples without both classes, drawn again"] = redrawn
-    return remarks | {f"Arm {arm} could not be run": reason for arm, reason in evaluation["unavailable"].items()}
+    return remarks
