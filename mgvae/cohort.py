@@ -141,7 +141,7 @@ def _happened(config: CohortConfig, outcome: pd.Series) -> Array:
     spelling = {value: canonical(value) for value in outcome.dropna().unique()}
     text = outcome.astype(object).map(spelling)
     column = config.columns.columns.get(name)
-    if column is not None and column.kind in LEVEL_KINDS:
+    if column is not None and column.levels:
         strange = int((~text.isin([canonical(level) for level in column.levels]) & text.notna()).sum())
         if strange:
             raise OutcomeError(

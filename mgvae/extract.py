@@ -165,8 +165,8 @@ def _batches(part: Part, header: Sequence[str], wanted: Sequence[str]) -> Iterat
 
 
 def _typed(config: CohortConfig, name: str, column: Column | None, raw: Any) -> tuple[pd.Series, cells.Mask | None]:
-    if column is None:
-        return cells.levels(raw, (config.outcome.event,)), None
+    if column is None or (name == config.outcome.column and not column.levels):
+        return cells.levels(raw, (config.outcome.event,), () if column is None else column.missing_codes), None
     if _identifies(config, name, column):
         return cells.identifiers(raw, column), None
     if column.kind in LEVEL_KINDS:

@@ -105,9 +105,9 @@ def _synthetic_rules(config: CohortConfig) -> Iterator[Any]:
 def _value_rules(name: str, column: Column) -> Iterator[Any]:
     if column.kind in LEVEL_KINDS:
         levels = [canonical(level) for level in column.levels]
-        yield _expect(
-            "ColumnValuesToBeInSet", name, f"must be one of its {len(levels)} categories", column=name, value_set=levels
-        )
+        if levels:  # an outcome need not list its own
+            rule = f"must be one of its {len(levels)} categories"
+            yield _expect("ColumnValuesToBeInSet", name, rule, column=name, value_set=levels)
         return
     what = "date" if column.kind == "date" else "finite number"
     yield _expect("ColumnValuesToBeInSet", name, f"must be a {what}", column=readable(name), value_set=[True])
