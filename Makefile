@@ -13,11 +13,12 @@ help: ## List the targets
 demo: $(READY) ## Run the main job on the NAFLD cohort that ships, and print where its report lies
 	@$(BIN)/mgvae run data/nafld/cohort.yaml
 
+# one thread each: small models gain nothing from more, and lose much on a busy machine
 test: $(READY) ## Run the quick tests
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 test-slow: $(READY) ## Run the tests that take long or need a browser or R
-	@$(BIN)/python -m pytest -m 'slow and not gpu'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'slow and not gpu'
 
 lint: $(READY) ## Check style, types and import contracts
 	@$(BIN)/ruff check .

@@ -12,6 +12,7 @@ derived columns, which ``validation.checks`` joins to the table:
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -57,6 +58,7 @@ def great_expectations() -> Any:
         warnings.simplefilter("ignore", DeprecationWarning)  # it imports sre_constants, which Python has deprecated
         import great_expectations
         import great_expectations.expectations
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of a temporary folder in each context
     return great_expectations
 
 
