@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.withheld import described, orchestrated
 from mgvae.config import load_config
 from mgvae.errors import ConfigError, MGVAEError
 
@@ -23,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones
+INTERRUPTED = 130
 CohortPath = Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="The study's configuration.")]
 Extract = Annotated[str | None, typer.Option(help="Path, glob or URL of an extract, instead of the configured one.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
@@ -45,7 +48,7 @@ def run(
     from flows.progress import reporting
 
     console = Console(stderr=True)
-    with reporting(console):
+    with reporting(console), orchestrated():
         result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()))
     folder = Path(result["run"])
     _print_outcome(json.loads((folder / "report.json").read_text(encoding="utf-8")))
@@ -81,7 +84,9 @@ def validate(cohort: CohortPath, extract: Extract = None, settings: Settings = N
 
 
 @app.command()
-def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")]) -> None:
+def show(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")], debug: Debug = False
+) -> None:
     """Print the numbers of a run's report."""
     from flows.show import show as print_report
 
@@ -96,17 +101,30 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, 
 
 
 def main() -> None:
-    """Run the command; an error of ours is one message on stderr and exit code 1."""
+    """Run the command; an error, also a misspelt option, is one message on stderr and exit code 1."""
     try:
-        app()
-    except MGVAEError as error:
-        if "--debug" in sys.argv:
+        code = app(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:
+        if "--debug" in sys.argv and not isinstance(error, USAGE_ERROR):
+            error.__suppress_context__ = False  # what was withheld is shown as well
             raise
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        _print_error(error)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
+    if code == INTERRUPTED:
         Console(stderr=True).print("Stopped. Finished stages are kept; the same command goes on from there.")
-        raise SystemExit(130) from None
+    raise SystemExit(code)
+
+
+def _print_error(error: Exception) -> None:
+    if isinstance(error, USAGE_ERROR):
+        message, command = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "mgvae"
+        said = message and f"{message}. Try '{command} --help'."  # without a command, the help was printed instead
+    else:
+        said = str(error) if isinstance(error, MGVAEError) else described(error)
+    if said:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(said)}", highlight=False)
 
 
 def _calm_prefect(*, debug: bool) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 OURS = ("mgvae", "validation", "flows")
 LIBRARIES = (
@@ -28,6 +32,16 @@ def code_digest(*modules: str) -> str:
 
     A change in the library is seen even if the stage's own lines are the same; a change elsewhere leaves the digest alone.
     """
+    total = hashlib.sha256()
+    for module in sorted(reached(*modules)):
+        total.update(f"{module}\0{_source_digest(module)}\n".encode())
+    for name, number in library_versions().items():
+        total.update(f"{name}=={number}\n".encode())
+    return total.hexdigest()
+
+
+def reached(*modules: str) -> set[str]:
+    """Return ``modules`` and all our modules that they import, directly or not."""
     seen: set[str] = set()
     queue = list(modules)
     while queue:
@@ -35,12 +49,27 @@ def code_digest(*modules: str) -> str:
         if module not in seen:
             seen.add(module)
             queue += _imports(module)
-    total = hashlib.sha256()
-    for module in sorted(seen):
-        total.update(f"{module}\0{_source_digest(module)}\n".encode())
-    for name, number in library_versions().items():
-        total.update(f"{name}=={number}\n".encode())
-    return total.hexdigest()
+    return seen
+
+
+def function_digest(function: Callable[..., object]) -> str:
+    """Return the sha256 over the sources of a function and of those beside it in its module that it uses, directly or not."""
+    seen: dict[str, Any] = {function.__name__: function}
+    queue: list[Any] = [function]
+    while queue:
+        user = queue.pop()
+        for name in _names(user.__code__):
+            used = user.__globals__.get(name)
+            if name not in seen and inspect.isfunction(used) and used.__module__ == function.__module__:
+                seen[name] = used
+                queue.append(used)
+    return hashlib.sha256("".join(inspect.getsource(seen[name]) for name in sorted(seen)).encode()).hexdigest()
+
+
+def _names(code: CodeType) -> set[str]:
+    """Return the global names in a function's code, and in that of comprehensions and lambdas inside it."""
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def code_version() -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,23 +13,19 @@ from prefect import flow, get_run_logger, task
 from prefect.serializers import JSONSerializer
 
 from flows.caching import digest, forget_if_unusable, records, stage_key
-from flows.codeversion import code_digest
+from flows.codeversion import code_digest, function_digest
 from flows.facts import Passed, complete, config_sha256, refused
 from flows.progress import reporter
 from flows.publish import publish
 from flows.stages import STAGES, Stage, check_extract_unchanged
+from flows.withheld import withheld
 from mgvae.config import CohortConfig, load_config
-from mgvae.errors import MGVAEError
 from mgvae.reading.parts import digest as extract_digest
 from mgvae.reading.parts import find_parts
 from mgvae.store import Reference, Store
 
 PLAIN_JSON = JSONSerializer(object_encoder=None, object_decoder=None)
 EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
-
-
-class StageError(MGVAEError):
-    """A stage failed for a reason that it does not name itself: a defect. The message holds no value of any patient."""
 
 
 @flow(name="mgvae-cohort", persist_result=False, validate_parameters=True)
@@ -50,15 +44,20 @@ def cohort_flow(
     Returns:
         ``{run, status, exit_code}``: the run folder, what the report says, and the command line's exit code.
     """
-    config = load_config(Path(cohort), settings=tuple(settings or ()), extract=extract, seed=seed)
-    run = _Run(config, Store(Path(out).resolve() / ".store"))
+    with withheld():
+        config = load_config(Path(cohort), settings=tuple(settings or ()), extract=extract, seed=seed)
+        return _carry_out(config, Path(out).resolve())
+
+
+def _carry_out(config: CohortConfig, out: Path) -> dict[str, Any]:
+    run = _Run(config, Store(out / ".store"))
     run.stage(STAGES[0], extract_sha256=run.extract_sha256)
     check_extract_unchanged(run.folders["validate"], run.extract_sha256)
     valid = json.loads((run.folders["validate"] / "validation.json").read_text(encoding="utf-8"))["passed"]
     for stage in STAGES[1:] if valid else ():
         run.stage(stage)
     report = run.report(valid=valid)
-    folder = _publish(config, report, run.folders, Path(out).resolve())
+    folder = _publish(config, report, run.folders, out)
     return {"run": str(folder), "status": report["status"], "exit_code": EXIT[report["status"]]}
 
 
@@ -77,7 +76,7 @@ class _Run:
     def stage(self, stage: Stage, **parameters: str) -> None:
         """Run a stage, or take what an earlier run with the same content made of it."""
         inputs = {done.name: done.reference for done in self.passed if done.name in stage.needs}
-        code = digest([code_digest(*stage.modules), inspect.getsource(stage.make)])
+        code = digest([code_digest(*stage.modules), function_digest(stage.make)])
         read = {**stage.reads(self.config), **parameters}
         key = stage_key(stage.name, code=code, parameters=read, inputs=inputs)
         about = {
@@ -130,25 +129,12 @@ class _Run:
 @task(persist_result=True, result_serializer=PLAIN_JSON, cache_key_fn=lambda context, parameters: parameters["key"])
 def run_stage(key: str, make: Any) -> dict[str, str]:
     """Return the reference of the artifact that ``make`` stores; Prefect reuses it wherever ``key`` is the same."""
-    return _without_values(make).to_json()
+    with withheld():
+        reference: Reference = make()
+    return reference.to_json()
 
 
 @task(name="publish", task_run_name="publish", persist_result=False)
 def _publish(config: CohortConfig, report: dict[str, Any], folders: dict[str, Path], out: Path) -> Path:
-    return publish(config, report, folders, out)
-
-
-def _without_values(make: Any) -> Reference:
-    """Call ``make``; an error that is not ours loses its message, which may quote a cell of the table."""
-    try:
-        reference: Reference = make()
-    except MGVAEError:
-        raise
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(where.filename).name}, line {where.lineno}"
-        raise StageError(
-            f"The stage failed with {type(error).__name__} in {place}. This is a defect of the program; its message is "
-            "withheld, since it may quote patient data. Run again with --debug on this machine to see it."
-        ) from None
-    return reference
+    with withheld():
+        return publish(config, report, folders, out)
