@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import lzma
 import zlib
 from collections.abc import Iterator, Sequence
@@ -82,9 +83,14 @@ def find_parts(extract: str) -> list[Part]:
 
 
 def digest(parts: Sequence[Part]) -> str:
-    """Return the sha256, in hex, of the bytes of all files as they are stored, one after the other."""
+    """Return the sha256, in hex, of the bytes of all files as they are stored, one after the other.
+
+    Before the bytes of a file come the columns that its folder names carry, where there are any: they are data too.
+    """
     total = hashlib.sha256()
     for part in parts:
+        if part.keys:
+            total.update(json.dumps(part.keys).encode())
         with _told(part.shown), part.fs.open(part.path, "rb") as file:
             while block := file.read(BLOCK):
                 total.update(block)
