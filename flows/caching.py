@@ -46,14 +46,21 @@ def forget_if_unusable(store: Store, key: str) -> str | None:
 
     Returns:
         What was wrong, for the log; None where there is no record or all is well.
+
+    Raises:
+        StoreError: the record is there and may not be read.
     """
     record = records(store) / key
     try:
         stored = json.loads(record.read_text(encoding="utf-8"))
         reference = Reference(**json.loads(stored["result"]))
         store.folder(reference)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise StoreError(
+            f"The records in {record.parent} must be readable; {error.strerror or type(error).__name__}."
+        ) from None
     except DamagedArtifactError as error:
         store.discard(reference)
         record.unlink(missing_ok=True)

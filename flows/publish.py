@@ -40,7 +40,9 @@ def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[st
             _write(config, report, folders, target)
         _point(study / LATEST, target.name)
     except OSError as error:
-        raise StoreError(f"The run folder {target} must be writable with space left; {error.strerror or error}.") from error
+        raise StoreError(
+            f"The run folder {target} must be writable with space left; {error.strerror or type(error).__name__}."
+        ) from None
     return target
 
 
@@ -74,7 +76,7 @@ def _whole(target: Path) -> bool:
     try:
         files = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["files"]
         return all(digest_file(target / name) == sha256 for name, sha256 in files.items())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 

@@ -62,8 +62,8 @@ class Store:
                 return self._place(kind, folder, about)
         except OSError as error:
             raise StoreError(
-                f"The artifact store {self.root} must be writable with space left; {error.strerror or error}."
-            ) from error
+                f"The artifact store {self.root} must be writable with space left; {error.strerror or type(error).__name__}."
+            ) from None
 
     def folder(self, reference: Reference) -> Path:
         """Return the artifact's folder, after its bytes were found to match the digest.
