@@ -271,7 +271,10 @@ def load_config(
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values; got {type(values).__name__}.")
     values = _with_dictionary(values, path)
-    values["extract"] = _located(values.get("extract"), path.parent) if extract is None else _located(extract, Path.cwd())
+    if extract is not None:
+        values["extract"] = _located(extract, Path.cwd())
+    elif "extract" in values:
+        values["extract"] = _located(values["extract"], path.parent)
     if seed is not None:
         values["seed"] = seed
     for setting in settings:

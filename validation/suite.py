@@ -58,7 +58,8 @@ def great_expectations() -> Any:
         warnings.simplefilter("ignore", DeprecationWarning)  # it imports sre_constants, which Python has deprecated
         import great_expectations
         import great_expectations.expectations
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of a temporary folder in each context
+    # it tells of a temporary folder for each context, at a level that it sets for itself
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     return great_expectations
 
 
