@@ -25,7 +25,7 @@ def table_bytes(frame):
 
 def test_same_seed_same_rows_and_another_seed_others():
     data = cohort(200, 20)
-    first, again, other = (made(*data, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (made(*data, seed=seed, ewc_lambda=1.0) for seed in (1, 1, 2))
     assert table_bytes(first.features) == table_bytes(again.features) != table_bytes(other.features)
     np.testing.assert_array_equal(first.parent, again.parent)
 
@@ -49,6 +49,17 @@ def test_synthetic_cases_resemble_cases_more_than_majority_patients_do():
     got = made(features, event, group, n=300, pretrain_epochs=40, finetune_epochs=60, ewc_lambda=1.0)
     gap = features["age"][event].mean() - features["age"][~event].mean()
     assert got.features["age"].mean() - features["age"][~event].mean() > 0.4 * gap
+
+
+def test_no_synthetic_row_repeats_a_case_in_every_column():
+    features, event, group = cohort(200, 20)
+    columns = {name: COLUMNS[name] for name in ("age", "sex", "ward")}  # few codes: chance alone would repeat some
+    got = made(features[list(columns)], event, group, n=200, columns=columns, ewc_lambda=1.0)
+    assert not rows_of(features.loc[event, list(columns)]) & rows_of(got.features)
+
+
+def rows_of(frame):
+    return set(map(tuple, frame.astype(object).where(frame.notna(), "missing").to_numpy()))
 
 
 def test_five_cases_are_enough():

@@ -1,0 +1,24 @@
+"""What the majority is good for: on 8x8 digits, pre-training and EWC beat a generator trained on the rare cases alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mgvae.seeds import derive
+from tests.benchmarks.digits import LAMBDA, digits, fresh, pretrained, score, translated
+
+SEEDS = 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cases", [10, 30])
+def test_pretraining_with_ewc_beats_from_scratch(cases):
+    differences = []
+    for seed in range(SEEDS):
+        data = digits(cases, seed)
+        start = pretrained(data, seed)
+        with_ewc = score(data, *translated(data, start.model, start.anchor, LAMBDA, seed))
+        from_scratch = score(data, *translated(data, fresh(data, derive(seed, "scratch")), None, 0.0, seed))
+        differences.append(with_ewc - from_scratch)
+    assert np.mean(differences) > 0.0
