@@ -17,7 +17,7 @@ from mgvae.config import CohortConfig
 from mgvae.evaluation.facts import evaluation_facts, recommendation_facts
 from mgvae.evaluation.recommendation import recommend
 from mgvae.report import SCHEMA_VERSION
-from mgvae.store import Reference
+from mgvae.store import CLOCK, Reference
 from mgvae.tables import load_cohort
 
 GENERATED = ("mgvae", "mgvae_no_ewc", "mgvae_no_pretraining", "vae")
@@ -148,7 +148,7 @@ def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _training(folders: Mapping[str, Path]) -> dict[str, Any]:
-    pretrained, tuned = _read(folders["pretrain"] / "history.json"), _read(folders["finetune"] / "history.json")
+    pretrained, tuned = (_history(folders[stage]) for stage in ("pretrain", "finetune"))
     common = ("epochs", "seconds", "heldout_elbo", "best_epoch", "history")
     path = [{key: candidate[key] for key in ("ewc_lambda", "heldout_elbo")} for candidate in tuned["candidates"]]
     return {
@@ -157,6 +157,15 @@ def _training(folders: Mapping[str, Path]) -> dict[str, Any]:
         "pretrain": {key: pretrained[key] for key in common},
         "finetune": {**{key: tuned[key] for key in common}, "ewc_lambda": tuned["ewc_lambda"], "lambda_path": path},
     }
+
+
+def _history(folder: Path) -> dict[str, Any]:
+    """Return a training's history; its seconds are unknown where the clock, which no digest covers, is lost."""
+    try:
+        seconds = float(_read(folder / CLOCK)["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {**_read(folder / "history.json"), "seconds": None}
+    return {**_read(folder / "history.json"), "seconds": seconds}
 
 
 def _warnings(cohort: Cohort, evaluation: Mapping[str, Any], failed: Sequence[str]) -> list[str]:

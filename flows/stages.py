@@ -24,6 +24,7 @@ from mgvae.generator import device_of, finetune_cases, pretrain_majority, synthe
 from mgvae.sample import Synthetic
 from mgvae.seeds import derive
 from mgvae.split import holdout
+from mgvae.store import CLOCK
 from mgvae.tables import load_cohort, save_cohort
 from mgvae.threads import one_thread
 from mgvae.train import Anchor, History
@@ -85,7 +86,7 @@ def encode(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
 
 def pretrain(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Train on the majority: a checkpoint with its anchor, ``history.json``."""
+    """Train on the majority: a checkpoint with its anchor, ``history.json``, ``clock.json``."""
     training, rows = config.training, _rows(inputs)
     majority = ~rows["event"]
     encoding = encoding_from_json(_read_json(inputs["encode"] / "encoding.json"))
@@ -99,11 +100,11 @@ def pretrain(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
             on_epoch=_told,
         )
     save_checkpoint(folder, trained.model, encoding, training, anchor=trained.anchor)
-    _write_json(folder / "history.json", _history(trained.history) | _size(trained.model, training))
+    _write_history(folder, trained.history, _size(trained.model, training))
 
 
 def finetune(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Fine-tune on the rare cases, held by EWC: a checkpoint, ``history.json``."""
+    """Fine-tune on the rare cases, held by EWC: a checkpoint, ``history.json``, ``clock.json``."""
     training, rows = config.training, _rows(inputs)
     device = device_of(training)
     start = load_checkpoint(inputs["pretrain"])
@@ -122,7 +123,7 @@ def finetune(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         )
     save_checkpoint(folder, tuned.model, start.encoding, training)
     chosen = {"ewc_lambda": tuned.ewc_lambda, "candidates": [asdict(candidate) for candidate in tuned.candidates]}
-    _write_json(folder / "history.json", _history(tuned.history) | chosen)
+    _write_history(folder, tuned.history, chosen)
 
 
 def make_synthetic(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
@@ -252,14 +253,16 @@ def _moved(tensors: Mapping[str, torch.Tensor], device: torch.device) -> dict[st
     return {name: value.to(device) for name, value in tensors.items()}
 
 
-def _history(history: History) -> dict[str, Any]:
-    return {
+def _write_history(folder: Path, history: History, more: Mapping[str, Any]) -> None:
+    """Write ``history.json``, the same whenever the same is trained, and apart from it how long that took."""
+    facts = {
         "epochs": len(history.epochs),
-        "seconds": history.seconds,
         "heldout_elbo": history.heldout_elbo,
         "best_epoch": history.best_epoch,
         "history": [asdict(epoch) for epoch in history.epochs],
     }
+    _write_json(folder / "history.json", {**facts, **more})
+    _write_json(folder / CLOCK, {"seconds": history.seconds})
 
 
 def _size(model: Any, training: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from mgvae.errors import DamagedArtifactError, StoreError
 
 MANIFEST = "manifest.json"
+CLOCK = "clock.json"
 CHUNK = 1 << 20
 
 
@@ -31,9 +32,10 @@ class Reference:
 
 
 class Store:
-    """Artifacts below a local folder, ``<root>/objects/<2 hex>/<sha256>/``: payload files and ``manifest.json``.
+    """Artifacts below a local folder, ``<root>/objects/<2 hex>/<sha256>/``: payload files and ``manifest.json``; also
+    ``clock.json``, where its maker tells how long the work took.
 
-    Files are readable by their owner alone. The digest covers names and bytes of the payload, not the manifest, so the same
+    Files are readable by their owner alone. The digest covers names and bytes of the payload, not those two files, so the same
     content made twice is the same artifact.
 
     Args:
@@ -91,8 +93,8 @@ class Store:
         return self.root / "objects" / reference.sha256[:2] / reference.sha256
 
     def _place(self, kind: str, folder: Path, about: Mapping[str, Any]) -> Reference:
-        for file in _files(folder):
-            file.chmod(0o600)
+        for file in folder.rglob("*"):
+            file.chmod(0o700 if file.is_dir() else 0o600)
         reference = Reference(kind, digest_folder(folder))
         manifest = {
             "kind": kind,
@@ -133,4 +135,4 @@ def digest_file(path: Path) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, CLOCK))

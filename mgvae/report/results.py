@@ -67,7 +67,7 @@ class Pretraining(Strict):
     """How training on the majority went; ``heldout_elbo`` is that of ``best_epoch``, the one kept."""
 
     epochs: Count
-    seconds: Seconds
+    seconds: Seconds | None
     heldout_elbo: Number | None
     best_epoch: Count | None
     history: tuple[EpochFacts, ...]
