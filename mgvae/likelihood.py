@@ -61,6 +61,7 @@ class TableLikelihood(Likelihood):
     missing_at: Tensor
     level_at: Tensor
     level_owner: Tensor
+    level_block: Tensor
 
     def __init__(self, encoding: Encoding, hidden: int) -> None:
         super().__init__()
