@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import hashlib
 import inspect
 from collections.abc import Callable
@@ -68,8 +69,8 @@ def function_digest(function: Callable[..., object]) -> str:
 
 def _names(code: CodeType) -> set[str]:
     """Return the global names in a function's code, and in that of comprehensions and lambdas inside it."""
-    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    return set(code.co_names).union(*map(_names, inner))
+    own = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+    return own.union(*(_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
 
 
 def code_version() -> str:
@@ -103,8 +104,8 @@ def _source_digest(module: str) -> str:
     if path is None:
         return ""
     total = hashlib.sha256(path.read_bytes())
-    for template in sorted((path.parent / "templates").glob("*")):
-        total.update(template.read_bytes())
+    for template in sorted(file for file in (path.parent / "templates").rglob("*") if file.is_file()):
+        total.update(f"{template.name}\0{hashlib.sha256(template.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
 
 

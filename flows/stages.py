@@ -198,6 +198,7 @@ def _section(*names: str) -> Callable[[CohortConfig], dict[str, Any]]:
     return lambda config: {"seed": config.seed, **config.model_dump(mode="json", include=set(names))}
 
 
+TRAINERS = ("mgvae.generator", "mgvae.checkpoint", "mgvae.threads")
 STAGES: tuple[Stage, ...] = (
     Stage("validate", validate, (), _columns, ("mgvae.extract", "validation.checks")),
     Stage(
@@ -208,8 +209,8 @@ STAGES: tuple[Stage, ...] = (
         ("mgvae.tables", "mgvae.split"),
     ),
     Stage("encode", encode, ("split",), _section("columns"), ("mgvae.tables", "mgvae.encoding")),
-    Stage("pretrain", pretrain, ("encode",), _section("training"), ("mgvae.generator", "mgvae.checkpoint")),
-    Stage("finetune", finetune, ("encode", "pretrain"), _section("training"), ("mgvae.generator", "mgvae.checkpoint")),
+    Stage("pretrain", pretrain, ("encode",), _section("training"), TRAINERS),
+    Stage("finetune", finetune, ("encode", "pretrain"), _section("training"), TRAINERS),
     Stage(
         "synthesise",
         make_synthetic,
