@@ -84,5 +84,8 @@ def _point(link: Path, name: str) -> None:
     """Make ``link`` a symbolic link to ``name`` beside it, in one step."""
     aside = link.with_name(f".{link.name}-{os.getpid()}")
     aside.unlink(missing_ok=True)
-    aside.symlink_to(name)
-    aside.replace(link)
+    try:
+        aside.symlink_to(name)
+        aside.replace(link)
+    finally:
+        aside.unlink(missing_ok=True)
