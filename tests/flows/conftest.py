@@ -1,0 +1,90 @@
+"""One Prefect server and one finished run for all tests of the flow; nothing touches the user's own Prefect home."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulated_study import write_study
+
+HOME = Path(tempfile.mkdtemp(prefix="mgvae-prefect-"))
+os.environ |= {
+    "PREFECT_HOME": str(HOME),
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+for name in ("PREFECT_API_URL", "PREFECT_PROFILE"):
+    os.environ.pop(name, None)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study and what its run made."""
+
+    cohort: Path
+    out: Path
+    result: dict[str, Any]
+
+    @property
+    def run(self) -> Path:
+        return Path(self.result["run"])
+
+    def copied(self, folder: Path) -> Path:
+        """Return a copy of all runs and of the store, to be changed."""
+        shutil.copytree(self.out, folder / "runs", symlinks=True)
+        return folder / "runs"
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Start Prefect's own server on a new database; yield the folder that holds it."""
+    from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield Path(PREFECT_SERVER_DATABASE_CONNECTION_URL.value().partition("///")[2]).parent
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def finished(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Return one complete run of the simulated study; tests that change anything take a copy."""
+    from flows.cohort import cohort_flow
+
+    folder = tmp_path_factory.mktemp("study")
+    cohort = write_study(folder)
+    return Finished(cohort, folder / "runs", cohort_flow(str(cohort), out=str(folder / "runs")))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command line said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def mgvae(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Return the command `mgvae`, run in this process as the installed script does."""
+    from flows.cli import main
+
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["mgvae", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Said(ended.value.code or 0, *capfd.readouterr())
+
+    return call

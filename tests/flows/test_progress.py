@@ -1,0 +1,61 @@
+"""Progress is shown on a terminal and nowhere else, and a run need not know who listens."""
+
+import contextlib
+import io
+
+from rich.console import Console
+
+from flows.progress import Silent, reporter, reporting
+
+
+def console(*, terminal):
+    return Console(file=io.StringIO(), force_terminal=terminal, width=100, legacy_windows=False)
+
+
+def work():
+    for stage, cached in (("split", True), ("pretrain", False)):
+        reporter().started(stage)
+        reporter().advanced(3, 10, "ELBO -12.25")
+        reporter().ended(stage, cached=cached)
+
+
+def test_nobody_listens_unless_asked():
+    assert isinstance(reporter(), Silent)
+    work()
+
+
+def test_quiet_where_it_is_no_terminal():
+    quiet = console(terminal=False)
+    with reporting(quiet):
+        work()
+    assert quiet.file.getvalue() == ""
+
+
+def test_a_line_per_stage_on_a_terminal():
+    shown = console(terminal=True)
+    with reporting(shown):
+        work()
+    for word in ("split", "pretrain", "reused"):
+        assert word in shown.file.getvalue()
+
+
+def test_how_far_it_is_and_the_score_are_shown():
+    shown = console(terminal=True)
+    with reporting(shown):
+        reporter().started("pretrain")
+        reporter().advanced(3, 10, "ELBO -12.25")
+        reporter().progress.refresh()
+    assert "ELBO -12.25" in shown.file.getvalue()
+
+
+def test_steps_outside_a_stage_do_no_harm():
+    with reporting(console(terminal=True)):
+        reporter().advanced(1, 2)
+        reporter().ended("split", cached=False)
+
+
+def test_listening_ends_with_the_block_also_after_an_error():
+    with contextlib.suppress(KeyError), reporting(console(terminal=True)):
+        reporter().started("split")
+        raise KeyError
+    assert isinstance(reporter(), Silent)
