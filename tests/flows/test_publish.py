@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 from simulated_study import write_study
@@ -100,7 +101,7 @@ class UnluckyError(Exception):
 
 
 @pytest.mark.parametrize("error", [UnluckyError("x"), KeyboardInterrupt(), OSError(28, "No space left on device")], ids=repr)
-@pytest.mark.parametrize("step", ["shutil.copyfile", "digest_file", "Path.replace", "Path.symlink_to", "_write"])
+@pytest.mark.parametrize("step", ["shutil.copyfile", "digest_file", "Path.replace", "_write"])
 def test_a_failure_leaves_nothing_and_latest_untouched(error, step, config, made, tmp_path, monkeypatch):
     out = tmp_path / "runs"
     publish(config, report("one"), made, out)
@@ -118,6 +119,22 @@ def test_a_failure_leaves_nothing_and_latest_untouched(error, step, config, made
     assert (out / "small" / "latest").readlink().name == "one"
     publish(config, report("two"), made, out)
     assert (out / "small" / "latest").readlink().name == "two"
+
+
+def test_where_latest_cannot_be_set_the_run_is_whole_and_latest_as_it_was(config, made, tmp_path, monkeypatch):
+    publish(config, report("one"), made, tmp_path / "runs")
+
+    def fail(*arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "symlink_to", fail)
+        with pytest.raises(StoreError, match="Operation not permitted"):
+            publish(config, report("two"), made, tmp_path / "runs")
+    study = tmp_path / "runs" / "small"
+    assert contents(study / "two").keys() == contents(study / "one").keys()
+    assert sorted(path.name for path in study.iterdir()) == ["latest", "one", "two"]
+    assert (study / "latest").readlink().name == "one"
 
 
 def test_latest_that_is_a_folder_is_not_replaced(config, made, tmp_path):
