@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,7 +106,8 @@ def show(
 def main() -> None:
     """Run the command; an error, also a misspelt option, is one message on stderr and exit code 1."""
     try:
-        code = app(standalone_mode=False)
+        with _sigterm_as_exit():
+            code = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
@@ -115,6 +119,20 @@ def main() -> None:
     if code == INTERRUPTED:
         Console(stderr=True).print("Stopped. Finished stages are kept; the same command goes on from there.")
     raise SystemExit(code)
+
+
+@contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """Let SIGTERM end the program in order: half-written files are removed, and the embedded server does not stay behind."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print_error(error: Exception) -> None:

@@ -279,20 +279,27 @@ def test_the_command_itself_twice(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_in_the_middle_nothing_half_written_remains(sent, code, tmp_path):
     cohort = write_study(tmp_path / "study", evaluation__bootstrap=20_000)
     runs = tmp_path / "runs"
     with command("run", cohort, "--out", runs, home=tmp_path / "home", start_new_session=True) as process:
         wait_for(lambda: list((runs / ".store" / "records").glob("assess-*")) or process.poll() is not None)
         process.send_signal(sent)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == code
     if sent == signal.SIGINT:
         assert "Stopped. Finished stages are kept" in err
     assert "Traceback" not in err
     assert not list(runs.rglob(".writing-*"))
     assert not (runs / "small").exists()
+    assert not processes_of(process.pid)
+
+
+def processes_of(session):
+    """Return the processes of a session that still run: its leader's server and workers."""
+    listed = subprocess.run(["ps", "-o", "pid=", "--sid", str(session)], capture_output=True, text=True, check=False)
+    return listed.stdout.split()
 
 
 def wait_for(happened, *, seconds=200):
