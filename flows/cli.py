@@ -107,7 +107,7 @@ def main() -> None:
     """Run the command; an error, also a misspelt option, is one message on stderr and exit code 1."""
     try:
         with _sigterm_as_exit():
-            code = app(standalone_mode=False)
+            code = app(prog_name="mgvae", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
@@ -137,8 +137,8 @@ def _sigterm_as_exit() -> Iterator[None]:
 
 def _print_error(error: Exception) -> None:
     if isinstance(error, USAGE_ERROR):
-        message, command = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "mgvae"
-        said = message and f"{message}. Try '{command} --help'."  # without a command, the help was printed instead
+        message, command = error.format_message(), error.ctx.command_path if error.ctx else "mgvae"
+        said = message and f"{message if message.endswith(('.', '?')) else f'{message}.'} Try '{command} --help'."  # without a command, the help was printed instead
     else:
         said = str(error) if isinstance(error, MGVAEError) else described(error)
     if said:
