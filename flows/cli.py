@@ -138,7 +138,8 @@ def _sigterm_as_exit() -> Iterator[None]:
 def _print_error(error: Exception) -> None:
     if isinstance(error, USAGE_ERROR):
         message, command = error.format_message(), error.ctx.command_path if error.ctx else "mgvae"
-        said = message and f"{message if message.endswith(('.', '?')) else f'{message}.'} Try '{command} --help'."  # without a command, the help was printed instead
+        ended = message if message.endswith((".", "?")) else f"{message}."
+        said = message and f"{ended} Try '{command} --help'."  # without a command, the help was printed instead
     else:
         said = str(error) if isinstance(error, MGVAEError) else described(error)
     if said:

@@ -1,7 +1,8 @@
 """The published objective written out plainly: exemplars drawn and re-encoded at each step, distances by broadcasting.
 
 Source: Ai et al. 2023, arXiv:2302.10910, with the leave-one-out mask of Norouzi et al. 2020, arXiv:2004.04795. Nothing is
-cached, fused or written in place, and gradients reach every exemplar. Encoder, decoder and likelihood heads are those of `mgvae.model`.
+cached, fused or written in place, and gradients reach every exemplar. Encoder, decoder and likelihood heads are those of
+`mgvae.model`.
 """
 
 from __future__ import annotations
