@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -46,11 +47,18 @@ class Finished:
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Start Prefect's own server on a new database; yield the folder that holds it."""
-    from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
+    from prefect.settings import (
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_SERVER_DATABASE_CONNECTION_URL,
+        temporary_settings,
+    )
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
-        yield Path(PREFECT_SERVER_DATABASE_CONNECTION_URL.value().partition("///")[2]).parent
+    with pytest.MonkeyPatch.context() as patch, prefect_test_harness(server_startup_timeout=120):
+        # the numbers do not depend on how many processes there are, and starting one takes longer than the work
+        patch.setattr("mgvae.evaluation.crossval._cores", lambda: 1)
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # each flow ends by waiting a second for its heart
+            yield Path(PREFECT_SERVER_DATABASE_CONNECTION_URL.value().partition("///")[2]).parent
     shutil.rmtree(HOME, ignore_errors=True)
 
 
@@ -62,6 +70,13 @@ def finished(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Finish
     folder = tmp_path_factory.mktemp("study")
     cohort = write_study(folder)
     return Finished(cohort, folder / "runs", cohort_flow(str(cohort), out=str(folder / "runs")))
+
+
+@pytest.fixture(scope="session")
+def report(finished: Finished) -> dict[str, Any]:
+    """Return report.json of the complete run."""
+    content: dict[str, Any] = json.loads((finished.run / "report.json").read_text(encoding="utf-8"))
+    return content
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ STUDY: dict[str, Any] = {
     "training": {
         "latent_dim": 3,
         "hidden": [16],
-        "pretrain_epochs": 20,
-        "finetune_epochs": 20,
-        "ewc_grid": [1, 10],
+        "pretrain_epochs": 15,
+        "finetune_epochs": 12,
+        "ewc_lambda": 1.0,
         "device": "cpu",
     },
     "gates": {"separation_warn": 0.3, "separation_fail": 0.1},
