@@ -62,7 +62,7 @@ class Training(Strict):
         latent_dim: D, the size of a code.
         hidden: width of each hidden layer, encoder and decoder alike.
         batch_size: rows in a pre-training step.
-        pretrain_epochs: most passes over the majority rows; "auto" makes about 1,500 steps, in 10 to 200 passes.
+        pretrain_epochs: most passes over the majority rows; "auto" makes about 2,000 steps, in 10 to 200 passes.
         finetune_epochs: most passes over the minority rows.
         learning_rate: Adam's step size in pre-training, annealed by a cosine.
         finetune_learning_rate: the same in fine-tuning, not annealed.
@@ -89,7 +89,7 @@ class Training(Strict):
     finetune_learning_rate: float = Field(default=1e-3, gt=0)
     warmup_fraction: float = Field(default=0.1, ge=0, le=0.9)
     patience: int = Field(default=10, ge=1)
-    finetune_patience: int = Field(default=10, ge=1)
+    finetune_patience: int = Field(default=15, ge=1)
     heldout_fraction: float = Field(default=0.15, gt=0, lt=0.5)
     exemplars: int | Literal["all"] = 2000
     exemplar_weights: Literal["tilted", "uniform"] = "tilted"

@@ -27,8 +27,8 @@ class Column(Strict):
         kind: how its values behave: continuous, count (whole numbers from 0, often many zeros), binary, categorical,
             ordinal (categories in their order) or date (day resolution, related to the index date). An identifier or an
             excluded column needs none.
-        role: feature (a predictor), subgroup (kept with the cohort for analysis by its levels; not a predictor unless "feature" is
-            named too), identifier or excluded. One word or a list.
+        role: feature (a predictor), subgroup (kept with the cohort for analysis by its levels; not a predictor unless "feature"
+            is named too), identifier or excluded. One word or a list.
         unit: the unit of measurement, such as ``mmol/l``.
         label: what a reader of the report sees; the column's name where absent.
         range: lowest and highest possible value, both included; null for no bound. Numeric kinds only.

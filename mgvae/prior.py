@@ -12,6 +12,7 @@ from mgvae.errors import ShapeError
 
 LOG_2PI = math.log(2 * math.pi)
 CACHED = 1 << 18  # scores of a block: 1 MiB in float32, which a core's own cache holds
+NEGLIGIBLE = -80.0  # exp of less would be a denormal number, on which processors are many times slower
 UNDERFLOW = 1e-30  # a sum of exponentials below this has lost its digits in float32
 
 
@@ -125,7 +126,7 @@ def _block(
     left: Tensor, right: Tensor, sums: Tensor, own: Tensor | None, at: Tensor, rows: slice
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the log-sum, the expected mean and squared mean, and the responsibilities at ``at`` of a block of rows."""
-    score = left[rows] @ right
+    score = (left[rows] @ right).clamp_(min=NEGLIGIBLE)
     _leave_out(score, own, rows)
     top = score.new_zeros(len(score), 1)
     total = score.exp_() @ sums  # a score is at most 0, so there is no overflow; underflow is mended below
@@ -133,7 +134,7 @@ def _block(
         score = left[rows] @ right
         _leave_out(score, own, rows)
         top = score.amax(1, keepdim=True)
-        total = score.sub_(top).exp_() @ sums
+        total = score.sub_(top).clamp_(min=NEGLIGIBLE).exp_() @ sums
     mass = total[:, -1:]
     return (top + mass.log())[:, 0], total[:, :-2] / mass, total[:, -2] / mass[:, 0], score[:, at] / mass
 

@@ -23,7 +23,7 @@ from mgvae.tilt import log_tilt
 FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
 HELDOUT_DRAWS, HELDOUT_CODES = 4, 1024  # codes drawn per held-out row, and in all where rows are many: less is noise
 MAX_GRADIENT = 5.0
-AUTO_STEPS, AUTO_EPOCHS = 1500, (10, 200)
+AUTO_STEPS, AUTO_EPOCHS = 2000, (10, 200)
 OnEpoch = Callable[[int, int, float], None]  # epoch, most epochs, held-out ELBO
 
 

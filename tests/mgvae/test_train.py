@@ -80,7 +80,7 @@ def test_no_epoch_counts_before_the_kl_has_its_full_weight():
     assert pretrain(model, rows, heldout, settings, seed=1).best_epoch >= 9
 
 
-@pytest.mark.parametrize(("rows", "batch", "epochs"), [(2500, 100, 60), (10**7, 100, 10), (50, 100, 200), (250_000, 250, 10)])
+@pytest.mark.parametrize(("rows", "batch", "epochs"), [(2500, 100, 80), (10**7, 100, 10), (50, 100, 200), (250_000, 250, 10)])
 def test_automatic_number_of_epochs(rows, batch, epochs):
     assert most_epochs(rows, quick(pretrain_epochs="auto", batch_size=batch)) == epochs
     assert most_epochs(rows, quick(pretrain_epochs=7, batch_size=batch)) == 7
