@@ -8,7 +8,6 @@ cached, fused or written in place, and gradients reach every exemplar. Encoder, 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 
 import torch
@@ -44,20 +43,17 @@ def train(
     learning_rate: float,
     epochs: int,
     generator: torch.Generator,
-    evaluate: Callable[[], float],
-    clip: float | None = None,
-) -> list[tuple[float, float]]:
-    """Train in place with Adam and return, after each epoch, seconds since the start and the held-out ELBO."""
+    on_step: Callable[[], object] = lambda: None,
+    on_epoch: Callable[[], object] = lambda: None,
+) -> None:
+    """Train in place with Adam; ``on_step`` is called before each step, ``on_epoch`` after each epoch."""
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    start, reached = time.perf_counter(), []
     for _ in range(epochs):
         for at in torch.randperm(len(rows), generator=generator).split(batch):
+            on_step()
             carriers = torch.randperm(len(rows), generator=generator)[:exemplars]
             noise = torch.randn(len(at), model.latent_dim, generator=generator)
             optimizer.zero_grad()
             (-objective(model, rows, at, carriers, noise).mean()).backward()
-            if clip is not None:
-                torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
-        reached.append((time.perf_counter() - start, evaluate()))
-    return reached
+        on_epoch()
