@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from flows.stages import load_synthetic
+from mgvae.aside import aside
 from mgvae.config import CohortConfig
 from mgvae.errors import StoreError
 from mgvae.store import digest_file
@@ -47,8 +47,8 @@ def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[st
 
 
 def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as aside:
-        folder = Path(aside) / "run"
+    with aside(target.parent) as place:
+        folder = place / "run"
         folder.mkdir(mode=0o700)
         for name in ("report.html", "report.json"):
             shutil.copyfile(folders["report"] / name, folder / name)
@@ -82,10 +82,10 @@ def _whole(target: Path) -> bool:
 
 def _point(link: Path, name: str) -> None:
     """Make ``link`` a symbolic link to ``name`` beside it, in one step."""
-    aside = link.with_name(f".{link.name}-{os.getpid()}")
-    aside.unlink(missing_ok=True)
+    new = link.with_name(f".{link.name}-{os.getpid()}")
+    new.unlink(missing_ok=True)
     try:
-        aside.symlink_to(name)
-        aside.replace(link)
+        new.symlink_to(name)
+        new.replace(link)
     finally:
-        aside.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mgvae.aside import aside
 from mgvae.errors import DamagedArtifactError, StoreError
 
 MANIFEST = "manifest.json"
@@ -57,8 +57,8 @@ class Store:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.TemporaryDirectory(prefix=".writing-", dir=self.root) as name:
-                folder = Path(name) / "artifact"
+            with aside(self.root) as place:
+                folder = place / "artifact"
                 folder.mkdir(mode=0o700)
                 write(folder)
                 return self._place(kind, folder, about)

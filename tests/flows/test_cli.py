@@ -293,7 +293,7 @@ def test_stopped_in_the_middle_nothing_half_written_remains(sent, code, tmp_path
     assert "Traceback" not in err
     assert not list(runs.rglob(".writing-*"))
     assert not (runs / "small").exists()
-    assert not processes_of(process.pid)
+    wait_for(lambda: not processes_of(process.pid), seconds=30)
 
 
 def processes_of(session):
