@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from simulated_study import write_study
 
 HOME = Path(tempfile.mkdtemp(prefix="mgvae-prefect-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 os.environ |= {
     "PREFECT_HOME": str(HOME),
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
@@ -59,7 +61,6 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr("mgvae.evaluation.crossval._cores", lambda: 1)
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # each flow ends by waiting a second for its heart
             yield Path(PREFECT_SERVER_DATABASE_CONNECTION_URL.value().partition("///")[2]).parent
-    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
