@@ -34,6 +34,17 @@ def objective(model: MGVAE, rows: Tensor, at: Tensor, carriers: Tensor, noise: T
     return model.decoder.log_prob(batch, z) - log_q + log_r
 
 
+def step(
+    model: MGVAE, optimizer: torch.optim.Optimizer, rows: Tensor, at: Tensor, exemplars: int, generator: torch.Generator
+) -> None:
+    """Make one step on the rows at ``at`` with exemplars drawn for it."""
+    carriers = torch.randperm(len(rows), generator=generator)[:exemplars]
+    noise = torch.randn(len(at), model.latent_dim, generator=generator)
+    optimizer.zero_grad()
+    (-objective(model, rows, at, carriers, noise).mean()).backward()
+    optimizer.step()
+
+
 def train(
     model: MGVAE,
     rows: Tensor,
@@ -43,17 +54,11 @@ def train(
     learning_rate: float,
     epochs: int,
     generator: torch.Generator,
-    on_step: Callable[[], object] = lambda: None,
-    on_epoch: Callable[[], object] = lambda: None,
+    on_epoch: Callable[[], object],
 ) -> None:
-    """Train in place with Adam; ``on_step`` is called before each step, ``on_epoch`` after each epoch."""
+    """Train in place with Adam; ``on_epoch`` is called after each epoch."""
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     for _ in range(epochs):
         for at in torch.randperm(len(rows), generator=generator).split(batch):
-            on_step()
-            carriers = torch.randperm(len(rows), generator=generator)[:exemplars]
-            noise = torch.randn(len(at), model.latent_dim, generator=generator)
-            optimizer.zero_grad()
-            (-objective(model, rows, at, carriers, noise).mean()).backward()
-            optimizer.step()
+            step(model, optimizer, rows, at, exemplars, generator)
         on_epoch()
