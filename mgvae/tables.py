@@ -77,5 +77,4 @@ def _in_units(values: pd.Series, column: Column, majority: Cohort, parent: Array
         return plain.astype("Int64") if all(type(level) is int for level in column.levels) else plain
     if column.kind == "date" and majority.index_date is not None:
         return majority.index_date.iloc[parent].reset_index(drop=True) + pd.to_timedelta(values, unit="D")
-    whole = column.kind == "count" or bool((values.dropna() % 1 == 0).all())
-    return values.astype("Int64") if whole else values
+    return values.astype("Int64") if column.kind == "count" else values
