@@ -100,8 +100,9 @@ class _Run:
             from mgvae.report import render
 
             facts = (complete if valid else refused)(self.config, self.extract_sha256, self.folders, passed)
-            (folder / "report.json").write_text(json.dumps(facts, indent=1, allow_nan=False), encoding="utf-8")
-            (folder / "report.html").write_text(render(json.loads(json.dumps(facts))), encoding="utf-8")
+            text = json.dumps(facts, indent=1, allow_nan=False)
+            (folder / "report.json").write_text(text, encoding="utf-8")
+            (folder / "report.html").write_text(render(json.loads(text)), encoding="utf-8")
 
         self._perform(
             "report",

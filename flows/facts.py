@@ -46,7 +46,7 @@ def config_sha256(config: CohortConfig) -> str:
 def refused(config: CohortConfig, extract_sha256: str, folders: Mapping[str, Path], passed: Sequence[Passed]) -> dict[str, Any]:
     """Return report.json of an extract that failed validation."""
     validation = _read(folders["validate"] / "validation.json")
-    broken = sum(1 for _ in validation["failed"])
+    broken = len(validation["failed"])
     return {
         **_head(config, extract_sha256, passed),
         "status": "invalid",

@@ -20,7 +20,7 @@ from mgvae.likelihood import TableLikelihood
 from mgvae.model import MGVAE, initialised
 from mgvae.sample import Synthetic, decode, draw_parents, dream, translate
 from mgvae.seeds import derive, numpy_generator, torch_generator
-from mgvae.tilt import log_tilt
+from mgvae.tilt import exemplar_log_weight
 from mgvae.train import Anchor, History, OnEpoch, anchor_at, pretrain
 from mgvae.tune import Finetuned, finetune_chosen
 
@@ -151,8 +151,7 @@ def synthesise(
     draws = torch_generator(seed, "synthesise")
     if majority is None:
         return Synthetic(decode(encoding, dream(model, n, draws)), np.full(n, -1))
-    tilted = settings.exemplar_weights == "tilted"
-    weight = log_tilt(model.exemplar_means(majority), model.exemplar_means(cases)) if tilted else None
+    weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(cases), settings)
     parents = draw_parents(len(majority), n, draws, log_weight=weight)
     rows = _translated_afresh(encoding, model, majority[parents.to(majority.device)], cases, draws)
     return Synthetic(decode(encoding, rows), parents.numpy())

@@ -14,10 +14,16 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from mgvae.config import Training
 from mgvae.encoding import Array
 
 LEAST = -60.0  # of a log ratio to the largest: beyond it lies nothing that could be drawn
 RIDGE = 1.0  # C of the logistic regression on standardised codes: a standard-normal belief about each slope
+
+
+def exemplar_log_weight(means: Tensor, case_means: Tensor, settings: Training) -> Tensor | None:
+    """Return the exemplars' log weights that ``settings.exemplar_weights`` asks for, ``(K,)``; None for uniform ones."""
+    return log_tilt(means, case_means) if settings.exemplar_weights == "tilted" else None
 
 
 def log_tilt(means: Tensor, case_means: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from mgvae.errors import TrainingError
 from mgvae.ewc import ewc_penalty, fisher_diagonal, normalised
 from mgvae.model import MGVAE
 from mgvae.seeds import torch_generator
-from mgvae.tilt import log_tilt
+from mgvae.tilt import exemplar_log_weight
 
 FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
 HELDOUT_DRAWS, HELDOUT_CODES = 4, 1024  # codes drawn per held-out row, and in all where rows are many: less is noise
@@ -85,7 +85,7 @@ def pretrain(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     warmup = settings.warmup_fraction * epochs
     watch = _Watch(model, time.perf_counter())
-    carriers, position = _carriers(len(rows), settings.exemplars, draws)
+    carriers, position = _carriers(rows, settings.exemplars, draws)
     cache = model.exemplar_means(rows[carriers])
     for epoch in range(1, epochs + 1):
         weight = min(1.0, epoch / max(warmup, 1.0))
@@ -95,7 +95,7 @@ def pretrain(
             terms = _majority_step(model, rows[at], cache, position[at], noise, settings)
             total += _step(model, optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total) * len(at)
             schedule.step()
-        carriers, position = _carriers(len(rows), settings.exemplars, draws)
+        carriers, position = _carriers(rows, settings.exemplars, draws)
         cache = model.exemplar_means(rows[carriers])
         score = heldout_elbo(model, heldout, cache, seed=seed)
         watch.saw(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
@@ -117,7 +117,7 @@ def most_epochs(rows: int, settings: Training) -> int:
 def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> Anchor:
     """Return the anchor at the model's present parameters, with the Fisher from majority rows, ``(n, W)``."""
     draws = torch_generator(seed, "fisher")
-    carriers, position = _carriers(len(rows), settings.exemplars, draws)
+    carriers, position = _carriers(rows, settings.exemplars, draws)
     at = torch.randperm(len(rows), generator=draws)[:FISHER_ROWS].to(rows.device)
     means = model.exemplar_means(rows[carriers])
     parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
@@ -127,12 +127,9 @@ def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> A
         scalar: Tensor = functional_call(_RowElbo(model), named, (row, means, noise, own))
         return scalar
 
-    own = (
-        own_exemplar(position[at], len(carriers))
-        if settings.leave_one_out
-        else torch.zeros(len(at), len(carriers), dtype=torch.bool)
-    )
-    fisher = fisher_diagonal(objective, parameters, rows[at], _noise(len(at), model, draws), own.to(rows.device))
+    left_out = position[at] if settings.leave_one_out else torch.full_like(at, -1)
+    own = own_exemplar(left_out, len(carriers))
+    fisher = fisher_diagonal(objective, parameters, rows[at], _noise(len(at), model, draws), own)
     return Anchor(parameters, normalised(fisher))
 
 
@@ -254,7 +251,7 @@ class _Watch:
 
 
 def _majority_step(model: MGVAE, rows: Tensor, cache: Tensor, position: Tensor, noise: Tensor, settings: Training) -> Any:
-    if len(cache) == 0 or bool((position < 0).any()):  # only some rows are exemplars
+    if bool((position < 0).any()):  # only some rows are exemplars
         terms = elbo(model, rows, cache, noise, own=position if settings.leave_one_out else None)
         inside = position >= 0
         cache[position[inside]] = terms.z_mean.detach()[inside]
@@ -264,15 +261,16 @@ def _majority_step(model: MGVAE, rows: Tensor, cache: Tensor, position: Tensor, 
     return terms
 
 
-def _carriers(n: int, exemplars: int | str, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the rows that carry the prior, ``(K,)``, and each row's position among them, ``(n,)``, -1 for none."""
+def _carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return which ``rows`` carry the prior, ``(K,)``, and each one's place among them, ``(n,)``, or -1."""
+    n = len(rows)
     if exemplars == "all" or int(exemplars) >= n:
-        everyone = torch.arange(n)
+        everyone = torch.arange(n, device=rows.device)
         return everyone, everyone
     carriers = torch.randperm(n, generator=draws)[: int(exemplars)]
     position = torch.full((n,), -1)
     position[carriers] = torch.arange(len(carriers))
-    return carriers, position
+    return carriers.to(rows.device), position.to(rows.device)
 
 
 def _fixed_prior(
@@ -281,9 +279,9 @@ def _fixed_prior(
     """Return exemplar means and their log weights, both held fixed for an epoch of fine-tuning."""
     if exemplars is None:
         return None, None
-    carriers, _ = _carriers(len(exemplars), settings.exemplars, draws)
+    carriers, _ = _carriers(exemplars, settings.exemplars, draws)
     means = model.exemplar_means(exemplars[carriers])
-    return means, log_tilt(means, model.exemplar_means(cases)) if settings.exemplar_weights == "tilted" else None
+    return means, exemplar_log_weight(means, model.exemplar_means(cases), settings)
 
 
 def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:

@@ -30,7 +30,7 @@ from mgvae.likelihood import PixelLikelihood
 from mgvae.model import MGVAE, initialised
 from mgvae.sample import draw_parents, translate
 from mgvae.seeds import derive, numpy_generator, torch_generator
-from mgvae.tilt import log_tilt
+from mgvae.tilt import exemplar_log_weight
 from mgvae.train import Anchor, anchor_at, finetune, pretrain
 
 RARE = range(5, 10)
@@ -104,8 +104,7 @@ def translated(
         tuned, draws = copy.deepcopy(model), torch_generator(stream, "translate")
         epochs = STEPS // -(-len(cases) // 16)  # fewer than 64 cases are taken 16 at a time
         finetune(tuned, cases, majority, settings, anchor=anchor, ewc_lambda=ewc_lambda, epochs=epochs, seed=stream)
-        tilted = settings.exemplar_weights == "tilted"
-        weight = log_tilt(tuned.exemplar_means(majority), tuned.exemplar_means(cases)) if tilted else None
+        weight = exemplar_log_weight(tuned.exemplar_means(majority), tuned.exemplar_means(cases), settings)
         n = len(majority) // len(RARE) - len(cases)
         rows.append(translate(tuned, majority[draw_parents(len(majority), n, draws, log_weight=weight)], draws).numpy())
         labels.append(np.full(n, label))
