@@ -108,8 +108,7 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
         OutcomeError: the outcome has one class only, fewer than five subjects in either, or a value the dictionary lacks.
     """
     _check_columns(config, frame)
-    subjects = frame[config.subject_id]
-    _check_subjects(config.subject_id, subjects)
+    subjects = _subjects(config.subject_id, frame)
     known = frame[config.outcome.column].notna().to_numpy()
     happened = _happened(config, frame[config.outcome.column])
     steps = [FlowStep("Subjects in the extract", len(frame), None), _step("Outcome known", known, happened)]
@@ -123,7 +122,7 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
     return Cohort(
         features=_typed(rows, config.columns.features, index_date),
         event=happened[known],
-        subject=rows[config.subject_id].to_numpy(object),
+        subject=subjects[known].to_numpy(object),
         group=_groups(rows, config),
         subgroups=_typed(rows, {name: column for name, column in subgroups.items() if name in rows}, index_date),
         index_date=index_date,
@@ -175,6 +174,14 @@ def _check_columns(config: CohortConfig, frame: pd.DataFrame) -> None:
             f"The extract must have every column that the study uses; absent: {', '.join(absent)}."
             f"{nearest(absent[0], map(str, frame.columns))} Mend the extract or the data dictionary."
         )
+
+
+def _subjects(name: str | None, frame: pd.DataFrame) -> pd.Series:
+    """Return the subjects' names, ``(n,)``; where no column holds them, the rows' numbers in the extract, from 1."""
+    if name is None:
+        return pd.Series([str(number) for number in range(1, len(frame) + 1)], index=frame.index, dtype=object)
+    _check_subjects(name, frame[name])
+    return frame[name]
 
 
 def _check_subjects(name: str, subjects: pd.Series) -> None:

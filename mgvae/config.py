@@ -189,7 +189,8 @@ class CohortConfig(Strict):
         title: what the report's head says.
         extract: path, glob or fsspec URL of the table: CSV or Parquet, one file or a folder of parts. A relative path is
             relative to cohort.yaml.
-        subject_id: column with one distinct value per row.
+        subject_id: column with one distinct value per row; null where the extract has none: each row is then a subject of its
+            own, named by its number, and rows of one patient cannot be told.
         group: column that ties subjects together (family, site, matched set); a group is never split.
         index_date: date column at which the prediction is made.
         lookback_days, horizon_days: what may be seen before the index date, and when the outcome counts; for the report.
@@ -200,7 +201,7 @@ class CohortConfig(Strict):
 
     study: str
     extract: str
-    subject_id: str
+    subject_id: str | None
     outcome: Outcome
     columns: Dictionary
     title: str | None = None

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from mgvae.config import CohortConfig
 from mgvae.dictionary import LEVEL_KINDS, Column
 from mgvae.errors import ExtractError
 from mgvae.reading import cells
-from mgvae.reading.csvfile import csv_batches, csv_header
-from mgvae.reading.parquetfile import parquet_batches, parquet_header
+from mgvae.reading.columns import batches, common, header, place, similar
 from mgvae.reading.parts import Part, digest, find_parts
-from mgvae.strict import nearest
 
 
 @dataclass(frozen=True)
@@ -54,15 +51,15 @@ def read_extract(config: CohortConfig) -> Extract:
     parts = find_parts(config.extract)
     states = [part.state() for part in parts]
     sha256 = digest(parts)
-    headers = [_header(part) for part in parts]
-    found = _common(parts, headers)
-    _check_needed(config, found, where=_place(parts))
+    headers = [header(part) for part in parts]
+    found = common(parts, headers)
+    _check_needed(config, found, where=place(parts))
     wanted = [name for name in _used(config) if name in found]
     frame, unreadable = _read(config, parts, headers, wanted)
     if [part.state() for part in parts] != states:
         raise ExtractError(f"{parts[0].shown}: the extract changed while it was read. Start again once it is written.")
     if frame.empty:
-        raise ExtractError(f"{_place(parts)}: must have at least one row; it has a header and no rows. Export it again.")
+        raise ExtractError(f"{place(parts)}: must have at least one row; it has a header and no rows. Export it again.")
     known = set(config.columns.columns) | {config.outcome.column}
     return Extract(
         frame=frame,
@@ -72,12 +69,6 @@ def read_extract(config: CohortConfig) -> Extract:
         unlisted=tuple(name for name in found if name not in known),
         files=len(parts),
     )
-
-
-def _place(parts: Sequence[Part]) -> str:
-    """Return what messages call the extract: the file, or the first of several and how many more."""
-    more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
-    return parts[0].shown + more
 
 
 def _used(config: CohortConfig) -> dict[str, Column | None]:
@@ -90,34 +81,11 @@ def _used(config: CohortConfig) -> dict[str, Column | None]:
     return used
 
 
-def _header(part: Part) -> list[str]:
-    names = parquet_header(part) if part.format == "parquet" else csv_header(part)
-    names = [*names, *(key for key, _ in part.keys if key not in names)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ExtractError(
-            f"{part.shown}: each column must have its own name; named more than once: {', '.join(twice)}. Rename them."
-        )
-    return names
-
-
-def _common(parts: Sequence[Part], headers: Sequence[Sequence[str]]) -> list[str]:
-    first = headers[0]
-    for part, header in zip(parts, headers, strict=True):
-        differing = sorted(set(first) ^ set(header))
-        if differing:
-            raise ExtractError(
-                f"{part.shown}: all parts must have the same columns; this one and {parts[0].shown} "
-                f"differ in {len(differing)}: {', '.join(differing[:5])}. Export the parts again with the same columns."
-            )
-    return list(first)
-
-
 def _check_needed(config: CohortConfig, found: Sequence[str], *, where: str) -> None:
     for key, name in (("subject_id", config.subject_id), ("outcome.column", config.outcome.column)):
-        if name not in found:
+        if name is not None and name not in found:
             raise ExtractError(
-                f"{where}: must have the column '{name}' ({key} in cohort.yaml); it is absent.{_nearest(name, found)} "
+                f"{where}: must have the column '{name}' ({key} in cohort.yaml); it is absent.{similar(name, found)} "
                 f"Rename the column, or change cohort.yaml."
             )
     features = config.columns.features
@@ -128,19 +96,14 @@ def _check_needed(config: CohortConfig, found: Sequence[str], *, where: str) -> 
         )
 
 
-def _nearest(name: str, found: Sequence[str]) -> str:
-    same = [other for other in found if other.lower() == name.lower()]
-    return f" Did you mean '{same[0]}'?" if same else nearest(name, found)
-
-
 def _read(
     config: CohortConfig, parts: Sequence[Part], headers: Sequence[Sequence[str]], wanted: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     used = _used(config)
     values: dict[str, list[pd.Series]] = {name: [] for name in wanted}
     marks: dict[str, list[cells.Mask]] = {}
-    for part, header in zip(parts, headers, strict=True):
-        for batch in _batches(part, header, wanted):
+    for part, names in zip(parts, headers, strict=True):
+        for batch in batches(part, names, wanted):
             for name in wanted:
                 series, bad = _typed(config, name, used[name], batch[name])
                 values[name].append(series)
@@ -150,18 +113,6 @@ def _read(
         return pd.DataFrame(), pd.DataFrame()
     frame = pd.DataFrame({name: pd.concat(pieces, ignore_index=True) for name, pieces in values.items()})
     return frame, pd.DataFrame({name: np.concatenate(pieces) for name, pieces in marks.items()}, index=frame.index)
-
-
-def _batches(part: Part, header: Sequence[str], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the wanted columns as Arrow arrays, those that folder names carry among them."""
-    keys = dict(part.keys)
-    stored = [name for name in wanted if name not in keys]
-    own = [name for name in header if name not in keys]
-    batches = parquet_batches(part, stored) if part.format == "parquet" else csv_batches(part, own, stored)
-    for batch in batches:
-        columns = {name: batch.column(name) for name in stored}
-        columns |= {name: pa.array([keys[name]] * batch.num_rows, pa.string()) for name in wanted if name in keys}
-        yield columns
 
 
 def _typed(config: CohortConfig, name: str, column: Column | None, raw: Any) -> tuple[pd.Series, cells.Mask | None]:

@@ -85,8 +85,10 @@ def _extract_rules(config: CohortConfig) -> Iterator[Any]:
     yield _expect("TableRowCountToBeBetween", TABLE, "must have at least one row", min_value=1)
     for name in required_columns(config):
         yield _expect("ColumnToExist", name, "must be a column of the extract", column=name)
-    yield _expect("ColumnValuesToNotBeNull", config.subject_id, "must be given in every row", column=config.subject_id)
-    yield _expect("ColumnValuesToBeUnique", config.subject_id, "must be unique: one row per subject", column=config.subject_id)
+    if config.subject_id is not None:
+        yield _expect("ColumnValuesToNotBeNull", config.subject_id, "must be given in every row", column=config.subject_id)
+        rule = "must be unique: one row per subject"
+        yield _expect("ColumnValuesToBeUnique", config.subject_id, rule, column=config.subject_id)
     for name, column in checked_columns(config, scope="extract").items():
         yield from _value_rules(name, column)
     for name, column in config.columns.with_role("feature", "subgroup"):
