@@ -1,4 +1,4 @@
-"""The command `mgvae`: run, validate, show."""
+"""The command `mgvae`: init, validate, run, show, generate."""
 
 from __future__ import annotations
 
@@ -33,6 +33,24 @@ CohortPath = Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="The stu
 Extract = Annotated[str | None, typer.Option(help="Path, glob or URL of an extract, instead of the configured one.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines. They may quote patient data.")]
+
+
+@app.command()
+def init(
+    extract: Annotated[str, typer.Argument(metavar="EXTRACT", help="CSV or Parquet: path, glob or URL.")],
+    outcome: Annotated[str | None, typer.Option(metavar="COLUMN", help="The outcome's column; guessed if left out.")] = None,
+    event: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="The value that is the event; the rarest if left out.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the two files.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace cohort.yaml and dictionary.yaml that are there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Draft cohort.yaml and dictionary.yaml by looking at an extract. Lines that say review are for a person to decide."""
+    from flows.init import init as write_draft
+    from flows.init import print_draft
+
+    print_draft(write_draft(extract, out, outcome=outcome, event=event, force=force), out, Console())
 
 
 @app.command()
