@@ -50,7 +50,7 @@ def init(
     from flows.init import init as write_draft
     from flows.init import print_draft
 
-    print_draft(write_draft(extract, out, outcome=outcome, event=event, force=force), out, Console())
+    print_draft(write_draft(extract, out, outcome=outcome, event=event, force=force), extract, out, Console())
 
 
 @app.command()
@@ -119,6 +119,28 @@ def show(
     except (OSError, ValueError):
         raise ConfigError(f"{path}: must be a readable report.json. Run the study again.") from None
     print_report(report, Console())
+
+
+@app.command()
+def generate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")],
+    n: Annotated[int, typer.Option("--n", metavar="N", help="How many cases.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.parquet", help="The file to write.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Make further synthetic cases with the model of a finished run. Not anonymous: training material inside the study team."""
+    from flows.generate import check_order
+    from flows.generate import generate as make
+
+    check_order(n=n, out=out, seed=seed, force=force)  # before torch is imported
+    status = make(run, n=n, out=out, seed=seed)
+    console = Console(stderr=True, soft_wrap=True)
+    if status == "fail":
+        console.print("[yellow]Warning[/]: a gate of this run failed; keep these cases out of the recommended model.")
+    console.print("Not anonymous: training material for inside the study team.")
+    typer.echo(_shown(out))
 
 
 def main() -> None:

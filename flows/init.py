@@ -65,14 +65,17 @@ def _check_free(out: Path, *, force: bool) -> None:
             raise ConfigError(f"{path}: is there already and is not replaced. Give another folder with --out, or --force.")
 
 
-def print_draft(made: Draft, out: Path, console: Console) -> None:
+def print_draft(made: Draft, extract: str, out: Path, console: Console) -> None:
     """Print what was drafted, what to look at, and the command that comes next. No value of any patient is printed."""
     console.print(_table(made))
     for remark in made.remarks:
         console.print(f"[yellow]Review[/]: {escape(remark)}", soft_wrap=True)
     cohort = out / COHORT
     console.print(f"Wrote {escape(str(cohort))} and {escape(str(out / DICTIONARY))}.", soft_wrap=True, highlight=False)
-    console.print(f"Next: mgvae validate {escape(shlex.quote(str(cohort)))}", soft_wrap=True, highlight=False)
+    command = f"mgvae validate {shlex.quote(str(cohort))}"
+    if made.outcome is None:
+        command = f"mgvae init {shlex.quote(extract)} --outcome COLUMN --out {shlex.quote(str(out))} --force"
+    console.print(f"Next: {escape(command)}", soft_wrap=True, highlight=False)
 
 
 def _table(made: Draft) -> Table:

@@ -56,7 +56,9 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
             _write_synthetic(config, report, folders, folder / "synthetic.parquet")
         files = {file.name: digest_file(file) for file in sorted(folder.iterdir())}
         about = {key: report[key] for key in ("study", "run_id", "created_at", "status", "lineage")}
-        (folder / "manifest.json").write_text(json.dumps({**about, "files": files}, indent=2), encoding="utf-8")
+        settings = config.model_dump(mode="json", exclude={"extract"})  # where the extract lies may hold a signature
+        manifest = {**about, "config": settings, "files": files}
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
         for file in folder.iterdir():
             file.chmod(0o600)
         if target.exists():
@@ -67,8 +69,12 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
 def _write_synthetic(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], path: Path) -> None:
     cohort, test = load_cohort(folders["split"])
     majority = cohort.take(~test & ~cohort.event)
-    note = "A gate failed: not for the recommended model." if report["status"] == "fail" else "All gates passed or warned."
-    write_labelled(released(load_synthetic(folders["synthesise"]), config, majority), path, note=note)
+    write_labelled(released(load_synthetic(folders["synthesise"]), config, majority), path, note=gate_note(report["status"]))
+
+
+def gate_note(status: str) -> str:
+    """Return what the metadata of synthetic rows say of the gates of their run."""
+    return "A gate failed: not for the recommended model." if status == "fail" else "All gates passed or warned."
 
 
 def _whole(target: Path) -> bool:

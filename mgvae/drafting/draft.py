@@ -48,7 +48,7 @@ class Draft:
         """What to say on the terminal about the study as a whole."""
         said = []
         if self.outcome is None:
-            said.append("No column looks like the outcome. Name it: mgvae init ... --outcome COLUMN --force.")
+            said.append("No column looks like the outcome, so cohort.yaml cannot be run before you name it.")
         elif self.guessed:
             said.append(f"The outcome '{self.outcome_name}' is a guess by name and rarity; --outcome COLUMN names another.")
         if self.outcome is not None:

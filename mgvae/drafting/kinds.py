@@ -131,7 +131,9 @@ def _with_strays(name: str, known: tuple[str, ...], counts: Array) -> Drafted | 
         return None
     strays = int(counts[~number].sum())
     if (~number).sum() > STRAY or (counts[~number] < 2).any():
-        return left_out(name, f"numbers, but {strays} cells hold other text; mend those or name them as missing_codes")
+        return left_out(
+            name, f"numbers, but {strays:,} cells hold other text: cells to mend, or codes to group into categories"
+        )
     texts = tuple(value for value, is_number in zip(known, number, strict=True) if not is_number)
     drafted = _numeric(name, tuple(np.array(known, dtype=object)[number]), counts[number])
     if drafted.kind is None:

@@ -83,7 +83,8 @@ def likeness(name: str, known: tuple[str, ...]) -> int:
 
 def coded(name: str) -> bool:
     """Return whether whole numbers under this name are rather codes of categories than amounts."""
-    return bool(CODES & set(words(name)))
+    found = [word for word in words(name) if not word.isdecimal()]
+    return bool(found) and found[-1] in CODES
 
 
 def subgroup(name: str) -> bool:
