@@ -25,13 +25,13 @@ def ctgan_cases(kind: str, cases: pd.DataFrame, *, n: int, seed: int, **options:
         seed: for training and drawing.
         options: to the generator's constructor, in place of its defaults.
     """
-    import ctgan
-
-    model = {"tvae": ctgan.TVAE, "ctgan": ctgan.CTGAN}[kind](enable_gpu=False, **options)
-    model.set_random_state(seed)
     coded, discrete = to_ctgan(cases)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mixtures of numeric columns that did not converge; the package goes on with them
+        warnings.simplefilter("ignore")  # deprecated imports; mixtures of numeric columns that did not converge
+        import ctgan
+
+        model = {"tvae": ctgan.TVAE, "ctgan": ctgan.CTGAN}[kind](enable_gpu=False, **options)
+        model.set_random_state(seed)
         model.fit(coded, discrete)
         made = model.sample(n)
     return from_ctgan(made, cases)
