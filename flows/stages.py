@@ -139,6 +139,7 @@ def make_synthetic(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         config.training,
         n=max(count, 1),
         seed=derive(config.seed, "generator"),
+        group=torch.cat([rows["group"][~event], rows["group"][event]]).numpy(),
     )
     made.features.to_parquet(folder / "features.parquet")
     pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")

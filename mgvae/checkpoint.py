@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from mgvae.likelihood import TableLikelihood
 from mgvae.model import MGVAE
 from mgvae.train import Anchor
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 
@@ -45,11 +47,12 @@ def save_checkpoint(
     if anchor is not None:
         tensors |= {f"anchor.{name}": value for name, value in anchor.parameters.items()}
         tensors |= {f"fisher.{name}": value for name, value in anchor.fisher.items()}
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, folder / WEIGHTS)
+    save_file(plain(tensors), folder / WEIGHTS)
     description = {
         "format": FORMAT,
         "hidden": settings.hidden,
         "latent_dim": settings.latent_dim,
+        "tied": model.tied,
         "encoding": encoding.to_json(),
     }
     (folder / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
@@ -61,30 +64,55 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: a file is missing or unreadable, the format is another one, or weights and description disagree.
     """
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        tensors = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise CheckpointError(f"A checkpoint must hold readable {WEIGHTS} and {DESCRIPTION}; {type(error).__name__}.") from None
-    found = description.get("format") if isinstance(description, dict) else None
-    if found != FORMAT:
-        raise CheckpointError(f"The checkpoint must have format {FORMAT}; got {found!r}. Train again.")
-    try:
+    description, tensors = read_pair(folder / DESCRIPTION, folder / WEIGHTS, version=FORMAT)
+    with fitting():
         encoding, model = _described(description)
-        model.load_state_dict(_below(tensors, "model."))
+        model.load_state_dict(below(tensors, "model."))
+    anchor = Anchor(below(tensors, "anchor."), below(tensors, "fisher."))
+    return Checkpoint(model, encoding, anchor if anchor.parameters else None)
+
+
+def read_pair(description: Path, weights: Path, *, version: int) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return what a JSON file and the safetensors file beside it hold.
+
+    Raises:
+        CheckpointError: one is missing or unreadable, or ``format`` is not ``version``.
+    """
+    try:
+        content = json.loads(description.read_text(encoding="utf-8"))
+        tensors = load_file(weights)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointError(
+            f"A checkpoint must hold readable {weights.name} and {description.name}; {type(error).__name__}."
+        ) from None
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != version:
+        raise CheckpointError(f"The checkpoint must have format {version}; got {found!r}. Train again.")
+    return content, tensors
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Raise CheckpointError where the block finds that weights and description disagree."""
+    try:
+        yield
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError):
         raise CheckpointError("The checkpoint's weights do not fit its description. Train again.") from None
-    anchor = Anchor(_below(tensors, "anchor."), _below(tensors, "fisher."))
-    return Checkpoint(model, encoding, anchor if anchor.parameters else None)
+
+
+def plain(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return tensors as safetensors wants them: on the CPU, contiguous, none sharing memory with another."""
+    return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+
+
+def below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Return the tensors whose names begin with ``prefix``, named by the rest."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _described(description: dict[str, Any]) -> tuple[Encoding, MGVAE]:
     encoding = encoding_from_json(description["encoding"])
     if not encoding.coders:
         raise ValueError("no columns")
-    hidden = tuple(description["hidden"])
-    return encoding, MGVAE(TableLikelihood(encoding, hidden[0]), hidden=hidden, latent_dim=description["latent_dim"])
-
-
-def _below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    hidden, likelihood = tuple(description["hidden"]), TableLikelihood(encoding, description["hidden"][0])
+    return encoding, MGVAE(likelihood, hidden=hidden, latent_dim=description["latent_dim"], tied=description["tied"])

@@ -74,6 +74,10 @@ class Training(Strict):
         exemplar_weights: tilted (exemplars that resemble the cases weigh more in fine-tuning and translation, see
             mgvae/tilt.py) or
             uniform (as published).
+        plausibility: matched (of more translations than needed, those are kept that differ from the majority as real
+            cases do, see mgvae/matching.py), filtered (those that look less like a case than nearly all real cases are
+            dropped) or none.
+        posterior_variance: free (each row's code has its own spread) or tied (that of the prior, for all).
         leave_one_out: whether a row is left out of its own prior.
         ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
         ewc_grid: the weights that "auto" tries.
@@ -93,6 +97,8 @@ class Training(Strict):
     heldout_fraction: float = Field(default=0.15, gt=0, lt=0.5)
     exemplars: int | Literal["all"] = 2000
     exemplar_weights: Literal["tilted", "uniform"] = "tilted"
+    plausibility: Literal["matched", "filtered", "none"] = "matched"
+    posterior_variance: Literal["free", "tied"] = "free"
     leave_one_out: bool = True
     ewc_lambda: float | Literal["auto"] = "auto"
     ewc_grid: tuple[float, ...] = (1.0, 10.0, 100.0)

@@ -50,7 +50,7 @@ def elbo(
         log_weight: log weights of the exemplars, ``(K,)``; uniform where absent.
     Source: Ai et al. 2023, arXiv:2302.10910, equation of O(Psi, X+; x).
     """
-    z_mean, z_log_var = model.encoder(rows)
+    z_mean, z_log_var = model.posterior(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
     log_q = log_gaussian(z, z_mean, z_log_var)
     log_r = _standard(z) if means is None else log_mixture(z, means, model.prior_log_var, own=own, log_weight=log_weight)
@@ -70,7 +70,7 @@ def elbo_with_own_means(model: MGVAE, rows: Tensor, cache: Tensor, at: Tensor, n
         noise: standard-normal draws, ``(B, D)``.
         leave_one_out: whether a row is left out of its own prior.
     """
-    z_mean, z_log_var = model.encoder(rows)
+    z_mean, z_log_var = model.posterior(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
     own = at if leave_one_out else None
     log_r = log_mixture(z, cache, model.prior_log_var, own=own, fresh=(at, z_mean))
@@ -87,7 +87,7 @@ def row_elbo(model: MGVAE, row: Tensor, means: Tensor, noise: Tensor, own: Tenso
         noise: ``(D,)``.
         own: bool ``(K,)``; no true entry where the row is no exemplar.
     """
-    z_mean, z_log_var = model.encoder(row[None])
+    z_mean, z_log_var = model.posterior(row[None])
     z = z_mean + torch.exp(0.5 * z_log_var) * noise[None]
     log_r = plain_log_mixture(z, means, model.prior_log_var, own=own[None])
     return (model.decoder.log_prob(row[None], z) - log_gaussian(z, z_mean, z_log_var) + log_r)[0]

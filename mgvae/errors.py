@@ -6,6 +6,7 @@
     │   ├── ExtractError     the file is missing, empty, cut off, not UTF-8, has the wrong delimiter
     │   └── OutcomeError     the outcome is absent, has one class only, or too few events
     ├── ShapeError           tensors or tables that must agree do not
+    ├── TableError           a table given to the sampler holds what it cannot learn
     ├── TrainingError        the objective left the finite numbers, or there is nothing to train on
     ├── CheckpointError      a checkpoint cannot be read by this version
     └── StoreError           the artifact store cannot be read or written
@@ -39,6 +40,10 @@ class OutcomeError(DataError):
 
 class ShapeError(MGVAEError, ValueError):
     """Two things that must agree in shape do not."""
+
+
+class TableError(MGVAEError, ValueError):
+    """A table given to the sampler holds what it cannot learn."""
 
 
 class TrainingError(MGVAEError):

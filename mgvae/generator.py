@@ -17,6 +17,7 @@ from mgvae.dictionary import Column
 from mgvae.encoding import Array, Encoding, fit_encoding
 from mgvae.errors import TrainingError
 from mgvae.likelihood import TableLikelihood
+from mgvae.matching import OVERSUPPLY, keep_plausible
 from mgvae.model import MGVAE, initialised
 from mgvae.sample import Synthetic, decode, draw_parents, dream, translate
 from mgvae.seeds import derive, numpy_generator, torch_generator
@@ -25,6 +26,7 @@ from mgvae.train import Anchor, History, OnEpoch, anchor_at, pretrain
 from mgvae.tune import Finetuned, finetune_chosen
 
 MOST_REDRAWS = 20
+CHUNK = 8192  # rows translated and decoded at once
 Variant = Literal["mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae"]
 
 
@@ -55,7 +57,9 @@ def encoded(encoding: Encoding, features: pd.DataFrame, settings: Training) -> T
 
 def new_model(encoding: Encoding, rows: Tensor, settings: Training, *, seed: int) -> MGVAE:
     """Return an untrained model for ``encoding`` whose heads start at the base rates of ``rows``, ``(n, W)``."""
-    model = MGVAE(TableLikelihood(encoding, settings.hidden[0]), hidden=settings.hidden, latent_dim=settings.latent_dim)
+    tied = settings.posterior_variance == "tied"
+    likelihood = TableLikelihood(encoding, settings.hidden[0])
+    model = MGVAE(likelihood, hidden=settings.hidden, latent_dim=settings.latent_dim, tied=tied)
     initialised(model, torch_generator(seed, "initialise"))
     model.decoder.likelihood.start_at(rows.cpu())
     return model.to(rows.device)
@@ -119,7 +123,8 @@ def synthetic_cases(
         start, anchor = trained.model, trained.anchor if variant == "mgvae" else None
     exemplars = None if variant == "vae" else majority
     tuned = finetune_cases(start, anchor, cases, exemplars, np.asarray(group)[event], training, seed=seed)
-    made = synthesise(encoding, tuned.model, exemplars, cases, training, n=n, seed=seed)
+    codes = np.concatenate([np.asarray(group)[~event], np.asarray(group)[event]])
+    made = synthesise(encoding, tuned.model, exemplars, cases, training, n=n, seed=seed, group=codes)
     parent = np.flatnonzero(~event)[made.parent] if exemplars is not None else made.parent
     return Synthetic(made.features, parent)
 
@@ -142,40 +147,67 @@ def finetune_cases(
 
 
 def synthesise(
-    encoding: Encoding, model: MGVAE, majority: Tensor | None, cases: Tensor, settings: Training, *, n: int, seed: int
+    encoding: Encoding,
+    model: MGVAE,
+    majority: Tensor | None,
+    cases: Tensor,
+    settings: Training,
+    *,
+    n: int,
+    seed: int,
+    group: Array | None = None,
 ) -> Synthetic:
     """Return ``n`` synthetic cases: translated from encoded majority rows ``(K, W)``, or dreamt where there are none.
 
-    Encoded ``cases`` say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted.
+    Encoded ``cases`` say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted, and which
+    translations are plausible, see `matching`. ``group`` has the codes of the majority rows, then of the cases; by default
+    every row is a group of its own.
     """
     draws = torch_generator(seed, "synthesise")
     if majority is None:
         return Synthetic(decode(encoding, dream(model, n, draws)), np.full(n, -1))
     weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(cases), settings)
-    parents = draw_parents(len(majority), n, draws, log_weight=weight)
-    rows = _translated_afresh(encoding, model, majority[parents.to(majority.device)], cases, draws)
-    return Synthetic(decode(encoding, rows), parents.numpy())
+    made = n if settings.plausibility == "none" else OVERSUPPLY * n
+    parents = draw_parents(len(majority), made, draws, log_weight=weight)
+    real = decode(encoding, majority), decode(encoding, cases)
+    features = translations(encoding, model, majority, parents, draws, unlike=real[1])
+    group = np.arange(len(majority) + len(cases)) if group is None else group
+    kept = keep_plausible(features, *real, group, n=n, how=settings.plausibility, seed=derive(seed, "keep"))
+    return Synthetic(features.iloc[kept].reset_index(drop=True), parents.numpy()[kept])
 
 
-def _translated_afresh(encoding: Encoding, model: MGVAE, parents: Tensor, cases: Tensor, draws: torch.Generator) -> Tensor:
-    """Return one row per parent; a row that repeats a case in every column is drawn again, `MOST_REDRAWS` times at most.
+def translations(
+    encoding: Encoding, model: MGVAE, majority: Tensor, parents: Tensor, draws: torch.Generator, *, unlike: pd.DataFrame
+) -> pd.DataFrame:
+    """Return one row per parent, typed, ``(n, P)``; a row that repeats one of ``unlike`` in every column is drawn again.
 
-    Where few columns were measured, chance alone repeats a patient now and then; on tables of a few codes it cannot be helped.
+    It is drawn again `MOST_REDRAWS` times at most: where few columns were measured, chance alone repeats a patient now and
+    then, and on tables of a few codes it cannot be helped. Made in chunks, so that encoded rows are never all in memory.
     """
+    known = _row_keys(unlike)
+    parts = [
+        _translated_afresh(encoding, model, majority[part.to(majority.device)], known, draws)
+        for part in torch.split(parents, CHUNK)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else decode(encoding, majority[:0])
+
+
+def _translated_afresh(encoding: Encoding, model: MGVAE, parents: Tensor, known: Array, draws: torch.Generator) -> pd.DataFrame:
     rows = translate(model, parents, draws)
-    known = _row_keys(decode(encoding, cases))
+    keys = _row_keys(decode(encoding, rows))
     for _ in range(MOST_REDRAWS):
-        repeated = np.flatnonzero(np.isin(_row_keys(decode(encoding, rows)), known))
+        repeated = np.flatnonzero(np.isin(keys, known))
         if not len(repeated):
             break
         at = torch.from_numpy(repeated).to(rows.device)
         rows[at] = translate(model, parents[at], draws)
-    return rows
+        keys[repeated] = _row_keys(decode(encoding, rows[at]))
+    return decode(encoding, rows)
 
 
 def _row_keys(features: pd.DataFrame) -> Array:
     """Return a 64-bit digest of each row; missing equals missing."""
-    return pd.util.hash_pandas_object(features, index=False).to_numpy()
+    return pd.util.hash_pandas_object(features, index=False).to_numpy(copy=True)
 
 
 def synthetic_count(events: int, others: int, prevalence: float) -> int:

@@ -70,15 +70,21 @@ class MGVAE(nn.Module):
         likelihood: head that fits the rows.
         hidden: widths of the encoder's hidden layers; the decoder mirrors them.
         latent_dim: D.
+        tied: whether q(z|x) has the prior's variance, as in Norouzi et al. 2020, instead of one of its own for each row.
     Source: Ai et al. 2023, arXiv:2302.10910.
     """
 
-    def __init__(self, likelihood: Likelihood, *, hidden: Sequence[int], latent_dim: int) -> None:
+    def __init__(self, likelihood: Likelihood, *, hidden: Sequence[int], latent_dim: int, tied: bool = False) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        self.latent_dim, self.hidden, self.tied = latent_dim, tuple(hidden), tied
         self.encoder = Encoder(likelihood.inputs, hidden, latent_dim)
         self.decoder = Decoder(latent_dim, list(reversed(hidden)), likelihood)
         self.prior_log_var = nn.Parameter(torch.zeros(()))
+
+    def posterior(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of q(z|x), each ``(B, D)``, of rows ``(B, W)``."""
+        mean, log_var = self.encoder(rows)
+        return mean, self.prior_log_var.expand_as(mean) if self.tied else log_var
 
     def exemplar_means(self, rows: Tensor, *, chunk: int = 8192) -> Tensor:
         """Return the means of exemplars, ``(K, D)``, from rows ``(K, W)``, without gradient and in chunks."""

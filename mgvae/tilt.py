@@ -27,29 +27,42 @@ def exemplar_log_weight(means: Tensor, case_means: Tensor, settings: Training) -
 
 
 def log_tilt(means: Tensor, case_means: Tensor) -> Tensor:
-    """Return log w_k, ``(K,)``, summing to one as weights.
+    """Return log w_k of exemplars ``(K, D)`` that resemble cases ``(n, D)``: `fit_tilt`, then `tilted`."""
+    return tilted(means, fit_tilt(means, case_means))
 
-    No weight exceeds 1 / sqrt(K), which is sqrt(K) times their mean, so that no patient becomes the parent of a large share of
-    the synthetic cases; what is cut off goes to the others in proportion.
+
+def fit_tilt(means: Tensor, case_means: Tensor) -> Tensor:
+    """Return the slope of the log density ratio of cases to majority, ``(D,)``.
 
     Args:
         means: exemplar means, ``(K, D)``.
         case_means: means of the cases, ``(n, D)``.
-    Source: density ratio by classification, Sugiyama et al. 2012; truncation, Ionides 2008, doi:10.1198/106186008X320456.
+    Source: density ratio by classification, Sugiyama et al. 2012.
     """
     codes = means.detach().cpu().numpy().astype(np.float64)
     cases = case_means.detach().cpu().numpy().astype(np.float64)
     centre, spread = codes.mean(0), codes.std(0) + 1e-6
-    codes, cases = (codes - centre) / spread, (cases - centre) / spread
+    rows = (np.vstack([codes, cases]) - centre) / spread
     label = np.repeat([0, 1], [len(codes), len(cases)])
     balance = np.where(label == 1, 1.0, len(cases) / len(codes))
-    fit = LogisticRegression(C=RIDGE, solver="newton-cholesky").fit(np.vstack([codes, cases]), label, sample_weight=balance)
-    score = fit.decision_function(codes)
+    fit = LogisticRegression(C=RIDGE).fit(rows, label, sample_weight=balance)
+    return torch.from_numpy(fit.coef_[0] / spread)
+
+
+def tilted(means: Tensor, slope: Tensor) -> Tensor:
+    """Return log w_k, ``(K,)``, summing to one as weights, of exemplars with ``means (K, D)``.
+
+    No weight exceeds 1 / sqrt(K), which is sqrt(K) times their mean, so that no patient becomes the parent of a large share of
+    the synthetic cases; what is cut off goes to the others in proportion.
+
+    Source: truncation, Ionides 2008, doi:10.1198/106186008X320456.
+    """
+    score = means.detach().cpu().numpy().astype(np.float64) @ slope.cpu().numpy()
     ratio = np.exp(np.maximum(score - score.max(), LEAST))
-    return torch.from_numpy(np.log(_capped(ratio, len(ratio) ** -0.5))).to(means)
+    return torch.from_numpy(np.log(capped(ratio, len(ratio) ** -0.5))).to(means)
 
 
-def _capped(weight: Array, cap: float) -> Array:
+def capped(weight: Array, cap: float) -> Array:
     """Return weights ``(K,)`` that sum to one, none above ``cap >= 1/K``: the largest are cut, the rest keep their ratios."""
     ordered = np.sort(weight)[::-1]
     rest = ordered[::-1].cumsum()[::-1]  # sum of a weight and all below it

@@ -95,7 +95,7 @@ def test_a_missing_file(saved, name):
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, DESCRIPTION])
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00rubbish", b'{"format": 1}', b"[]", b"null"], ids=repr)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00rubbish", b'{"format": 2}', b"[]", b"null"], ids=repr)
 def test_a_damaged_file(saved, name, content):
     (saved / name).write_bytes(content)
     with pytest.raises(CheckpointError):
@@ -116,7 +116,7 @@ def rewrite(folder, **changes):
 
 def test_a_foreign_format(saved):
     rewrite(saved, format=99)
-    with pytest.raises(CheckpointError, match=r"must have format 1; got 99. Train again"):
+    with pytest.raises(CheckpointError, match=r"must have format 2; got 99. Train again"):
         load_checkpoint(saved)
 
 

@@ -120,15 +120,16 @@ def test_a_plain_vae_has_no_parents():
     torch.testing.assert_close(dream(model, 7, stream(3)), dream(model, 7, stream(3)))
 
 
+@pytest.mark.parametrize("plausibility", ["matched", "filtered", "none"])
 @pytest.mark.parametrize("weights", ["uniform", "tilted"])
-def test_synthesis_names_the_parent_of_each_row(weights):
-    encoding, rows, model, settings_ = untrained(mixed(120), exemplar_weights=weights)
+def test_synthesis_names_the_parent_of_each_row(weights, plausibility):
+    encoding, rows, model, settings_ = untrained(mixed(120), exemplar_weights=weights, plausibility=plausibility)
     made = synthesise(encoding, model, rows[:100], rows[100:], settings_, n=60, seed=1)
     again = synthesise(encoding, model, rows[:100], rows[100:], settings_, n=60, seed=1)
     assert made.parent.min() >= 0
     assert made.parent.max() < 100
     assert len(made.features) == 60
-    assert weights == "tilted" or len(set(made.parent)) == 60
+    assert (weights, plausibility) != ("uniform", "none") or len(set(made.parent)) == 60
     pd.testing.assert_frame_equal(made.features, again.features)
     np.testing.assert_array_equal(made.parent, again.parent)
 

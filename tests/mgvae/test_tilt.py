@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from mgvae.tilt import _capped, log_tilt
+from mgvae.tilt import capped, log_tilt
 
 
 def normal(*shape, seed=0):
@@ -76,10 +76,10 @@ def test_a_constant_code_does_no_harm():
 def test_the_cap_cuts_the_largest_and_keeps_the_ratios_of_the_rest(weights):
     weight = np.array(weights)
     cap = len(weight) ** -0.5
-    capped = _capped(weight, cap)
-    assert capped.sum() == pytest.approx(1)
-    assert capped.max() <= cap * (1 + 1e-9)
-    below = capped < cap * (1 - 1e-9)
-    scale = capped[below] / weight[below]
+    cut = capped(weight, cap)
+    assert cut.sum() == pytest.approx(1)
+    assert cut.max() <= cap * (1 + 1e-9)
+    below = cut < cap * (1 - 1e-9)
+    scale = cut[below] / weight[below]
     np.testing.assert_allclose(scale, scale[:1].repeat(len(scale)))
-    assert (capped[below] >= 0.999 * weight[below] / weight.sum()).all()  # what is cut off goes to the others
+    assert (cut[below] >= 0.999 * weight[below] / weight.sum()).all()  # what is cut off goes to the others
