@@ -16,12 +16,13 @@ from mgvae.drafting.codes import number_codes, text_codes
 from mgvae.drafting.column import Drafted, identifier, left_out
 from mgvae.drafting.levels import of_levels
 from mgvae.drafting.look import Seen
-from mgvae.drafting.numbers import all_whole, of_numbers, plain
+from mgvae.drafting.numbers import FEW, all_whole, of_numbers, plain
 from mgvae.reading.cells import DAY, NUMBER
 
 MOST_LEVELS = 50
 MOST_MISSING = 0.95
-MOST_DISTINCT = 0.5  # share of the rows: beyond, texts tell patients apart
+MOST_DISTINCT, MANY_DISTINCT = 0.5, 0.2  # share of the rows beyond which texts tell patients apart: ever, and if many
+LONGEST = 80  # letters of a level
 SURE = 100  # rows: so many distinct whole numbers are hardly measurements
 STRAY = 5  # texts among numbers that may be codes
 ZEROS_AHEAD = re.compile(r"[+-]?0\d.*")
@@ -95,10 +96,10 @@ def _identifying(seen: Seen, known: tuple[str, ...], counts: Array) -> Drafted |
 
 
 def _valued(name: str, known: tuple[str, ...], counts: Array) -> Drafted:
-    if _all_numbers(known):
-        return _numeric(name, known, counts)
     if _all_dates(known):
         return Drafted(name, "date", ("excluded",), notes=("a date; usable as a feature once cohort.yaml has an index_date",))
+    if _all_numbers(known):
+        return _numeric(name, known, counts)
     if _mostly(known, OTHER_DATE):
         return left_out(name, "dates that are not ISO (2024-02-29), or not all of them; write them so to use them")
     if _mostly(known, DECIMAL_COMMA, NUMBER):
@@ -144,14 +145,21 @@ def _with_strays(name: str, known: tuple[str, ...], counts: Array) -> Drafted | 
 
 def _textual(name: str, known: tuple[str, ...], counts: Array) -> Drafted:
     rows = int(counts.sum())
-    spaces = np.mean([len(value.split()) > 3 for value in known])
-    if len(known) > MOST_LEVELS or (len(known) > MOST_DISTINCT * rows and len(known) > 2):
-        what = "free text" if spaces > 0.5 else "high cardinality"
-        return left_out(
-            name, f"{what}: {len(known):,} different texts in {rows:,} rows; group them into categories to use them"
-        )
+    if len(known) > MOST_LEVELS or _telling(known, counts):
+        return left_out(name, f"{len(known):,} different texts in {rows:,} rows; group them into categories to use them")
     drafted = of_levels(name, known)
     return replace(drafted, role=("feature", "subgroup")) if names.subgroup(name) else drafted
+
+
+def _telling(known: tuple[str, ...], counts: Array) -> bool:
+    """Return whether texts rather tell patients apart than sort them into categories: then none of them may be named."""
+    rows, several = counts.sum(), len(known) > FEW
+    apart = len(known) > 2 and len(known) > MOST_DISTINCT * rows
+    return bool(
+        apart
+        or max(map(len, known)) > LONGEST
+        or (several and (len(known) > MANY_DISTINCT * rows or 2 * (counts == 1).sum() > len(known)))
+    )
 
 
 def _codes_note(shown: Sequence[str]) -> str:

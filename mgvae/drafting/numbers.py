@@ -46,7 +46,8 @@ def widened(values: Array) -> Bounds | None:
     width = high - low
     lower = 0.0 if low >= 0 else -_outwards(width - low)
     upper = _outwards(high + width) if high + width > 0 else 0.0
-    return (lower if math.isfinite(lower) else None, upper if math.isfinite(upper) else None) if lower < upper else None
+    bounds = (lower if math.isfinite(lower) else None, upper if math.isfinite(upper) else None)
+    return bounds if lower < upper and bounds != (None, None) else None
 
 
 def _outwards(value: float) -> float:
