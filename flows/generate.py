@@ -137,6 +137,7 @@ def _config(run: Path, manifest: Mapping[str, Any]) -> CohortConfig:
 
 def _cases(found: Finished, n: int, seed: int) -> pd.DataFrame:
     """Return ``n`` cases as users see them, drawn from a stream of their own."""
+    import torch
     from safetensors.torch import load_file
 
     from mgvae.checkpoint import load_checkpoint
@@ -158,5 +159,6 @@ def _cases(found: Finished, n: int, seed: int) -> pd.DataFrame:
             training,
             n=n,
             seed=derive(seed, "generate"),
+            group=torch.cat([rows["group"][~event], rows["group"][event]]).numpy(),
         )
     return released(made, found.config, cohort.take(~test & ~cohort.event))

@@ -17,14 +17,16 @@ ONLY_ROWS, ONLY_PREVALENCE = 10, 0.3  # so many rows, all with an event that is 
 
 
 def without_leaks(seen: Seen, drafted: Drafted, event: Array | None) -> Drafted:
-    """Return a predictor's entry, excluded where it likely leaks the outcome, with what speaks for that.
+    """Return an entry, excluded where it likely leaks the outcome, with what speaks for that.
+
+    What is excluded for another reason is judged too: that reason may be mended.
 
     Args:
         seen: the column.
         drafted: its entry.
         event: 1 where the event happened, 0 where not, NaN where it is unknown, ``(n,)``; None where there is no outcome yet.
     """
-    if not drafted.predicts:
+    if drafted.kind is None or "identifier" in drafted.role:
         return drafted
     if names.afterwards(seen.name):
         drafted = drafted.excluded("by its name likely known only after the outcome; a feature if it is known before")
@@ -89,7 +91,9 @@ def _cells(seen: Seen, drafted: Drafted) -> Array:
 def _ordered(seen: Seen, drafted: Drafted, event: Array) -> Array:
     """Return the rows' values, ``(n,)``: numbers as they are, levels as their share of events, missing NaN."""
     cells = _cells(seen, drafted)
-    if drafted.kind in NUMERIC_KINDS:
+    if drafted.kind == "date":  # whether it is given; which day depends on the index date
+        scale = np.zeros(len(seen.values))
+    elif drafted.kind in NUMERIC_KINDS:
         scale = numbers_of(seen.values)
     else:
         known = ~np.isnan(event) & (cells >= 0)
