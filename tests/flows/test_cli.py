@@ -10,7 +10,7 @@ import pytest
 import yaml
 from simulated_study import CANARY, study, table, write_study
 
-EVERY_COMMAND = (("run",), ("validate",), ("show",))
+EVERY_COMMAND = (("init",), ("run",), ("validate",), ("show",), ("generate",))
 
 
 def refused(said, *words):
@@ -26,7 +26,14 @@ def refused(said, *words):
 def test_help_names_the_commands_and_the_exit_codes(mgvae):
     said = mgvae("--help")
     assert said.code == 0
-    for word in ("run", "validate", "show", "Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error"):
+    for word in (
+        "init",
+        "run",
+        "validate",
+        "show",
+        "generate",
+        "Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error",
+    ):
         assert word in " ".join(said.out.split())
 
 

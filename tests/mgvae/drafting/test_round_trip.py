@@ -81,7 +81,7 @@ def tables(draw):
 
 
 @given(tables())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_csv_obeys_its_draft(tmp_path, columns):
     path = tmp_path / "extract.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -92,7 +92,7 @@ def test_any_csv_obeys_its_draft(tmp_path, columns):
 
 
 @given(tables())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_parquet_obeys_its_draft(tmp_path, columns):
     pd.DataFrame(columns).to_parquet(tmp_path / "extract.parquet")
     check_obeyed(drafted(tmp_path / "extract.parquet", tmp_path, outcome="died"))
