@@ -22,6 +22,7 @@ CODES = _these(
     "id code type race raceth ethnicity ethnic eth sex gender site ward hospital centre center group arm category cat region"
     " state country source specialty diagnosis diag icd"
 )
+AMOUNTS = _these("n num number count total time days hours months years")
 SUBGROUP = _these("sex gender race raceth ethnicity ethnic")
 AFTER = _these(
     "death dead died deceased mortality expired autopsy discharge discharged disposition futime followup censor censored "
@@ -84,7 +85,7 @@ def likeness(name: str, known: tuple[str, ...]) -> int:
 def coded(name: str) -> bool:
     """Return whether whole numbers under this name are rather codes of categories than amounts."""
     found = [word for word in words(name) if not word.isdecimal()]
-    return bool(found) and found[-1] in CODES
+    return bool(found) and found[-1] in CODES and found[0] not in AMOUNTS
 
 
 def subgroup(name: str) -> bool:

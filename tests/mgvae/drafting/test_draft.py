@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mgvae.drafting.draft import draft
-from mgvae.drafting.names import afterwards, identifies, words
+from mgvae.drafting.names import afterwards, coded, identifies, words
 from mgvae.drafting.outcome import PLACEHOLDER
 from mgvae.drafting.yamltext import cohort_text, dictionary_text, scalar, study_name
 from mgvae.errors import ConfigError, OutcomeError
@@ -192,5 +192,7 @@ def test_names():
     assert words("patientNbr") == words("patient_nbr") == words("Patient.Nbr") == ["patient", "nbr"]
     assert all(identifies(name) for name in ("id", "ID", "MRN", "patient_nbr", "case.id", "subjid", "hadm_id", "PatientID"))
     assert not any(identifies(name) for name in ("age", "idle", "acid", "number_diagnoses", "paid", "patient_age", ""))
+    assert all(coded(name) for name in ("admission_type_id", "diag_1", "site", "raceth"))
+    assert not any(coded(name) for name in ("time_in_hospital", "days_on_ward", "type_of_x", "age", ""))
     assert afterwards("death_date")
     assert not afterwards("")
