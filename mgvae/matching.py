@@ -4,9 +4,9 @@ A majority-versus-case classifier, fitted on the training rows, says how much li
 patients. Its judgement is cross-fitted: the slope of its log odds is corrected on rows that it has not seen. More translations
 are made than are needed, and
 
-- ``matched``: they are drawn again with weights r_case(x) / r_made(x), where r_made is what a like classifier finds between
-  translations and majority patients. What is kept then differs from the majority as the real cases do; relabelled majority
-  patients are thinned out, and so is what the decoder exaggerates.
+- ``matched``: they are drawn again with weights r_case(x) / r_made(x), where r_made is what the same kind of classifier finds
+  between translations and majority patients. What is kept then differs from the majority as the real cases do; relabelled
+  majority patients are thinned out, and so is what the decoder exaggerates.
 - ``filtered``: those that look less like a case than nearly all real cases do are dropped.
 
 No translation is kept twice.
@@ -35,6 +35,7 @@ from mgvae.tilt import LEAST, capped
 OVERSUPPLY = 4  # translations made for each that is kept
 CLASSIFIERS = ("logistic_regression", "hist_gradient_boosting")  # their mean log odds judge: neither's faults decide alone
 FOLDS = 5
+ROUNDS = 3  # of weighing translations; on five cohorts one was too few, and six no better than two to four
 MOST_ROWS = 20_000  # majority rows that a judge is fitted on: with more, a rare class gains nothing
 IMPLAUSIBLE = 0.05  # share of the real cases that "filtered" would drop
 Plausibility = Literal["matched", "filtered", "none"]
@@ -69,13 +70,18 @@ def keep_plausible(
     if how == "filtered":
         implausible = score < np.quantile(of_cases, IMPLAUSIBLE)
         return np.lexsort((-score * implausible, implausible))[:n]  # the best of the rest fill up what is lacking
-    return drawn_once(score - _made_ratio(made, majority, n, seed=seed), n, seed=seed)
+    return drawn_once(_matching_weight(score, made, majority, n, seed=seed), n, seed=seed)
 
 
 def drawn_once(log_weight: Array, n: int, *, seed: int) -> Array:
     """Return ``n`` distinct positions, drawn with weights exp ``log_weight (M,)``; M is more than n."""
-    share = capped(np.exp(np.maximum(log_weight - log_weight.max(), LEAST)), (1 - 1e-6) / n)  # below 1 / n: none twice
-    return draw_parents(len(share), n, torch_generator(seed, "keep"), log_weight=torch.from_numpy(np.log(share))).numpy()
+    log_share = torch.from_numpy(np.log(_share(log_weight, n)))
+    return draw_parents(len(log_weight), n, torch_generator(seed, "keep"), log_weight=log_share).numpy()
+
+
+def _share(log_weight: Array, n: int) -> Array:
+    """Return weights ``(M,)`` that sum to one, each below 1 / n: in a systematic sample of n, none is drawn twice."""
+    return capped(np.exp(np.maximum(log_weight - log_weight.max(), LEAST)), (1 - 1e-6) / n)
 
 
 def _case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: int) -> tuple[LogRatio, Array]:
@@ -92,21 +98,26 @@ def _case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: int
     return lambda rows: slope * _log_odds(final, rows), slope * unseen[event]
 
 
-def _made_ratio(made: pd.DataFrame, majority: pd.DataFrame, n: int, *, seed: int) -> Array:
-    """Return log p(x | made) - log p(x | majority) but for a constant, each half judged by what was fitted on the other."""
+def _matching_weight(score: Array, made: pd.DataFrame, majority: pd.DataFrame, n: int, *, seed: int) -> Array:
+    """Return log weights of the translations, ``(M,)``, under which they differ from the majority by ``score``.
+
+    Judges are shrunk towards "no difference", so that one round leaves some of it: each round adds what the weighted
+    translations still lack.
+    """
     majority = majority[_some(len(majority), MOST_ROWS, seed)]
-    half = numpy_generator(seed, "halves").permutation(len(made)) % 2
-    out = np.empty(len(made))
-    for side in (0, 1):
-        rows = made[half == side].iloc[: min(n, MOST_ROWS)]
-        label = np.repeat([False, True], [len(majority), len(rows)])
-        judges = _judges(pd.concat([majority, rows], ignore_index=True), label, seed)
-        out[half != side] = _log_odds(judges, made[half != side])
-    return out
+    shown = min(len(made), MOST_ROWS)
+    rows = pd.concat([majority, made.iloc[:shown]], ignore_index=True)
+    label = np.repeat([False, True], [len(majority), shown])
+    weight = np.zeros(len(made))
+    for _ in range(ROUNDS):
+        share = _share(weight, n)[:shown]
+        balanced = np.concatenate([np.ones(len(majority)), share * len(majority) / share.sum()])
+        weight += score - _log_odds(_judges(rows, label, seed, weights=balanced), made)
+    return weight
 
 
-def _judges(features: pd.DataFrame, label: Array, seed: int) -> list[Classifier]:
-    return [make(name, derive(seed, name)).fit(features, label.astype(np.int64)) for name in CLASSIFIERS]
+def _judges(features: pd.DataFrame, label: Array, seed: int, *, weights: Array | None = None) -> list[Classifier]:
+    return [make(name, derive(seed, name)).fit(features, label.astype(np.int64), weights) for name in CLASSIFIERS]
 
 
 def _log_odds(judges: list[Classifier], rows: pd.DataFrame) -> Array:

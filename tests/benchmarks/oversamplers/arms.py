@@ -21,7 +21,18 @@ from mgvae.evaluation.table import Rows
 from mgvae.seeds import derive
 from tests.benchmarks.oversamplers.generators import adasyn_applies, adasyn_cases, ctgan_cases
 
-MGVAE_ARMS: dict[str, dict] = {"mgvae": {}}  # the first is the one that the targets are about; the others are its ablations
+MGVAE_ARMS: dict[str, dict] = {  # the first is the one that the targets are about; the others are its ablations
+    "mgvae": {},
+    "mgvae_no_pretraining": {"pretraining": False},
+    "mgvae_no_ewc": {"ewc_lambda": 0},
+    "mgvae_lambda_10": {"ewc_lambda": 10},
+    "mgvae_no_leave_one_out": {"leave_one_out": False},
+    "mgvae_tied_variance": {"posterior_variance": "tied"},
+    "mgvae_uniform_exemplars": {"exemplar_weights": "uniform"},
+    "mgvae_filtered": {"plausibility": "filtered"},
+    "mgvae_unmatched": {"plausibility": "none"},
+    "mgvae_published": {"exemplar_weights": "uniform", "plausibility": "none"},
+}
 LIBRARY = ("none", "class_weight", "random_oversampling", "smote")
 PACKAGE = ("tvae", "ctgan")
 ARMS = (*LIBRARY, "adasyn", *PACKAGE, *MGVAE_ARMS)
@@ -79,7 +90,7 @@ def _with(rows: Rows, cases: pd.DataFrame) -> Treated:
 
 def _resampled(rows: Rows, options: dict, seed: int) -> Treated:
     sampler = mgvae.MGVAEOverSampler(random_state=seed, **options)
-    features, event = sampler.fit_resample(rows.features, rows.event)
+    features, event = sampler.fit_resample(rows.features, rows.event, groups=rows.group)
     n = len(rows)
     if not (features.iloc[:n].equals(rows.features) and np.array_equal(np.asarray(event)[:n], rows.event)):
         raise ValueError("MGVAEOverSampler must return the rows that it was given first and unchanged; it did not.")
