@@ -10,18 +10,18 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
-from imblearn.utils import check_sampling_strategy, check_target_type
-from sklearn.utils import check_consistent_length, check_random_state
+from imblearn.utils import check_sampling_strategy
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from mgvae.classes import Classes, Grown, grow
 from mgvae.config import Training
-from mgvae.containers import appended, appended_labels, as_table
+from mgvae.containers import appended, as_table
 from mgvae.errors import TableError
-from mgvae.frames import read_frame
+from mgvae.frames import read_frame, with_categories
 from mgvae.generator import encoded
+from mgvae.labels import appended_labels, read_labels
 from mgvae.phases import Phases
 from mgvae.sampler_file import load_sampler, save_sampler
 from mgvae.seeds import numpy_generator
@@ -106,7 +106,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         hidden: Sequence[int] = (128, 128),
         epochs: int | Literal["auto"] = "auto",
         finetune_epochs: int = 200,
-        ewc_lambda: float | Literal["auto"] = "auto",
+        ewc_lambda: float | Literal["auto"] = 10.0,
         exemplar_weights: Literal["tilted", "uniform"] = "tilted",
         plausibility: Literal["matched", "filtered", "none"] = "matched",
         pretraining: bool = True,
@@ -156,9 +156,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         made, at, parents = self._fit_resample(table, Classes(code, _groups(groups, len(table)), wanted), seed=seed)
         self.sample_parent_indices_ = parents
         out = appended(self._configured(X), made, parents)
-        index = out.index if isinstance(out, pd.DataFrame) else None
-        labels = self.classes_[at]
-        return out, appended_labels(y, labels, parents, index=index, one_hot=self.classes_ if one_hot else None)
+        return out, appended_labels(y, self.classes_[at], parents, one_hot=one_hot)
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> MGVAEOverSampler:
         """Check the input and work out ``sampling_strategy_``; nothing is trained. `fit_resample` is what makes rows."""
@@ -190,7 +188,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         with one_thread():
             rows = encoded(self.encoding_, self.frame_.typed(as_table(X)), Training(device="cpu"))
             made = self.translators_[label].make(self.encoding_, rows, n, seed=seed)
-        return self.frame_.restored(made.features, numpy_generator(seed, "restore")), made.parent
+        out = self.frame_.restored(made.features, numpy_generator(seed, "restore"))
+        return with_categories(out, X) if isinstance(X, pd.DataFrame) else out, made.parent
 
     def save(self, path: str | Path) -> Path:
         """Write the fitted sampler into the folder ``path`` (safetensors and JSON, no row of any patient) and return it.
@@ -218,18 +217,26 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
             self._sklearn_output_config = {"transform": transform}
         return self
 
-    def _checked(self, X: Any, y: Any, groups: Any) -> tuple[pd.DataFrame, Array, bool]:
-        """Return the table, each row's class as a number, and whether ``y`` has a column per class."""
+    def _checked(self, X: Any, y: Any, groups: Any) -> tuple[pd.DataFrame, Array, int]:
+        """Return the table, each row's class as a number, and how many columns ``y`` has where it has one per class."""
         self._validate_params()
-        check_classification_targets(y)
+        if not len(self.hidden) or any(not isinstance(width, numbers.Integral) or width < 1 for width in self.hidden):
+            raise TableError(f"hidden must be widths of 1 or more, such as (128, 128); got {self.hidden!r}.")
+        labels = read_labels(y)
         table = as_table(X)
-        given, one_hot = check_target_type(y, indicate_one_vs_all=True)
-        check_consistent_length(table, given, groups)
-        validate_data(self, X=table if isinstance(X, pd.DataFrame) else X, reset=True, skip_check_array=True)
-        labels = _labels(given)
-        self.sampling_strategy_ = dict(check_sampling_strategy(self.sampling_strategy, labels, self._sampling_type))
-        self.classes_, code = np.unique(labels, return_inverse=True)
-        return table, code, one_hot
+        check_consistent_length(table, labels.each, groups)
+        self._keep_names(X, table.shape[1])
+        self.sampling_strategy_ = dict(check_sampling_strategy(self.sampling_strategy, labels.each, self._sampling_type))
+        self.classes_, code = np.unique(labels.each, return_inverse=True)
+        return table, code, labels.one_hot
+
+    def _keep_names(self, X: Any, columns: int) -> None:
+        """Set ``n_features_in_``, and ``feature_names_in_`` where all names are text, which need not differ."""
+        self.n_features_in_ = columns
+        if isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns):
+            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
 
     def _fit_resample(self, table: pd.DataFrame, classes: Classes, *, seed: int) -> tuple[pd.DataFrame, Array, Array]:
         """Return the rows made, in the user's types, with the class and the parent of each."""
@@ -295,16 +302,15 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         return tags
 
 
-def _labels(labels: Any) -> Array:
-    """Return labels ``(N,)`` as an array that can be sorted and counted."""
-    missing = int(pd.isna(labels).sum())
-    if missing:
-        raise TableError(f"y must have a label for every row; got {missing} missing. Drop those rows.")
-    return np.asarray(labels)
-
-
 def _groups(groups: Any, rows: int) -> Array:
-    return np.arange(rows) if groups is None else pd.factorize(np.asarray(groups), use_na_sentinel=False)[0]
+    """Return a code per row; without groups every row is its own."""
+    if groups is None:
+        return np.arange(rows)
+    given = column_or_1d(groups)
+    missing = int(pd.isna(given).sum())
+    if missing:
+        raise TableError(f"groups must have a value for every row; got {missing} missing. Give those rows groups of their own.")
+    return np.asarray(pd.factorize(given)[0])
 
 
 def _positions(features: Any, table: pd.DataFrame) -> list[int]:

@@ -25,7 +25,7 @@ MGVAE_ARMS: dict[str, dict] = {  # the first is the one that the targets are abo
     "mgvae": {},
     "mgvae_no_pretraining": {"pretraining": False},
     "mgvae_no_ewc": {"ewc_lambda": 0},
-    "mgvae_lambda_10": {"ewc_lambda": 10},
+    "mgvae_lambda_auto": {"ewc_lambda": "auto"},
     "mgvae_no_leave_one_out": {"leave_one_out": False},
     "mgvae_tied_variance": {"posterior_variance": "tied"},
     "mgvae_uniform_exemplars": {"exemplar_weights": "uniform"},
