@@ -104,8 +104,8 @@ def grow(
     wanted = {one: n for one, n in classes.wanted.items() if n > 0}
     shared = None
     if wanted and (pretraining or any(one in classes.majority for one in wanted)):
-        _require_two(majority, "the majority")
         group = classes.group[majority]
+        _require_two(group)
         shared = pretrain_majority(encoding, rows[majority], group, settings, seed=seed, on_epoch=told("pretrain"))
     made, translators, finetuned = {}, {}, {}
     for one, n in wanted.items():
@@ -155,6 +155,8 @@ class _Part:
         return replace(made, parent=rows[made.parent])
 
 
-def _require_two(rows: Array, what: str) -> None:
-    if len(rows) < 2:
-        raise TableError(f"{what.capitalize()} must have at least two rows; got {len(rows)}.")
+def _require_two(group: Array) -> None:
+    """Raise TableError unless part of the majority, whose groups these are, can be held out for early stopping."""
+    count = len(np.unique(group))
+    if count < 2:
+        raise TableError(f"The majority must have rows of at least two groups; got {len(group)} rows of {count} group(s).")

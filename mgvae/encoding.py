@@ -69,7 +69,8 @@ class Scored:
         at = np.clip(np.searchsorted(grid, x), 0, len(grid) - 1)
         atom = (grid[at] == x) & (high[at] > low[at])
         values, scores = _knots(grid, low, high)
-        score = np.where(atom, _score((low[at] + high[at]) / 2), np.interp(x, values, scores))
+        middle, score = _score((low[at] + high[at]) / 2), np.interp(x, values, scores)
+        score = np.where(atom | ~np.isfinite(score), middle, score)  # the slope between neighbours near 0 can exceed a float
         lower = np.where(atom, _score(low[at]), score)
         upper = np.where(atom, _score(high[at]), score)
         return tuple(np.where(gone, 0.0, part)[:, None] for part in (score, lower, upper))  # type: ignore[return-value]
@@ -80,7 +81,7 @@ class Scored:
             return np.full(score.shape, np.nan)
         grid, low, high = np.asarray(self.values), np.asarray(self.low), np.asarray(self.high)
         values, scores = _knots(grid, low, high)
-        value = np.interp(score, scores, values)
+        value = _interpolated(score, scores, values)
         if self.levels or self.decimals == 0:
             return np.asarray(np.rint(value))
         return value if self.decimals is None else np.round(value, self.decimals)
@@ -310,6 +311,15 @@ def _knots(grid: Array, low: Array, high: Array) -> tuple[Array, Array]:
     return np.repeat(grid, 2), _score(np.column_stack([low + rim, high - rim]).ravel())
 
 
+def _interpolated(score: Array, scores: Array, values: Array) -> Array:
+    """Return `numpy.interp`, also where values lie so far apart that the slope between them exceeds a float."""
+    out = np.asarray(np.interp(score, scores, values))
+    steep = ~np.isfinite(out)
+    if steep.any():
+        out[steep] = np.interp(score[steep], scores, values * 2.0**-64) * 2.0**64
+    return out
+
+
 def _score(share: Array) -> Array:
     return np.asarray(np.clip(ndtri(share), -UNBOUNDED, UNBOUNDED))
 
@@ -322,4 +332,4 @@ def _decode_column(place: Slots, values: Array, gone: Array) -> Any:
         return np.where(gone, np.nan, decoded)
     codes = np.where(gone | np.isnan(decoded), -1, decoded).astype(int)
     levels = pd.CategoricalDtype(list(coder.levels), ordered=isinstance(coder, Scored))
-    return pd.Categorical.from_codes(codes.tolist(), dtype=levels)
+    return pd.Categorical.from_codes(codes, dtype=levels)

@@ -167,7 +167,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Return ``n`` further synthetic rows translated from the rows of ``X``, and the position of each row's parent.
 
         Works on a fitted sampler and on one that was loaded, which knows no patient's row: the majority comes from ``X``. Here
-        the choice of plausible translations is the linear part of what it was in training.
+        the choice of plausible translations is the linear part of what it was in training, and a level of text, categories or
+        objects that fewer than 5 training rows have does not come out: its name is not kept, others stand for it.
 
         Args:
             X: rows of the majority, with the columns of the table that was fitted on.
@@ -220,8 +221,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _checked(self, X: Any, y: Any, groups: Any) -> tuple[pd.DataFrame, Array, int]:
         """Return the table, each row's class as a number, and how many columns ``y`` has where it has one per class."""
         self._validate_params()
-        if not len(self.hidden) or any(not isinstance(width, numbers.Integral) or width < 1 for width in self.hidden):
-            raise TableError(f"hidden must be widths of 1 or more, such as (128, 128); got {self.hidden!r}.")
+        _widths(self.hidden)
         labels = read_labels(y)
         table = as_table(X)
         check_consistent_length(table, labels.each, groups)
@@ -240,11 +240,11 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _fit_resample(self, table: pd.DataFrame, classes: Classes, *, seed: int) -> tuple[pd.DataFrame, Array, Array]:
         """Return the rows made, in the user's types, with the class and the parent of each."""
-        self.frame_ = read_frame(table, categorical=_positions(self.categorical_features, table))
+        frame = read_frame(table, categorical=_positions(self.categorical_features, table))
         with one_thread(), Phases(shown=self.verbose) as phases:
             grown = grow(
-                self.frame_.typed(table),
-                self.frame_.columns,
+                frame.typed(table),
+                frame.columns,
                 classes,
                 self._settings(),
                 pretraining=self.pretraining,
@@ -252,8 +252,9 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
                 told=phases.begin,
             )
         self._keep(grown)
+        self.frame_ = frame.published()
         draws = numpy_generator(seed, "restore")
-        parts = [self.frame_.restored(one.features, draws) for one in grown.made.values()]
+        parts = [frame.restored(one.features, draws) for one in grown.made.values()]
         made = pd.concat(parts, ignore_index=True) if parts else table.iloc[:0]
         at = np.repeat(list(grown.made), [len(part) for part in parts]).astype(np.int64)
         parents = np.concatenate([np.empty(0, dtype=np.int64), *(one.parent for one in grown.made.values())])
@@ -274,7 +275,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _settings(self) -> Training:
         return Training(
             latent_dim=self.latent_dim,
-            hidden=tuple(int(width) for width in self.hidden),
+            hidden=_widths(self.hidden),
             pretrain_epochs=self.epochs,
             finetune_epochs=self.finetune_epochs,
             ewc_lambda=self.ewc_lambda,
@@ -300,6 +301,13 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
+
+
+def _widths(hidden: Any) -> tuple[int, ...]:
+    given = list(hidden)
+    if not given or any(not isinstance(width, numbers.Integral) or width < 1 for width in given):
+        raise TableError(f"hidden must be whole numbers of 1 or more, such as (128, 128); got {hidden!r}.")
+    return tuple(int(width) for width in given)
 
 
 def _groups(groups: Any, rows: int) -> Array:

@@ -1,12 +1,13 @@
 """A fitted sampler as two files, ``sampler.json`` and ``sampler.safetensors``: no pickle, and no row of any patient.
 
-What is in them of the training table: for each numeric column its distinct values or quantiles, at most 512; for each column
-of levels the names of the 256 most frequent. Rarer levels, which may belong to one person, are left out: a loaded sampler draws
-one of the others instead.
+What is in them of the training table: for each numeric column or date its distinct values or quantiles, at most 512; for each
+column of levels the names of those that at least `handlers.FEWEST` rows have. Rarer ones may belong to one person and are left
+out: a loaded sampler draws one of the others instead.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from mgvae.aside import aside
 from mgvae.checkpoint import below, fitting, plain, read_pair
 from mgvae.encoding import encoding_from_json
-from mgvae.errors import CheckpointError
-from mgvae.frames import Frame, Handler, Instants, Levels, Numbers
+from mgvae.errors import CheckpointError, TableError
+from mgvae.frames import Frame
+from mgvae.handlers import Handler, Levels, Numbers, Steps
+from mgvae.jsonvalues import dtype_from_json, dtype_to_json, from_json, to_json
 from mgvae.likelihood import TableLikelihood
 from mgvae.model import MGVAE
 from mgvae.translator import Translator
@@ -31,29 +34,24 @@ if TYPE_CHECKING:
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "sampler.safetensors", "sampler.json"
 Sampler = TypeVar("Sampler", bound="MGVAEOverSampler")
-HANDLERS: dict[str, type[Handler]] = {"numbers": Numbers, "instants": Instants, "levels": Levels}
+HANDLERS: dict[str, type[Handler]] = {"numbers": Numbers, "steps": Steps, "levels": Levels}
 
 
 def save_sampler(sampler: MGVAEOverSampler, folder: Path) -> Path:
     """Write ``sampler`` into ``folder``, whole or not at all, for its owner alone, and return the folder.
 
     Raises:
-        CheckpointError: the folder holds something else or cannot be written, or a label or level is neither text nor a number.
+        CheckpointError: the folder holds something else or cannot be written, or a label or level has no form in JSON.
     """
-    try:
-        text = json.dumps(_described(sampler), default=_jsonable, allow_nan=True)
-    except TypeError:
-        raise CheckpointError(
-            "To be saved, labels, levels and column names must be text, numbers or booleans, and sampling_strategy no function."
-            " Convert them, or keep the sampler in memory."
-        ) from None
+    weights = save(_tensors(sampler.translators_))
+    text = _text(sampler, weights)
     if folder.exists() and not (folder / DESCRIPTION).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise CheckpointError(f"{folder} must be a new or empty folder, or hold a saved sampler. Choose another path.")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with aside(folder) as place:
             (place / DESCRIPTION).write_text(text, encoding="utf-8")
-            save_file(_tensors(sampler.translators_), place / WEIGHTS)
+            (place / WEIGHTS).write_bytes(weights)
             for name in (WEIGHTS, DESCRIPTION):
                 (place / name).chmod(0o600)
                 (place / name).replace(folder / name)
@@ -65,52 +63,73 @@ def save_sampler(sampler: MGVAEOverSampler, folder: Path) -> Path:
 def load_sampler(cls: type[Sampler], folder: Path) -> Sampler:
     """Return the sampler in ``folder``; see `MGVAEOverSampler.load`."""
     content, tensors = read_pair(folder / DESCRIPTION, folder / WEIGHTS, version=FORMAT)
+    if content.get("weights") != hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest():
+        raise CheckpointError(f"{WEIGHTS} must be the file that {DESCRIPTION} was saved with; it is another. Save again.")
     with fitting():
-        sampler = cls(**{name: _tupled(value) for name, value in content["parameters"].items()})
-        sampler.sampling_strategy_ = dict(content["sampling_strategy"])
-        sampler.classes_ = np.array(content["classes"])
-        sampler.history_ = {"pretrain": content["history"]["pretrain"], "finetune": dict(content["history"]["finetune"])}
+        sampler = cls(**_parameters(content["parameters"]))
+        sampler.sampling_strategy_ = dict(_pairs(content["sampling_strategy"]))
+        sampler.classes_ = pd.Series(_values(content["classes"])).to_numpy()
+        history = content["history"]
+        sampler.history_ = {"pretrain": history["pretrain"], "finetune": dict(_pairs(history["finetune"]))}
         sampler.n_features_in_ = content["n_features_in"]
         if content["feature_names_in"] is not None:
             sampler.feature_names_in_ = np.array(content["feature_names_in"], dtype=object)
-        labels = pd.RangeIndex(sampler.n_features_in_) if content["ranged"] else pd.Index(content["labels"])
         sampler.encoding_ = encoding_from_json(content["encoding"])
-        sampler.frame_ = Frame(labels, tuple(_handler(entry) for entry in content["handlers"]))
+        sampler.frame_ = Frame(_columns(content), tuple(_handler(entry) for entry in content["handlers"]))
         sampler.translators_ = {
-            entry["label"]: _translator(entry, below(tensors, f"{at}."), sampler)
+            from_json(entry["label"]): _translator(entry, below(tensors, f"{at}."), sampler)
             for at, entry in enumerate(content["translators"])
         }
     return sampler
+
+
+def _text(sampler: MGVAEOverSampler, weights: bytes) -> str:
+    try:
+        return json.dumps({**_described(sampler), "weights": hashlib.sha256(weights).hexdigest()}, default=_plain)
+    except (TypeError, TableError):
+        raise CheckpointError(
+            "To be saved, labels, levels and column names must be text, numbers, booleans or times, and sampling_strategy no"
+            " function. Convert them, or keep the sampler in memory."
+        ) from None
 
 
 def _described(sampler: MGVAEOverSampler) -> dict[str, Any]:
     parameters = sampler.get_params(deep=False)
     if isinstance(parameters["random_state"], np.random.RandomState):
         parameters["random_state"] = None
-    frame, labels = sampler.frame_, sampler.frame_.labels
+    if isinstance(parameters["sampling_strategy"], Mapping):
+        parameters["sampling_strategy"] = {"pairs": _as_pairs(parameters["sampling_strategy"])}
+    labels = sampler.frame_.labels
     names = getattr(sampler, "feature_names_in_", None)
     return {
         "format": FORMAT,
         "parameters": parameters,
-        "sampling_strategy": list(sampler.sampling_strategy_.items()),
-        "classes": sampler.classes_,
-        "history": {**sampler.history_, "finetune": list(sampler.history_["finetune"].items())},
+        "sampling_strategy": _as_pairs(sampler.sampling_strategy_),
+        "classes": [to_json(label) for label in sampler.classes_],
+        "history": {**sampler.history_, "finetune": _as_pairs(sampler.history_["finetune"])},
         "n_features_in": sampler.n_features_in_,
         "feature_names_in": names,
-        "ranged": isinstance(labels, pd.RangeIndex),
-        "labels": [] if isinstance(labels, pd.RangeIndex) else list(labels),
+        "columns": len(labels) if isinstance(labels, pd.RangeIndex) else [to_json(name) for name in labels],
         "encoding": sampler.encoding_.to_json(),
-        "handlers": [_entry(handler) for handler in frame.handlers],
-        "translators": [
-            {
-                "label": label,
-                "latent_dim": one.model.latent_dim,
-                "hidden": one.model.hidden,
-                "tied": one.model.tied,
-            }
-            for label, one in sampler.translators_.items()
-        ],
+        "handlers": [_entry(handler) for handler in sampler.frame_.handlers],
+        "translators": [_model(label, one.model) for label, one in sampler.translators_.items()],
     }
+
+
+def _model(label: Any, model: MGVAE) -> dict[str, Any]:
+    return {"label": to_json(label), "latent_dim": model.latent_dim, "hidden": model.hidden, "tied": model.tied}
+
+
+def _columns(content: Mapping[str, Any]) -> pd.Index:
+    names = content["columns"]
+    return pd.RangeIndex(names) if isinstance(names, int) else pd.Index(_values(names))
+
+
+def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    out = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    if isinstance(out["sampling_strategy"], dict):
+        out["sampling_strategy"] = dict(_pairs(out["sampling_strategy"]["pairs"]))
+    return out
 
 
 def _tensors(translators: Mapping[Any, Translator]) -> dict[str, Any]:
@@ -132,40 +151,39 @@ def _translator(entry: Mapping[str, Any], tensors: dict[str, Any], sampler: MGVA
 
 def _entry(handler: Handler) -> dict[str, Any]:
     kind = next(name for name, known in HANDLERS.items() if isinstance(handler, known))
-    fields = dict(vars(handler))
-    if isinstance(handler, Levels) and handler.pooled:
-        few = handler.values or (handler.missing,)
-        fields |= {"pooled": few, "share": [1 / len(few)] * len(few)}
-    return {**fields, "type": kind, "dtype": _dtype_entry(handler.dtype)}
+    fields = {name: _written(value) for name, value in vars(handler).items() if name != "dtype"}
+    return {**fields, "type": kind, "dtype": dtype_to_json(handler.dtype)}
+
+
+def _written(value: Any) -> Any:
+    return [to_json(one) for one in value] if isinstance(value, tuple) else to_json(value)
 
 
 def _handler(entry: Mapping[str, Any]) -> Handler:
-    fields = {name: _tupled(value) for name, value in entry.items() if name not in ("type", "dtype")}
+    fields = {
+        name: tuple(_values(value)) if isinstance(value, list) else from_json(value)
+        for name, value in entry.items()
+        if name not in ("type", "dtype")
+    }
     make: Any = HANDLERS[entry["type"]]
-    handler: Handler = make(dtype=_dtype(entry["dtype"]), **fields)
+    handler: Handler = make(dtype=dtype_from_json(entry["dtype"]), **fields)
     return handler
 
 
-def _dtype_entry(dtype: Any) -> Any:
-    if isinstance(dtype, pd.CategoricalDtype):
-        return {"categories": list(dtype.categories), "of": str(dtype.categories.dtype), "ordered": bool(dtype.ordered)}
-    return str(dtype)
+def _values(entries: list[Any]) -> list[Any]:
+    return [from_json(one) for one in entries]
 
 
-def _dtype(entry: Any) -> Any:
-    if isinstance(entry, dict):
-        return pd.CategoricalDtype(pd.Index(entry["categories"], dtype=entry["of"]), ordered=entry["ordered"])
-    return pd.api.types.pandas_dtype(entry)
+def _as_pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    return [(to_json(key), value) for key, value in mapping.items()]
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _pairs(entries: list[Any]) -> list[tuple[Any, Any]]:
+    return [(from_json(key), value) for key, value in entries]
 
 
-def _jsonable(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """Return numpy's numbers and arrays as JSON has them."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(type(value).__name__)

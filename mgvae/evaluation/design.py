@@ -15,6 +15,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 MISSING, OTHER = -1, -2
+LARGEST = 1e150  # a number beyond it counts as this one: its square must be finite
 BINS = 255  # of a tree's columns, as many as scikit-learn makes
 DENSE_COLUMNS = 256  # above this many, indicator columns are mostly zero and stay sparse
 
@@ -67,7 +68,7 @@ def measured(features: pd.DataFrame) -> FloatArray:
 
 def _numbers(column: pd.Series[Any]) -> FloatArray:
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        return column.to_numpy(dtype=np.float64)
+        return column.to_numpy(dtype=np.float64).clip(-LARGEST, LARGEST)
     codes = level_codes(column)
     return np.where(codes < 0, np.nan, codes.astype(np.float64))
 
@@ -90,12 +91,17 @@ class LinearDesign:
     places: Mapping[str, IntArray]
 
     def rows(self, features: pd.DataFrame) -> FloatArray | sparse.csr_array:
-        """Return the design matrix of ``features``, ``(N, columns)``; sparse where it has many columns."""
+        """Return the design matrix of ``features``, ``(N, columns)``; sparse where it has many columns.
+
+        Where nothing is worth a column (every level is rare), it has one of zeros: a linear model needs one.
+        """
         values = measured(features)
         missing = np.isnan(values)
         scaled = (np.where(missing, self.medians, values) - self.medians) / self.scales
         dense = np.column_stack([scaled, missing[:, self.indicated].astype(np.float64)])
         blocks = [self._indicators(features[name], name) for name in self.levels]
+        if not dense.shape[1] + sum(block.shape[1] for block in blocks):
+            return np.zeros((len(features), 1))
         if dense.shape[1] + sum(block.shape[1] for block in blocks) <= DENSE_COLUMNS:
             return np.column_stack([dense, *(block.toarray() for block in blocks)])
         return sparse.csr_array(sparse.hstack([sparse.csr_array(dense), *blocks], format="csr"))
