@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, brier_score_loss, roc_auc_score
 
-from tests.benchmarks.oversamplers import arms, study
+from tests.benchmarks.oversamplers import arms, fingerprints, study
 from tests.benchmarks.oversamplers.cohorts import Table
 from tests.benchmarks.oversamplers.printing import report
 from tests.benchmarks.oversamplers.results import read
@@ -42,12 +42,16 @@ def test_results_are_kept_and_reused(table, tmp_path, capsys, monkeypatch):
     assert run(table, path) == first
 
 
-def test_another_table_or_revision_is_measured_again(table, tmp_path, monkeypatch):
+def test_another_table_classifier_or_arm_is_measured_again(table, tmp_path, monkeypatch):
     path = tmp_path / "results.jsonl"
     run(table, path, ["none"])
     other = Table(table.name, table.features.assign(a=table.features["a"] + 1), table.event, table.group)
     assert run(other, path, ["none"], measuring=False) == []
-    monkeypatch.setattr(arms, "REVISION", arms.REVISION + 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "of_classifier", lambda _: "other")
+        assert run(table, path, ["none"], measuring=False) == []
+    assert len(run(table, path, ["none"], measuring=False)) == 3
+    monkeypatch.setattr(arms, "of_arm", lambda _: "other")
     assert run(table, path, ["none"], measuring=False) == []
 
 
@@ -57,7 +61,7 @@ def test_a_classifier_is_added_without_measuring_the_others_again(table, tmp_pat
     results = run(table, path, ["none"], CLASSIFIERS["both"])
     assert all(set(result.scores) == set(CLASSIFIERS["both"]) for result in results)
     last = json.loads(path.read_text().splitlines()[-1])
-    assert list(last["scores"]) == ["hist_gradient_boosting_sklearn"]
+    assert [label.partition("@")[0] for label in last["scores"]] == ["hist_gradient_boosting_sklearn"]
     assert len(read(path)) == 3
 
 
@@ -70,6 +74,15 @@ def test_an_arm_that_fails_is_named_without_its_message(table, tmp_path, capsys,
     err = capsys.readouterr().err
     assert "failed with ValueError" in err
     assert "17 is odd" not in err
+
+
+def test_fingerprints_tell_classifiers_and_arms_apart_and_stay():
+    classifiers = [fingerprints.of_classifier(name) for name in CLASSIFIERS["both"]]
+    simple = [fingerprints.of_arm(arm) for arm in arms.LIBRARY]
+    assert len(set(classifiers)) == 3
+    assert len(set(simple)) == 4
+    fingerprints.of_classifier.cache_clear()
+    assert classifiers == [fingerprints.of_classifier(name) for name in CLASSIFIERS["both"]]
 
 
 def test_folds_keep_groups_together_and_hold_each_row_once(table):

@@ -19,6 +19,7 @@ from mgvae.config import Training
 from mgvae.evaluation.arms import Recipe, Treated, cases_to_add, treat
 from mgvae.evaluation.table import Rows
 from mgvae.seeds import derive
+from tests.benchmarks.oversamplers.fingerprints import of_arm
 from tests.benchmarks.oversamplers.generators import adasyn_applies, adasyn_cases, ctgan_cases
 
 MGVAE_ARMS: dict[str, dict] = {  # the first is the one that the targets are about; the others are its ablations
@@ -37,7 +38,7 @@ LIBRARY = ("none", "class_weight", "random_oversampling", "smote")
 PACKAGE = ("tvae", "ctgan")
 ARMS = (*LIBRARY, "adasyn", *PACKAGE, *MGVAE_ARMS)
 OVERSAMPLING = ("random_oversampling", "smote", "adasyn", *PACKAGE, "mgvae")
-REVISION = 1  # raise it when an arm outside MGVAE_ARMS, or a classifier, changes its numbers: cached ones are then not used
+REVISION = 1  # raise it when TVAE, CTGAN or ADASYN are called differently: earlier results are then not used
 
 
 def available(arm: str) -> str | None:
@@ -55,8 +56,12 @@ def applies(arm: str, features: pd.DataFrame) -> bool:
 
 
 def identity(arm: str) -> str:
-    """Return a digest of what the arm's numbers depend on besides the rows: its options and its code."""
-    what: dict[str, object] = {"arm": arm, "revision": REVISION}
+    """Return a digest of what the arm's rows depend on besides the training rows: its options and its code."""
+    what: dict[str, object] = {"arm": arm}
+    if arm in LIBRARY:
+        what["fingerprint"] = of_arm(arm)
+    elif arm not in MGVAE_ARMS:
+        what["revision"] = REVISION
     if arm in MGVAE_ARMS:
         what |= {"options": MGVAE_ARMS[arm], "code": code_digest(mgvae.MGVAEOverSampler.__module__)}
     if arm in PACKAGE:

@@ -1,7 +1,7 @@
 """The study: every arm on the same folds of every cohort, kept fold by fold so that a stopped study goes on.
 
-A result is used again only where everything that it depends on is the same: the table, the folds, the arm, its options and,
-for the library's sampler, the sources of the library.
+A result is used again only where everything that it depends on is the same: the table, the fold, the arm and its options, for
+the library's sampler its sources, for other parts of the library what they do. All arms are thus judged by the same code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from mgvae.split import folds
 from mgvae.threads import one_thread
 from tests.benchmarks.oversamplers.arms import applies, available, identity, treated
 from tests.benchmarks.oversamplers.cohorts import Table
+from tests.benchmarks.oversamplers.fingerprints import of_classifier
 from tests.benchmarks.oversamplers.results import Result, append, read
 from tests.benchmarks.oversamplers.scoring import classifier, score
 
@@ -34,7 +35,7 @@ class Unit:
     Attributes:
         cohort, arm, seed, fold: which.
         key: digest of everything that the numbers depend on.
-        classifiers: those still to be measured.
+        classifiers: those still to be measured, each with its fingerprint: ``name@digest``.
     """
 
     cohort: str
@@ -53,9 +54,10 @@ def measure(unit: Unit, train: Rows, test: Rows) -> Result:
         rows = treated(unit.arm, train, seed=seed)
         seconds = time.perf_counter() - start
         scores = {}
-        for name in unit.classifiers:
+        for label in unit.classifiers:
+            name = label.partition("@")[0]
             model = classifier(name, derive(seed, "classifier", name)).fit(rows.features, rows.event, rows.weights)
-            scores[name] = score(test.event, model.predict_proba(test.features))
+            scores[label] = score(test.event, model.predict_proba(test.features))
     return Result(unit.cohort, unit.arm, unit.seed, unit.fold, len(train), len(test), seconds, scores)
 
 
@@ -68,7 +70,8 @@ def units(
     tables: Sequence[Table], arms: Sequence[str], *, seeds: int, n_folds: int, classifiers: Sequence[str]
 ) -> Iterator[Unit]:
     """Yield every arm on every fold, arm by arm, so that the quick arms of all cohorts come before the slow ones."""
-    digests = {table.name: _digest(table) for table in tables}
+    digests = {(table.name, seed): _digests(table, n_folds=n_folds, seed=seed) for table in tables for seed in range(seeds)}
+    labels = tuple(f"{name}@{of_classifier(name)}" for name in classifiers)
     for arm in arms:
         if available(arm) is not None:
             continue
@@ -77,10 +80,9 @@ def units(
             if not applies(arm, table.features):
                 continue
             for seed in range(seeds):
-                for fold in range(n_folds):
-                    parts = (what, table.name, digests[table.name], n_folds, seed, fold)
-                    key = hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:24]
-                    yield Unit(table.name, arm, seed, fold, key, tuple(classifiers))
+                for fold, digest in enumerate(digests[table.name, seed]):
+                    key = hashlib.sha256(f"{what}/{table.name}/{digest}/{seed}/{fold}".encode()).hexdigest()[:24]
+                    yield Unit(table.name, arm, seed, fold, key, labels)
 
 
 def run(
@@ -115,7 +117,7 @@ def run(
         for unit, result in _measured(missing, tables, n_folds=n_folds, jobs=jobs):
             append(path, unit.key, result)
     known = read(path)
-    return [known[unit.key] for unit in wanted if _left(unit, known) is None]
+    return [_plain(known[unit.key], unit.classifiers) for unit in wanted if _left(unit, known) is None]
 
 
 def _left(unit: Unit, known: dict[str, Result]) -> Unit | None:
@@ -123,6 +125,11 @@ def _left(unit: Unit, known: dict[str, Result]) -> Unit | None:
     have = known[unit.key].scores if unit.key in known else {}
     names = tuple(name for name in unit.classifiers if name not in have)
     return Unit(unit.cohort, unit.arm, unit.seed, unit.fold, unit.key, names) if names else None
+
+
+def _plain(result: Result, labels: Sequence[str]) -> Result:
+    """Return the result with the scores of these classifiers under their bare names."""
+    return replace(result, scores={label.partition("@")[0]: result.scores[label] for label in labels})
 
 
 def _measured(missing: list[Unit], tables: Sequence[Table], *, n_folds: int, jobs: int) -> Iterator[tuple[Unit, Result]]:
@@ -159,8 +166,10 @@ def _tried(unit: Unit, train: Rows, test: Rows) -> tuple[Unit, Result | str]:
         return unit, type(error).__name__
 
 
-def _digest(table: Table) -> str:
+def _digests(table: Table, *, n_folds: int, seed: int) -> list[str]:
+    """Return for each fold a digest of the table and of its test rows."""
     rows = pd.util.hash_pandas_object(table.features.assign(**{"": table.event}), index=False).to_numpy()
-    total = hashlib.sha256(rows.tobytes())
-    total.update(table.group.tobytes())
-    return total.hexdigest()[:16]
+    return [
+        hashlib.sha256(rows.tobytes() + test.astype(np.int64).tobytes()).hexdigest()[:16]
+        for _, test in split(table, n_folds=n_folds, seed=seed)
+    ]
