@@ -112,4 +112,5 @@ def test_the_report(table, tmp_path):
     renamed = [*results, *(type(one)(**{**vars(one), "arm": "mgvae"}) for one in results if one.arm == "none")]
     text = report(renamed, [table], [*ARMS, "mgvae"], CLASSIFIERS["library"], seeds=1, n_folds=3)
     assert "TARGET auroc: met" in text
+    assert "not compared with adasyn, tvae, ctgan" in text
     assert "Mean ranks in balanced accuracy, oversampling arms: 2 blocks" in text

@@ -172,26 +172,39 @@ def _ranking_text(title: str, ranking: Ranking, values: Mapping[str, Sequence[fl
 
 
 def _targets(blocks: Blocks, arms: Sequence[str], share: float) -> str:
+    return "\n".join([*(_rank_target(blocks, arms, measure) for measure in RANKED), _auroc_target(blocks, share)])
+
+
+def _rank_target(blocks: Blocks, arms: Sequence[str], measure: str) -> str:
+    """Say whether the sampler has the best mean rank, also where ADASYN applies; and with whom it could not be compared."""
+    name = f"TARGET {RANKED[measure].lower()}"
     main = _competitors(blocks, arms)
-    lines = []
-    for measure, shown in RANKED.items():
-        if OURS not in main or len(main) < 2:
-            lines.append(
-                f"TARGET {shown.lower()}: not measured ({OURS} and another oversampling arm are needed on every block)"
-            )
-            continue
-        ranking = ranked(_table(blocks, main, measure))
-        ranks = dict(zip(ranking.arms, ranking.mean_ranks, strict=True))
-        rival = min((rank, arm) for arm, rank in ranks.items() if arm != OURS)
-        verdict = "met" if ranks[OURS] < rival[0] else "not met"
-        lines.append(f"TARGET {shown.lower()}: {verdict} (mean rank {ranks[OURS]:.2f}; best other {rival[1]} {rival[0]:.2f})")
+    if OURS not in main or len(main) < 2:
+        return f"{name}: not measured ({OURS} and another oversampling arm are needed on every block)"
+    ranking = ranked(_table(blocks, main, measure))
+    ranks = dict(zip(ranking.arms, ranking.mean_ranks, strict=True))
+    rank, rival = min((rank, arm) for arm, rank in ranks.items() if arm != OURS)
+    met = ranks[OURS] < rank
+    text = f"mean rank {ranks[OURS]:.2f} of {len(main)} arms on {ranking.blocks} blocks; best other {rival} {rank:.2f}"
+    partly = _table(blocks, [*main, "adasyn"], measure) if "adasyn" not in main else {}
+    if partly:
+        apart = ranked(partly)
+        met = met and apart.arms[0] == OURS
+        text += f"; on {apart.blocks} blocks with ADASYN the best is {apart.arms[0]}"
+    absent = [arm for arm in OVERSAMPLING if arm not in main and not (arm == "adasyn" and partly)]
+    if absent:
+        text += f"; not compared with {', '.join(absent)}"
+    return f"{name}: {'met' if met else 'not met'} ({text})"
+
+
+def _auroc_target(blocks: Blocks, share: float) -> str:
+    """Say on which blocks the sampler's AUROC is significantly worse than that of no correction."""
     differences = _auroc_less_none(blocks, OURS, share)
     if len(differences) < len(blocks) or not blocks:
-        lines.append(f"TARGET auroc: not measured ({OURS} and {REFERENCE} are needed on every block)")
-    else:
-        lost = [f"{cohort} {name}" for (cohort, name), (interval, p) in differences.items() if interval.mean < 0 and p < LEVEL]
-        unadjusted = sum(interval.high < 0 for interval, _ in differences.values())
-        verdict = f"not met (significantly worse than {REFERENCE}: {', '.join(lost)})" if lost else "met (never worse by Holm"
-        ending = "" if lost else f"; without adjustment on {unadjusted} of {len(differences)} blocks)"
-        lines.append(f"TARGET auroc: {verdict}{ending}")
-    return "\n".join(lines)
+        return f"TARGET auroc: not measured ({OURS} and {REFERENCE} are needed on every block)"
+    lost = [f"{cohort} {name}" for (cohort, name), (interval, p) in differences.items() if interval.mean < 0 and p < LEVEL]
+    below = sum(interval.high < 0 for interval, _ in differences.values())
+    counts = f"without adjustment on {below} of {len(differences)} blocks"
+    if lost:
+        return f"TARGET auroc: not met (significantly worse than {REFERENCE} by Holm: {', '.join(lost)}; {counts})"
+    return f"TARGET auroc: met (nowhere significantly worse than {REFERENCE} by Holm; {counts})"
