@@ -100,7 +100,7 @@ class Training(Strict):
     plausibility: Literal["matched", "filtered", "none"] = "matched"
     posterior_variance: Literal["free", "tied"] = "free"
     leave_one_out: bool = True
-    ewc_lambda: float | Literal["auto"] = "auto"
+    ewc_lambda: float | Literal["auto"] = 10.0
     ewc_grid: tuple[float, ...] = (1.0, 10.0, 100.0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
 

@@ -32,6 +32,7 @@ MGVAE_ARMS: dict[str, dict] = {  # the first is the one that the targets are abo
     "mgvae_uniform_exemplars": {"exemplar_weights": "uniform"},
     "mgvae_filtered": {"plausibility": "filtered"},
     "mgvae_unmatched": {"plausibility": "none"},
+    "mgvae_fewer_rows": {"sampling_strategy": 0.2},
     "mgvae_published": {"exemplar_weights": "uniform", "plausibility": "none"},
 }
 LIBRARY = ("none", "class_weight", "random_oversampling", "smote")
