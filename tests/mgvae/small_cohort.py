@@ -70,6 +70,7 @@ def quick(**changes):
         "pretrain_epochs": 12,
         "finetune_epochs": 8,
         "warmup_fraction": 0.2,
+        "ewc_lambda": "auto",
         "ewc_grid": (1.0, 10.0),
         "device": "cpu",
     }
