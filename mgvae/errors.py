@@ -10,6 +10,7 @@
     ├── TrainingError        the objective left the finite numbers, or there is nothing to train on
     ├── CheckpointError      a checkpoint cannot be read by this version
     └── StoreError           the artifact store cannot be read or written
+        ├── MissingArtifactError  an artifact is not in the store
         └── DamagedArtifactError  an artifact's bytes do not match its digest
 
 Each message says what must hold, what was got and what to do. It carries column names and counts, never a patient's value.
@@ -56,6 +57,10 @@ class CheckpointError(MGVAEError):
 
 class StoreError(MGVAEError):
     """The artifact store cannot be read or written."""
+
+
+class MissingArtifactError(StoreError):
+    """An artifact is not in the store."""
 
 
 class DamagedArtifactError(StoreError):
