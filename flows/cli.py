@@ -1,4 +1,4 @@
-"""The command `mgvae`: init, validate, run, show, generate."""
+"""The command `mgvae`: init, validate, run, show, generate, cache."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.cache_commands import OUT, StoreOption
+from flows.cache_commands import app as cache
 from flows.withheld import described, orchestrated
 from mgvae.config import load_config
 from mgvae.errors import ConfigError, MGVAEError
@@ -27,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cache)
 USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones
 INTERRUPTED = 130
 CohortPath = Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="The study's configuration.")]
@@ -57,7 +60,8 @@ def init(
 def run(
     cohort: CohortPath,
     extract: Extract = None,
-    out: Annotated[Path, typer.Option(help="Folder of the runs and of the artifact store.")] = Path("runs"),
+    out: OUT = Path("runs"),
+    store: StoreOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed, instead of the configured one.")] = None,
     settings: Settings = None,
     debug: Debug = False,
@@ -70,7 +74,7 @@ def run(
 
     console = Console(stderr=True)
     with reporting(console), orchestrated():
-        result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()))
+        result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()), store=store)
     folder = Path(result["run"])
     _print_outcome(json.loads((folder / "report.json").read_text(encoding="utf-8")))
     typer.echo(_shown(folder.parent / "latest" / "report.html"))
@@ -128,6 +132,7 @@ def generate(
     out: Annotated[Path, typer.Option(metavar="FILE.parquet", help="The file to write.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    store: StoreOption = None,
     debug: Debug = False,
 ) -> None:
     """Make further synthetic cases with the model of a finished run. Not anonymous: training material inside the study team."""
@@ -135,7 +140,7 @@ def generate(
     from flows.generate import generate as make
 
     check_order(n=n, out=out, seed=seed, force=force)  # before torch is imported
-    status = make(run, n=n, out=out, seed=seed)
+    status = make(run, n=n, out=out, seed=seed, store=store)
     console = Console(stderr=True, soft_wrap=True)
     if status == "fail":
         console.print("[yellow]Warning[/]: a gate of this run failed; keep these cases out of the recommended model.")
@@ -191,6 +196,7 @@ def _calm_prefect(*, debug: bool) -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")  # 20 are too few on a busy machine
 
 
 def _print_outcome(report: dict[str, Any]) -> None:

@@ -11,14 +11,17 @@ from typing import Any
 import pandas as pd
 
 from flows.caching import digest
+from flows.stores import open_store
 from mgvae.aside import aside
 from mgvae.config import CohortConfig
 from mgvae.errors import ConfigError, StoreError
-from mgvae.store import MANIFEST, Reference, Store
+from mgvae.store import MANIFEST, Reference
 from mgvae.strict import build
 
 NEEDED = ("split", "encode", "finetune")
-AGAIN = "Run the study again (mgvae run): what is missing or damaged is made anew."
+AGAIN = (
+    "Run the study again (mgvae run): what is missing or damaged is made anew. If it used --store, name that store here too."
+)
 MOST_SEED = 2**32
 
 
@@ -55,7 +58,7 @@ def check_order(*, n: int, out: Path, seed: int, force: bool) -> None:
         raise ConfigError(f"--out {out}: is there already and is not replaced. Give another name, or --force.")
 
 
-def generate(run: Path, *, n: int, out: Path, seed: int) -> str:
+def generate(run: Path, *, n: int, out: Path, seed: int, store: str | None = None) -> str:
     """Write ``n`` synthetic cases of a finished run to ``out``, readable by its owner alone, and return the run's status.
 
     The table is that of the run's own ``synthetic.parquet``, with cases that are drawn apart from those.
@@ -65,11 +68,12 @@ def generate(run: Path, *, n: int, out: Path, seed: int) -> str:
         n: how many.
         out: the Parquet file; replaced if it is there.
         seed: the same seed gives the same bytes.
+        store: folder or URL of the artifact store, see `open_store`.
     Raises:
         ConfigError: ``run`` is no run folder.
         StoreError: an artifact of the run is missing or damaged, or the file cannot be written.
     """
-    found = finished_run(run)
+    found = finished_run(run, store)
     from flows.publish import gate_note  # torch takes seconds to import
     from mgvae.tables import write_labelled
 
@@ -86,8 +90,8 @@ def generate(run: Path, *, n: int, out: Path, seed: int) -> str:
     return found.status
 
 
-def finished_run(run: Path) -> Finished:
-    """Return the run in a run folder ``<runs>/<study>/<run id>``, whose store is ``<runs>/.store``.
+def finished_run(run: Path, where: str | None = None) -> Finished:
+    """Return the run in a run folder ``<runs>/<study>/<run id>``, whose store is ``<runs>/.store`` unless ``where`` names it.
 
     Raises:
         ConfigError: it is no run folder, or its extract failed validation.
@@ -96,7 +100,7 @@ def finished_run(run: Path) -> Finished:
     manifest = _manifest(run)
     if manifest["status"] == "invalid":
         raise ConfigError(f"{run}: the extract of this run failed validation, so nothing was trained. Mend it and run again.")
-    store = Store(run.resolve().parent.parent / ".store")
+    store = open_store(run.resolve().parent.parent, where)
     artifacts = manifest["lineage"]["artifacts"]
     try:
         folders = {stage: store.folder(Reference(stage, str(artifacts.get(stage)))) for stage in NEEDED}
