@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 Parameters = Mapping[str, Tensor]
+MOST_HELD = 2**25  # numbers in the gradients held at once: 128 MiB, also for the many parameters of a table of 2,000 columns
 
 
 def fisher_diagonal(
@@ -22,7 +23,7 @@ def fisher_diagonal(
         objective: ``(parameters, *one_row) -> scalar`` log-density (or ELBO) of one row.
         parameters: the anchor.
         per_row: tensors whose first dimension runs over the n rows.
-        chunk: rows whose gradients are held at once; memory is chunk times the number of parameters.
+        chunk: most rows whose gradients are held at once; fewer where the parameters are many.
     Raises:
         ValueError: there are no rows.
     Source: Kirkpatrick et al. 2017, arXiv:1612.00796; per-row gradients by `torch.func`.
@@ -31,6 +32,7 @@ def fisher_diagonal(
     if not rows:
         raise ValueError("The Fisher information needs at least one row; got none.")
     anchor = {name: value.detach() for name, value in parameters.items()}
+    chunk = max(1, min(chunk, MOST_HELD // max(1, sum(value.numel() for value in anchor.values()))))
     per_row_gradient = vmap(grad(objective), in_dims=(None, *([0] * len(per_row))))
     total = {name: torch.zeros_like(value) for name, value in anchor.items()}
     for parts in zip(*(torch.split(tensor, chunk) for tensor in per_row), strict=True):

@@ -49,7 +49,8 @@ def fit_levels(column: pd.Series[Any], *, fewest: int = 1, most: int | None = No
 
 def level_codes(column: pd.Series[Any]) -> IntArray:
     """Return the positions of a category column's values among its levels; -1 where missing."""
-    return column.cat.codes.to_numpy().astype(np.int64)
+    levels: Any = column.array
+    return np.asarray(levels.codes, dtype=np.int64)
 
 
 def nominal_columns(features: pd.DataFrame) -> list[str]:
@@ -99,19 +100,27 @@ class LinearDesign:
         missing = np.isnan(values)
         scaled = (np.where(missing, self.medians, values) - self.medians) / self.scales
         dense = np.column_stack([scaled, missing[:, self.indicated].astype(np.float64)])
-        blocks = [self._indicators(features[name], name) for name in self.levels]
-        if not dense.shape[1] + sum(block.shape[1] for block in blocks):
+        indicators = self._indicators(features)
+        columns = dense.shape[1] + indicators.shape[1]
+        if not columns:
             return np.zeros((len(features), 1))
-        if dense.shape[1] + sum(block.shape[1] for block in blocks) <= DENSE_COLUMNS:
-            return np.column_stack([dense, *(block.toarray() for block in blocks)])
-        return sparse.csr_array(sparse.hstack([sparse.csr_array(dense), *blocks], format="csr"))
+        if columns <= DENSE_COLUMNS:
+            return np.column_stack([dense, indicators.toarray()])
+        return sparse.csr_array(sparse.hstack([sparse.csr_array(dense), indicators], format="csr"))
 
-    def _indicators(self, column: pd.Series[Any], name: str) -> sparse.csr_array:
-        placed = self.levels[name].place(level_codes(column))
-        places = self.places[name]
-        position = np.searchsorted(places, placed).clip(max=max(len(places) - 1, 0))
-        row = np.flatnonzero(places[position] == placed) if len(places) else np.empty(0, dtype=np.int64)
-        return sparse.csr_array((np.ones(len(row)), (row, position[row])), shape=(len(column), len(places)))
+    def _indicators(self, features: pd.DataFrame) -> sparse.csr_array:
+        """Return the indicator columns of all unordered columns, ``(N, places)``."""
+        rows, columns, start = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)], 0
+        for name, level in self.levels.items():
+            places = self.places[name]
+            if len(places):
+                placed = level.place(level_codes(features[name]))
+                position = np.searchsorted(places, placed).clip(max=len(places) - 1)
+                rows.append(np.flatnonzero(places[position] == placed))
+                columns.append(start + position[rows[-1]])
+            start += len(places)
+        at = np.concatenate(rows), np.concatenate(columns)
+        return sparse.csr_array((np.ones(len(at[0])), at), shape=(len(features), start))
 
 
 def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
