@@ -57,11 +57,12 @@ def _levels(score: np.ndarray, count: int) -> pd.Categorical:
 
 def main(*, full: bool) -> None:
     """Measure in fresh processes and print."""
+    cores = len(os.sched_getaffinity(0))
+    print(f"{ROWS:,} x 40 mixed columns, {EVENTS:.0%} events, {MISSING:.0%} missing, {cores} cores", flush=True)
     ours = _in_own_process("mgvae")
+    print(f"MGVAEOverSampler().fit_resample: {ours['seconds']:.1f} s ({_rest(ours)})", flush=True)
     theirs = _in_own_process("ctgan-full" if full else "ctgan")
     how = "measured" if full else f"scaled from a training of {EPOCHS} epochs"
-    print(f"{ROWS:,} x 40 mixed columns, {EVENTS:.0%} events, {MISSING:.0%} missing, {len(os.sched_getaffinity(0))} cores")
-    print(f"MGVAEOverSampler().fit_resample: {ours['seconds']:.1f} s ({_rest(ours)})")
     print(
         f"CTGAN on the full table, {DEFAULT_EPOCHS} epochs, and {ROWS:,} rows drawn: {theirs['seconds']:.0f} s ({how}; "
         f"{_rest(theirs)})"
