@@ -107,3 +107,25 @@ def test_the_tree_design_keeps_the_most_frequent_levels():
     assert rows[:, 1].max() == 250
     assert (rows[codes < 50, 1] == 250).all()
     assert len(np.unique(rows[:, 1])) == 251
+
+
+def test_boosting_sees_only_the_order_of_a_column():
+    rows = simulated(1500)
+    bent = rows.features.assign(severity=np.exp(3 * rows.features["severity"]), age=-1 / rows.features["age"])
+    plain, other = (make("hist_gradient_boosting", 0).fit(table, rows.event) for table in (rows.features, bent))
+    np.testing.assert_allclose(plain.predict_proba(rows.features), other.predict_proba(bent), rtol=0.02, atol=1e-3)
+
+
+def test_bins_are_about_equally_full_and_few_values_have_one_each():
+    rng = np.random.default_rng(0)
+    many, few = rng.exponential(size=20_000), rng.choice([0.0, 1.0, 5.0, 1e6], p=[0.9, 0.09, 0.0099, 0.0001], size=20_000)
+    many[::7] = np.nan
+    design = fit_tree_design(pd.DataFrame({"many": many, "few": few}), most=250)
+    binned = design.rows(pd.DataFrame({"many": many, "few": few}))
+    counts = np.unique(binned[~np.isnan(many), 0], return_counts=True)[1]
+    assert len(counts) == 255
+    assert counts.max() < 1.2 * counts.min()
+    assert np.isnan(binned[::7, 0]).all()
+    assert len(np.unique(binned[:, 1])) == len(np.unique(few))
+    beyond = design.rows(pd.DataFrame({"many": [-1.0, 1e9], "few": [-5.0, 1e9]}))
+    assert beyond[:, 0].tolist() == [0.0, 254.0]
