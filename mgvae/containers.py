@@ -107,4 +107,6 @@ def stacked(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
     if isinstance(upper.index, pd.RangeIndex) and isinstance(lower.index, pd.RangeIndex) and len(lower):
         step = upper.index.step
         out.index = pd.RangeIndex(upper.index.start, upper.index.start + len(out) * step, step, name=upper.index.name)
+    elif out.index.dtype != upper.index.dtype:  # pandas makes text of objects that are text
+        out.index = out.index.astype(upper.index.dtype)
     return out.set_axis(names, axis=1)

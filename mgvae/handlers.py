@@ -58,7 +58,7 @@ class Numbers:
         if self.held is None:
             return _numbers_as(numbers, self.dtype)
         made = IN_OBJECTS[self.held]
-        return pd.Series(objects([self.missing if np.isnan(one) else made(one) for one in numbers.tolist()]))
+        return pd.Series(objects([self.missing if np.isnan(one) else made(one) for one in numbers.tolist()]), dtype=object)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,9 @@ class Levels:
             place[other] = len(self.values) + draws.choice(len(self.pooled), size=len(other), p=self.share)
         used, at = np.unique(place, return_inverse=True)
         entries = [*self.values, *self.pooled, self.missing]
-        return pd.Series(objects([entries[one] for one in used])).astype(self.dtype).take(at).reset_index(drop=True)
+        return (
+            pd.Series(objects([entries[one] for one in used]), dtype=object).astype(self.dtype).take(at).reset_index(drop=True)
+        )
 
     def published(self) -> Levels:
         """Return what may be written into a file: without the names of levels that fewer than `FEWEST` rows have.

@@ -24,7 +24,7 @@ from mgvae.generator import encoded
 from mgvae.labels import appended_labels, read_labels
 from mgvae.phases import Phases
 from mgvae.sampler_file import load_sampler, save_sampler
-from mgvae.seeds import numpy_generator
+from mgvae.seeds import numpy_generator, own_stream
 from mgvae.threads import one_thread
 from mgvae.train import History
 
@@ -158,9 +158,9 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         out = appended(self._configured(X), made, parents)
         return out, appended_labels(y, self.classes_[at], parents, one_hot=one_hot)
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> MGVAEOverSampler:
+    def fit(self, X: Any, y: Any) -> MGVAEOverSampler:
         """Check the input and work out ``sampling_strategy_``; nothing is trained. `fit_resample` is what makes rows."""
-        self._checked(X, y, groups)
+        self._checked(X, y, None)
         return self
 
     def sample(self, X: Any, n: int, *, label: Any = None, random_state: Any = None) -> tuple[pd.DataFrame, Array]:
@@ -241,7 +241,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _fit_resample(self, table: pd.DataFrame, classes: Classes, *, seed: int) -> tuple[pd.DataFrame, Array, Array]:
         """Return the rows made, in the user's types, with the class and the parent of each."""
         frame = read_frame(table, categorical=_positions(self.categorical_features, table))
-        with one_thread(), Phases(shown=self.verbose) as phases:
+        with one_thread(), own_stream(), Phases(shown=self.verbose) as phases:
             grown = grow(
                 frame.typed(table),
                 frame.columns,

@@ -26,6 +26,7 @@ from mgvae.handlers import Handler, Levels, Numbers, Steps
 from mgvae.jsonvalues import dtype_from_json, dtype_to_json, from_json, to_json
 from mgvae.likelihood import TableLikelihood
 from mgvae.model import MGVAE
+from mgvae.seeds import own_stream
 from mgvae.translator import Translator
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def load_sampler(cls: type[Sampler], folder: Path) -> Sampler:
     content, tensors = read_pair(folder / DESCRIPTION, folder / WEIGHTS, version=FORMAT)
     if content.get("weights") != hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest():
         raise CheckpointError(f"{WEIGHTS} must be the file that {DESCRIPTION} was saved with; it is another. Save again.")
-    with fitting():
+    with fitting(), own_stream():
         sampler = cls(**_parameters(content["parameters"]))
         sampler.sampling_strategy_ = dict(_pairs(content["sampling_strategy"]))
         sampler.classes_ = pd.Series(_values(content["classes"])).to_numpy()

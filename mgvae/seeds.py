@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -22,3 +24,10 @@ def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
     """Return a CPU torch generator for the use called ``names``: draws made on the CPU do not depend on the device."""
     return torch.Generator().manual_seed(derive(seed, *names))
+
+
+@contextmanager
+def own_stream() -> Iterator[None]:
+    """Leave torch's global stream as it was before the block: making a layer draws from it."""
+    with torch.random.fork_rng(devices=[]):
+        yield
