@@ -10,7 +10,16 @@ import pytest
 import yaml
 from simulated_study import CANARY, study, table, write_study
 
-EVERY_COMMAND = (("init",), ("run",), ("validate",), ("show",), ("generate",))
+EVERY_COMMAND = (
+    ("init",),
+    ("run",),
+    ("validate",),
+    ("show",),
+    ("generate",),
+    ("cache", "ls"),
+    ("cache", "rm"),
+    ("cache", "gc"),
+)
 
 
 def refused(said, *words):
@@ -32,6 +41,7 @@ def test_help_names_the_commands_and_the_exit_codes(mgvae):
         "validate",
         "show",
         "generate",
+        "cache",
         "Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error",
     ):
         assert word in " ".join(said.out.split())
@@ -41,7 +51,7 @@ def test_help_names_the_commands_and_the_exit_codes(mgvae):
 def test_help_of_a_command(command, mgvae):
     said = mgvae(*command, "--help")
     assert said.code == 0
-    assert f"Usage: mgvae {command[0]}" in said.out
+    assert f"Usage: mgvae {' '.join(command)}" in said.out
     assert "--debug" in said.out
 
 
