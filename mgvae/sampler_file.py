@@ -77,6 +77,8 @@ def load_sampler(cls: type[Sampler], folder: Path) -> Sampler:
             sampler.feature_names_in_ = np.array(content["feature_names_in"], dtype=object)
         sampler.encoding_ = encoding_from_json(content["encoding"])
         sampler.frame_ = Frame(_columns(content), tuple(_handler(entry) for entry in content["handlers"]))
+        if not sampler.n_features_in_ == len(sampler.encoding_.coders) == len(sampler.frame_.handlers) > 0:
+            raise ValueError("columns")
         sampler.translators_ = {
             from_json(entry["label"]): _translator(entry, below(tensors, f"{at}."), sampler)
             for at, entry in enumerate(content["translators"])
