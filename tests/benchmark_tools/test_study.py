@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score, br
 from tests.benchmarks.oversamplers import arms, fingerprints, study
 from tests.benchmarks.oversamplers.cohorts import Table
 from tests.benchmarks.oversamplers.printing import report
-from tests.benchmarks.oversamplers.results import read
+from tests.benchmarks.oversamplers.results import Result, read
 from tests.benchmarks.oversamplers.scoring import CLASSIFIERS, score
 
 ARMS = ["none", "random_oversampling", "smote"]
@@ -29,7 +29,9 @@ def table():
 
 
 def run(table, path, names=ARMS, classifiers=CLASSIFIERS["library"], **options):
-    return study.run([table], names, seeds=1, n_folds=3, classifiers=classifiers, path=path, jobs=1, **options)
+    return study.run(
+        [table], names, seeds=1, ablation_seeds=1, n_folds=3, classifiers=classifiers, path=path, jobs=1, **options
+    )
 
 
 def test_results_are_kept_and_reused(table, tmp_path, capsys, monkeypatch):
@@ -105,12 +107,32 @@ def test_scores_are_scikit_learns():
 
 def test_the_report(table, tmp_path):
     results = run(table, tmp_path / "results.jsonl")
-    text = report(results, [table], [*ARMS, "mgvae"], CLASSIFIERS["library"], seeds=1, n_folds=3)
+    text = report(results, [table], [*ARMS, "mgvae"], CLASSIFIERS["library"], seeds=1, ablation_seeds=1, n_folds=3)
     assert "== simulated, logistic_regression: 240 rows" in text
     assert "TARGET auprc: not measured" in text
     assert any(line.split() == ["mgvae", *"-" * 7] for line in text.splitlines())
     renamed = [*results, *(type(one)(**{**vars(one), "arm": "mgvae"}) for one in results if one.arm == "none")]
-    text = report(renamed, [table], [*ARMS, "mgvae"], CLASSIFIERS["library"], seeds=1, n_folds=3)
+    text = report(renamed, [table], [*ARMS, "mgvae"], CLASSIFIERS["library"], seeds=1, ablation_seeds=1, n_folds=3)
     assert "TARGET auroc: met" in text
     assert "not compared with adasyn, tvae, ctgan" in text
     assert "Mean ranks in balanced accuracy, oversampling arms: 2 blocks" in text
+
+
+def test_ablations_are_measured_on_fewer_seeds_and_compared_on_those(table):
+    drawn = {"seeds": 2, "ablation_seeds": 1, "n_folds": 3}
+    found = list(study.units([table], ["none", "mgvae", "mgvae_unmatched"], **drawn, classifiers=("logistic_regression",)))
+    assert {arm: sum(unit.arm == arm for unit in found) for arm in ("none", "mgvae", "mgvae_unmatched")} == {
+        "none": 6,
+        "mgvae": 6,
+        "mgvae_unmatched": 3,
+    }
+    scores = dict.fromkeys(("auroc", "auprc", "balanced_accuracy", "g_mean", "brier", "events", "expected"), 0.5)
+    results = [
+        Result(
+            unit.cohort, unit.arm, unit.seed, unit.fold, 9, 9, 1.0, {"logistic_regression": scores | {"auprc": unit.seed / 10}}
+        )
+        for unit in found
+    ]
+    text = report(results, [table], ["none", "mgvae", "mgvae_unmatched"], ("logistic_regression",), **drawn)
+    ranking = text.partition("AUPRC, the sampler and its ablations")[2]
+    assert "mgvae                   1.50   mean 0.0000" in ranking  # of seed 0 alone, though its own mean is 0.05

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--arms", type=_names, default=list(ARMS), help=f"comma-separated, of: {', '.join(ARMS)}; default: all")
     parser.add_argument("--seeds", type=int, default=3, help="how often the folds are drawn anew, from seeds 0, 1, ...")
+    parser.add_argument("--ablation-seeds", type=int, default=1, help="the same for the ablations of the sampler")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument(
         "--classifiers",
@@ -79,13 +80,15 @@ def main() -> None:
         tables,
         options.arms,
         seeds=options.seeds,
+        ablation_seeds=options.ablation_seeds,
         n_folds=options.folds,
         classifiers=classifiers,
         path=options.results,
         jobs=options.jobs,
         measuring=not options.no_run,
     )
-    print(report(results, tables, options.arms, classifiers, seeds=options.seeds, n_folds=options.folds))
+    drawn = {"seeds": options.seeds, "ablation_seeds": options.ablation_seeds, "n_folds": options.folds}
+    print(report(results, tables, options.arms, classifiers, **drawn))
 
 
 if __name__ == "__main__":

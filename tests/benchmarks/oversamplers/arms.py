@@ -39,6 +39,7 @@ LIBRARY = ("none", "class_weight", "random_oversampling", "smote")
 PACKAGE = ("tvae", "ctgan")
 ARMS = (*LIBRARY, "adasyn", *PACKAGE, *MGVAE_ARMS)
 OVERSAMPLING = ("random_oversampling", "smote", "adasyn", *PACKAGE, "mgvae")
+ABLATIONS = tuple(arm for arm in MGVAE_ARMS if arm != "mgvae")  # measured on fewer seeds: each costs as much as the sampler
 REVISION = 1  # raise it when TVAE, CTGAN or ADASYN are called differently: earlier results are then not used
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tests.benchmarks.oversamplers.arms import MGVAE_ARMS, OVERSAMPLING
+from tests.benchmarks.oversamplers.arms import ABLATIONS, MGVAE_ARMS, OVERSAMPLING
 from tests.benchmarks.oversamplers.cohorts import Table
 from tests.benchmarks.oversamplers.ranks import Interval, Ranking, against, corrected_interval, holm, ranked
 from tests.benchmarks.oversamplers.results import Result
@@ -31,6 +31,7 @@ def report(
     classifiers: Sequence[str],
     *,
     seeds: int,
+    ablation_seeds: int,
     n_folds: int,
 ) -> str:
     """Return everything that is printed.
@@ -40,14 +41,16 @@ def report(
         tables: the cohorts.
         arms: in the order of the rows.
         classifiers: one table each per cohort.
-        seeds, n_folds: of the study.
+        seeds, ablation_seeds, n_folds: of the study.
     """
-    blocks = _blocks(results, tables, classifiers, folds=seeds * n_folds)
+    fewer = min(seeds, ablation_seeds)
+    blocks = _blocks(results, tables, classifiers, folds=seeds * n_folds, ablation_folds=fewer * n_folds)
     share = 1 / (n_folds - 1)
     parts = [
         f"{seeds} seeds x {n_folds} folds, raw probabilities, threshold 0.5. Means over folds; in brackets 95 % intervals\n"
         "of the corrected resampled t test (Nadeau & Bengio 2003). O/E is observed over expected events, all folds\n"
-        "together: 1 is calibrated. Seconds: median of resampling. A dash: the arm does not apply, or lacks a fold."
+        "together: 1 is calibrated. Seconds: median of resampling. A dash: the arm does not apply, or lacks a fold.\n"
+        f"Ablations of the sampler: seeds 0 to {fewer - 1} alone; where they are compared, all arms on those."
     ]
     for table in tables:
         n, p = table.features.shape
@@ -61,12 +64,15 @@ def report(
     return "\n\n".join(part for part in parts if part)
 
 
-def _blocks(results: Sequence[Result], tables: Sequence[Table], classifiers: Sequence[str], *, folds: int) -> Blocks:
+def _blocks(
+    results: Sequence[Result], tables: Sequence[Table], classifiers: Sequence[str], *, folds: int, ablation_folds: int
+) -> Blocks:
     """Return the results by block and arm, of arms that have every fold."""
     by_arm: dict[tuple[str, str], list[Result]] = {}
     for result in sorted(results, key=lambda one: (one.seed, one.fold)):
         by_arm.setdefault((result.cohort, result.arm), []).append(result)
-    whole = {at: found for at, found in by_arm.items() if len(found) == folds}
+    wanted = {arm: ablation_folds if arm in ABLATIONS else folds for _, arm in by_arm}
+    whole = {at: found for at, found in by_arm.items() if len(found) == wanted[at[1]]}
     return {
         (table.name, name): {arm: found for (cohort, arm), found in whole.items() if cohort == table.name}
         for table in tables
@@ -101,7 +107,8 @@ def _auroc_less_none(blocks: Blocks, arm: str, share: float) -> dict[Block, tupl
     found = {}
     for (cohort, name), measured in blocks.items():
         if arm in measured and REFERENCE in measured:
-            ours, theirs = (_values(measured[one], name, "auroc") for one in (arm, REFERENCE))
+            shared = len(measured[arm])  # an ablation has the first seeds alone
+            ours, theirs = (_values(measured[one][:shared], name, "auroc") for one in (arm, REFERENCE))
             found[cohort, name] = corrected_interval(np.subtract(ours, theirs).tolist(), test_share=share)
     adjusted = holm([interval.p for interval in found.values()])
     return {block: (interval, p) for (block, interval), p in zip(found.items(), adjusted, strict=True)}
@@ -123,12 +130,14 @@ def _differences(blocks: Blocks, arms: Sequence[str], share: float) -> str:
 
 
 def _table(blocks: Blocks, arms: Sequence[str], measure: str) -> dict[str, list[float]]:
-    """Return by arm the mean on each block where all of ``arms`` were measured; nothing where there is no such block."""
+    """Return by arm the mean on each block where all of ``arms`` were measured, over the folds that all of them have."""
     shared = {block: measured for block, measured in blocks.items() if all(arm in measured for arm in arms)}
     if not shared:
         return {}
+    folds = min(len(measured[arm]) for measured in shared.values() for arm in arms)
     return {
-        arm: [float(np.mean(_values(measured[arm], block[1], measure))) for block, measured in shared.items()] for arm in arms
+        arm: [float(np.mean(_values(measured[arm][:folds], block[1], measure))) for block, measured in shared.items()]
+        for arm in arms
     }
 
 

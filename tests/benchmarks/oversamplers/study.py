@@ -21,7 +21,7 @@ from mgvae.evaluation.table import Rows
 from mgvae.seeds import derive
 from mgvae.split import folds
 from mgvae.threads import one_thread
-from tests.benchmarks.oversamplers.arms import applies, available, identity, treated
+from tests.benchmarks.oversamplers.arms import ABLATIONS, applies, available, identity, treated
 from tests.benchmarks.oversamplers.cohorts import Table
 from tests.benchmarks.oversamplers.fingerprints import of_classifier
 from tests.benchmarks.oversamplers.results import Result, append, read
@@ -67,7 +67,7 @@ def split(table: Table, *, n_folds: int, seed: int) -> list[tuple[np.ndarray, np
 
 
 def units(
-    tables: Sequence[Table], arms: Sequence[str], *, seeds: int, n_folds: int, classifiers: Sequence[str]
+    tables: Sequence[Table], arms: Sequence[str], *, seeds: int, ablation_seeds: int, n_folds: int, classifiers: Sequence[str]
 ) -> Iterator[Unit]:
     """Yield every arm on every fold, arm by arm, so that the quick arms of all cohorts come before the slow ones."""
     digests = {(table.name, seed): _digests(table, n_folds=n_folds, seed=seed) for table in tables for seed in range(seeds)}
@@ -79,7 +79,7 @@ def units(
         for table in tables:
             if not applies(arm, table.features):
                 continue
-            for seed in range(seeds):
+            for seed in range(min(seeds, ablation_seeds) if arm in ABLATIONS else seeds):
                 for fold, digest in enumerate(digests[table.name, seed]):
                     key = hashlib.sha256(f"{what}/{table.name}/{digest}/{seed}/{fold}".encode()).hexdigest()[:24]
                     yield Unit(table.name, arm, seed, fold, key, labels)
@@ -90,6 +90,7 @@ def run(
     arms: Sequence[str],
     *,
     seeds: int,
+    ablation_seeds: int,
     n_folds: int,
     classifiers: Sequence[str],
     path: Path,
@@ -104,13 +105,15 @@ def run(
         tables: the cohorts.
         arms: of ``arms.ARMS``.
         seeds: how many times the folds are drawn anew, from seeds 0, 1, ...
+        ablation_seeds: the same for the sampler's ablations, at most ``seeds``.
         n_folds: of each cross-validation.
         classifiers: fitted on every arm's rows.
         path: the file of results; made readable by its owner alone.
         jobs: processes, of one thread each.
         measuring: False to return only what the file holds.
     """
-    wanted = list(units(tables, arms, seeds=seeds, n_folds=n_folds, classifiers=classifiers))
+    drawn = {"seeds": seeds, "ablation_seeds": ablation_seeds, "n_folds": n_folds}
+    wanted = list(units(tables, arms, **drawn, classifiers=classifiers))
     known = read(path)
     missing = [left for unit in wanted if (left := _left(unit, known)) is not None]
     if measuring and missing:
