@@ -41,8 +41,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     Args:
         sampling_strategy: as in imbalanced-learn; "auto" brings every class to the size of the largest.
-        categorical_features: "infer" takes booleans, categories, text and objects as names; or give names, positions or a mask
-            of the columns whose values are names whatever their dtype.
+        categorical_features: "infer" takes booleans, categories, text and objects (unless they are numbers) as names; or give
+            names, positions or a mask of the columns whose values are names whatever their dtype.
         latent_dim: D, the size of a code.
         hidden: width of each hidden layer.
         epochs: most passes over the majority in pre-training; "auto" makes about 2,000 steps. Early stopping ends it sooner.
@@ -58,7 +58,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         learning_rate, finetune_learning_rate: Adam's step sizes.
         batch_size: rows in a step of pre-training.
         exemplars: how many majority rows, drawn anew each epoch, carry the prior; "all" for the exact mixture.
-        random_state: seed, or a numpy RandomState. The same seed gives the same rows on the same machine.
+        random_state: seed, or a numpy RandomState. The same seed gives the same rows on the same machine; None draws the seed
+            from numpy's global stream, as in scikit-learn.
         device: "auto", "cpu" or "cuda".
         verbose: whether progress is shown on stderr.
 
