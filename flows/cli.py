@@ -18,6 +18,7 @@ from rich.table import Table
 
 from flows.cache_commands import OUT, StoreOption
 from flows.cache_commands import app as cache
+from flows.stores import open_store
 from flows.withheld import described, orchestrated
 from mgvae.config import load_config
 from mgvae.errors import ConfigError, MGVAEError
@@ -68,6 +69,7 @@ def run(
 ) -> None:
     """Run a study from its extract to its report. Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error."""
     load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed)  # refuse bad input before the slow imports
+    open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
     _calm_prefect(debug=debug)
     from flows.cohort import cohort_flow
     from flows.progress import reporting

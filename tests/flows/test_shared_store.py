@@ -14,7 +14,7 @@ from flow_tools import NAMES, Heard, Warned, cached, holding, read, run_study
 from simulated_study import CANARY, write_study
 from test_cli import refused
 
-from flows.caching import recorded, share_record
+from flows.caching import forget_if_unusable, recorded, share_record
 from flows.generate import generate
 from flows.stores import open_store
 from mgvae.errors import ConfigError, MissingArtifactError
@@ -147,6 +147,13 @@ def test_no_secret_is_written_down(first, url, database):
         assert CANARY.encode() not in content or path.endswith(".parquet")
 
 
+def test_a_secret_in_a_url_is_refused_before_prefect_hears_of_it(finished, database, mgvae, tmp_path):
+    said = mgvae("run", finished.cohort, "--out", tmp_path, "--store", f"s3://key:{SECRET}@bucket/x")
+    refused(said, "must be a plain URL such as s3://bucket/prefix", "AWS_ACCESS_KEY_ID")
+    assert SECRET not in said.err
+    assert not holding(SECRET, database)
+
+
 def test_an_artifact_that_goes_away_between_making_and_reading_is_made_again(finished, tmp_path, monkeypatch):
     out = finished.copied(tmp_path)
     folder, taken = Store.folder, []
@@ -163,6 +170,26 @@ def test_an_artifact_that_goes_away_between_making_and_reading_is_made_again(fin
     result, _ = run_study(finished.cohort, out)
     assert [name for name, reused in heard.stages if not reused] == ["encode"]
     assert result["run"].endswith(finished.run.name)
+
+
+@pytest.mark.parametrize("half", [b"", b'{"metadata": {"storage'])
+def test_a_record_that_another_run_is_just_writing_does_no_harm(half, finished, report, tmp_path, monkeypatch):
+    out = finished.copied(tmp_path)
+    (record,) = (out / ".store" / "records").glob("encode-*")
+    whole = record.read_bytes()
+
+    def look_then_another_run_writes(store, key):
+        wrong = forget_if_unusable(store, key)
+        if key == record.name:
+            record.write_bytes(half)
+        return wrong
+
+    monkeypatch.setattr("flows.cohort.forget_if_unusable", look_then_another_run_writes)
+    heard = Heard(monkeypatch)
+    _, again = run_study(finished.cohort, out)
+    assert [name for name, reused in heard.stages if not reused] == ["encode"]  # twice, and harmlessly
+    assert again == report
+    assert json.loads(record.read_bytes())["result"] == json.loads(whole)["result"]
 
 
 def test_parameters_are_confined_to_the_configured_roots(finished, tmp_path, monkeypatch, mgvae):
