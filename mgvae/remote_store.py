@@ -1,4 +1,4 @@
-"""The store on an fsspec URL, such as ``s3://bucket/prefix``: artifacts are uploaded whole, fetched once, verified when read."""
+"""The store on a URL, such as ``s3://bucket/prefix``: artifacts are uploaded whole, fetched once, verified when read."""
 
 from __future__ import annotations
 
