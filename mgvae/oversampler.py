@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_sampling_strategy
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from mgvae.arguments import column_positions, group_codes, layer_widths
 from mgvae.classes import Classes, Grown, grow
 from mgvae.config import Training
 from mgvae.containers import appended, as_table
@@ -154,7 +155,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         table, code, one_hot = self._checked(X, y, groups)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         wanted = {at: int(self.sampling_strategy_.get(label, 0)) for at, label in enumerate(self.classes_)}
-        made, at, parents = self._fit_resample(table, Classes(code, _groups(groups, len(table)), wanted), seed=seed)
+        made, at, parents = self._fit_resample(table, Classes(code, group_codes(groups, len(table)), wanted), seed=seed)
         self.sample_parent_indices_ = parents
         out = appended(self._configured(X), made, parents)
         return out, appended_labels(y, self.classes_[at], parents, one_hot=one_hot)
@@ -222,7 +223,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _checked(self, X: Any, y: Any, groups: Any) -> tuple[pd.DataFrame, Array, int]:
         """Return the table, each row's class as a number, and how many columns ``y`` has where it has one per class."""
         self._validate_params()
-        _widths(self.hidden)
+        layer_widths(self.hidden)
         labels = read_labels(y)
         table = as_table(X)
         check_consistent_length(table, labels.each, groups)
@@ -241,7 +242,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _fit_resample(self, table: pd.DataFrame, classes: Classes, *, seed: int) -> tuple[pd.DataFrame, Array, Array]:
         """Return the rows made, in the user's types, with the class and the parent of each."""
-        frame = read_frame(table, categorical=_positions(self.categorical_features, table))
+        frame = read_frame(table, categorical=column_positions(self.categorical_features, table))
         with one_thread(), own_stream(), Phases(shown=self.verbose) as phases:
             grown = grow(
                 frame.typed(table),
@@ -263,6 +264,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     def _keep(self, grown: Grown) -> None:
         label = self.classes_.tolist()
+        for one in grown.translators.values():
+            one.model.cpu()  # `sample` works there, wherever training did
         rarest_first = sorted(grown.translators, key=lambda one: -len(grown.made[one].features))
         self.encoding_ = grown.encoding
         self.translators_ = {label[one]: grown.translators[one] for one in rarest_first}
@@ -276,7 +279,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
     def _settings(self) -> Training:
         return Training(
             latent_dim=self.latent_dim,
-            hidden=_widths(self.hidden),
+            hidden=layer_widths(self.hidden),
             pretrain_epochs=self.epochs,
             finetune_epochs=self.finetune_epochs,
             ewc_lambda=self.ewc_lambda,
@@ -302,41 +305,6 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
-
-
-def _widths(hidden: Any) -> tuple[int, ...]:
-    given = list(hidden)
-    if not given or any(not isinstance(width, numbers.Integral) or width < 1 for width in given):
-        raise TableError(f"hidden must be whole numbers of 1 or more, such as (128, 128); got {hidden!r}.")
-    return tuple(int(width) for width in given)
-
-
-def _groups(groups: Any, rows: int) -> Array:
-    """Return a code per row; without groups every row is its own."""
-    if groups is None:
-        return np.arange(rows)
-    given = column_or_1d(groups)
-    missing = int(pd.isna(given).sum())
-    if missing:
-        raise TableError(f"groups must have a value for every row; got {missing} missing. Give those rows groups of their own.")
-    return np.asarray(pd.factorize(given)[0])
-
-
-def _positions(features: Any, table: pd.DataFrame) -> list[int]:
-    """Return the positions of the columns that ``categorical_features`` names."""
-    if isinstance(features, str):
-        return []
-    given = list(features)
-    if len(given) == table.shape[1] and all(isinstance(one, bool | np.bool_) for one in given):
-        return np.flatnonzero(given).tolist()
-    names = list(table.columns)
-    out = []
-    for one in given:
-        at = names.index(one) if one in names else one
-        if not isinstance(at, int | np.integer) or not -len(names) <= at < len(names):
-            raise TableError(f"categorical_features must hold columns of X, by name or position; got {one!r}.")
-        out.append(int(at) % len(names))
-    return out
 
 
 def _told(history: History) -> dict[str, Any]:
