@@ -155,7 +155,11 @@ def _training(folders: Mapping[str, Path]) -> dict[str, Any]:
         "device": pretrained["device"],
         "parameters": pretrained["parameters"],
         "pretrain": {key: pretrained[key] for key in common},
-        "finetune": {**{key: tuned[key] for key in common}, "ewc_lambda": tuned["ewc_lambda"], "lambda_path": path if len(path) > 1 else []},
+        "finetune": {
+            **{key: tuned[key] for key in common},
+            "ewc_lambda": tuned["ewc_lambda"],
+            "lambda_path": path if len(path) > 1 else [],
+        },
     }
 
 
