@@ -13,7 +13,7 @@ from mgvae.errors import ShapeError
 LOG_2PI = math.log(2 * math.pi)
 CACHED = 1 << 18  # scores of a block: 1 MiB in float32, which a core's own cache holds
 NEGLIGIBLE = -80.0  # exp of less would be a denormal number, on which processors are many times slower
-UNDERFLOW = 1e-30  # a sum of exponentials below this has lost its digits in float32
+UNDERFLOW = 1e-22  # a sum of exponentials below this is summed anew: what is cut off at NEGLIGIBLE would show in it
 
 
 def log_mixture(
