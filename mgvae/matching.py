@@ -34,6 +34,7 @@ from mgvae.tilt import LEAST, capped
 
 OVERSUPPLY = 4  # translations made for each that is kept
 CLASSIFIERS = ("logistic_regression", "hist_gradient_boosting")  # their mean log odds judge: neither's faults decide alone
+WIDE = 500  # columns beyond which logistic regression judges alone: boosting would take most of the time there
 FOLDS = 5
 ROUNDS = 3  # of weighing translations; on five cohorts one was too few, and six no better than two to four
 MOST_ROWS = 20_000  # majority rows that a judge is fitted on: with more, a rare class gains nothing
@@ -117,7 +118,8 @@ def _matching_weight(score: Array, made: pd.DataFrame, majority: pd.DataFrame, n
 
 
 def _judges(features: pd.DataFrame, label: Array, seed: int, *, weights: Array | None = None) -> list[Classifier]:
-    return [make(name, derive(seed, name)).fit(features, label.astype(np.int64), weights) for name in CLASSIFIERS]
+    names = CLASSIFIERS if features.shape[1] <= WIDE else CLASSIFIERS[:1]
+    return [make(name, derive(seed, name)).fit(features, label.astype(np.int64), weights) for name in names]
 
 
 def _log_odds(judges: list[Classifier], rows: pd.DataFrame) -> Array:
