@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +29,8 @@ from mgvae.aside import PREFIX, aside
 from mgvae.errors import StoreError
 
 __all__ = ["CLOCK", "MANIFEST", "Entry", "Reference", "Store", "digest_file", "digest_folder"]
-TRIES = 5  # each lost try means that another process put the same artifact there, or took it away, in between
+OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+TRIES = 20  # each lost try means that another process put the same artifact there, or took it away, in between
 
 
 class Store:
@@ -89,13 +91,13 @@ class Store:
             try:
                 folder.replace(target)
                 return
-            except OSError:  # another run placed it first, or what is there is damaged
+            except OSError as error:  # another run placed it first, or what is there is damaged
                 if _holds(target, reference):
                     _touch(target)
                     return
-                if not left or not os.path.lexists(target):
+                if not left or error.errno not in OCCUPIED:
                     raise
-                self._take_away(target)
+                self._take_away(target)  # if another run has not by now
 
     def folder(self, reference: Reference) -> Path:
         """Return the artifact's folder, after its bytes were found to match the digest.
@@ -106,11 +108,12 @@ class Store:
             StoreError: it may not be read.
         """
         folder = self._path(reference)
+        there = _is_folder(folder)  # asked before and after: another process may place or remove it in between
         try:
-            sound = _holds(folder, reference)
+            sound = there and _holds(folder, reference)
         except PermissionError:
             raise StoreError(f"The artifact store {self.shown} must be readable; Permission denied.") from None
-        if not folder.is_dir() or folder.is_symlink():
+        if not (there and _is_folder(folder)):
             raise missing(reference, self.shown)
         if not sound:
             raise damaged(reference)
@@ -219,10 +222,14 @@ def size_of(folder: Path) -> int:
     return sum(_stat(path).st_size for path in _walk(folder))
 
 
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def _holds(folder: Path, reference: Reference) -> bool:
     """Return whether a folder, and not a link to one, holds exactly the artifact's bytes."""
     try:
-        return folder.is_dir() and not folder.is_symlink() and digest_folder(folder) == reference.sha256
+        return _is_folder(folder) and digest_folder(folder) == reference.sha256
     except FileNotFoundError:  # taken away while it was read
         return False
 
