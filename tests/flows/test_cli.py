@@ -261,7 +261,7 @@ def test_run_into_a_file(mgvae, finished, tmp_path):
 
 
 def command(*arguments, home, **options):
-    """Start the installed command with a Prefect home of its own."""
+    """Start the installed command with a Prefect home of its own, interruptible also where these tests run in the background."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PREFECT_HOME": str(home), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *map(str, arguments)],
@@ -269,6 +269,7 @@ def command(*arguments, home, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         **options,
     )
 
