@@ -32,9 +32,18 @@ def s3_server() -> Iterator[dict[str, str]]:
         try:
             _wait(server, environment["AWS_ENDPOINT_URL"])
             _make_bucket(environment)
+            _forget_clients()
             yield environment
         finally:
+            _forget_clients()
             server.kill()
+
+
+def _forget_clients() -> None:
+    """Drop the clients that fsspec keeps: they lead to the server that was up when they were made."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
 
 
 def _free_port() -> int:
