@@ -91,6 +91,14 @@ def share_record(store: AnyStore, key: str, reference: Reference) -> None:
         store.write_note(f"records/{key}", reference.to_json())
 
 
+def record_of(store: AnyStore, key: str) -> Reference | None:
+    """Return the artifact on record for ``key``, also one that another machine put there; None where there is none."""
+    _fetch_record(store, key)
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return _read(records(store) / key)
+    return None
+
+
 def forget(store: AnyStore, key: str) -> None:
     """Remove the record of a stage, wherever it is kept."""
     (records(store) / key).unlink(missing_ok=True)

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
-from prefect.serializers import JSONSerializer
+from prefect import flow, task
 
-from flows.caching import digest, forget_if_unusable, records, share_record, stage_key
-from flows.codeversion import code_digest, function_digest
-from flows.facts import Passed, complete, config_sha256, refused
-from flows.progress import reporter
+from flows.caching import digest, stage_key
+from flows.codeversion import code_digest
+from flows.facts import Passed, complete, config_sha256, ran, refused
+from flows.placement import place
 from flows.publish import publish
 from flows.roots import confine
 from flows.runs import note_run
 from flows.stages import STAGES, Stage, check_extract_unchanged
 from flows.stores import AnyStore, open_store
 from flows.withheld import withheld
+from flows.work import Done, Order, make_here, perform, whereabouts
 from mgvae.config import CohortConfig, load_config
-from mgvae.errors import DamagedArtifactError, MissingArtifactError
 from mgvae.reading.parts import digest as extract_digest
 from mgvae.reading.parts import find_parts
 from mgvae.store import Reference
 
-PLAIN_JSON = JSONSerializer(object_encoder=None, object_decoder=None)
 EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
-TRIES = 3  # an artifact that another process removes between its making and its reading is made again
 
 
 @flow(name="mgvae-cohort", persist_result=False, validate_parameters=True)
@@ -67,7 +62,7 @@ def cohort_flow(
 
 
 def _carry_out(config: CohortConfig, store: AnyStore, out: Path) -> dict[str, Any]:
-    run = _Run(config, store)
+    run = _Run(config, store, out)
     run.stage(STAGES[0], extract_sha256=run.extract_sha256)
     check_extract_unchanged(run.folders["validate"], run.extract_sha256)
     valid = json.loads((run.folders["validate"] / "validation.json").read_text(encoding="utf-8"))["passed"]
@@ -85,25 +80,22 @@ class _Run:
 
     config: CohortConfig
     store: AnyStore
+    out: Path
     folders: dict[str, Path] = field(default_factory=dict)
     passed: list[Passed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.extract_sha256 = extract_digest(find_parts(self.config.extract))
 
-    def stage(self, stage: Stage, **parameters: str) -> None:
-        """Run a stage, or take what an earlier run with the same content made of it."""
+    def stage(self, stage: Stage, **more: str) -> None:
+        """Run a stage, here or where the configuration places it, or take what an earlier run with the same content made."""
         inputs = {done.name: done.reference for done in self.passed if done.name in stage.needs}
-        code = digest([code_digest(*stage.modules), function_digest(stage.make)])
-        read = {**stage.reads(self.config), **parameters}
-        key = stage_key(stage.name, code=code, parameters=read, inputs=inputs)
-        about = {
-            "stage": stage.name,
-            "parameters": read,
-            "inputs": {name: one.sha256 for name, one in inputs.items()},
-            "code": code,
-        }
-        self._perform(stage.name, key, lambda folder: stage.make(self.config, self.folders, folder), about)
+        order = Order(stage, self.config, inputs, more)
+        self._note(stage.name, perform(stage.name, order.key, lambda: self._make(order), self.store))
+
+    def _make(self, order: Order) -> Reference:
+        pool = {str(name): pool for name, pool in self.config.stages.items()}.get(order.stage.name)
+        return make_here(order, self.store) if pool is None else place(order, pool, self.store, self.out)
 
     def report(self, *, valid: bool) -> dict[str, Any]:
         """Return report.json's content; the report's artifact holds the page too."""
@@ -122,45 +114,14 @@ class _Run:
             (folder / "report.json").write_text(text, encoding="utf-8")
             (folder / "report.html").write_text(render(json.loads(text)), encoding="utf-8")
 
-        self._perform(
-            "report",
-            key,
-            write,
-            {"stage": "report", "code": code, "inputs": {name: one.sha256 for name, one in inputs.items()}},
-        )
+        about = {"stage": "report", "code": code, "inputs": {name: one.sha256 for name, one in inputs.items()}}
+        about["ran"] = whereabouts()
+        self._note("report", perform("report", key, lambda: self.store.save("report", write, about=about), self.store))
         return dict(json.loads((self.folders["report"] / "report.json").read_text(encoding="utf-8")))
 
-    def _perform(self, name: str, key: str, write: Any, about: Mapping[str, Any]) -> None:
-        reporter().started(name)
-        start = time.perf_counter()
-        for left in reversed(range(TRIES)):
-            reference, cached = self._made(name, key, write, about)
-            try:
-                self.folders[name] = self.store.folder(reference)
-                break
-            except (MissingArtifactError, DamagedArtifactError):
-                if not left:
-                    raise
-        share_record(self.store, key, reference)
-        self.passed.append(Passed(name, reference, time.perf_counter() - start, cached))
-        reporter().ended(name, cached=cached)
-
-    def _made(self, name: str, key: str, write: Any, about: Mapping[str, Any]) -> tuple[Reference, bool]:
-        """Return the artifact of a stage, and whether an earlier run made it."""
-        wrong = forget_if_unusable(self.store, key)
-        if wrong:
-            get_run_logger().warning("%s It is made again.", wrong)
-        keeper = run_stage.with_options(name=name, task_run_name=name, result_storage=records(self.store))
-        state = keeper(key, lambda: self.store.save(name, write, about=about), return_state=True)
-        return Reference(**state.result()), state.name == "Cached"
-
-
-@task(persist_result=True, result_serializer=PLAIN_JSON, cache_key_fn=lambda context, parameters: parameters["key"])
-def run_stage(key: str, make: Any) -> dict[str, str]:
-    """Return the reference of the artifact that ``make`` stores; Prefect reuses it wherever ``key`` is the same."""
-    with withheld():
-        reference: Reference = make()
-    return reference.to_json()
+    def _note(self, name: str, done: Done) -> None:
+        self.folders[name] = done.folder
+        self.passed.append(Passed(name, done.reference, done.seconds, done.cached, ran(done.folder)))
 
 
 @task(name="publish", task_run_name="publish", persist_result=False)

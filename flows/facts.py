@@ -17,7 +17,7 @@ from mgvae.config import CohortConfig
 from mgvae.evaluation.facts import evaluation_facts, recommendation_facts
 from mgvae.evaluation.recommendation import recommend
 from mgvae.report import SCHEMA_VERSION
-from mgvae.store import CLOCK, Reference
+from mgvae.store import CLOCK, MANIFEST, Reference
 from mgvae.tables import load_cohort
 
 GENERATED = ("mgvae", "mgvae_no_ewc", "mgvae_no_pretraining", "vae")
@@ -25,12 +25,13 @@ GENERATED = ("mgvae", "mgvae_no_ewc", "mgvae_no_pretraining", "vae")
 
 @dataclass(frozen=True)
 class Passed:
-    """One stage of the run: its artifact and how long it took."""
+    """One stage of the run: its artifact, how long it took, whether it was reused, and where it was made."""
 
     name: str
     reference: Reference
     seconds: float
     cached: bool
+    ran: dict[str, str | None] | None
 
 
 def run_id(config: CohortConfig, extract_sha256: str) -> str:
@@ -39,8 +40,17 @@ def run_id(config: CohortConfig, extract_sha256: str) -> str:
 
 
 def config_sha256(config: CohortConfig) -> str:
-    """Return the digest of the configuration, less where the extract lies and the seed, which are named beside it."""
-    return digest(config.model_dump(mode="json", exclude={"extract", "seed"}))
+    """Return the digest of the configuration, less the seed, which is named beside it, and where extract and stages are."""
+    return digest(config.model_dump(mode="json", exclude={"extract", "seed", "stages"}))
+
+
+def ran(folder: Path) -> dict[str, str | None] | None:
+    """Return where an artifact was made, as its manifest tells: pool, worker and host; None where it does not."""
+    try:
+        told = _read(folder / MANIFEST)["ran"]
+        return {key: None if told.get(key) is None else str(told[key]) for key in ("pool", "worker", "host")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def refused(config: CohortConfig, extract_sha256: str, folders: Mapping[str, Path], passed: Sequence[Passed]) -> dict[str, Any]:
@@ -101,7 +111,10 @@ def _head(config: CohortConfig, extract_sha256: str, passed: Sequence[Passed]) -
             "artifacts": {stage.name: stage.reference.sha256 for stage in passed},
             "versions": {"python": platform.python_version(), **library_versions()},
             "machine": f"{platform.system()} {platform.machine()}",
-            "stages": [{"name": stage.name, "seconds": round(stage.seconds, 2), "cached": stage.cached} for stage in passed],
+            "stages": [
+                {"name": stage.name, "seconds": round(stage.seconds, 2), "cached": stage.cached, "ran": stage.ran}
+                for stage in passed
+            ],
         },
     }
 

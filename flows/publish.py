@@ -56,7 +56,7 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
             _write_synthetic(config, report, folders, folder / "synthetic.parquet")
         files = {file.name: digest_file(file) for file in sorted(folder.iterdir())}
         about = {key: report[key] for key in ("study", "run_id", "created_at", "status", "lineage")}
-        settings = config.model_dump(mode="json", exclude={"extract"})  # where the extract lies may hold a signature
+        settings = config.model_dump(mode="json", exclude={"extract", "stages"})  # where the extract lies may hold a signature
         manifest = {**about, "config": settings, "files": files}
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
         for file in folder.iterdir():

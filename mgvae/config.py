@@ -1,190 +1,35 @@
-"""cohort.yaml as a typed, frozen model. Every key has its default here, and nowhere else."""
+"""cohort.yaml as a typed, frozen model. Every key has its default here or in mgvae/sections.py, and nowhere else."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from mgvae.dictionary import Dictionary, Level, read_dictionary
+from mgvae.dictionary import Dictionary, read_dictionary
 from mgvae.errors import ConfigError
+from mgvae.sections import Arm, Classifier, Drift, Evaluation, Gates, Outcome, Split, Synthesis, Training
 from mgvae.strict import Strict, build, nearest, read_yaml
 
-Arm = Literal[
-    "none", "class_weight", "threshold", "random_oversampling", "smote", "vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"
+__all__ = [
+    "Arm",
+    "Classifier",
+    "CohortConfig",
+    "Drift",
+    "Evaluation",
+    "Gates",
+    "Outcome",
+    "Split",
+    "Synthesis",
+    "Training",
+    "load_config",
 ]
-Classifier = Literal["logistic_regression", "hist_gradient_boosting"]
-Share = Field(gt=0, lt=1)
-
-
-class Outcome(Strict):
-    """What is to be predicted.
-
-    Attributes:
-        column: the column that holds it. Rows where it is missing are not eligible.
-        event: the value that means "the event happened"; every other value means it did not.
-        expected_prevalence: lowest and highest plausible share of events; validation fails outside.
-        label: what a reader of the report sees.
-    """
-
-    column: str
-    event: Level = 1
-    expected_prevalence: tuple[float, float] = (0.0, 0.5)
-    label: str | None = None
-
-    @field_validator("expected_prevalence")
-    @classmethod
-    def _interval(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 <= value[0] < value[1] <= 1:
-            raise ValueError("must be two shares, 0 <= low < high <= 1")
-        return value
-
-
-class Split(Strict):
-    """How a test part is held apart. Subjects of one group always stay on one side.
-
-    Attributes:
-        method: random (stratified by the outcome) or temporal (the latest index dates are the test part).
-        test_fraction: share of the eligible subjects.
-    """
-
-    method: Literal["random", "temporal"] = "random"
-    test_fraction: float = Field(default=0.25, ge=0.05, le=0.5)
-
-
-class Training(Strict):
-    """How the generator is trained. Epochs are upper bounds: early stopping on held-out ELBO ends training sooner.
-
-    Attributes:
-        latent_dim: D, the size of a code.
-        hidden: width of each hidden layer, encoder and decoder alike.
-        batch_size: rows in a pre-training step.
-        pretrain_epochs: most passes over the majority rows; "auto" makes about 2,000 steps, in 10 to 200 passes.
-        finetune_epochs: most passes over the minority rows.
-        learning_rate: Adam's step size in pre-training, annealed by a cosine.
-        finetune_learning_rate: the same in fine-tuning, not annealed.
-        warmup_fraction: share of pre-training over which the weight of the KL term grows from 0 to 1.
-        patience: epochs without a better held-out ELBO after which pre-training stops.
-        finetune_patience: the same in fine-tuning.
-        heldout_fraction: share of the majority rows that early stopping watches and training never sees.
-        exemplars: how many majority rows, drawn anew each epoch, carry the prior; "all" for the exact mixture.
-        exemplar_weights: tilted (exemplars that resemble the cases weigh more in fine-tuning and translation, see
-            mgvae/tilt.py) or
-            uniform (as published).
-        plausibility: matched (of more translations than needed, those are kept that differ from the majority as real
-            cases do, see mgvae/matching.py), filtered (those that look less like a case than nearly all real cases are
-            dropped) or none.
-        posterior_variance: free (each row's code has its own spread) or tied (that of the prior, for all).
-        leave_one_out: whether a row is left out of its own prior.
-        ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
-        ewc_grid: the weights that "auto" tries.
-        device: auto, cpu or cuda.
-    """
-
-    latent_dim: int = Field(default=10, ge=1)
-    hidden: tuple[int, ...] = (128, 128)
-    batch_size: int = Field(default=128, ge=2)
-    pretrain_epochs: int | Literal["auto"] = "auto"
-    finetune_epochs: int = Field(default=200, ge=1)
-    learning_rate: float = Field(default=4e-3, gt=0)
-    finetune_learning_rate: float = Field(default=1e-3, gt=0)
-    warmup_fraction: float = Field(default=0.1, ge=0, le=0.9)
-    patience: int = Field(default=10, ge=1)
-    finetune_patience: int = Field(default=15, ge=1)
-    heldout_fraction: float = Field(default=0.15, gt=0, lt=0.5)
-    exemplars: int | Literal["all"] = 2000
-    exemplar_weights: Literal["tilted", "uniform"] = "tilted"
-    plausibility: Literal["matched", "filtered", "none"] = "matched"
-    posterior_variance: Literal["free", "tied"] = "free"
-    leave_one_out: bool = True
-    ewc_lambda: float | Literal["auto"] = 10.0
-    ewc_grid: tuple[float, ...] = (1.0, 10.0, 100.0)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-    @field_validator("ewc_lambda", "ewc_grid")
-    @classmethod
-    def _not_negative(cls, value: float | str | tuple[float, ...]) -> float | str | tuple[float, ...]:
-        weights = value if isinstance(value, tuple) else (value,)
-        if not weights or any(not isinstance(weight, str) and weight < 0 for weight in weights):
-            raise ValueError("a weight must be 0 (no anchor) or a positive number")
-        return value
-
-    @field_validator("exemplars", "pretrain_epochs", "hidden")
-    @classmethod
-    def _positive(cls, value: int | str | tuple[int, ...]) -> int | str | tuple[int, ...]:
-        numbers = value if isinstance(value, tuple) else (value,)
-        if not numbers or any(not isinstance(number, str) and number < 1 for number in numbers):
-            raise ValueError("must be 1 or more")
-        return value
-
-
-class Synthesis(Strict):
-    """How many synthetic cases are made.
-
-    Attributes:
-        prevalence: share of cases after synthetic cases are added to the training rows; 0.5 balances the classes.
-    """
-
-    prevalence: float = Field(default=0.5, gt=0, le=0.5)
-
-
-class Evaluation(Strict):
-    """How the arms are compared.
-
-    Attributes:
-        arms: ways to treat the imbalance; "none" must be among them.
-        classifiers: downstream models.
-        folds: folds of the grouped stratified cross-validation on the training part.
-        repeats: how often it is repeated with other folds.
-        calibration_fraction: share of each training fold held apart, real and at natural prevalence, for recalibration.
-        bootstrap: resamples of subjects (whole groups) behind each interval.
-        margin: how much worse in AUROC or scaled Brier counts as no worse.
-    """
-
-    arms: tuple[Arm, ...] = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
-    classifiers: tuple[Classifier, ...] = ("logistic_regression", "hist_gradient_boosting")
-    folds: int = Field(default=5, ge=2)
-    repeats: int = Field(default=2, ge=1)
-    calibration_fraction: float = Field(default=0.2, ge=0.1, le=0.5)
-    bootstrap: int = Field(default=500, ge=50)
-    margin: float = Field(default=0.005, ge=0)
-
-    @field_validator("arms", "classifiers")
-    @classmethod
-    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value or len(set(value)) < len(value):
-            raise ValueError("must name at least one, each once")
-        return value
-
-    @model_validator(mode="after")
-    def _has_reference(self) -> Evaluation:
-        if "none" not in self.arms:
-            raise ValueError("arms must include 'none': every other arm is judged against it")
-        return self
-
-
-class Gates(Strict):
-    """Thresholds of the gates on the synthetic cases; validation/gates.py says what each one measures.
-
-    Attributes:
-        separation_warn, separation_fail: least share of the real cases' separation from the majority.
-        parent_share_warn, parent_share_fail: largest share of synthetic cases that lie within the majority's own
-            nearest-neighbour distance of their parent.
-        dcr_low, dcr_high: range of the share of synthetic cases that lie closer to training than to hold-out cases
-            (diagnostic). c2st_warn: classifier two-sample AUC above which the report warns (0.5 is not realistic with few
-            cases).
-    """
-
-    separation_warn: float = Field(default=0.8, ge=0)
-    separation_fail: float = Field(default=0.5, ge=0)
-    parent_share_warn: float = Field(default=0.05, ge=0, le=1)
-    parent_share_fail: float = Field(default=0.25, ge=0, le=1)
-    dcr_low: float = Field(default=0.45, ge=0, le=1)
-    dcr_high: float = Field(default=0.55, ge=0, le=1)
-    c2st_warn: float = Field(default=0.85, ge=0.5, le=1)
+PlacedStage = Literal["validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model"]
+Pool = Literal["cpu", "gpu"]
 
 
 class CohortConfig(Strict):
@@ -200,8 +45,10 @@ class CohortConfig(Strict):
         group: column that ties subjects together (family, site, matched set); a group is never split.
         index_date: date column at which the prediction is made.
         lookback_days, horizon_days: what may be seen before the index date, and when the outcome counts; for the report.
-        outcome, split, training, synthesis, evaluation, gates: see the classes.
+        outcome, split, training, synthesis, evaluation, gates, drift: see mgvae/sections.py.
         dictionary: path of the data dictionary, relative to cohort.yaml; or the entries inline under ``columns``.
+        stages: stages that workers of another pool carry out, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
+            process of the run. It says nothing of the study, and changes no digest.
         seed: the seed of everything that is drawn.
     """
 
@@ -220,6 +67,8 @@ class CohortConfig(Strict):
     synthesis: Synthesis = Synthesis()
     evaluation: Evaluation = Evaluation()
     gates: Gates = Gates()
+    drift: Drift = Drift()
+    stages: dict[PlacedStage, Pool] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @field_validator("study")
@@ -262,7 +111,12 @@ class CohortConfig(Strict):
 
 
 def load_config(
-    path: Path, *, settings: tuple[str, ...] = (), extract: str | None = None, seed: int | None = None
+    path: Path,
+    *,
+    settings: tuple[str, ...] = (),
+    extract: str | None = None,
+    seed: int | None = None,
+    allow: Callable[[Path], None] | None = None,
 ) -> CohortConfig:
     """Return the configuration in ``path``, changed by the command line's options.
 
@@ -271,13 +125,14 @@ def load_config(
         settings: ``key=value`` texts; the key may be dotted (``training.latent_dim=8``), the value is read as YAML.
         extract: path or URL that replaces the configured one; relative to the working folder.
         seed: replaces the configured seed.
+        allow: is told where the data dictionary lies before it is read, and raises where that must not be.
     Raises:
         ConfigError: the file or an option is wrong.
     """
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values; got {type(values).__name__}.")
-    values = _with_dictionary(values, path)
+    values = _with_dictionary(values, path, allow)
     if extract is not None:
         values["extract"] = _located(extract, Path.cwd())
     elif "extract" in values:
@@ -289,13 +144,16 @@ def load_config(
     return build(CohortConfig, values, where=str(path))
 
 
-def _with_dictionary(values: dict[str, Any], path: Path) -> dict[str, Any]:
+def _with_dictionary(values: dict[str, Any], path: Path, allow: Callable[[Path], None] | None) -> dict[str, Any]:
     values = dict(values)
     reference = values.pop("dictionary", None)
     if reference is not None and "columns" in values:
         raise ConfigError(f"{path}: give either 'dictionary' (a file) or 'columns' (inline), not both.")
     if reference is not None:
-        values["columns"] = read_dictionary(path.parent / str(reference)).model_dump(exclude_unset=True)
+        place = path.parent / str(reference)
+        if allow is not None:
+            allow(place)
+        values["columns"] = read_dictionary(place).model_dump(exclude_unset=True)
     elif "columns" in values:
         values["columns"] = {"columns": values["columns"]}
     else:

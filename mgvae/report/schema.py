@@ -73,12 +73,21 @@ class ValidationFacts(Strict):
     unlisted: tuple[str, ...]
 
 
+class Whereabouts(Strict):
+    """Where a stage was carried out; pool and worker are None for a stage that no worker started."""
+
+    pool: str | None
+    worker: str | None
+    host: str | None
+
+
 class StageFacts(Strict):
-    """One stage of the run, and whether an earlier run's result was reused."""
+    """One stage of the run, whether an earlier run's result was reused, and where that was made."""
 
     name: str
     seconds: Seconds | None
     cached: bool
+    ran: Whereabouts | None = None
 
 
 class Lineage(Strict):

@@ -51,7 +51,7 @@ class Heard:
 
     def __init__(self, monkeypatch):
         self.stages = []
-        monkeypatch.setattr("flows.cohort.reporter", lambda: self)
+        monkeypatch.setattr("flows.work.reporter", lambda: self)
 
     def started(self, stage):
         self.at = stage
@@ -69,7 +69,7 @@ class Warned:
 
     def __init__(self, monkeypatch):
         self.messages = []
-        monkeypatch.setattr("flows.cohort.get_run_logger", lambda: self)
+        monkeypatch.setattr("flows.work.get_run_logger", lambda: self)
 
     def warning(self, text, *arguments):
         self.messages.append(text % arguments)

@@ -44,7 +44,7 @@ def logged(caplog):
         ("flows.stages.pretrain_majority", "pretrain"),
         ("flows.facts.load_cohort", "report"),
         ("flows.publish.released", "publish"),
-        ("flows.cohort.forget_if_unusable", "the flow itself"),
+        ("flows.work.forget_if_unusable", "the flow itself"),
     ],
 )
 def test_an_unforeseen_error_withholds_its_message(place, stage, database, tmp_path, monkeypatch, capfd, logged, finished):

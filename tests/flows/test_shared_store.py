@@ -184,7 +184,7 @@ def test_a_record_that_another_run_is_just_writing_does_no_harm(half, finished, 
             record.write_bytes(half)
         return wrong
 
-    monkeypatch.setattr("flows.cohort.forget_if_unusable", look_then_another_run_writes)
+    monkeypatch.setattr("flows.work.forget_if_unusable", look_then_another_run_writes)
     heard = Heard(monkeypatch)
     _, again = run_study(finished.cohort, out)
     assert [name for name, reused in heard.stages if not reused] == ["encode"]  # twice, and harmlessly
