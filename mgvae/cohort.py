@@ -45,6 +45,8 @@ class Cohort:
         event: bool ``(n,)``, true where the event happened.
         subject: text ``(n,)``, distinct.
         group: int64 ``(n,)``, equal for subjects who belong together; a subject without a group has a number of its own.
+        group_name: object ``(n,)``, the group as the extract names it, text, or None for a subject without a group. Subject and
+            group are called the same in every extract, which their positions and numbers are not.
         subgroups: the level columns by which performance is reported, as in ``features``.
         index_date: datetime64, where the study has one.
         flow: how many subjects were left after each step.
@@ -54,6 +56,7 @@ class Cohort:
     event: Array
     subject: Array
     group: Array
+    group_name: Array
     subgroups: pd.DataFrame
     index_date: pd.Series | None
     flow: tuple[FlowStep, ...]
@@ -89,6 +92,7 @@ class Cohort:
             event=self.event[at],
             subject=self.subject[at],
             group=self.group[at],
+            group_name=self.group_name[at],
             subgroups=self.subgroups.iloc[at].reset_index(drop=True),
             index_date=None if self.index_date is None else self.index_date.iloc[at].reset_index(drop=True),
             flow=self.flow,
@@ -124,6 +128,7 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
         event=happened[known],
         subject=subjects[known].to_numpy(object),
         group=_groups(rows, config),
+        group_name=_group_names(rows, config),
         subgroups=_typed(rows, {name: column for name, column in subgroups.items() if name in rows}, index_date),
         index_date=index_date,
         flow=tuple(steps),
@@ -199,6 +204,14 @@ def _groups(rows: pd.DataFrame, config: CohortConfig) -> Array:
     codes, labels = pd.factorize(rows[config.group])
     alone = codes < 0
     return np.where(alone, len(labels) + np.cumsum(alone) - 1, codes).astype(np.int64)
+
+
+def _group_names(rows: pd.DataFrame, config: CohortConfig) -> Array:
+    names = np.full(len(rows), None, dtype=object)
+    if config.group is not None:
+        known = rows[config.group].notna().to_numpy()
+        names[known] = rows[config.group][known].astype(str).to_numpy(object)
+    return names
 
 
 def _typed(rows: pd.DataFrame, columns: dict[str, Column], index_date: pd.Series | None) -> pd.DataFrame:

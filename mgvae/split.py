@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -21,9 +22,9 @@ def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:
 
     Args:
         cohort: the eligible subjects.
-        split: random (stratified by the outcome), or temporal: the latest index dates are the test part, so that every training
-            subject was seen before the first day of it. A group is in the test part if its latest index date is.
-        seed: decides which groups a random split takes; a temporal split has no choice.
+        split: random (stratified by the outcome, see `_lowest`), or temporal: the latest index dates are the test part, so that
+            every training subject was seen before the first day of it. A group is in the test part if its latest index date is.
+        seed: decides, with the names of groups and subjects, which groups a random split takes; a temporal split has no choice.
 
     Raises:
         OutcomeError: a side would have no event, or nothing but events.
@@ -31,7 +32,7 @@ def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:
     if split.method == "temporal":
         test = _latest(cohort, split.test_fraction)
     else:
-        test = _part(cohort.event, cohort.group, split.test_fraction, seed=seed, use="holdout")
+        test = _lowest(cohort, split.test_fraction, seed=seed)
     mend = "Change split.test_fraction" + (", or use split.method random." if split.method == "temporal" else ".")
     _check(cohort.event, [~test, test], what="Training and test part", mend=mend)
     return test
@@ -72,6 +73,58 @@ def inner_part(event: Array, group: Array, *, fraction: float, seed: int) -> Arr
     part = _part(event, group, fraction, seed=seed, use="inner part")
     _check(event, [~part, part], what="Training rows and rows held apart", mend="Use fewer folds or collect more subjects.")
     return part
+
+
+def _lowest(cohort: Cohort, fraction: float, *, seed: int) -> Array:
+    """Return bool ``(n,)``: the groups with the lowest numbers, about ``fraction`` of the events and of the rows.
+
+    A group's number is a hash of its name, so it is the same in every extract. The test part of tomorrow's extract, of mostly
+    the same patients, is therefore mostly today's: who comes or goes moves the limit a little, and only those change sides
+    whose number lies near it. Groups with events are taken by events, the others by rows.
+    """
+    codes, first = _first_rows(cohort.group)
+    rows = np.bincount(codes)
+    events = np.bincount(codes, weights=cohort.event).astype(int)
+    order = np.argsort(_numbers(cohort, first, seed), kind="stable")
+    taken = np.zeros(len(rows), dtype=bool)
+    with_event, without = order[events[order] > 0], order[events[order] == 0]
+    taken[with_event] = _filled(events[with_event], fraction * events.sum())
+    taken[without] = _filled(rows[without], fraction * rows.sum() - rows[taken].sum())
+    return np.asarray(taken[codes])
+
+
+def _first_rows(group: Array) -> tuple[Array, Array]:
+    """Return the number of each row's group from 0, ``(n,)``, and a row of each group, ``(groups,)``."""
+    _, first, codes = np.unique(group, return_index=True, return_inverse=True)
+    return codes, first
+
+
+def _numbers(cohort: Cohort, rows: Array, seed: int) -> Array:
+    """Return a number for each of ``rows``, evenly spread over uint64: that of its group's name, else of the subject's."""
+    key = seed.to_bytes(8, "big")
+    names = (
+        f"subject/{subject}" if group is None else f"group/{group}"
+        for subject, group in zip(cohort.subject[rows], cohort.group_name[rows], strict=True)
+    )
+    digests = (hashlib.blake2b(name.encode(), digest_size=8, key=key).digest() for name in names)
+    return np.fromiter((int.from_bytes(one, "big") for one in digests), dtype=np.uint64, count=len(rows))
+
+
+def _filled(amounts: Array, due: float) -> Array:
+    """Return which amounts, taken in turn, fill up what is due: bool, one at least, and not all where there are two.
+
+    An amount is taken where less than half of it goes beyond what is due, so the sum ends within half an amount of it; of
+    equal amounts the first are taken.
+    """
+    taken, have = np.zeros(len(amounts), dtype=bool), 0.0
+    for place, amount in enumerate(amounts.tolist()):
+        if have + amount / 2 <= due:
+            taken[place], have = True, have + amount
+    if len(amounts) > 1 and not taken.any():
+        taken[amounts.argmin()] = True
+    if len(amounts) > 1 and taken.all():
+        taken[-1] = False
+    return taken
 
 
 def _part(event: Array, group: Array, fraction: float, *, seed: int, use: str) -> Array:

@@ -25,6 +25,7 @@ def save_cohort(folder: Path, cohort: Cohort, test: Array) -> None:
     cohort.features.to_parquet(folder / "features.parquet")
     cohort.subgroups.to_parquet(folder / "subgroups.parquet")
     subjects = pd.DataFrame({"subject": cohort.subject.astype(str), "group": cohort.group, "event": cohort.event, "test": test})
+    subjects["group_name"] = pd.Series(cohort.group_name, dtype="str")
     if cohort.index_date is not None:
         subjects["index_date"] = cohort.index_date.to_numpy()
     subjects.to_parquet(folder / "subjects.parquet")
@@ -40,6 +41,7 @@ def load_cohort(folder: Path) -> tuple[Cohort, Array]:
         event=subjects["event"].to_numpy(bool),
         subject=subjects["subject"].to_numpy(object),
         group=subjects["group"].to_numpy(np.int64),
+        group_name=subjects["group_name"].astype(object).where(subjects["group_name"].notna(), None).to_numpy(object),
         # a table without columns is read without rows
         subgroups=pd.read_parquet(folder / "subgroups.parquet").reindex(subjects.index),
         index_date=subjects.get("index_date"),

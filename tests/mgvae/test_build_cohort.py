@@ -98,10 +98,14 @@ def test_groups_tie_members_and_leave_the_others_alone(frame):
     expected = (family[:, None] == family[None, :]) & rows["family"].notna().to_numpy()[:, None]
     assert (same == (expected | np.eye(len(rows), dtype=bool))).all()
     assert cohort.group.dtype == np.int64
+    assert [name is None for name in cohort.group_name] == [pd.isna(name) for name in family]
+    assert all(name == str(told) for name, told in zip(cohort.group_name, family, strict=True) if name is not None)
 
 
 def test_without_group_each_subject_is_alone(frame):
-    assert len(set(build_cohort(study(group=None), frame).group)) == 36
+    cohort = build_cohort(study(group=None), frame)
+    assert len(set(cohort.group)) == 36
+    assert set(cohort.group_name) == {None}
 
 
 def test_take_keeps_rows_together(frame):

@@ -1,5 +1,7 @@
 """Splits: nobody on both sides, both classes shared out evenly, the same seed gives the same split."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,13 +14,15 @@ from mgvae.errors import OutcomeError
 from mgvae.split import folds, holdout, inner_part
 
 
-def cohort(event, group, index_date=None):
+def cohort(event, group, index_date=None, *, grouped=True):
     n = len(event)
+    names = [str(one) if grouped else None for one in group]
     return Cohort(
         features=pd.DataFrame({"x": np.zeros(n)}),
         event=np.asarray(event, dtype=bool),
         subject=np.array([str(i) for i in range(n)], dtype=object),
         group=np.asarray(group, dtype=np.int64),
+        group_name=np.array(names, dtype=object),
         subgroups=pd.DataFrame(index=range(n)),
         index_date=index_date,
         flow=(),
@@ -61,6 +65,62 @@ def test_holdout_keeps_groups_whole_and_shares_even(drawn, fraction, seed):
     assert abs(event[test].sum() - fraction * event.sum()) <= most_events
     # the groups that hold events are dealt by events; what they hold in rows more than their share cannot be taken back
     assert abs(test.sum() - fraction * len(event)) <= max(most_rows, np.isin(group, group[event]).sum())
+
+
+@settings(max_examples=40, deadline=None)
+@given(subjects(), st.sampled_from([0.05, 0.25, 0.5]), st.integers(0, 100))
+def test_the_order_of_the_rows_and_the_numbers_of_the_groups_do_not_matter(drawn, fraction, seed):
+    event, group = drawn
+    people = cohort(event, group)
+    test = holdout(people, Split(test_fraction=fraction), seed=seed)
+    order = np.random.default_rng(seed).permutation(len(event))
+    mixed = people.take(order)
+    mixed = replace(mixed, group=np.random.default_rng(seed).permutation(group.max() + 1)[mixed.group])
+    assert (holdout(mixed, Split(test_fraction=fraction), seed=seed) == test[order]).all()
+
+
+def tomorrow(people, more, gone, seed):
+    """Return a cohort that lacks the rows ``gone`` and has ``more`` new subjects, half of them in groups of two."""
+    rng = np.random.default_rng(seed)
+    kept = people.take(np.setdiff1d(np.arange(len(people)), gone))
+    event = np.concatenate([kept.event, rng.random(more) < people.prevalence])
+    new = people.group.max() + 1 + np.where(np.arange(more) < more // 2, np.arange(more) // 2, np.arange(more))
+    new_names = [f"new {number}" for number in new]
+    return replace(
+        cohort(event, np.concatenate([kept.group, new])),
+        subject=np.concatenate([kept.subject, [f"new {at}" for at in range(more)]]),
+        group_name=np.concatenate([kept.group_name, np.array(new_names, dtype=object)]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [("alone", 0.98), ("families", 0.97), ("sites", 0.91)],  # three of forty sites at most
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_old_patients_of_tomorrow_s_extract_stay_on_their_side(kind, least, seed):
+    rng, n = np.random.default_rng(seed), 4000
+    group = {"alone": np.arange(n), "families": rng.integers(0, 1500, n), "sites": rng.integers(0, 40, n)}[kind]
+    people = cohort(rng.random(n) < 0.03, group)
+    today = dict(zip(people.subject, holdout(people, Split(), seed=seed), strict=True))
+    later = tomorrow(people, more=80, gone=rng.choice(n, 20, replace=False), seed=seed)
+    sides = dict(zip(later.subject, holdout(later, Split(), seed=seed), strict=True))
+    assert np.mean([sides[name] == today[name] for name in sides if name in today]) >= least
+    assert np.mean(list(sides.values())) == pytest.approx(0.25, abs=0.01)
+
+
+def test_of_groups_alike_those_with_the_lowest_numbers_are_taken_whatever_else_there_is():
+    event, group = np.arange(900) < 30, np.arange(900)
+    few, many = cohort(event[:600], group[:600]), cohort(event, group)
+    small, large = (people.subject[holdout(people, Split(), seed=1) & ~people.event] for people in (few, many))
+    within = set(large) & set(few.subject)
+    assert within < set(small) or set(small) <= within, "the one limit lies above the other"
+
+
+def test_a_group_and_a_subject_of_the_same_name_are_two():
+    event, group = np.arange(400) % 10 == 0, np.arange(400)
+    named, alone = (holdout(cohort(event, group, grouped=grouped), Split(), seed=0) for grouped in (True, False))
+    assert (named != alone).any()
 
 
 @settings(max_examples=60, deadline=None)

@@ -34,6 +34,7 @@ def cohort(n=60, *, dated=True, subgroups=True):
         event=np.arange(n) < 7,
         subject=np.array([f"p{i:03}" for i in range(n)], dtype=object),
         group=np.arange(n) // 2,
+        group_name=np.array([None if i % 5 == 0 else f"f{i // 2}" for i in range(n)], dtype=object),
         subgroups=features[["sex"]] if subgroups else pd.DataFrame(index=range(n)),
         index_date=dates if dated else None,
         flow=(FlowStep("in the extract", 70, None), FlowStep("outcome known", n, 7)),
@@ -65,7 +66,7 @@ def test_round_trip_of_a_cohort(tmp_path, dated, subgroups):
         assert list(after.features[name].cat.categories) == list(before.features[name].cat.categories)
         assert after.features[name].cat.ordered == before.features[name].cat.ordered
     pd.testing.assert_frame_equal(after.subgroups, before.subgroups)
-    for name in ("event", "subject", "group"):
+    for name in ("event", "subject", "group", "group_name"):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
         assert getattr(after, name).dtype == getattr(before, name).dtype
     np.testing.assert_array_equal(test_after, test)
