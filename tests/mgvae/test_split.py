@@ -106,7 +106,7 @@ def test_the_old_patients_of_tomorrow_s_extract_stay_on_their_side(kind, least, 
     later = tomorrow(people, more=80, gone=rng.choice(n, 20, replace=False), seed=seed)
     sides = dict(zip(later.subject, holdout(later, Split(), seed=seed), strict=True))
     assert np.mean([sides[name] == today[name] for name in sides if name in today]) >= least
-    assert np.mean(list(sides.values())) == pytest.approx(0.25, abs=0.01)
+    assert np.mean(list(sides.values())) == pytest.approx(0.25, abs=0.05)
 
 
 def test_of_groups_alike_those_with_the_lowest_numbers_are_taken_whatever_else_there_is():
