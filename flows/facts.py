@@ -15,12 +15,10 @@ from flows.codeversion import code_version, library_versions
 from mgvae.cohort import Array, Cohort
 from mgvae.config import CohortConfig
 from mgvae.evaluation.facts import evaluation_facts, recommendation_facts
-from mgvae.evaluation.recommendation import recommend
+from mgvae.evaluation.recommendation import barred_arms, recommend
 from mgvae.report import SCHEMA_VERSION
 from mgvae.store import CLOCK, MANIFEST, Reference
 from mgvae.tables import load_cohort
-
-GENERATED = ("mgvae", "mgvae_no_ewc", "mgvae_no_pretraining", "vae")
 
 
 @dataclass(frozen=True)
@@ -75,10 +73,9 @@ def complete(
     cohort, test = load_cohort(folders["split"])
     gates, evaluation = _read(folders["assess"] / "gates.json"), _read(folders["evaluate"] / "evaluation.json")
     failed = [gate["label"] for gate in gates if gate["verdict"] == "fail"]
-    barred = dict.fromkeys(GENERATED, f"gate failed: {', '.join(failed)}") if failed else {}
-    barred = {arm: reason for arm, reason in barred.items() if arm in config.evaluation.arms}
     verdicts = {gate["verdict"] for gate in gates}
     settings = config.evaluation
+    recommended = recommend(evaluation, margin=settings.margin, barred=barred_arms(gates, settings.arms))
     return {
         **_head(config, extract_sha256, passed),
         "status": next(verdict for verdict in ("fail", "warn", "pass") if verdict in verdicts),
@@ -92,7 +89,7 @@ def complete(
             "marginals": _read(folders["assess"] / "marginals.json"),
         },
         "evaluation": evaluation_facts(evaluation, margin=settings.margin, calibration_fraction=settings.calibration_fraction),
-        "recommendation": recommendation_facts(recommend(evaluation, margin=settings.margin, barred=barred)),
+        "recommendation": recommendation_facts(recommended),
     }
 
 

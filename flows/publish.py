@@ -13,6 +13,7 @@ from flows.stages import load_synthetic
 from mgvae.aside import aside
 from mgvae.config import CohortConfig
 from mgvae.errors import StoreError
+from mgvae.evaluation.deployed import PREDICTIONS
 from mgvae.store import digest_file
 from mgvae.tables import load_cohort, released, write_labelled
 
@@ -20,7 +21,7 @@ LATEST = "latest"
 
 
 def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], out: Path) -> Path:
-    """Return the run folder ``<out>/<study>/<run id>``: report.html, report.json, synthetic.parquet, manifest.json.
+    """Return the run folder ``<out>/<study>/<run id>``: report, synthetic rows, predictions of the hold-out, manifest.json.
 
     A folder that is there and whole is left as it is; ``latest`` points at it in either case.
 
@@ -36,9 +37,9 @@ def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[st
     target = study / str(report["run_id"])
     try:
         study.mkdir(parents=True, exist_ok=True)
-        if not _whole(target):
+        if not whole(target):
             _write(config, report, folders, target)
-        _point(study / LATEST, target.name)
+        point(study / LATEST, target.name)
     except OSError as error:
         raise StoreError(
             f"The run folder {target} must be writable with space left; {error.strerror or type(error).__name__}."
@@ -52,6 +53,8 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
         folder.mkdir(mode=0o700)
         for name in ("report.html", "report.json"):
             shutil.copyfile(folders["report"] / name, folder / name)
+        if "model" in folders:
+            shutil.copyfile(folders["model"] / PREDICTIONS, folder / PREDICTIONS)
         if "synthesise" in folders:
             _write_synthetic(config, report, folders, folder / "synthetic.parquet")
         files = {file.name: digest_file(file) for file in sorted(folder.iterdir())}
@@ -77,7 +80,7 @@ def gate_note(status: str) -> str:
     return "A gate failed: not for the recommended model." if status == "fail" else "All gates passed or warned."
 
 
-def _whole(target: Path) -> bool:
+def whole(target: Path) -> bool:
     """Return whether the run folder is there with the bytes that its manifest names."""
     try:
         files = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["files"]
@@ -86,7 +89,7 @@ def _whole(target: Path) -> bool:
         return False
 
 
-def _point(link: Path, name: str) -> None:
+def point(link: Path, name: str) -> None:
     """Make ``link`` a symbolic link to ``name`` beside it, in one step."""
     new = link.with_name(f".{link.name}-{os.getpid()}")
     new.unlink(missing_ok=True)

@@ -185,6 +185,19 @@ def evaluate(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     _write_json(folder / "evaluation.json", compare(train, held, config, on_done=_told_splits))
 
 
+def model(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Fit the recommended model on the whole training part: its file, its predictions of the hold-out, whom it has seen."""
+    from mgvae.evaluation.deployed import fit_deployed, save_deployed
+    from mgvae.evaluation.recommendation import barred_arms, recommend
+
+    cohort, test = load_cohort(inputs["split"])
+    evaluation, gates = _read_json(inputs["evaluate"] / "evaluation.json"), _read_json(inputs["assess"] / "gates.json")
+    settings = config.evaluation
+    chosen = recommend(evaluation, margin=settings.margin, barred=barred_arms(gates, settings.arms))
+    fitted = fit_deployed(cohort.take(~test), config, arm=chosen["arm"], classifier=chosen["classifier"])
+    save_deployed(folder, fitted, cohort, test)
+
+
 def load_synthetic(folder: Path) -> Synthetic:
     """Return the synthetic cases of a synthesise artifact."""
     parents = pd.read_parquet(folder / "parents.parquet")["parent"].to_numpy()
@@ -232,6 +245,13 @@ STAGES: tuple[Stage, ...] = (
         ("split",),
         _section("columns", "training", "synthesis", "evaluation"),
         ("mgvae.tables", "mgvae.evaluation.evaluate"),
+    ),
+    Stage(
+        "model",
+        model,
+        ("split", "assess", "evaluate"),
+        _section("subject_id", "group", "index_date", "outcome", "columns", "training", "synthesis", "evaluation"),
+        ("mgvae.tables", "mgvae.evaluation.deployed", "mgvae.evaluation.recommendation"),
     ),
 )
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mgvae.errors import DataError, TrainingError
 from mgvae.evaluation.arms import SAME_FIT, Recipe, Treated, treat
-from mgvae.evaluation.calibration import fit_recalibration, offset
-from mgvae.evaluation.classifiers import make
+from mgvae.evaluation.calibration import Recalibration, fit_recalibration, offset
+from mgvae.evaluation.classifiers import Classifier, make
 from mgvae.evaluation.table import Rows
 from mgvae.seeds import derive
 from mgvae.split import inner_part
@@ -55,6 +56,33 @@ class Outcome:
     unavailable: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier fitted on treated rows, and the repair of its probabilities.
+
+    Attributes:
+        classifier: gives raw probabilities.
+        fitted_share: (weighted) share of events that it was fitted on.
+        prevalence: share of events among the fitting rows, before the arm.
+        recalibration: learned from rows that neither arm nor classifier saw.
+    """
+
+    classifier: Classifier
+    fitted_share: float
+    prevalence: float
+    recalibration: Recalibration
+
+    def moved(self, features: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+        """Return raw probabilities and those moved back to the prevalence, ``(N,)`` each."""
+        raw = self.classifier.predict_proba(features)
+        return raw, offset(raw, fitted_share=self.fitted_share, share=self.prevalence)
+
+    def predict(self, features: pd.DataFrame) -> dict[Variant, FloatArray]:
+        """Return the event's probability for each row, ``(N,)`` by variant."""
+        raw, moved = self.moved(features)
+        return {"raw": raw, "offset": moved, "recalibrated": self.recalibration(moved)}
+
+
 def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
     """Fit every arm and classifier on ``train`` and predict ``test``.
 
@@ -69,36 +97,55 @@ def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
     Raises:
         OutcomeError: the fitting rows hold one class only.
     """
-    apart = inner_part(train.event == 1, train.group, fraction=chain.calibration_fraction, seed=derive(seed, "calibration"))
-    fitting, calibration = train.take(~apart), train.take(apart)
-    fitting.require_both_classes("Fitting a classifier")
+    fitting, calibration = _held_apart(train, chain, seed)
     probability: dict[Key, FloatArray] = {}
     unavailable: dict[str, str] = {}
     for arm in chain.arms:
         if SAME_FIT.get(arm) in chain.arms:
             continue
         try:
-            treated = treat(arm, fitting, chain.recipe, seed=derive(seed, "arm", arm))
+            treated = _treated(arm, fitting, chain, seed)
         except (DataError, TrainingError) as error:
             if arm == "none":
                 raise
             unavailable[arm] = str(error)
             continue
         for classifier in chain.classifiers:
-            for variant, values in _predict(classifier, treated, fitting.prevalence, calibration, test, seed=seed).items():
+            fitted = _fitted(classifier, treated, fitting.prevalence, calibration, seed)
+            for variant, values in fitted.predict(test.features).items():
                 probability[arm, classifier, variant] = values
     return Outcome(_with_shared_fits(probability, chain), fitting.prevalence, unavailable)
 
 
-def _predict(
-    classifier: str, treated: Treated, prevalence: float, calibration: Rows, test: Rows, *, seed: int
-) -> dict[Variant, FloatArray]:
+def fit_chain(train: Rows, chain: Chain, arm: str, classifier: str, *, seed: int) -> Fitted:
+    """Return the model of one arm and one classifier with which `run_chain`, given the same seed, predicts.
+
+    Raises:
+        OutcomeError: the fitting rows hold one class only, or are too few for this arm.
+        TrainingError: a generator could not be trained.
+    """
+    fitting, calibration = _held_apart(train, chain, seed)
+    treated = _treated(SAME_FIT.get(arm, arm), fitting, chain, seed)
+    return _fitted(classifier, treated, fitting.prevalence, calibration, seed)
+
+
+def _held_apart(train: Rows, chain: Chain, seed: int) -> tuple[Rows, Rows]:
+    """Return the rows to fit on and those for recalibration."""
+    apart = inner_part(train.event == 1, train.group, fraction=chain.calibration_fraction, seed=derive(seed, "calibration"))
+    fitting, calibration = train.take(~apart), train.take(apart)
+    fitting.require_both_classes("Fitting a classifier")
+    return fitting, calibration
+
+
+def _treated(arm: str, fitting: Rows, chain: Chain, seed: int) -> Treated:
+    return treat(arm, fitting, chain.recipe, seed=derive(seed, "arm", arm))
+
+
+def _fitted(classifier: str, treated: Treated, prevalence: float, calibration: Rows, seed: int) -> Fitted:
     model = make(classifier, derive(seed, "classifier", classifier)).fit(treated.features, treated.event, treated.weights)
-    raw = model.predict_proba(test.features)
-    share = treated.share
-    moved = offset(raw, fitted_share=share, share=prevalence)
-    held = offset(model.predict_proba(calibration.features), fitted_share=share, share=prevalence)
-    return {"raw": raw, "offset": moved, "recalibrated": fit_recalibration(calibration.event, held)(moved)}
+    plain = Fitted(model, treated.share, prevalence, Recalibration())
+    _, held = plain.moved(calibration.features)
+    return replace(plain, recalibration=fit_recalibration(calibration.event, held))
 
 
 def _with_shared_fits(probability: dict[Key, FloatArray], chain: Chain) -> dict[Key, FloatArray]:

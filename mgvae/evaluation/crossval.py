@@ -125,8 +125,13 @@ def _fold_splits(rows: Rows, *, n_folds: int, repeats: int, seed: int) -> list[_
     ]
 
 
+def holdout_seed(seed: int) -> int:
+    """Return the seed of the chain that is run on the whole training part, given that of the evaluation."""
+    return derive(seed, "holdout")
+
+
 def _holdout_split(train: Rows, test: Rows, *, seed: int) -> _Split:
-    return _Split(0, 0, train, test, np.arange(len(test)), derive(seed, "holdout"))
+    return _Split(0, 0, train, test, np.arange(len(test)), holdout_seed(seed))
 
 
 def _run(splits: list[_Split], chain: Chain, *, n_jobs: int | None, on_done: OnDone | None) -> list[Outcome]:

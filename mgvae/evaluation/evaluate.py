@@ -37,7 +37,7 @@ def evaluate(
     """
     settings = config.evaluation
     chain = chain_of(config)
-    plan: dict[str, Any] = {"n_folds": settings.folds, "repeats": settings.repeats, "seed": derive(config.seed, "evaluation")}
+    plan: dict[str, Any] = {"n_folds": settings.folds, "repeats": settings.repeats, "seed": evaluation_seed(config)}
     held: Predictions | None = None
     if test is not None and 0 < test.event.sum() < len(test):
         inner, held = predict_both(train, test, chain, n_jobs=n_jobs, on_done=on_done, **plan)
@@ -60,6 +60,11 @@ def chain_of(config: CohortConfig) -> Chain:
     return Chain(
         arms=settings.arms, classifiers=settings.classifiers, calibration_fraction=settings.calibration_fraction, recipe=recipe
     )
+
+
+def evaluation_seed(config: CohortConfig) -> int:
+    """Return the seed of folds, hold-out, arms and classifiers."""
+    return derive(config.seed, "evaluation")
 
 
 def _block(predictions: Predictions, config: CohortConfig, use: str) -> tuple[Scores, dict[str, Any]]:

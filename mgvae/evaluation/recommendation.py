@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mgvae.cohort import FEW_EVENTS
+from mgvae.evaluation.arms import GENERATIVE
 from mgvae.evaluation.contrast import PRIMARY, SECONDARY
 from mgvae.evaluation.summary import JUDGED
 
@@ -38,6 +39,17 @@ def rule(margin: float) -> str:
         f"{FEW_EVENTS} events, no correction is recommended: it wins ties. Arms that move the decision threshold alone "
         "change no probability; the threshold is a separate choice, made on the recalibrated probabilities."
     )
+
+
+def barred_arms(gates: Sequence[Mapping[str, Any]], arms: Sequence[str]) -> dict[str, str]:
+    """Return arm -> why it must not be recommended: where a gate failed, all arms whose cases are generated.
+
+    Args:
+        gates: as in report.json.
+        arms: the arms that were compared.
+    """
+    failed = [gate["label"] for gate in gates if gate["verdict"] == "fail"]
+    return {arm: f"gate failed: {', '.join(failed)}" for arm in arms if arm in GENERATIVE and failed}
 
 
 def recommend(evaluation: Mapping[str, Any], *, margin: float, barred: Mapping[str, str] | None = None) -> dict[str, Any]:

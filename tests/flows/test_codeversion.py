@@ -112,7 +112,7 @@ def stages_changed_by(module, monkeypatch):
         return {stage.name for stage in STAGES if code_digest(*stage.modules) != before[stage.name]}
 
 
-TRAINED = {"pretrain", "finetune", "synthesise", "evaluate"}
+TRAINED = {"pretrain", "finetune", "synthesise", "evaluate", "model"}
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,13 @@ TRAINED = {"pretrain", "finetune", "synthesise", "evaluate"}
     [
         ("mgvae.report.page", set()),
         ("flows.cli", set()),
-        ("mgvae.evaluation.metrics", {"evaluate"}),
+        ("mgvae.evaluation.metrics", {"evaluate", "model"}),
         ("validation.gates", {"assess"}),
         ("validation.suite", {"validate", "assess"}),
         ("mgvae.train", TRAINED),
         ("mgvae.elbo", TRAINED),
-        ("mgvae.evaluation.smote", {"evaluate"}),
+        ("mgvae.evaluation.smote", {"evaluate", "model"}),
+        ("mgvae.evaluation.deployed", {"model"}),
         ("mgvae.reading.cells", {"validate"}),
         ("mgvae.errors", {stage.name for stage in STAGES}),
     ],

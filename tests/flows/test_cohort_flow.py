@@ -22,6 +22,7 @@ from mgvae.strict import build
 from mgvae.tables import load_cohort
 
 pytestmark = pytest.mark.usefixtures("database")
+PUBLISHED = ("predictions.parquet", "report.html", "report.json", "synthetic.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,7 @@ def test_the_page_stands_alone_and_shows_the_run(finished, report):
 
 def test_files_and_their_rights(finished):
     files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in finished.run.iterdir()}
-    assert files == dict.fromkeys(("manifest.json", "report.html", "report.json", "synthetic.parquet"), 0o600)
+    assert files == dict.fromkeys(("manifest.json", *PUBLISHED), 0o600)
     assert stat.S_IMODE(finished.run.stat().st_mode) == 0o700
 
 
@@ -114,9 +115,7 @@ def test_nobody_else_may_read_the_store(finished):
 
 def test_the_manifest_names_every_file(finished, report):
     manifest = json.loads((finished.run / "manifest.json").read_text())
-    assert manifest["files"] == {
-        name: digest_file(finished.run / name) for name in ("report.html", "report.json", "synthetic.parquet")
-    }
+    assert manifest["files"] == {name: digest_file(finished.run / name) for name in PUBLISHED}
     assert manifest["lineage"] == report["lineage"]
 
 
@@ -184,6 +183,18 @@ def test_the_file_says_what_its_rows_are(finished):
     metadata = pq.read_schema(finished.run / "synthetic.parquet").metadata
     assert b"Not anonymous" in metadata[b"mgvae.label"]
     assert metadata[b"mgvae.note"]
+
+
+def test_the_hold_out_s_predictions_are_those_of_the_recommended_model(finished, report, split):
+    cohort, test = split
+    predicted = pd.read_parquet(finished.run / "predictions.parquet")
+    assert predicted["subject"].tolist() == cohort.subject[test].tolist()
+    assert predicted["group"].tolist() == cohort.group_name[test].tolist()
+    event, probability = predicted["event"].to_numpy(), predicted["probability"].to_numpy()
+    assert (event == cohort.event[test]).all()
+    chosen = report["recommendation"]
+    judged = report["evaluation"]["holdout"][chosen["arm"]][chosen["classifier"]]["recalibrated"]
+    assert ((probability - event) ** 2).mean() == pytest.approx(judged["brier"]["value"], abs=1e-12)
 
 
 @pytest.fixture(scope="module")
