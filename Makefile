@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow lint format lock clean help
+.PHONY: demo up deploy down test test-slow lint format lock clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -12,6 +12,15 @@ help: ## List the targets
 
 demo: $(READY) ## Run the main job on the NAFLD cohort that ships, and print where its report lies
 	@$(BIN)/mgvae run data/nafld/cohort.yaml
+
+up: $(READY) ## Start a Prefect server, both work pools and their workers on this machine
+	@$(BIN)/python -m deployments.local up
+
+deploy: $(READY) ## Register mgvae-cohort/nightly, its stages and automations with the server
+	@$(BIN)/python -m deployments.register
+
+down: $(READY) ## Stop what make up started, and nothing else
+	@$(BIN)/python -m deployments.local down
 
 # one thread each: small models gain nothing from more, and lose much on a busy machine
 test: $(READY) ## Run the quick tests

@@ -1,0 +1,212 @@
+"""Server, both work pools and their workers on one machine: ``make up`` and ``make down``.
+
+Usage: python -m deployments.local up|down|status
+
+What was started is written down in ``.local/processes.json``; ``down`` stops exactly that. Logs and the embedded database lie
+in ``.local``, too. While it is up, the active Prefect profile is ``mgvae-local``, so that ``prefect`` finds the server from
+any folder; ``down`` makes the profile active again that was before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deployments.register import DEFAULTS, ROOT
+
+STATE = Path(os.environ.get("MGVAE_LOCAL", ROOT / ".local"))
+PORT = int(os.environ.get("MGVAE_PORT", "4200"))
+API = f"http://127.0.0.1:{PORT}/api"
+PROFILE = "mgvae-local"
+WORKERS = {"cpu": (), "gpu": ("--limit", "1")}
+HEALTHY_WITHIN_SECONDS = 120
+GONE_WITHIN_SECONDS = 30
+
+
+def up() -> None:
+    """Start what does not run yet.
+
+    Raises:
+        SystemExit: something else listens on the port, or a process did not stay up.
+    """
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    running = {name: told for name, told in _noted().items() if _alive(told)}
+    if "server" not in running and _answers():
+        sys.exit(f"Error: port {PORT} must be free; a Prefect server that make up did not start answers there. Set MGVAE_PORT.")
+    if "server" not in running:
+        _start(running, "server", "server", "start", "--host", "127.0.0.1", "--port", str(PORT))
+    _wait_for_server(running)
+    _use_profile()
+    _make_pools()
+    for name, more in WORKERS.items():
+        if name not in running:
+            pool = f"mgvae-{name}"
+            _start(running, name, "worker", "start", "--pool", pool, "--name", pool, "--type", "process", *more)
+    _say(f"Up: server at {API[:-4]} and workers mgvae-cpu, mgvae-gpu. Logs in {_shown(STATE)}. Next: make deploy")
+
+
+def down() -> None:
+    """Stop what `up` started, workers first, and nothing else."""
+    noted = _noted()
+    for name in sorted(noted, key=lambda one: one == "server"):
+        if _alive(noted[name]):
+            _stop(noted[name])
+        del noted[name]
+        _note(noted)
+    _give_profile_back()
+    _say("Down. Runs, the artifact store and the server's database stay.")
+
+
+def status() -> None:
+    """Say what runs; exit code 1 unless all does."""
+    noted = _noted()
+    states = {name: name in noted and _alive(noted[name]) for name in ("server", *WORKERS)}
+    for name, lives in states.items():
+        _say(f"{name}: {'runs' if lives else 'does not run'}")
+    sys.exit(0 if all(states.values()) else 1)
+
+
+def _environment() -> dict[str, str]:
+    """Return what server and workers see: the folder of the project, and settings unless the caller has set them."""
+    given = {
+        **DEFAULTS,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "OMP_NUM_THREADS": "1",  # small models gain nothing from more, and lose much on a busy machine
+    }
+    fixed = {"PREFECT_HOME": str(STATE / "prefect"), "PREFECT_API_URL": API, "PYTHONUNBUFFERED": "1"}
+    out = {**given, **os.environ, **fixed}
+    out.pop("PREFECT_PROFILE", None)
+    return out
+
+
+def _start(running: dict[str, Any], name: str, *command: str) -> None:
+    """Start a process that outlives this one, and write it down before anything else."""
+    with (STATE / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - a fixed command
+            [sys.executable, "-m", "prefect", *command],
+            cwd=ROOT,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    running[name] = {"pid": process.pid, "began": _began(process.pid)}
+    _note(running)
+
+
+def _stop(told: Mapping[str, Any]) -> None:
+    """Ask a process to end, as a service manager would, and end its group if it does not."""
+    _signal(os.kill, told["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + GONE_WITHIN_SECONDS
+    while _alive(told) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    _signal(os.killpg, told["pid"], signal.SIGKILL)  # flow runs that a worker left behind
+
+
+def _signal(send: Any, pid: int, number: int) -> None:
+    try:
+        send(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _alive(told: Mapping[str, Any]) -> bool:
+    """Return whether the process still runs that was started, and not another with its number."""
+    began = _began(int(told["pid"]))
+    return bool(began) and began == told["began"]
+
+
+def _began(pid: int) -> str:
+    command = ["ps", "-o", "lstart=,stat=", "-p", str(pid)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})  # noqa: S603
+    said = done.stdout.strip().rsplit(maxsplit=1)
+    return "" if len(said) < 2 or said[1].startswith("Z") else said[0]
+
+
+def _wait_for_server(running: Mapping[str, Any]) -> None:
+    deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
+    while not _answers():
+        if not _alive(running["server"]) or time.monotonic() > deadline:
+            sys.exit(f"Error: the Prefect server must answer at {API}; it does not. See {_shown(STATE / 'server.log')}.")
+        time.sleep(0.2)
+
+
+def _answers() -> bool:
+    try:
+        with urllib.request.urlopen(f"{API}/health", timeout=2) as answer:  # noqa: S310 - a fixed address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _make_pools() -> None:
+    command = [sys.executable, "-m", "deployments.register", "--only-pools"]
+    if subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode:  # noqa: S603 - a fixed command
+        sys.exit("Error: the work pools must be made before workers can start.")
+
+
+def _use_profile() -> None:
+    from prefect.settings import PREFECT_API_URL, Profile, load_profiles, save_profiles
+
+    profiles = load_profiles()
+    before = profiles.active_name
+    profile = Profile(name=PROFILE, settings={PREFECT_API_URL: API})
+    if PROFILE in profiles.names:
+        profiles.remove_profile(PROFILE)
+    profiles.add_profile(profile)
+    profiles.set_active(PROFILE)
+    save_profiles(profiles)
+    if before != PROFILE:
+        (STATE / "profile").write_text(before or "", encoding="utf-8")
+
+
+def _give_profile_back() -> None:
+    from prefect.settings import load_profiles, save_profiles
+
+    profiles, before = load_profiles(), STATE / "profile"
+    if profiles.active_name == PROFILE:
+        name = before.read_text(encoding="utf-8") if before.exists() else ""
+        profiles.set_active(name if name in profiles.names else "ephemeral" if "ephemeral" in profiles.names else None)
+    if PROFILE in profiles.names:
+        profiles.remove_profile(PROFILE)
+    save_profiles(profiles)
+    before.unlink(missing_ok=True)
+
+
+def _noted() -> dict[str, Any]:
+    try:
+        return dict(json.loads((STATE / "processes.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _note(running: Mapping[str, Any]) -> None:
+    new = STATE / "processes.new"
+    new.write_text(json.dumps(running), encoding="utf-8")
+    new.replace(STATE / "processes.json")
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    commands = {"up": up, "down": down, "status": status}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        sys.exit(f"Usage: python -m deployments.local {'|'.join(commands)}")
+    commands[sys.argv[1]]()

@@ -1,0 +1,143 @@
+"""Tell a Prefect server of the work pools, the deployments and the automations: ``make deploy``. Doing it again is harmless.
+
+Usage: python -m deployments.register [--pools FILE] [--only-pools]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
+from pydantic import SecretStr
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+NIGHTLY = "mgvae-cohort/nightly"
+WEBHOOK_SETTING = "MGVAE_WEBHOOK"
+DEFAULTS = {"MGVAE_HOME": str(ROOT), "MGVAE_TIMEZONE": "UTC", "MGVAE_COHORT": "data/nafld/cohort.yaml"}
+
+
+def main() -> None:
+    """Register everything, and say what was registered."""
+    options = argparse.ArgumentParser(description="Register pools, deployments and automations with the Prefect server.")
+    options.add_argument("--pools", type=Path, default=HERE / "pools.yaml", help="which work pools and queues there are")
+    options.add_argument("--only-pools", action="store_true", help="leave deployments and automations as they are")
+    chosen = options.parse_args()
+    if not PREFECT_API_URL.value():
+        sys.exit("Error: a Prefect server must be known, and PREFECT_API_URL is not set. Start one with make up.")
+    try:
+        with get_client(sync_client=True) as client:
+            for pool in _read(chosen.pools)["pools"]:
+                register_pool(client, pool, chosen.pools.parent)
+            if chosen.only_pools:
+                return
+            register_deployments()
+            register_automations(client, _read(HERE / "automations.yaml")["automations"])
+    except (OSError, httpx.HTTPError, RuntimeError) as error:
+        sys.exit(f"Error: the Prefect server at {PREFECT_API_URL.value()} must answer; {type(error).__name__}.")
+    print(f"Registered with the server at {PREFECT_API_URL.value()}. Next: prefect deployment run {NIGHTLY} --watch")  # noqa: T201
+
+
+def register_pool(client: SyncPrefectClient, pool: Mapping[str, Any], folder: Path) -> None:
+    """Make a work pool and its queues, or bring those that are there up to date.
+
+    Args:
+        client: of the server.
+        pool: name, type, description, queues, and a job template's file in ``folder`` where it has one of its own.
+        folder: where the template lies.
+    """
+    template = _template(pool, folder)
+    try:
+        client.read_work_pool(pool["name"])
+        client.update_work_pool(
+            pool["name"], WorkPoolUpdate(description=pool["description"], base_job_template=template or None)
+        )
+    except ObjectNotFound:
+        client.create_work_pool(
+            WorkPoolCreate(
+                name=pool["name"], type=pool["type"], description=pool["description"], base_job_template=template or {}
+            )
+        )
+    for queue in pool["queues"]:
+        _register_queue(client, pool["name"], queue)
+
+
+def register_deployments() -> None:
+    """Register the deployments of prefect.yaml.
+
+    Raises:
+        SystemExit: Prefect refused one; it has said why.
+    """
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(HERE / "prefect.yaml")]
+    done = subprocess.run(  # noqa: S603 - a fixed command
+        command, cwd=ROOT, env={**DEFAULTS, **os.environ}, check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        sys.exit(f"Error: prefect deploy refused the deployments.\n{done.stdout}{done.stderr}")
+
+
+def register_automations(client: SyncPrefectClient, automations: list[dict[str, Any]]) -> None:
+    """Make the automations, or bring those that are there up to date; one that needs the webhook waits for its address."""
+    known = {"DEPLOYMENT": str(client.read_deployment_by_name(NIGHTLY).id)}
+    address = os.environ.get(WEBHOOK_SETTING)
+    if address:
+        block = Webhook(url=SecretStr(address))
+        known["WEBHOOK"] = str(asyncio.run(block.asave("mgvae-night-failed", overwrite=True)))
+    for told in automations:
+        needs = told.pop("needs", None)
+        if needs is not None and needs not in known:
+            print(f"{told['name']}: left out, since {WEBHOOK_SETTING} is not set.")  # noqa: T201
+            continue
+        wanted = AutomationCore.model_validate(_filled(told, known))
+        there = client.read_automations_by_name(wanted.name)
+        if there:
+            client.update_automation(there[0].id, wanted)
+        else:
+            client.create_automation(wanted)
+
+
+def _register_queue(client: SyncPrefectClient, pool: str, queue: Mapping[str, Any]) -> None:
+    wanted = {"concurrency_limit": queue["limit"], "priority": queue["priority"]}
+    try:
+        there = client.read_work_queue_by_name(queue["name"], work_pool_name=pool)
+        client.update_work_queue(there.id, **wanted)
+    except ObjectNotFound:
+        client.create_work_queue(queue["name"], work_pool_name=pool, **wanted)
+
+
+def _template(pool: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    if "template" in pool:
+        return dict(_read(folder / pool["template"]))
+    return asyncio.run(get_default_base_job_template_for_infrastructure_type(pool["type"])) or {}
+
+
+def _filled(told: Any, known: Mapping[str, str]) -> Any:
+    """Return ``told`` with the names of ids replaced by the ids."""
+    if isinstance(told, dict):
+        return {key: _filled(value, known) for key, value in told.items()}
+    if isinstance(told, list):
+        return [_filled(value, known) for value in told]
+    return known.get(told, told) if isinstance(told, str) else told
+
+
+def _read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
