@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from mgvae.config import CohortConfig
 from mgvae.dictionary import LEVEL_KINDS, Column
 from mgvae.errors import ExtractError
 from mgvae.reading import cells
-from mgvae.reading.columns import batches, common, header, place, similar
+from mgvae.reading.columns import batches, common, header, place, similar, stored
 from mgvae.reading.parts import Part, digest, find_parts
 
 
@@ -30,6 +30,7 @@ class Extract:
         absent: columns of the dictionary that the files lack.
         unlisted: columns of the files that the dictionary lacks; they are not read.
         files: how many files were read.
+        stored: how the (first) file stores each of its columns: number, text, date, boolean or other.
     """
 
     frame: pd.DataFrame
@@ -38,6 +39,7 @@ class Extract:
     absent: tuple[str, ...]
     unlisted: tuple[str, ...]
     files: int
+    stored: dict[str, str] = field(default_factory=dict)
 
 
 def read_extract(config: CohortConfig) -> Extract:
@@ -68,6 +70,7 @@ def read_extract(config: CohortConfig) -> Extract:
         absent=tuple(name for name in config.columns.columns if name not in found),
         unlisted=tuple(name for name in found if name not in known),
         files=len(parts),
+        stored=stored(parts[0], found),
     )
 
 

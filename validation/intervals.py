@@ -1,4 +1,4 @@
-"""95 % intervals: shares, areas under the ROC curve, and the ratio of two estimates. Closed forms, so nothing is drawn."""
+"""Intervals, of 95 % unless told: shares, their differences, AUCs, ratios. Closed forms, so nothing is drawn."""
 
 from __future__ import annotations
 
@@ -19,14 +19,41 @@ class Estimate:
     high: float
 
 
-def share(count: int, total: int) -> Estimate:
+def share(count: int, total: int, *, level: float = LEVEL) -> Estimate:
     """Return ``count / total`` with the exact interval of Clopper and Pearson (Biometrika 1934)."""
     if not 0 <= count <= total or total == 0:
         raise ValueError(f"A share needs 0 <= count <= total and total > 0; got {count} of {total}.")
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low = stats.beta.ppf(tail, count, total - count + 1) if count > 0 else 0.0
     high = stats.beta.ppf(1 - tail, count + 1, total - count) if count < total else 1.0
     return Estimate(count / total, float(low), float(high))
+
+
+def difference(first: int, n: int, second: int, m: int, *, level: float = LEVEL) -> Estimate:
+    """Return ``second / m - first / n``, two independent shares, with limits from those of each, added by squares.
+
+    As method 10 of Newcombe (Stat Med 1998;17:873-890), but from exact limits: Wilson's are too narrow far out in the tails.
+    """
+    a, b = share(first, n, level=level), share(second, m, level=level)
+    gap = b.value - a.value
+    low = gap - math.hypot(b.value - b.low, a.high - a.value)
+    return Estimate(gap, low, gap + math.hypot(b.high - b.value, a.value - a.low))
+
+
+def rate_ratio(first: int, n: float, second: int, m: float, *, level: float = LEVEL) -> Estimate | None:
+    """Return ``(second / m) / (first / n)`` for two independent counts; None where the first is 0.
+
+    The interval is exact for Poisson counts, and wider than it need be for shares: given the sum of both, the second is
+    binomial (Przyborowski and Wilenski, Biometrika 1940).
+    """
+    if first == 0:
+        return None
+    given = share(second, first + second, level=level)
+
+    def odds(part: float) -> float:
+        return part / (1 - part) * n / m if part < 1 else math.inf
+
+    return Estimate(second / m * n / first, odds(given.low), odds(given.high))
 
 
 def auc_interval(auc: float, n_first: int, n_second: int) -> Estimate:

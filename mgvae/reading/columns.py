@@ -10,7 +10,7 @@ import pyarrow as pa
 from mgvae.errors import ExtractError
 from mgvae.reading.cells import NUMBER
 from mgvae.reading.csvfile import csv_batches, csv_header
-from mgvae.reading.parquetfile import parquet_batches, parquet_header
+from mgvae.reading.parquetfile import parquet_batches, parquet_header, parquet_kinds
 from mgvae.reading.parts import Part
 from mgvae.strict import nearest
 
@@ -38,6 +38,12 @@ def header(part: Part) -> list[str]:
         shown = ", ".join(name or "(no name)" for name in twice)
         raise ExtractError(f"{part.shown}: each column must have its own name; named more than once: {shown}. Rename them.")
     return names
+
+
+def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
+    """Return how a part stores each of its columns ``names``: number, text, date, boolean or other. CSV stores text."""
+    kinds = parquet_kinds(part) if part.format == "parquet" else {}
+    return {name: kinds.get(name, "text") for name in names}
 
 
 def looks_like_a_row(names: Sequence[str]) -> bool:

@@ -1,0 +1,247 @@
+"""Has the extract drifted from the last accepted one? Two typed tables and the dictionary in, numbers and gates out.
+
+A gate of drift fails on evidence, as those on synthetic cases do: what was measured lies beyond the limit that fails, and its
+interval wholly beyond the limit that warns. It warns where the measure lies beyond that and chance does not explain it. With
+hundreds of columns something always stands out, so all intervals hold at once: each is wrong with 5 % divided by their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from mgvae.config import CohortConfig
+from mgvae.dictionary import LEVEL_KINDS, Column, canonical
+from mgvae.errors import ShapeError
+from validation.drift_gates import column_gate, columns_gate, judged, ratio_gate, worst
+from validation.gates import Gate, Verdict
+from validation.intervals import LEVEL, Estimate, difference, rate_ratio
+from validation.stability import binned, distance, noise, stability
+
+
+@dataclass(frozen=True)
+class Table:
+    """An extract as read.
+
+    Attributes:
+        frame: as `mgvae.extract.Extract.frame`.
+        stored: how the files store each of their columns, those among them that the study does not read; empty if unknown.
+    """
+
+    frame: pd.DataFrame
+    stored: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """How far one column has moved.
+
+    Attributes:
+        name, label, kind: of the column.
+        psi: population stability index less what chance makes of it, with limits.
+        noise: what chance makes of it: the index that two samples of one population are expected to have.
+        ks: Kolmogorov-Smirnov distance with limits; None unless numeric.
+        missing: change in the share of missing cells, with limits.
+        missing_before, missing_after: those shares.
+        verdict: the worst of the three.
+    """
+
+    name: str
+    label: str
+    kind: str
+    psi: Estimate
+    noise: float
+    ks: Estimate | None
+    missing: Estimate
+    missing_before: float
+    missing_after: float
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that report.json holds under ``drift.features``."""
+        plain = ("name", "label", "kind", "noise", "missing_before", "missing_after", "verdict")
+        psi = {"psi": self.psi.value, "psi_low": self.psi.low, "psi_high": self.psi.high}
+        return {**{key: getattr(self, key) for key in plain}, **psi, "ks": self.ks.value if self.ks else None}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns that came, went, or are stored or read as something else; of those, what they were and are."""
+
+    came: tuple[str, ...]
+    went: tuple[str, ...]
+    changed: tuple[tuple[str, str, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that report.json holds under ``drift.columns``."""
+        return {
+            "came": list(self.came),
+            "went": list(self.went),
+            "changed": [dict(zip(("name", "before", "after"), one, strict=True)) for one in self.changed],
+        }
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What was found; ``rows`` before and after."""
+
+    rows: tuple[int, int]
+    gates: tuple[Gate, ...]
+    features: tuple[ColumnDrift, ...]
+    columns: Columns
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that report.json holds under ``drift``, less the reference."""
+        return {
+            "rows": dict(zip(("before", "after"), self.rows, strict=True)),
+            "gates": [gate.to_json() for gate in self.gates],
+            "features": [one.to_json() for one in self.features],
+            "columns": self.columns.to_json(),
+        }
+
+
+def drift(before: Table, after: Table, config: CohortConfig) -> Drift:
+    """Return how ``after`` differs from ``before``. Nothing is drawn, and the order of the rows does not matter.
+
+    Args:
+        before: the last accepted extract.
+        after: the one to be judged.
+        config: the study; ``config.drift`` holds the thresholds.
+    Raises:
+        ShapeError: a table has no row.
+    """
+    if not len(before.frame) or not len(after.frame):
+        raise ShapeError("Drift needs at least one row in each extract; one of them has none.")
+    series = {name: pair for name, pair in _pairs(before.frame, after.frame, config).items() if _class(*pair)}
+    numeric = sum(pd.api.types.is_numeric_dtype(pair[0]) for pair in series.values())
+    tail = (1 - LEVEL) / 2 / (2 * len(series) + numeric + 2)
+    features = tuple(_column(name, pair, config, tail=tail) for name, pair in series.items())
+    columns = _columns(before, after, config)
+    gates = (
+        columns_gate(columns.came, columns.went, columns.changed, used=_used(config)),
+        _rows_gate(len(before.frame), len(after.frame), config, tail=tail),
+        _prevalence_gate(_events(before, config), _events(after, config), config, tail=tail),
+        *_column_gates(features, config),
+    )
+    return Drift((len(before.frame), len(after.frame)), gates, features, columns)
+
+
+def judged_columns(config: CohortConfig) -> dict[str, Column | None]:
+    """Return the columns that are compared: the outcome, predictors and subgroups. The outcome may have no entry."""
+    own = config.outcome.column
+    first = {own: config.columns.columns.get(own)}
+    return {**first, **dict(config.columns.with_role("feature", "subgroup"))}
+
+
+def _pairs(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> dict[str, tuple[pd.Series, pd.Series]]:
+    """Return each judged column as both tables have it; a date in days from the index date, as predictors see it."""
+    found = {}
+    for name in judged_columns(config):
+        if name in before and name in after:
+            found[name] = (_since_index(before, name, config), _since_index(after, name, config))
+    return found
+
+
+def _since_index(frame: pd.DataFrame, name: str, config: CohortConfig) -> pd.Series:
+    index = config.index_date
+    dated = index is not None and index in frame and all(_class_of(frame[one]) == "date" for one in (name, index))
+    return (frame[name] - frame[index]).dt.days.astype(float) if dated else frame[name]
+
+
+def _class_of(cells: pd.Series) -> str:
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        return "date"
+    return "number" if pd.api.types.is_numeric_dtype(cells) else "text"
+
+
+def _class(before: pd.Series, after: pd.Series) -> str:
+    """Return what both are; empty where they differ or are dates without an index date: nothing can be compared then."""
+    first, second = _class_of(before), _class_of(after)
+    return first if first == second != "date" else ""
+
+
+def _column(name: str, pair: tuple[pd.Series, pd.Series], config: CohortConfig, *, tail: float) -> ColumnDrift:
+    entry, limits = judged_columns(config)[name], config.drift
+    counted = binned(*pair)
+    numeric = entry is not None and entry.kind not in LEVEL_KINDS and pd.api.types.is_numeric_dtype(pair[0])
+    stable, far = stability(counted, tail=tail), distance(*pair, tail=tail) if numeric else None
+    (lost, n), (now, m) = ((int(cells.isna().sum()), len(cells)) for cells in pair)
+    missing = difference(lost, n, now, m, level=1 - 2 * tail)
+    verdicts = [
+        judged(stable, warn=limits.psi_warn, fail=limits.psi_fail),
+        judged(far, warn=limits.ks_warn, fail=limits.ks_fail),
+        judged(missing, warn=limits.missing_warn, fail=limits.missing_fail),
+    ]
+    return ColumnDrift(
+        name=name,
+        label=_label(name, entry, config),
+        kind=entry.kind if entry else "categorical",
+        psi=stable,
+        noise=noise(counted),
+        ks=far,
+        missing=missing,
+        missing_before=lost / n,
+        missing_after=now / m,
+        verdict=worst(verdicts),
+    )
+
+
+def _label(name: str, entry: Column | None, config: CohortConfig) -> str:
+    outcome = config.outcome.label if name == config.outcome.column else None
+    return outcome or (entry.label if entry else None) or name
+
+
+def _columns(before: Table, after: Table, config: CohortConfig) -> Columns:
+    known = bool(before.stored and after.stored)
+    first, second = ([*table.stored] if known else [*map(str, table.frame.columns)] for table in (before, after))
+    both = [name for name in second if name in set(first)]
+    pairs = _pairs(before.frame, after.frame, config)
+    read = {name: (_class_of(pair[0]), _class_of(pair[1])) for name, pair in pairs.items()}
+    stored = {name: (before.stored[name], after.stored[name]) for name in both} if known else {}
+    changed = {name: kinds for name, kinds in {**read, **stored}.items() if kinds[0] != kinds[1]}
+    changed |= {name: kinds for name, kinds in read.items() if kinds[0] != kinds[1]}
+    return Columns(
+        tuple(name for name in second if name not in set(first)),
+        tuple(name for name in first if name not in set(second)),
+        tuple((name, *kinds) for name, kinds in changed.items()),
+    )
+
+
+def _used(config: CohortConfig) -> set[str]:
+    own: Iterable[str | None] = (config.subject_id, config.group, config.index_date)
+    return {name for name in own if name is not None} | set(judged_columns(config))
+
+
+def _rows_gate(n: int, m: int, config: CohortConfig, *, tail: float) -> Gate:
+    found = rate_ratio(n, 1, m, 1, level=1 - 2 * tail)
+    detail = f"{n:,} rows before, {m:,} now."
+    return ratio_gate("rows", found, warn=config.drift.rows_warn, fail=config.drift.rows_fail, detail=detail)
+
+
+def _events(table: Table, config: CohortConfig) -> tuple[int, int]:
+    """Return events and subjects whose outcome is known."""
+    name = config.outcome.column
+    if name not in table.frame:
+        return 0, 0
+    known = table.frame[name].dropna()
+    return int((known.map(canonical) == canonical(config.outcome.event)).sum()), len(known)
+
+
+def _prevalence_gate(before: tuple[int, int], after: tuple[int, int], config: CohortConfig, *, tail: float) -> Gate:
+    (first, n), (second, m) = before, after
+    found = rate_ratio(first, n, second, m, level=1 - 2 * tail) if n and m else None
+    said = [f"{events:,} of {known:,}{f' ({events / known:.2%})' if known else ''}" for events, known in (before, after)]
+    detail = f"{said[0]} before, {said[1]} now."
+    limits = config.drift
+    return ratio_gate("prevalence", found, warn=limits.prevalence_warn, fail=limits.prevalence_fail, detail=detail)
+
+
+def _column_gates(features: Sequence[ColumnDrift], config: CohortConfig) -> Iterable[Gate]:
+    limits = config.drift
+    missing, psi = {one.name: one.missing for one in features}, {one.name: one.psi for one in features}
+    yield column_gate("missing", missing, warn=limits.missing_warn, fail=limits.missing_fail)
+    yield column_gate("psi", psi, warn=limits.psi_warn, fail=limits.psi_fail)
+    yield column_gate("ks", {one.name: one.ks for one in features if one.ks}, warn=limits.ks_warn, fail=limits.ks_fail)
