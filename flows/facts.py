@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.accepted import Accepted, Against
 from flows.caching import digest
 from flows.codeversion import code_version, library_versions
 from mgvae.cohort import Array, Cohort
@@ -19,6 +20,8 @@ from mgvae.evaluation.recommendation import barred_arms, recommend
 from mgvae.report import SCHEMA_VERSION
 from mgvae.store import CLOCK, MANIFEST, Reference
 from mgvae.tables import load_cohort
+
+NOTHING = Against()
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,10 @@ class Passed:
     ran: dict[str, str | None] | None
 
 
-def run_id(config: CohortConfig, extract_sha256: str) -> str:
-    """Return the run's name: the same exactly where extract, configuration, code and seed are."""
-    return digest([extract_sha256, config_sha256(config), code_version(), config.seed])[:12]
+def run_id(config: CohortConfig, extract_sha256: str, reference: Accepted | None = None) -> str:
+    """Return the run's name: the same exactly where extract, configuration, code, seed and the extract held against are."""
+    content = [extract_sha256, config_sha256(config), code_version(), config.seed]
+    return digest([*content, reference.artifact.sha256] if reference else content)[:12]
 
 
 def config_sha256(config: CohortConfig) -> str:
@@ -61,27 +65,33 @@ def refused(config: CohortConfig, extract_sha256: str, folders: Mapping[str, Pat
         "warnings": [f"The extract breaks {broken} of {validation['expectations']} expectations; nothing was trained on it."],
         "cohort": _cohort(config, validation, None, None),
         "validation": _validation(validation),
-        **dict.fromkeys(("training", "synthetic", "evaluation", "recommendation")),
+        **dict.fromkeys(("drift", "training", "synthetic", "evaluation", "recommendation")),
     }
 
 
 def complete(
-    config: CohortConfig, extract_sha256: str, folders: Mapping[str, Path], passed: Sequence[Passed]
+    config: CohortConfig,
+    extract_sha256: str,
+    folders: Mapping[str, Path],
+    passed: Sequence[Passed],
+    held: Against = NOTHING,
 ) -> dict[str, Any]:
-    """Return report.json of a run whose stages all ended."""
+    """Return report.json of a run whose stages all ended; ``held`` is what its extract was held against."""
     validation = _read(folders["validate"] / "validation.json")
     cohort, test = load_cohort(folders["split"])
     gates, evaluation = _read(folders["assess"] / "gates.json"), _read(folders["evaluate"] / "evaluation.json")
     failed = [gate["label"] for gate in gates if gate["verdict"] == "fail"]
-    verdicts = {gate["verdict"] for gate in gates}
+    drift = _drift(folders, held.accepted)
+    verdicts = {gate["verdict"] for gate in [*gates, *(drift["gates"] if drift else ())]}
     settings = config.evaluation
     recommended = recommend(evaluation, margin=settings.margin, barred=barred_arms(gates, settings.arms))
     return {
-        **_head(config, extract_sha256, passed),
+        **_head(config, extract_sha256, passed, held.accepted),
         "status": next(verdict for verdict in ("fail", "warn", "pass") if verdict in verdicts),
-        "warnings": _warnings(cohort, evaluation, failed),
+        "warnings": [*_drift_warnings(drift, held), *_warnings(cohort, evaluation, failed)],
         "cohort": _cohort(config, validation, cohort, test),
         "validation": _validation(validation),
+        "drift": drift,
         "training": _training(folders),
         "synthetic": {
             "n": _synthetic_rows(folders["synthesise"]),
@@ -93,12 +103,14 @@ def complete(
     }
 
 
-def _head(config: CohortConfig, extract_sha256: str, passed: Sequence[Passed]) -> dict[str, Any]:
+def _head(
+    config: CohortConfig, extract_sha256: str, passed: Sequence[Passed], reference: Accepted | None = None
+) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "study": config.study,
         "title": config.title,
-        "run_id": run_id(config, extract_sha256),
+        "run_id": run_id(config, extract_sha256, reference),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "lineage": {
             "extract_sha256": extract_sha256,
@@ -187,6 +199,31 @@ def _warnings(cohort: Cohort, evaluation: Mapping[str, Any], failed: Sequence[st
     if failed:
         out.append(f"The synthetic cases failed: {', '.join(failed)}. They are kept out of the recommended model.")
     return out + [f"Arm {arm} could not be run: {reason}" for arm, reason in evaluation["unavailable"].items()]
+
+
+def _drift(folders: Mapping[str, Path], reference: Accepted | None) -> dict[str, Any] | None:
+    if reference is None:
+        return None
+    measured = _read(folders["drift"] / "drift.json")
+    return {"reference": reference.to_json(), **{key: measured[key] for key in ("rows", "gates", "features", "columns")}}
+
+
+def _drift_warnings(drift: Mapping[str, Any] | None, held: Against) -> list[str]:
+    if drift is None:
+        return [held.unjudged] if held.unjudged else []
+    run = drift["reference"]["run_id"]
+    failed, warned = ([gate for gate in drift["gates"] if gate["verdict"] == verdict] for verdict in ("fail", "warn"))
+    out = []
+    if failed:
+        out.append(
+            f"The extract has drifted from that of run {run}: {_told(failed)} This run is not to be promoted. If the change is "
+            "real and wanted, accept it: run again with --set drift.against=nothing."
+        )
+    return [*out, f"The extract differs from that of run {run}: {_told(warned)}"] if warned else out
+
+
+def _told(gates: Sequence[Mapping[str, Any]]) -> str:
+    return " ".join(f"{gate['label']}: {gate['detail']}" for gate in gates)
 
 
 def _synthetic_rows(folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich import box
@@ -11,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mgvae.config import Classifier
+from mgvae.report.drift import DriftFacts, DriftFeature, moved
 from mgvae.report.overview import advice, banner, deciding_difference
-from mgvae.report.results import ArmScores, EvaluationFacts, Metric, SyntheticFacts, TrainingFacts
+from mgvae.report.results import ArmScores, EvaluationFacts, Gate, Metric, SyntheticFacts, TrainingFacts
 from mgvae.report.schema import CohortFacts, Lineage, Report, ValidationFacts
 from mgvae.report.text import (
     ARMS,
@@ -47,6 +49,8 @@ def show(report: dict[str, Any], console: Console) -> None:
     """
     facts = build(Report, report, where="report.json")
     blocks = [_verdict(facts), *_advice(facts), _cohort(facts.cohort), _validation(facts.validation)]
+    if facts.drift:
+        blocks += _drift(facts.drift)
     if facts.training:
         blocks.append(_training(facts.training))
     if facts.synthetic:
@@ -117,12 +121,31 @@ def _training(training: TrainingFacts) -> RenderableType:
 
 
 def _gates(synthetic: SyntheticFacts) -> RenderableType:
-    table = _table(f"Gates on {count(synthetic.n)} synthetic cases", "", "Verdict", "Value", "Threshold")
-    for gate in synthetic.gates:
+    return _verdicts(f"Gates on {count(synthetic.n)} synthetic cases", synthetic.gates)
+
+
+def _verdicts(title: str, gates: Sequence[Gate]) -> RenderableType:
+    table = _table(title, "", "Verdict", "Value", "Threshold")
+    for gate in gates:
         value, limits, threshold = gate_numbers(gate)
-        verdict = Text(VERDICTS[gate.verdict], style=TONES[gate.verdict])
-        _add(table, gate.label, verdict, f"{value} {limits}".rstrip(), threshold)
+        _add(table, gate.label, _verdict_of(gate), f"{value} {limits}".rstrip(), threshold)
     return table
+
+
+def _verdict_of(judged: Gate | DriftFeature) -> Text:
+    return Text(VERDICTS[judged.verdict], style=TONES[judged.verdict])
+
+
+def _drift(drift: DriftFacts) -> list[RenderableType]:
+    blocks = [_verdicts(f"Drift against the extract of run {drift.reference.run_id}", drift.gates)]
+    found = moved(drift)
+    if found:
+        table = _table("Columns that moved", "", "Verdict", "Stability index", "By chance", "KS", "Missing before", "Now")
+        for one in found:
+            numbers = (number(one.psi), number(one.noise), number(one.ks))
+            _add(table, one.name, _verdict_of(one), *numbers, share(one.missing_before), share(one.missing_after))
+        blocks.append(table)
+    return blocks
 
 
 def _evaluation(evaluation: EvaluationFacts) -> list[RenderableType]:

@@ -61,6 +61,7 @@ def validate(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         **result.to_json(),
         "absent": extract.absent,
         "unlisted": extract.unlisted,
+        "stored": extract.stored,
         "sha256": extract.sha256,
         "missing": {str(name): float(share) for name, share in extract.frame.isna().mean().items()},
     }

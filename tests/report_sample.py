@@ -65,6 +65,7 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
             "absent": [],
             "unlisted": ["case_seq"],
         },
+        "drift": _drift(features, status),
         "training": _training(rng),
         "synthetic": {"n": 11189, "gates": _gates(status), "marginals": [_marginal(column, rng) for column in features]},
         "evaluation": _evaluation(rng, arms),
@@ -105,6 +106,7 @@ def refused_report() -> dict[str, Any]:
             "absent": ["hdl"],
             "unlisted": ["HDL-C"],
         },
+        "drift": None,
         "training": None,
         "synthetic": None,
         "evaluation": None,
@@ -141,7 +143,7 @@ def sparse_report() -> dict[str, Any]:
         "flow": [{"label": "Rows of the extract", "n": 1151, "events": None}],
     }
     few = "Only 19 events to train on: intervals are wide, and the generator has little to learn from."
-    return report | {"study": "actg320", "title": None, "warnings": [few]}
+    return report | {"study": "actg320", "title": None, "warnings": [few], "drift": None}
 
 
 def _columns(wanted: int) -> list[dict[str, Any]]:
@@ -244,6 +246,47 @@ def _gates(status: str) -> list[dict[str, Any]]:
     return [
         dict(zip(("name", "label", "value", "low", "high", "threshold", "verdict", "detail"), row, strict=True)) for row in rows
     ]
+
+
+def _drift(features: list[dict[str, Any]], status: str) -> dict[str, Any]:
+    """HDL arrives in another unit where the report warns or fails; then a column came and one went."""
+    moved = status != "pass"
+    rows = [
+        ("columns", "Columns that came, went or are stored as another kind", 3 * moved, None, None, 0),
+        ("rows", "Rows of the extract, as a ratio to those before", 1.02, 0.99, 1.05, [0.8, 1.25]),
+        ("prevalence", "Prevalence of the outcome, as a ratio to that before", 1.08, 0.91, 1.28, [0.8, 1.25]),
+        ("missing", "Largest change in a column's share of missing cells", 0.012, 0.0, 0.031, 0.05),
+        ("psi", "Largest population stability index of a column, less what chance makes of it", *_index(moved), 0.1),
+        ("ks", "Largest Kolmogorov-Smirnov distance of a numeric column", 0.19 if moved else 0.02, 0.16 * moved, 0.22, 0.125),
+    ]
+    names = ("name", "label", "value", "low", "high", "threshold")
+    gates = [dict(zip(names, row, strict=True)) | {"verdict": "pass", "detail": "", "rule": ""} for row in rows]
+    for gate in gates:
+        gate["name"] = f"drift_{gate['name']}"
+        if moved and gate["name"] in ("drift_columns", "drift_psi", "drift_ks"):
+            gate |= {"verdict": "warn", "detail": f"1 of {len(features)} columns: hdl 0.231 (0.190 to 0.284)."}
+    if moved:
+        gates[0]["detail"] = "New: hdl_c. Gone: ldl. Stored otherwise: smoke (text before, number now)."
+    changed = [{"name": "smoke", "before": "text", "after": "number"}]
+    return {
+        "reference": {"run_id": "77c04e11a0b2", "extract_sha256": "51ee" * 16, "created_at": "2026-11-22T14:11:40Z"},
+        "rows": {"before": 17204, "after": 17549},
+        "gates": gates,
+        "features": [_feature(column, moved and column["name"] == "hdl") for column in features],
+        "columns": {"came": ["hdl_c"] * moved, "went": ["ldl"] * moved, "changed": changed * moved},
+    }
+
+
+def _index(moved: bool) -> tuple[float, float, float]:
+    return (0.231, 0.19, 0.284) if moved else (0.002, 0.0, 0.006)
+
+
+def _feature(column: dict[str, Any], moved: bool) -> dict[str, Any]:
+    values = dict(zip(("psi", "psi_low", "psi_high"), _index(moved), strict=True))
+    plain = {key: column[key] for key in ("name", "label", "kind")}
+    ks = None if column["kind"] in ("binary", "categorical") else 0.19 if moved else 0.008
+    missing = {"missing_before": column["missing"], "missing_after": column["missing"]}
+    return plain | values | missing | {"noise": 0.001, "ks": ks, "verdict": "warn" if moved else "pass"}
 
 
 def _marginal(column: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:

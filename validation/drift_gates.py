@@ -17,7 +17,6 @@ LABELS = {
     "psi": "Largest population stability index of a column, less what chance makes of it",
     "ks": "Largest Kolmogorov-Smirnov distance of a numeric column",
 }
-DIGITS = {"missing": 3, "psi": 3, "ks": 3}
 
 
 def judged(found: Estimate | None, *, warn: float, fail: float) -> Verdict:
@@ -60,13 +59,12 @@ def ratio_gate(name: str, found: Estimate | None, *, warn: float, fail: float, d
 
 
 def column_gate(name: str, found: Mapping[str, Estimate], *, warn: float, fail: float) -> Gate:
-    """Has any column moved? The value is that of the column which moved most; the detail names those that moved too far."""
+    """Has any column moved? The value is that of the column which moved most, in either direction; the detail names more."""
     verdicts = {column: judged(one, warn=warn, fail=fail) for column, one in found.items()}
     order = sorted(found, key=lambda column: (-RANK[verdicts[column]], -abs(found[column].value)))
-    top = found[order[0]] if order else None
+    top = _size(found[order[0]]) if order else None
     moved = [column for column in order if verdicts[column] != "pass"]
-    digits = DIGITS[name]
-    said = [f"{column} {_shown(found[column], digits)}" for column in moved[:NAMED]]
+    said = [f"{column} {_shown(found[column])}" for column in moved[:NAMED]]
     more = f"; and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
     return Gate(
         name=f"drift_{name}",
@@ -74,7 +72,7 @@ def column_gate(name: str, found: Mapping[str, Estimate], *, warn: float, fail: 
         value=top.value if top else None,
         low=top.low if top else None,
         high=top.high if top else None,
-        threshold=(-warn, warn) if name == "missing" else warn,
+        threshold=warn,
         rule=f"at most {warn:g}, unless by chance; fails beyond {fail:g} when the interval lies beyond {warn:g}",
         verdict=worst(verdicts.values()),
         detail=f"{len(moved)} of {len(found)} columns: {'; '.join(said)}{more}." if moved else _calm(order),
@@ -101,6 +99,12 @@ def columns_gate(
     )
 
 
+def _size(found: Estimate) -> Estimate:
+    """Return how large a change is, in whichever direction."""
+    low, high = (found.low, found.high) if found.value >= 0 else (-found.high, -found.low)
+    return Estimate(abs(found.value), max(low, 0.0), high)
+
+
 def _calm(order: Sequence[str]) -> str:
     return f"None of {len(order)} columns; the largest is {order[0]}." if order else "There is no such column."
 
@@ -110,5 +114,5 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:NAMED])}{more}"
 
 
-def _shown(found: Estimate, digits: int) -> str:
-    return f"{found.value:.{digits}f} ({found.low:.{digits}f} to {found.high:.{digits}f})"
+def _shown(found: Estimate) -> str:
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"

@@ -141,8 +141,12 @@ def _detail(report: Report) -> str:
         total = plural(validation.expectations, "expectation")
         return f"{count(failed)} of {total} {met} not met. Nothing was trained on this extract."
     gates = report.synthetic.gates if report.synthetic else ()
-    failed_gates, warned = by_verdict(gates, "fail"), by_verdict(gates, "warn")
+    drift = report.drift.gates if report.drift else ()
+    failed_gates, drifted = by_verdict(gates, "fail"), by_verdict(drift, "fail")
+    warned = by_verdict((*gates, *drift), "warn")
     sentences = []
+    if drifted:
+        sentences.append(f"The extract has drifted from the last accepted one: {listing(drifted)}. The run is not promoted.")
     if failed_gates:
         sentences.append(
             f"{len(failed_gates)} of {plural(len(gates), 'gate')} failed: {listing(failed_gates)}. "
@@ -150,8 +154,8 @@ def _detail(report: Report) -> str:
         )
     if warned:
         sentences.append(f"{plural(len(warned), 'gate')} to look at: {listing(warned)}.")
-    if gates and not failed_gates:
-        sentences.insert(0, "No gate failed." if warned else f"All {plural(len(gates), 'gate')} pass.")
+    if gates and not failed_gates and not drifted:
+        sentences.insert(0, "No gate failed." if warned else f"All {plural(len(gates) + len(drift), 'gate')} pass.")
     if report.warnings:
         sentences.append(f"{plural(len(report.warnings), 'warning')} below.")
     return " ".join(sentences)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mgvae.report import text
 from mgvae.report.checklist import probast, tripod
+from mgvae.report.drift import moved
 from mgvae.report.figures import gate_bar, swatch
 from mgvae.report.figures.calibration import BANDED
 from mgvae.report.gallery import classifiers_of, gallery
@@ -50,6 +51,7 @@ def render(report: dict[str, Any]) -> str:
             advice=advice(facts.recommendation) if facts.recommendation else "",
             deciding=deciding_difference(facts.recommendation) if facts.recommendation else "",
             performance_source=(recommended_scores(facts) or ({}, ""))[1],
+            moved=moved(facts.drift) if facts.drift else [],
             gallery=gallery(facts),
             classifiers=classifiers_of(facts.evaluation) if facts.evaluation else [],
             banded=[text.ARMS[arm] for arm in BANDED if facts.evaluation and arm in facts.evaluation.arms],

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from mgvae.dictionary import Kind
+from mgvae.report.drift import DriftFacts
 from mgvae.report.results import Count, EvaluationFacts, Recommendation, Seconds, Share, SyntheticFacts, TrainingFacts
 from mgvae.strict import Strict
 
@@ -104,7 +105,10 @@ class Lineage(Strict):
 
 
 class Report(Strict):
-    """All of report.json. A refused extract (``status`` invalid) has no training, synthetic, evaluation or recommendation."""
+    """All of report.json. A refused extract (``status`` invalid) has no training, synthetic, evaluation or recommendation.
+
+    ``drift`` is None where there is no accepted run to hold the extract against.
+    """
 
     schema_version: Literal[1]
     study: str
@@ -115,6 +119,7 @@ class Report(Strict):
     warnings: tuple[str, ...]
     cohort: CohortFacts
     validation: ValidationFacts
+    drift: DriftFacts | None = None
     training: TrainingFacts | None
     synthetic: SyntheticFacts | None
     evaluation: EvaluationFacts | None
@@ -125,7 +130,8 @@ class Report(Strict):
     def _consistent(self) -> Report:
         if (self.status == "invalid") == self.validation.passed:
             raise ValueError("status must be 'invalid' exactly where validation.passed is false")
-        gates = [gate.verdict for gate in self.synthetic.gates] if self.synthetic else []
+        parts = [part.gates for part in (self.synthetic, self.drift) if part]
+        gates = [gate.verdict for part in parts for gate in part]
         if self.status in ("pass", "warn") and "fail" in gates:
             raise ValueError(f"status is '{self.status}', but a gate failed")
         if self.recommendation and self.evaluation and self.recommendation.arm not in self.evaluation.arms:

@@ -40,6 +40,14 @@ def test_refused_extract():
     assert "Deploy" not in text
 
 
+def test_drift():
+    text = printed(samples["sample_report"]())
+    assert "Drift against the extract of run 77c04e11a0b2" in text
+    assert "Columns that moved" in text
+    assert "0.231 (0.190 to 0.284)" in text
+    assert "Drift" not in printed(samples["sparse_report"]())
+
+
 def test_unknown_numbers():
     text = printed(samples["sparse_report"]())
     assert "None" not in text

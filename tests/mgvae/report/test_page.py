@@ -101,7 +101,7 @@ def test_same_numbers_same_bytes():
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        ("pass", "Passed All 6 gates pass."),
+        ("pass", "Passed All 12 gates pass."),
         ("warn", "Passed, with warnings No gate failed."),
         ("fail", "Failed 1 of 6 gates failed"),
     ],
@@ -202,3 +202,23 @@ def test_checklist_doubts_an_arm_without_recalibration():
     del report["evaluation"]["arms"]["smote"]["logistic_regression"]["recalibrated"]
     assert probast(Report.model_validate(report))[0].answer == "partly"
     assert probast(Report.model_validate(sample_report(columns=2)))[0].answer == "yes"
+
+
+def test_drift_is_shown_where_there_is_a_run_to_hold_it_against(full):
+    assert "drift" in full.ids
+    assert "Held against the extract of run 77c04e11a0b2" in full.text
+    assert "Columns that moved" in full.text
+    assert "0.231 (0.190 to 0.284)" in full.text
+    assert "smoke (text before, number now)" in full.text
+    calm = Page(render(sample_report(status="pass")))
+    assert "Columns that moved" not in calm.text
+    assert "drift" not in Page(render(sparse_report())).ids
+
+
+def test_a_failed_drift_comes_first():
+    report = sample_report(status="pass")
+    report["drift"]["gates"][4] |= {"verdict": "fail"}
+    report |= {"status": "fail", "warnings": ["The extract has drifted."]}
+    text = Page(render(report)).text
+    label = report["drift"]["gates"][4]["label"]
+    assert f"Failed The extract has drifted from the last accepted one: “{label}”. The run is not promoted." in text

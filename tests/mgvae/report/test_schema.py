@@ -47,6 +47,8 @@ def _without(path):
         (("evaluation", "folds"), None, r"evaluation\.folds"),
         (("status",), "invalid", "exactly where validation.passed is false"),
         (("status",), "pass", "but a gate failed"),
+        (("drift", "gates", 0, "verdict"), "fail", "but a gate failed"),
+        (("drift", "reference", "run"), "x", "unknown key. Did you mean 'run_id'"),
         (("synthetic", "gates", 0, "verdict"), "maybe", "verdict: .*'pass', 'warn' or 'fail'"),
         (("synthetic", "marginals", 0, "edges"), [0.0, 1.0], "one length"),
         (("recommendation", "arm"), "vae", "not among evaluation.arms"),
@@ -55,9 +57,18 @@ def _without(path):
 )
 def test_a_broken_report_is_refused_by_name(path, value, message):
     report, place, last = _without(path)
+    if path[0] == "drift":
+        report["status"] = "warn"
+        report["synthetic"]["gates"][2]["verdict"] = "warn"
     place[last] = value
     with pytest.raises(ConfigError, match=message):
         render(report)
+
+
+def test_a_report_of_an_earlier_version_knows_no_drift():
+    report = samples["sample_report"](columns=2)
+    del report["drift"]
+    assert build(Report, report, where="report.json").drift is None
 
 
 def test_a_missing_key_is_named():
