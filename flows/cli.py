@@ -1,4 +1,4 @@
-"""The command `mgvae`: init, validate, run, show, generate, cache."""
+"""The command `mgvae`: init, validate, run, show, generate, cache, champion."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from flows.cache_commands import OUT, StoreOption
 from flows.cache_commands import app as cache
+from flows.champion_commands import app as champion
 from flows.stores import open_store
 from flows.withheld import described, orchestrated
 from mgvae.config import load_config
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cache)
+app.add_typer(champion)
 USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones
 INTERRUPTED = 130
 CohortPath = Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="The study's configuration.")]

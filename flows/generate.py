@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,26 +90,37 @@ def generate(run: Path, *, n: int, out: Path, seed: int, store: str | None = Non
     return found.status
 
 
-def finished_run(run: Path, where: str | None = None) -> Finished:
+def finished_run(run: Path, where: str | None = None, *, needed: Sequence[str] = NEEDED) -> Finished:
     """Return the run in a run folder ``<runs>/<study>/<run id>``, whose store is ``<runs>/.store`` unless ``where`` names it.
+
+    Args:
+        run: the run folder.
+        where: folder or URL of the artifact store, see `open_store`.
+        needed: the stages whose artifacts are wanted.
 
     Raises:
         ConfigError: it is no run folder, or its extract failed validation.
         StoreError: its manifest is damaged or of an earlier version, or an artifact is missing or damaged.
     """
-    manifest = _manifest(run)
+    manifest = manifest_of(run)
     if manifest["status"] == "invalid":
         raise ConfigError(f"{run}: the extract of this run failed validation, so nothing was trained. Mend it and run again.")
     store = open_store(run.resolve().parent.parent, where)
     artifacts = manifest["lineage"]["artifacts"]
     try:
-        folders = {stage: store.folder(Reference(stage, str(artifacts.get(stage)))) for stage in NEEDED}
+        folders = {stage: store.folder(Reference(stage, str(artifacts.get(stage)))) for stage in needed}
     except StoreError as error:
         raise type(error)(f"{error} {AGAIN}") from None
     return Finished(_config(run, manifest), str(manifest["status"]), folders)
 
 
-def _manifest(run: Path) -> dict[str, Any]:
+def manifest_of(run: Path) -> dict[str, Any]:
+    """Return what the manifest of a run folder says.
+
+    Raises:
+        ConfigError: it is no run folder.
+        StoreError: the manifest is damaged.
+    """
     path = run / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

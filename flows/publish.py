@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.runfolder import LATEST, point, whole
 from flows.stages import load_synthetic
 from mgvae.aside import aside
 from mgvae.config import CohortConfig
@@ -16,8 +16,6 @@ from mgvae.errors import StoreError
 from mgvae.evaluation.deployed import PREDICTIONS
 from mgvae.store import digest_file
 from mgvae.tables import load_cohort, released, write_labelled
-
-LATEST = "latest"
 
 
 def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], out: Path) -> Path:
@@ -78,23 +76,3 @@ def _write_synthetic(config: CohortConfig, report: Mapping[str, Any], folders: M
 def gate_note(status: str) -> str:
     """Return what the metadata of synthetic rows say of the gates of their run."""
     return "A gate failed: not for the recommended model." if status == "fail" else "All gates passed or warned."
-
-
-def whole(target: Path) -> bool:
-    """Return whether the run folder is there with the bytes that its manifest names."""
-    try:
-        files = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["files"]
-        return all(digest_file(target / name) == sha256 for name, sha256 in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-
-
-def point(link: Path, name: str) -> None:
-    """Make ``link`` a symbolic link to ``name`` beside it, in one step."""
-    new = link.with_name(f".{link.name}-{os.getpid()}")
-    new.unlink(missing_ok=True)
-    try:
-        new.symlink_to(name)
-        new.replace(link)
-    finally:
-        new.unlink(missing_ok=True)

@@ -19,6 +19,9 @@ EVERY_COMMAND = (
     ("cache", "ls"),
     ("cache", "rm"),
     ("cache", "gc"),
+    ("champion", "show"),
+    ("champion", "promote"),
+    ("champion", "rollback"),
 )
 
 
@@ -42,6 +45,7 @@ def test_help_names_the_commands_and_the_exit_codes(mgvae):
         "show",
         "generate",
         "cache",
+        "champion",
         "Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error",
     ):
         assert word in " ".join(said.out.split())
