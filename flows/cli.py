@@ -1,9 +1,8 @@
-"""The command `mgvae`: init, validate, run, show, generate, cache, champion."""
+"""The command `mgvae`: init, validate, land, run, show, generate, cache, champion."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,11 +13,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from flows.cache_commands import OUT, StoreOption
 from flows.cache_commands import app as cache
 from flows.champion_commands import app as champion
+from flows.landing_commands import land
+from flows.quiet import calm_prefect
 from flows.stores import open_store
 from flows.withheld import described, orchestrated
 from mgvae.config import load_config
@@ -31,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(land)
 app.add_typer(cache)
 app.add_typer(champion)
 USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones
@@ -72,7 +73,7 @@ def run(
     """Run a study from its extract to its report. Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error."""
     load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed)  # refuse bad input before the slow imports
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
-    _calm_prefect(debug=debug)
+    calm_prefect(debug=debug)
     from flows.cohort import cohort_flow
     from flows.progress import reporting
 
@@ -105,10 +106,9 @@ def validate(cohort: CohortPath, extract: Extract = None, settings: Settings = N
         if found.warning:
             console.print(f"[yellow]Warning[/]: {escape(found.warning)}")
         return
-    listing = Table("Column", "Must hold", "Rows that break it", title=f"Failed: {len(result.failed)} of {result.expectations}")
-    for failure in result.failed:
-        listing.add_row(escape(failure.column), escape(failure.rule), "" if failure.count is None else f"{failure.count:,}")
-    console.print(listing)
+    from flows.show import failed_table
+
+    console.print(failed_table(result.failed, f"Failed: {len(result.failed)} of {result.expectations} expectations"))
     raise typer.Exit(2)
 
 
@@ -193,14 +193,6 @@ def _print_error(error: Exception) -> None:
         said = str(error) if isinstance(error, MGVAEError) else described(error)
     if said:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(said)}", highlight=False)
-
-
-def _calm_prefect(*, debug: bool) -> None:
-    """Keep Prefect's log lines off the terminal, and its usage statistics at home; what the environment says goes first."""
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
-    os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")  # 20 are too few on a busy machine
 
 
 def _print_outcome(report: dict[str, Any]) -> None:

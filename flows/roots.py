@@ -29,6 +29,15 @@ def confine(place: str, what: str) -> None:
         raise ConfigError(f"{what}: must lie below one of the folders and URLs that {SETTING} lists; it lies elsewhere.")
 
 
+def confine_dictionary(place: Path) -> None:
+    """Let the data dictionary that a cohort.yaml names pass, before it is read; for `mgvae.config.load_config`.
+
+    Raises:
+        ConfigError: it lies elsewhere.
+    """
+    confine(str(place), "dictionary in cohort.yaml")
+
+
 def _below(place: str, root: str) -> bool:
     place, root = (one.removeprefix("file://") for one in (place, root))
     if "::" in place or ("://" in place) != ("://" in root):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -32,6 +32,23 @@ from mgvae.report.text import (
     share,
 )
 from mgvae.strict import build
+
+
+class Broken(Protocol):
+    """A rule that is broken, and by how many rows."""
+
+    @property
+    def column(self) -> str:
+        """The column."""
+
+    @property
+    def rule(self) -> str:
+        """What must hold."""
+
+    @property
+    def count(self) -> int | None:
+        """Rows that break it; None where the rule is not about single rows."""
+
 
 TONES = {"pass": "green", "warn": "yellow", "fail": "red"}
 MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "calibration_slope", "balanced_accuracy")
@@ -98,8 +115,13 @@ def _validation(validation: ValidationFacts) -> RenderableType:
         return Text.assemble(
             ("Validation  ", "bold"), (VERDICTS["pass" if validation.passed else "fail"], "green"), f"  {state}"
         )
-    table = _table(f"Validation: {state}", "Column", "What must hold", "Broken by")
-    for failure in validation.failed:
+    return failed_table(validation.failed, f"Validation: {state}")
+
+
+def failed_table(failed: Sequence[Broken], title: str) -> Table:
+    """Return the rules that an extract breaks as a table."""
+    table = _table(title, "Column", "What must hold", "Broken by")
+    for failure in failed:
         _add(table, failure.column, failure.rule, count(failure.count))
     return table
 

@@ -97,6 +97,14 @@ def digest(parts: Sequence[Part]) -> str:
     return total.hexdigest()
 
 
+def extension(name: str) -> str | None:
+    """Return what the name of a file says of its format, such as ``.csv.gz``; None where that is no format of an extract."""
+    if _format(name) is None:
+        return None
+    suffixes = PurePosixPath(name.lower()).suffixes
+    return "".join(suffixes[-2:] if infer_compression(name.lower()) else suffixes[-1:])
+
+
 def _file_system(extract: str) -> tuple[Any, str]:
     try:
         fs, path = fsspec.core.url_to_fs(extract)
