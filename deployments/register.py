@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 NIGHTLY = "mgvae-cohort/nightly"
 WEBHOOK_SETTING = "MGVAE_WEBHOOK"
-DEFAULTS = {"MGVAE_HOME": str(ROOT), "MGVAE_TIMEZONE": "UTC", "MGVAE_COHORT": "data/nafld/cohort.yaml"}
+DEFAULTS = {"MGVAE_HOME": str(ROOT), "MGVAE_TIMEZONE": "UTC", "MGVAE_COHORT": "data/nafld/cohort.yaml", "MGVAE_INBOX": "inbox"}
 
 
 def main() -> None:
@@ -93,7 +94,9 @@ def register_deployments() -> None:
 
 def register_automations(client: SyncPrefectClient, automations: list[dict[str, Any]]) -> None:
     """Make the automations, or bring those that are there up to date; one that needs the webhook waits for its address."""
-    known = {"DEPLOYMENT": str(client.read_deployment_by_name(NIGHTLY).id)}
+    nightly = client.read_deployment_by_name(NIGHTLY)
+    study = str(_read(ROOT / nightly.parameters["cohort"])["study"])
+    known = {"DEPLOYMENT": str(nightly.id), "STUDY": study}
     address = os.environ.get(WEBHOOK_SETTING)
     if address:
         block = Webhook(url=SecretStr(address))
@@ -127,12 +130,15 @@ def _template(pool: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _filled(told: Any, known: Mapping[str, str]) -> Any:
-    """Return ``told`` with the names of ids replaced by the ids."""
+    """Return ``told`` with the names that stand for something known replaced by it."""
     if isinstance(told, dict):
         return {key: _filled(value, known) for key, value in told.items()}
     if isinstance(told, list):
         return [_filled(value, known) for value in told]
-    return known.get(told, told) if isinstance(told, str) else told
+    if isinstance(told, str):
+        for name, value in known.items():
+            told = re.sub(rf"\b{name}\b", value.replace("\\", r"\\"), told)
+    return told
 
 
 def _read(path: Path) -> Any:

@@ -37,7 +37,7 @@ def code_digest(*modules: str) -> str:
     for module in sorted(reached(*modules)):
         total.update(f"{module}\0{_source_digest(module)}\n".encode())
     for name, number in library_versions().items():
-        total.update(f"{name}=={number}\n".encode())
+        total.update(f"{name}=={number.partition('+')[0]}\n".encode())  # a build for CPU or for CUDA is the same version
     return total.hexdigest()
 
 

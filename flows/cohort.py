@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 
+from flows.accepted import against
 from flows.caching import digest, stage_key
+from flows.champion import Decision, consider
 from flows.codeversion import code_digest
+from flows.drifting import DRIFT
 from flows.facts import Passed, complete, config_sha256, ran, refused
+from flows.inbox import newest_landed
+from flows.notices import posting, show_run, tell_failure
 from flows.placement import place
 from flows.publish import publish
 from flows.roots import confine
@@ -28,7 +33,14 @@ from mgvae.store import Reference
 EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
 
 
-@flow(name="mgvae-cohort", persist_result=False, validate_parameters=True)
+@flow(
+    name="mgvae-cohort",
+    persist_result=False,
+    validate_parameters=True,
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+    on_cancellation=[tell_failure],
+)
 def cohort_flow(
     cohort: str,
     extract: str | None = None,
@@ -36,16 +48,20 @@ def cohort_flow(
     seed: int | None = None,
     settings: list[str] | None = None,
     store: str | None = None,
+    inbox: str | None = None,
+    promote: bool = False,
 ) -> dict[str, Any]:
     """Run a study from its extract to its report.
 
     Args:
         cohort: path of cohort.yaml.
-        extract: path or URL that replaces the configured extract.
+        extract: path or URL that replaces the configured extract; with ``inbox``, one that landed there.
         out: folder of the runs.
         seed: replaces the configured seed.
         settings: further ``key=value`` changes of the configuration.
         store: folder or URL of the artifact store, see `open_store`; it holds no credentials.
+        inbox: where `mgvae land` puts extracts: without ``extract``, the newest of the study is taken, if any has landed.
+        promote: make the run the study's champion if it is no worse than the present one, see `flows.champion.consider`.
 
     Returns:
         ``{run, status, exit_code}``: the run folder, what the report says, and the command line's exit code.
@@ -53,25 +69,58 @@ def cohort_flow(
     with withheld():
         confine(cohort, "cohort")
         confine(out, "out")
-        config = load_config(Path(cohort), settings=tuple(settings or ()), extract=extract, seed=seed)
+        config = load_config(
+            Path(cohort),
+            settings=tuple(settings or ()),
+            extract=extract,
+            seed=seed,
+            allow=lambda one: confine(str(one), "dictionary"),
+        )
+        if inbox is not None and extract is None:
+            confine(inbox, "inbox")
+            config = _newest(config, Path(inbox))
         confine(config.extract, "extract")
         folder = Path(out).resolve()
         kept = open_store(folder, store)
         confine(kept.shown, "store")
-        return _carry_out(config, kept, folder)
+        with posting(config.study):
+            return _carry_out(config, kept, folder, promote=promote)
 
 
-def _carry_out(config: CohortConfig, store: AnyStore, out: Path) -> dict[str, Any]:
+def _newest(config: CohortConfig, inbox: Path) -> CohortConfig:
+    found = newest_landed(inbox, config.study)
+    log = get_run_logger()
+    if found is None:
+        log.info("No extract of %s has landed in the inbox: the configured one is used.", config.study)
+        return config
+    log.info("The newest extract of %s in the inbox is %s.", config.study, found.name)
+    return config.model_copy(update={"extract": str(found.resolve())})
+
+
+def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: bool) -> dict[str, Any]:
     run = _Run(config, store, out)
     run.stage(STAGES[0], extract_sha256=run.extract_sha256)
     check_extract_unchanged(run.folders["validate"], run.extract_sha256)
     valid = json.loads((run.folders["validate"] / "validation.json").read_text(encoding="utf-8"))["passed"]
-    for stage in STAGES[1:] if valid else ():
+    for stage in run.planned() if valid else ():
         run.stage(stage)
     report = run.report(valid=valid)
     folder = _publish(config, report, run.folders, out)
     note_run(store, out, report)
+    remarks = [f"Nothing new: extract, settings and code are those of run {report['run_id']}."] if run.reused else []
+    if promote:
+        remarks.append(_considered(consider(config, store, out, folder, run.folders)))
+    for remark in remarks:
+        get_run_logger().info(remark)
+    show_run(report, folder, remarks=remarks)
     return {"run": str(folder), "status": report["status"], "exit_code": EXIT[report["status"]]}
+
+
+def _considered(decision: Decision) -> str:
+    if decision.warning:
+        get_run_logger().warning(decision.warning)
+    champion = f"The champion is run {decision.champion}." if decision.champion else "There is no champion."
+    return f"Run {decision.run_id}: {decision.action}. {decision.reason} {champion}"
 
 
 @dataclass
@@ -86,10 +135,23 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.extract_sha256 = extract_digest(find_parts(self.config.extract))
+        self.held = against(self.config, self.store, self.out, self.extract_sha256)
+
+    @property
+    def reused(self) -> bool:
+        """Whether every stage was taken from an earlier run."""
+        return all(stage.cached for stage in self.passed)
+
+    def planned(self) -> tuple[Stage, ...]:
+        """Return the stages that follow on a valid extract; drift is measured where there is something to hold it against."""
+        return ((DRIFT,) if self.held.accepted else ()) + STAGES[1:]
 
     def stage(self, stage: Stage, **more: str) -> None:
         """Run a stage, here or where the configuration places it, or take what an earlier run with the same content made."""
-        inputs = {done.name: done.reference for done in self.passed if done.name in stage.needs}
+        known = {done.name: done.reference for done in self.passed}
+        if self.held.accepted:
+            known["reference"] = self.held.accepted.artifact
+        inputs = {name: known[name] for name in stage.needs}
         order = Order(stage, self.config, inputs, more)
         self._note(stage.name, perform(stage.name, order.key, lambda: self._make(order), self.store))
 
@@ -102,14 +164,15 @@ class _Run:
         passed = tuple(self.passed)
         inputs = {done.name: done.reference for done in passed}
         code = digest(code_digest("flows.facts", "mgvae.report"))
-        key = stage_key(
-            "report", code=code, parameters={"config": config_sha256(self.config), "seed": self.config.seed}, inputs=inputs
-        )
+        held = {"accepted": self.held.accepted and self.held.accepted.to_json(), "unjudged": self.held.unjudged}
+        read = {"config": config_sha256(self.config), "seed": self.config.seed, "held": held}
+        key = stage_key("report", code=code, parameters=read, inputs=inputs)
 
         def write(folder: Path) -> None:
             from mgvae.report import render
 
-            facts = (complete if valid else refused)(self.config, self.extract_sha256, self.folders, passed)
+            settled = (self.config, self.extract_sha256, self.folders, passed)
+            facts = complete(*settled, self.held) if valid else refused(*settled)
             text = json.dumps(facts, indent=1, allow_nan=False)
             (folder / "report.json").write_text(text, encoding="utf-8")
             (folder / "report.html").write_text(render(json.loads(text)), encoding="utf-8")

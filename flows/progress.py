@@ -70,6 +70,16 @@ def reporter() -> Reporter:
 
 
 @contextmanager
+def listening(listener: Reporter) -> Iterator[None]:
+    """Let ``listener`` hear of the run's progress while the block runs."""
+    token = _current.set(listener)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
 def reporting(console: Console) -> Iterator[None]:
     """Show progress on ``console`` while the block runs; nothing where it is no terminal."""
     if not console.is_terminal:
@@ -82,9 +92,5 @@ def reporting(console: Console) -> Iterator[None]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console) as progress:
-        token = _current.set(Bars(progress))
-        try:
-            yield
-        finally:
-            _current.reset(token)
+    with Progress(*columns, console=console) as progress, listening(Bars(progress)):
+        yield
