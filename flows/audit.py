@@ -108,7 +108,12 @@ def opened(study: Path) -> Iterator[Log]:
     except OSError as error:
         raise StoreError(f"The audit log {path} must be writable; {error.strerror or type(error).__name__}.") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StoreError(
+                f"The audit log {path} must be in a place whose files can be locked; {error.strerror or type(error).__name__}."
+            ) from None
         yield Log(descriptor, path)
     finally:
         os.close(descriptor)  # which gives the lock back
@@ -173,7 +178,7 @@ def last_move(changes: Sequence[Change]) -> Change | None:
 
 def who() -> str:
     """Return who acts: MGVAE_USER in the environment, else login and machine."""
-    named = os.environ.get(USER, "").strip()
+    named = " ".join(os.environ.get(USER, "").split())
     if named:
         return named
     try:

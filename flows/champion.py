@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from flows.audit import LOG, Change, Log, champions, last_move, opened
+from flows.contest import judge
 from flows.generate import AGAIN, finished_run, manifest_of
 from flows.runfolder import CHAMPION, point, pointed, whole
 from flows.runs import note_champions
 from flows.stores import AnyStore, open_store
 from mgvae.config import CohortConfig
-from mgvae.errors import ConfigError, MissingArtifactError, StoreError
+from mgvae.errors import ConfigError, StoreError
 from mgvae.evaluation.promotion import rule
 from mgvae.store import MANIFEST, digest_file
 
@@ -67,15 +68,16 @@ def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path,
         now = serving[-1] if serving else None
         if now is not None and now.run_id == run.run_id:
             return Decision("unchanged", run.run_id, now.run_id, "It is the champion already.", warning=broken)
-        change, warning = _judged(config, store, run, folders, log)
-        if change in (_bare(one) for one in _since(log.changes, now)):
-            return Decision("unchanged", run.run_id, change.previous, change.reason, change.comparison, broken or warning)
+        change, told = _judged(config, store, run, folders, log)
+        warning = " ".join(one for one in (broken, told) if one) or None
+        if change in (_bare(one) for one in _since_last_move(log.changes)):
+            return Decision("unchanged", run.run_id, change.previous, change.reason, change.comparison, warning)
         if change.action == "promoted":
             _move(study, store, log, change)
         else:
             log.append(change)
         after = run.run_id if change.action == "promoted" else change.previous
-        return Decision(change.action, run.run_id, after, change.reason, change.comparison, broken or warning)
+        return Decision(change.action, run.run_id, after, change.reason, change.comparison, warning)
 
 
 def promote(run: Path, *, reason: str, force: bool = False, store: str | None = None) -> Change:
@@ -124,6 +126,8 @@ def rollback(study: Path, *, reason: str, store: str | None = None) -> Change:
         StoreError: its run folder or the audit log is damaged.
     """
     told = _reason(reason)
+    if not (study / LOG).exists():
+        raise ConfigError(f"{study}: must have had a champion before the present one; there is no {LOG}.")
     with opened(study) as log:
         stack = champions(log.changes)
         if len(stack) < 2:
@@ -175,8 +179,6 @@ def _judged(
         return change("promoted", "It is the first run whose gates passed."), None
     if now.sha256.get("model") == run.sha256["model"]:
         return change("promoted", "It has the champion's own model, so there is nothing to compare."), None
-    from flows.contest import judge  # scikit-learn and torch take seconds to import
-
     judged = judge(config, store, now.sha256.get("model"), folders)
     warning = f"The champion {now.run_id} of {config.study} stays. {judged.reason}" if judged.broken else None
     return change("promoted" if judged.promoted else "kept", judged.reason, judged.comparison), warning
@@ -195,11 +197,9 @@ def _withdrawn(run: _Candidate, changes: tuple[Change, ...]) -> str | None:
 
 def _comparison(config: CohortConfig, store: AnyStore, now: Change, run: Path, where: str | None) -> Mapping[str, Any] | None:
     """Return the numbers for a run that a person promotes; None where its cohort is gone or they cannot be had."""
-    from flows.contest import judge
-
     try:
         folders = finished_run(run, where, needed=("split", "model")).folders
-    except MissingArtifactError:
+    except StoreError:
         return None
     return judge(config, store, now.sha256.get("model"), folders).comparison
 
@@ -243,8 +243,8 @@ def _mend(study: Path, log: Log) -> str | None:
     return None
 
 
-def _since(changes: tuple[Change, ...], now: Change | None) -> tuple[Change, ...]:
-    """Return the changes since the present champion became it."""
+def _since_last_move(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Return the changes since the present champion became it; all where there is none."""
     last = last_move(changes)
     return changes if last is None else changes[changes.index(last) + 1 :]
 
