@@ -113,12 +113,12 @@ def _numbers(cohort: Cohort, rows: Array, seed: int) -> Array:
 def _filled(amounts: Array, due: float) -> Array:
     """Return which amounts, taken in turn, fill up what is due: bool, one at least, and not all where there are two.
 
-    An amount is taken where less than half of it goes beyond what is due, so the sum ends within half an amount of it; of
-    equal amounts the first are taken.
+    An amount is taken where less than half of it goes beyond what is due, so the sum ends within half an amount of it; one of
+    which exactly half would is left for training. Of equal amounts the first are taken.
     """
     taken, have = np.zeros(len(amounts), dtype=bool), 0.0
     for place, amount in enumerate(amounts.tolist()):
-        if have + amount / 2 <= due:
+        if have + amount / 2 < due:
             taken[place], have = True, have + amount
     if len(amounts) > 1 and not taken.any():
         taken[amounts.argmin()] = True
