@@ -41,7 +41,7 @@ format: $(READY) ## Put the code into the project's format
 
 lock: ## Resolve the dependencies afresh into constraints.txt
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --upgrade pip '.[dev,prepare,s3,bench]'
+	$(VENV)-lock/bin/pip install --upgrade pip '.[dev,prepare,s3,server,kubernetes,dask,bench]'
 	(sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze | grep -v '^mgvae-cohort' | sed 's/+cpu//') > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf $(VENV)-lock

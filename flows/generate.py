@@ -152,28 +152,12 @@ def _config(run: Path, manifest: Mapping[str, Any]) -> CohortConfig:
 
 def _cases(found: Finished, n: int, seed: int) -> pd.DataFrame:
     """Return ``n`` cases as users see them, drawn from a stream of their own."""
-    import torch
-    from safetensors.torch import load_file
-
-    from mgvae.checkpoint import load_checkpoint
-    from mgvae.generator import device_of, synthesise
+    from flows.translation import translate
     from mgvae.seeds import derive
     from mgvae.tables import load_cohort, released
-    from mgvae.threads import one_thread
 
-    tuned, rows = load_checkpoint(found.folders["finetune"]), load_file(found.folders["encode"] / "rows.safetensors")
-    cohort, test = load_cohort(found.folders["split"])
-    training, event = found.config.training, rows["event"]
-    device = device_of(training)
-    with one_thread():
-        made = synthesise(
-            tuned.encoding,
-            tuned.model.to(device),
-            rows["rows"][~event].to(device),
-            rows["rows"][event].to(device),
-            training,
-            n=n,
-            seed=derive(seed, "generate"),
-            group=torch.cat([rows["group"][~event], rows["group"][event]]).numpy(),
-        )
+    training, prevalence = found.config.training, found.config.synthesis.prevalence
+    folders, stream = found.folders, derive(seed, "generate")
+    made = translate(folders["finetune"], folders["encode"], training, seed=stream, n=n, prevalence=prevalence)
+    cohort, test = load_cohort(folders["split"])
     return released(made, found.config, cohort.take(~test & ~cohort.event))

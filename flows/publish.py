@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from flows.runfolder import LATEST, point, whole
-from flows.stages import load_synthetic
 from mgvae.aside import aside
 from mgvae.config import CohortConfig
 from mgvae.errors import StoreError
 from mgvae.evaluation.deployed import PREDICTIONS
 from mgvae.store import digest_file
-from mgvae.tables import load_cohort, released, write_labelled
+from mgvae.tables import load_cohort, load_synthetic, released, write_labelled
 
 
 def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], out: Path) -> Path:

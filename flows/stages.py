@@ -14,18 +14,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from flows.progress import reporter
+from flows.translation import ROWS, translate
 from mgvae.checkpoint import load_checkpoint, save_checkpoint
 from mgvae.cohort import build_cohort
 from mgvae.config import CohortConfig
 from mgvae.encoding import encoding_from_json, fit_encoding
 from mgvae.errors import ExtractError
 from mgvae.extract import read_extract
-from mgvae.generator import device_of, finetune_cases, pretrain_majority, synthesise, synthetic_count
-from mgvae.sample import Synthetic
+from mgvae.generator import device_of, finetune_cases, pretrain_majority
 from mgvae.seeds import derive
 from mgvae.split import holdout
 from mgvae.store import CLOCK
-from mgvae.tables import load_cohort, save_cohort
+from mgvae.tables import load_cohort, load_synthetic, save_cohort, save_synthetic
 from mgvae.threads import one_thread
 from mgvae.train import Anchor, History
 
@@ -82,7 +82,7 @@ def encode(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     encoding = fit_encoding(train.features, config.columns.features)
     rows = torch.from_numpy(encoding.encode(train.features, dtype=np.float32))
     tensors = {"rows": rows, "event": torch.from_numpy(train.event), "group": torch.from_numpy(train.group)}
-    save_file(tensors, folder / "rows.safetensors")
+    save_file(tensors, folder / ROWS)
     _write_json(folder / "encoding.json", encoding.to_json())
 
 
@@ -129,21 +129,9 @@ def finetune(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
 def make_synthetic(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Translate majority patients: ``features.parquet``, ``parents.parquet`` (positions among the training majority)."""
-    rows, tuned = _rows(inputs), load_checkpoint(inputs["finetune"])
-    device, event = device_of(config.training), rows["event"]
-    count = synthetic_count(int(event.sum()), int((~event).sum()), config.synthesis.prevalence)
-    made = synthesise(
-        tuned.encoding,
-        tuned.model.to(device),
-        rows["rows"][~event].to(device),
-        rows["rows"][event].to(device),
-        config.training,
-        n=max(count, 1),
-        seed=derive(config.seed, "generator"),
-        group=torch.cat([rows["group"][~event], rows["group"][event]]).numpy(),
-    )
-    made.features.to_parquet(folder / "features.parquet")
-    pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
+    seed, prevalence = derive(config.seed, "generator"), config.synthesis.prevalence
+    made = translate(inputs["finetune"], inputs["encode"], config.training, seed=seed, n=None, prevalence=prevalence)
+    save_synthetic(made, folder)
 
 
 def assess(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
@@ -178,12 +166,13 @@ def assess(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
 def evaluate(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Compare the arms, cross-validated and on the hold-out: ``evaluation.json``."""
+    from flows.fanout import spread  # Prefect, for those who spread it over a cluster
     from mgvae.evaluation.evaluate import evaluate as compare
     from mgvae.evaluation.table import rows
 
     cohort, test = load_cohort(inputs["split"])
     train, held = (rows(part.features, part.event, part.group) for part in (cohort.take(~test), cohort.take(test)))
-    _write_json(folder / "evaluation.json", compare(train, held, config, on_done=_told_splits))
+    _write_json(folder / "evaluation.json", compare(train, held, config, on_done=_told_splits, spread=spread()))
 
 
 def model(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
@@ -197,12 +186,6 @@ def model(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     chosen = recommend(evaluation, margin=settings.margin, barred=barred_arms(gates, settings.arms))
     fitted = fit_deployed(cohort.take(~test), config, arm=chosen["arm"], classifier=chosen["classifier"])
     save_deployed(folder, fitted, cohort, test)
-
-
-def load_synthetic(folder: Path) -> Synthetic:
-    """Return the synthetic cases of a synthesise artifact."""
-    parents = pd.read_parquet(folder / "parents.parquet")["parent"].to_numpy()
-    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents)
 
 
 def _columns(config: CohortConfig) -> dict[str, Any]:
@@ -231,7 +214,7 @@ STAGES: tuple[Stage, ...] = (
         make_synthetic,
         ("encode", "finetune"),
         _section("training", "synthesis"),
-        ("mgvae.generator", "mgvae.checkpoint"),
+        ("flows.translation", "mgvae.tables"),
     ),
     Stage(
         "assess",
@@ -268,7 +251,7 @@ def check_extract_unchanged(folder: Path, sha256: str) -> None:
 
 
 def _rows(inputs: Inputs) -> dict[str, torch.Tensor]:
-    tensors: dict[str, torch.Tensor] = load_file(inputs["encode"] / "rows.safetensors")
+    tensors: dict[str, torch.Tensor] = load_file(inputs["encode"] / ROWS)
     return tensors
 
 

@@ -50,6 +50,18 @@ def load_cohort(folder: Path) -> tuple[Cohort, Array]:
     return cohort, subjects["test"].to_numpy(bool)
 
 
+def save_synthetic(made: Synthetic, folder: Path) -> None:
+    """Write ``features.parquet`` and ``parents.parquet``: positions among the training majority."""
+    made.features.to_parquet(folder / "features.parquet")
+    pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
+
+
+def load_synthetic(folder: Path) -> Synthetic:
+    """Return the synthetic cases of a synthesise artifact."""
+    parents = pd.read_parquet(folder / "parents.parquet")["parent"].to_numpy()
+    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents)
+
+
 def released(synthetic: Synthetic, config: CohortConfig, majority: Cohort) -> pd.DataFrame:
     """Return synthetic cases as users see them: the extract's units and types, with the outcome and the parent's subject id.
 

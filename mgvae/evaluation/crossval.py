@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -20,6 +21,8 @@ from mgvae.threads import one_thread
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 OnDone = Callable[[int, int], None]
+Spread: TypeAlias = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterable[Any]]
+"""Calls a function with each of the arguments, elsewhere and side by side, and yields what it returns in any order."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,15 @@ class _Split:
 
 
 def cross_validate(
-    rows: Rows, chain: Chain, *, n_folds: int, repeats: int, seed: int, n_jobs: int | None = None, on_done: OnDone | None = None
+    rows: Rows,
+    chain: Chain,
+    *,
+    n_folds: int,
+    repeats: int,
+    seed: int,
+    n_jobs: int | None = None,
+    on_done: OnDone | None = None,
+    spread: Spread | None = None,
 ) -> Predictions:
     """Return out-of-fold predictions of ``rows``.
 
@@ -71,11 +82,12 @@ def cross_validate(
         seed: of folds, arms and classifiers.
         n_jobs: processes; None for one per core.
         on_done: called with (done, total) after each split.
+        spread: carries the splits out somewhere else, instead of ``n_jobs`` processes here.
     Raises:
         OutcomeError: fewer than two groups with an event.
     """
     splits = _fold_splits(rows, n_folds=n_folds, repeats=repeats, seed=seed)
-    return _collect(rows, splits, _run(splits, chain, n_jobs=n_jobs, on_done=on_done))
+    return _collect(rows, splits, _run(splits, chain, n_jobs=n_jobs, on_done=on_done, spread=spread))
 
 
 def predict_holdout(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Predictions:
@@ -94,11 +106,12 @@ def predict_both(
     seed: int,
     n_jobs: int | None = None,
     on_done: OnDone | None = None,
+    spread: Spread | None = None,
 ) -> tuple[Predictions, Predictions]:
     """Return what `cross_validate` and `predict_holdout` return, with all splits in one pool of processes."""
     inner = _fold_splits(train, n_folds=n_folds, repeats=repeats, seed=seed)
     outer = _holdout_split(train, test, seed=seed)
-    outcomes = _run([outer, *inner], chain, n_jobs=n_jobs, on_done=on_done)  # the largest first
+    outcomes = _run([outer, *inner], chain, n_jobs=n_jobs, on_done=on_done, spread=spread)  # the largest first
     return _collect(train, inner, outcomes[1:]), _collect(test, [outer], outcomes[:1])
 
 
@@ -134,15 +147,28 @@ def _holdout_split(train: Rows, test: Rows, *, seed: int) -> _Split:
     return _Split(0, 0, train, test, np.arange(len(test)), holdout_seed(seed))
 
 
-def _run(splits: list[_Split], chain: Chain, *, n_jobs: int | None, on_done: OnDone | None) -> list[Outcome]:
-    work = (delayed(_run_one)(position, split, chain) for position, split in enumerate(splits))
-    pool = Parallel(n_jobs=min(n_jobs or _cores(), len(splits)), return_as="generator_unordered", pre_dispatch="n_jobs")
+def _run(
+    splits: list[_Split], chain: Chain, *, n_jobs: int | None, on_done: OnDone | None, spread: Spread | None = None
+) -> list[Outcome]:
+    work = [(position, split, chain) for position, split in enumerate(splits)]
     outcomes: dict[int, Outcome] = {}
-    for position, outcome in pool(work):
+    for position, outcome in (spread or _here(n_jobs))(_run_one, work):
         outcomes[position] = outcome
         if on_done is not None:
             on_done(len(outcomes), len(splits))
     return [outcomes[position] for position in range(len(splits))]
+
+
+def _here(n_jobs: int | None) -> Spread:
+    """Return what spreads work over processes of this machine."""
+
+    def spread(function: Callable[..., Any], work: Sequence[tuple[Any, ...]]) -> Iterable[Any]:
+        count = min(n_jobs or _cores(), len(work))
+        pool = Parallel(n_jobs=count, return_as="generator_unordered", pre_dispatch="n_jobs")
+        found: Iterable[Any] = pool(delayed(function)(*arguments) for arguments in work)
+        return found
+
+    return spread
 
 
 def _run_one(position: int, split: _Split, chain: Chain) -> tuple[int, Outcome]:

@@ -9,14 +9,20 @@ from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.chain import Chain
 from mgvae.evaluation.contrast import contrasts
-from mgvae.evaluation.crossval import OnDone, Predictions, cross_validate, predict_both, usable_folds
+from mgvae.evaluation.crossval import OnDone, Predictions, Spread, cross_validate, predict_both, usable_folds
 from mgvae.evaluation.summary import Scores, arms_table, curves_table, differences_table, score
 from mgvae.evaluation.table import Rows
 from mgvae.seeds import derive
 
 
 def evaluate(
-    train: Rows, test: Rows | None, config: CohortConfig, *, n_jobs: int | None = None, on_done: OnDone | None = None
+    train: Rows,
+    test: Rows | None,
+    config: CohortConfig,
+    *,
+    n_jobs: int | None = None,
+    on_done: OnDone | None = None,
+    spread: Spread | None = None,
 ) -> dict[str, Any]:
     """Return what every arm does for every classifier.
 
@@ -26,6 +32,7 @@ def evaluate(
         config: arms, classifiers, folds, generator, seed.
         n_jobs: processes; None for one per core. The numbers do not depend on it.
         on_done: called with (done, total) after each split.
+        spread: carries the splits out somewhere else, instead of ``n_jobs`` processes here.
 
     Returns:
         ``{n, events, prevalence, folds, repeats, bootstrap: {n, redrawn}, unavailable: {arm: reason}, arms, differences,
@@ -40,9 +47,9 @@ def evaluate(
     plan: dict[str, Any] = {"n_folds": settings.folds, "repeats": settings.repeats, "seed": evaluation_seed(config)}
     held: Predictions | None = None
     if test is not None and 0 < test.event.sum() < len(test):
-        inner, held = predict_both(train, test, chain, n_jobs=n_jobs, on_done=on_done, **plan)
+        inner, held = predict_both(train, test, chain, n_jobs=n_jobs, on_done=on_done, spread=spread, **plan)
     else:
-        inner = cross_validate(train, chain, n_jobs=n_jobs, on_done=on_done, **plan)
+        inner = cross_validate(train, chain, n_jobs=n_jobs, on_done=on_done, spread=spread, **plan)
     scores, block = _block(inner, config, "cross-validation")
     return {
         **block,
