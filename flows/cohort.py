@@ -164,7 +164,7 @@ class _Run:
         passed = tuple(self.passed)
         inputs = {done.name: done.reference for done in passed}
         code = digest(code_digest("flows.facts", "mgvae.report"))
-        held = {"accepted": self.held.accepted and self.held.accepted.to_json(), "unjudged": self.held.unjudged}
+        held = self.held.accepted.artifact.sha256 if self.held.accepted else self.held.unjudged
         read = {"config": config_sha256(self.config), "seed": self.config.seed, "held": held}
         key = stage_key("report", code=code, parameters=read, inputs=inputs)
 

@@ -1,0 +1,168 @@
+"""One machine with a Prefect server, both pools and their workers, started as `make up` starts them, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+LASTS_SECONDS = 300
+
+
+@dataclass
+class Machine:
+    """What was started below a folder.
+
+    Attributes:
+        folder: its home; runs, studies and logs of a test lie there, too.
+        more: further environment of server and workers.
+    """
+
+    folder: Path
+    more: Mapping[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=lambda: free_port())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands of this machine see."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MGVAE_"))}
+        return {
+            **own,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PREFECT_HOME": str(self.folder / "home"),
+            "MGVAE_LOCAL": str(self.folder / "local"),
+            "MGVAE_PORT": str(self.port),
+            "MGVAE_INBOX": str(self.folder / "inbox"),
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "200",
+            **self.more,
+        }
+
+    def call(self, *command: str, cwd: Path = ROOT, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        done = subprocess.run(
+            command, cwd=cwd, env=self.environment, text=True, capture_output=True, timeout=LASTS_SECONDS, check=False
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} ended {done.returncode}:\n{done.stdout}\n{done.stderr}\n{self.logs()}")
+        return done
+
+    def up(self) -> None:
+        """Start what does not run."""
+        self.call(sys.executable, "-m", "deployments.local", "up")
+
+    def down(self) -> None:
+        """Stop all of it."""
+        self.call(sys.executable, "-m", "deployments.local", "down")
+
+    def deploy(self, cohort: Path) -> None:
+        """Register the deployments, with ``cohort`` as the nightly one's."""
+        more = {**self.more, "MGVAE_COHORT": str(cohort)}
+        Machine(self.folder, more, self.port).call(sys.executable, "-m", "deployments.register")
+
+    def night(self, *parameters: str, watch: bool = True, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Start the nightly deployment as a person does, from another folder; ``name=value`` parameters."""
+        given = [part for parameter in parameters for part in ("-p", parameter)]
+        watching = ["--watch"] if watch else []
+        return self.call(
+            "prefect", "deployment", "run", "mgvae-cohort/nightly", *watching, *given, cwd=self.folder, check=check
+        )
+
+    def pid(self, name: str) -> int:
+        """Return the number of the process called server, cpu or gpu."""
+        return int(json.loads((self.folder / "local" / "processes.json").read_text(encoding="utf-8"))[name]["pid"])
+
+    def flow_processes(self) -> list[int]:
+        """Return the processes in which the CPU worker's runs work."""
+        command = ["ps", "-o", "pid=", "--ppid", str(self.pid("cpu"))]
+        return [int(one) for one in subprocess.run(command, text=True, capture_output=True, check=False).stdout.split()]
+
+    def kill(self, *processes: int) -> None:
+        """End processes as a lost machine ends them."""
+        for one in processes:
+            os.kill(one, signal.SIGKILL)
+
+    def get(self, path: str, **body: Any) -> Any:
+        """Return what the API answers."""
+        import httpx
+
+        return httpx.post(f"http://127.0.0.1:{self.port}/api/{path}", json=body, timeout=30).raise_for_status().json()
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the runs of mgvae-cohort, the newest first."""
+        found: list[dict[str, Any]] = self.get(
+            "flow_runs/filter", flows={"name": {"any_": ["mgvae-cohort"]}}, sort="START_TIME_DESC"
+        )
+        return found
+
+    def logs(self) -> str:
+        """Return the last lines that server and workers wrote."""
+        files = sorted((self.folder / "local").glob("*.log"))
+        return "\n".join(f"== {file.name}\n{file.read_text(errors='replace')[-3000:]}" for file in files)
+
+
+@contextmanager
+def machine(folder: Path, **more: str) -> Iterator[Machine]:
+    """Yield a machine that is up; take it down at the end."""
+    one = Machine(folder, more)
+    try:
+        one.up()
+        yield one
+    finally:
+        one.down()
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Start a real Postgres on a free port; yield the URL with which Prefect connects."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+    port = free_port()
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    data = folder / "data"
+    if user:
+        shutil.chown(folder, "postgres")
+    for parent in folder.parents:
+        if user and parent.stat().st_mode & 0o001 == 0:
+            parent.chmod(parent.stat().st_mode | 0o001)  # pytest's folders are their owner's alone
+    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder}
+    subprocess.run([*user, str(programs / "initdb"), "-D", str(data), "-U", "prefect", "-A", "trust"], **quiet)
+    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder}"
+    control = [*user, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+    subprocess.run([*control, "-o", options, "start"], **quiet)
+    try:
+        subprocess.run(
+            ["psql", "-h", "127.0.0.1", "-p", str(port), "-U", "prefect", "-d", "postgres", "-c", "CREATE DATABASE prefect"],
+            **quiet,
+        )
+        yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/prefect"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
+
+
+def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = 120, every: float = 0.1) -> Any:
+    """Return what ``condition`` returns once it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(every)
+    raise AssertionError(f"{what} within {seconds} seconds")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

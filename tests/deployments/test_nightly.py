@@ -1,0 +1,114 @@
+"""`prefect deployment run mgvae-cohort/nightly`, typed: on the embedded database, and on Postgres with the store on S3."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.deployments.machine import machine, postgres, wait_for
+from tests.flows.simulated_study import CANARY, table, write_study
+from tests.s3_server import s3_server
+
+pytestmark = pytest.mark.slow
+STAGES = {"validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model"}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres and s3"])
+def up(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("machine")
+    cohort = write_study(folder / "study")
+    if request.param == "sqlite":
+        with machine(folder) as one:
+            one.deploy(cohort)
+            yield one
+        return
+    with s3_server() as s3, postgres(tmp_path_factory.mktemp("postgres")) as url:
+        more = {**s3, "PREFECT_SERVER_DATABASE_CONNECTION_URL": url, "MGVAE_STORE": "s3://bucket/prefix"}
+        with machine(folder, **more) as one:
+            one.deploy(cohort)
+            yield one
+
+
+@pytest.fixture(scope="module")
+def first(up):
+    done = up.night(f"out={up.folder}/runs")
+    assert "Completed" in done.stdout
+    return report(up)
+
+
+def report(up, run="latest"):
+    return json.loads((up.folder / "runs" / "small" / run / "report.json").read_text(encoding="utf-8"))
+
+
+def stages(content):
+    return {stage["name"]: stage for stage in content["lineage"]["stages"]}
+
+
+def test_a_night_ends_completed_and_is_promoted(up, first):
+    assert first["status"] in ("pass", "warn")
+    assert set(stages(first)) == STAGES
+    assert {stage["ran"]["pool"] for stage in stages(first).values()} == {"mgvae-cpu"}
+    assert (up.folder / "runs" / "small" / "champion" / "predictions.parquet").exists()
+
+
+def test_the_same_night_again_does_no_work_and_says_so(up, first):
+    up.night(f"out={up.folder}/runs")
+    run = up.runs()[0]
+    assert run["state_name"] == "Completed"
+    assert run["total_run_time"] < 15
+    tasks = up.get("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    assert {task["name"] for task in tasks if task["state_name"] == "Cached"} == STAGES | {"report"}
+    assert f"Nothing new: extract, settings and code are those of run {first['run_id']}." in up.logs()
+
+
+def test_a_changed_evaluation_runs_from_there_on(up, first):
+    up.night(f"out={up.folder}/runs", 'settings=["evaluation.bootstrap=60"]')
+    again = stages(report(up))
+    assert {name for name, stage in again.items() if not stage["cached"]} == {"evaluate", "model"}
+
+
+def test_placed_stages_are_carried_out_by_the_gpu_worker(up, first):
+    up.night(f"out={up.folder}/runs", "seed=7", 'settings=["stages={pretrain: gpu, finetune: gpu}"]')
+    made = {name: stage["ran"]["worker"] for name, stage in stages(report(up)).items() if not stage["cached"]}
+    assert {name for name, worker in made.items() if worker == "mgvae-gpu"} == {"pretrain", "finetune"}
+    assert {worker for name, worker in made.items() if name not in ("pretrain", "finetune")} == {"mgvae-cpu"}
+
+
+def test_placing_changes_no_byte(up, first):
+    up.night(f"out={up.folder}/elsewhere", "store=" + str(up.folder / "elsewhere-store"), 'settings=["stages={pretrain: gpu}"]')
+    again = json.loads((up.folder / "elsewhere" / "small" / "latest" / "report.json").read_text(encoding="utf-8"))
+    assert again["run_id"] == first["run_id"]
+    assert again["lineage"]["artifacts"] == first["lineage"]["artifacts"]
+    assert stages(again)["pretrain"]["ran"]["pool"] == "mgvae-gpu"
+
+
+def test_prefect_shows_the_run_and_no_patient(up, first):
+    found = {one["key"]: one for one in up.get("artifacts/latest/filter")}
+    assert f"**Status: {first['status']}**" in found["mgvae-small"]["data"]
+    rows = json.loads(found["mgvae-small-arms"]["data"])
+    assert {row["arm"] for row in rows} == set(first["evaluation"]["arms"])
+    assert found["mgvae-small-calibration"]["data"].startswith("data:image/svg+xml;base64,")
+    assert CANARY not in json.dumps(found)
+    assert CANARY not in up.logs()
+
+
+def test_a_landed_extract_starts_a_run_of_its_own(up, first):
+    extract = up.folder / "tomorrow.csv"
+    table(n=620, events=42, seed=1).to_csv(extract, index=False)
+    before = len(up.runs())
+    cohort = str(up.folder / "study" / "cohort.yaml")
+    api = {"PREFECT_API_URL": f"http://127.0.0.1:{up.port}/api"}
+    done = type(up)(up.folder, {**up.more, **api}, up.port).call("mgvae", "land", str(extract), "--cohort", cohort)
+    assert "inbox" in done.stdout
+    wait_for(lambda: len(up.runs()) > before, "a run of the landed extract")
+    wait_for(lambda: up.runs()[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED"), "the end of that run", seconds=200)
+    run = up.runs()[0]
+    assert run["state_name"] == "Completed", up.logs()
+    assert run["parameters"]["extract"].startswith(str(up.folder / "inbox" / "small"))
+
+
+def test_a_hostile_parameter_is_refused_before_the_run(up):
+    done = up.night("cohorte=x.yaml", check=False)
+    assert done.returncode == 1
+    assert "cohorte" in done.stdout + done.stderr
