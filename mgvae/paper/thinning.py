@@ -1,0 +1,62 @@
+"""Which rows an experiment trains on: rare classes thinned, rows for validation set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mgvae.errors import DataError
+from mgvae.paper.rows import Rows
+from mgvae.seeds import torch_generator
+
+
+def drawn(labels: Tensor, wanted: Mapping[int, int], *, seed: int, stream: str) -> dict[int, Tensor]:
+    """Return positions of each class's rows in random order, as many as wanted.
+
+    Args:
+        labels: classes, ``(n,)``.
+        wanted: how many rows of each class.
+        seed, stream: name the draw; with the same two, fewer wanted rows are the first of more.
+    Raises:
+        DataError: a class has fewer rows than are wanted.
+    """
+    out = {}
+    for label, count in wanted.items():
+        there = torch.nonzero(labels == label)[:, 0]
+        if len(there) < count:
+            raise DataError(f"Class {label} must have {count} rows to draw from; got {len(there)}. Ask for fewer.")
+        order = torch.randperm(len(there), generator=torch_generator(seed, stream, label))
+        out[label] = there[order[:count]]
+    return out
+
+
+def thinned(labels: Tensor, train: Mapping[int, int | None], apart: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Return positions of the training rows and of the validation rows, disjoint, each in ascending order.
+
+    Args:
+        labels: classes, ``(n,)``.
+        train: how many rows of each class are trained on; None for all that are left.
+        apart: how many rows of each class are for validation.
+        seed: of the draw.
+    Raises:
+        DataError: a class has too few rows.
+    """
+    counts = torch.bincount(labels, minlength=max(train, default=-1) + 1).tolist()
+    wanted = {label: counts[label] if count is None else count + apart for label, count in train.items()}
+    at = drawn(labels, wanted, seed=seed, stream="thin")
+    if any(len(rows) <= apart for rows in at.values()):
+        raise DataError(f"Each class must have more than the {apart} rows set apart for validation. Ask for fewer.")
+    return _ascending([rows[apart:] for rows in at.values()]), _ascending([rows[:apart] for rows in at.values()])
+
+
+def at_most(rows: Rows, limit: int | None) -> Rows:
+    """Return the first ``limit`` rows of each class, in order; all of them where it is None."""
+    if limit is None:
+        return rows
+    return rows.take(_ascending([rows.positions(label)[:limit] for label in sorted(set(rows.labels.tolist()))]))
+
+
+def _ascending(parts: list[Tensor]) -> Tensor:
+    return torch.cat(parts).sort().values
