@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from flows.progress import reporter
 from flows.translation import ROWS, translate
@@ -26,6 +26,7 @@ from mgvae.seeds import derive
 from mgvae.split import holdout
 from mgvae.store import CLOCK
 from mgvae.tables import load_cohort, load_synthetic, save_cohort, save_synthetic
+from mgvae.tensors import save_tensors
 from mgvae.threads import one_thread
 from mgvae.train import Anchor, History
 
@@ -82,7 +83,7 @@ def encode(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     encoding = fit_encoding(train.features, config.columns.features)
     rows = torch.from_numpy(encoding.encode(train.features, dtype=np.float32))
     tensors = {"rows": rows, "event": torch.from_numpy(train.event), "group": torch.from_numpy(train.group)}
-    save_file(tensors, folder / ROWS)
+    save_tensors(tensors, folder / ROWS)
     _write_json(folder / "encoding.json", encoding.to_json())
 
 
@@ -206,7 +207,7 @@ STAGES: tuple[Stage, ...] = (
         _section("subject_id", "group", "index_date", "outcome", "columns", "split"),
         ("mgvae.tables", "mgvae.split"),
     ),
-    Stage("encode", encode, ("split",), _section("columns"), ("mgvae.tables", "mgvae.encoding")),
+    Stage("encode", encode, ("split",), _section("columns"), ("mgvae.tables", "mgvae.encoding", "mgvae.tensors")),
     Stage("pretrain", pretrain, ("encode",), _section("training"), TRAINERS),
     Stage("finetune", finetune, ("encode", "pretrain"), _section("training"), TRAINERS),
     Stage(

@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from mgvae.config import Training
 from mgvae.encoding import Encoding, encoding_from_json
 from mgvae.errors import CheckpointError
 from mgvae.likelihood import TableLikelihood
 from mgvae.model import MGVAE
+from mgvae.tensors import save_tensors
 from mgvae.train import Anchor
 
 FORMAT = 2
@@ -47,7 +48,7 @@ def save_checkpoint(
     if anchor is not None:
         tensors |= {f"anchor.{name}": value for name, value in anchor.parameters.items()}
         tensors |= {f"fisher.{name}": value for name, value in anchor.fisher.items()}
-    save_file(plain(tensors), folder / WEIGHTS)
+    save_tensors(plain(tensors), folder / WEIGHTS)
     description = {
         "format": FORMAT,
         "hidden": settings.hidden,

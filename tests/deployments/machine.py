@@ -100,11 +100,9 @@ class Machine:
         return httpx.post(f"http://127.0.0.1:{self.port}/api/{path}", json=body, timeout=30).raise_for_status().json()
 
     def runs(self) -> list[dict[str, Any]]:
-        """Return the runs of mgvae-cohort, the newest first."""
-        found: list[dict[str, Any]] = self.get(
-            "flow_runs/filter", flows={"name": {"any_": ["mgvae-cohort"]}}, sort="START_TIME_DESC"
-        )
-        return found
+        """Return the runs of mgvae-cohort that have started, the newest first; the schedule has others for later nights."""
+        found = self.get("flow_runs/filter", flows={"name": {"any_": ["mgvae-cohort"]}}, sort="START_TIME_DESC")
+        return [run for run in found if run["start_time"] is not None]
 
     def logs(self) -> str:
         """Return the last lines that server and workers wrote."""

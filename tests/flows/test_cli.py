@@ -266,7 +266,7 @@ def test_run_into_a_file(mgvae, finished, tmp_path):
 
 
 def command(*arguments, home, **options):
-    """Start the installed command with a Prefect home of its own, interruptible also where these tests run in the background."""
+    """Start the installed command with a Prefect home of its own, interruptible also where tests run in the background."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PREFECT_HOME": str(home), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *map(str, arguments)],
