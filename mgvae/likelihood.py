@@ -156,6 +156,12 @@ class TableLikelihood(Likelihood):
             self.level.bias.copy_(((rows[:, self.level_at].sum(0) + 0.5) / (len(rows) + 1)).log())
 
 
+class PixelLayer(nn.Module):
+    """Interface of a layer from decoder features to the logits of all pixels, ``(B, P)``, with one bias a pixel."""
+
+    bias: nn.Parameter
+
+
 class PixelLikelihood(Likelihood):
     """Independent pixels in [0, 1]: Bernoulli with the grey value as its target, or Gaussian with one learned spread.
 
@@ -163,14 +169,15 @@ class PixelLikelihood(Likelihood):
         pixels: P.
         hidden: H, width of the decoder features.
         kind: bernoulli or gaussian.
+        layer: from decoder features to logits, in the place of one linear map.
     """
 
-    def __init__(self, pixels: int, hidden: int, *, kind: str = "bernoulli") -> None:
+    def __init__(self, pixels: int, hidden: int, *, kind: str = "bernoulli", layer: PixelLayer | None = None) -> None:
         super().__init__()
         if kind not in ("bernoulli", "gaussian"):
             raise ValueError(f"kind must be bernoulli or gaussian; got {kind!r}.")
         self.inputs, self.kind = pixels, kind
-        self.logit = nn.Linear(hidden, pixels)
+        self.logit = nn.Linear(hidden, pixels) if layer is None else layer
         self.raw_log_sigma = nn.Parameter(torch.zeros(1))
 
     def log_prob(self, hidden: Tensor, rows: Tensor) -> Tensor:

@@ -20,12 +20,13 @@ class Encoder(nn.Module):
         inputs: P, slots of a row that are read.
         hidden: widths of the hidden layers.
         latent_dim: D.
+        body: network from rows ``(B, P)`` to features ``(B, hidden[-1])``, in the MLP's place.
     """
 
-    def __init__(self, inputs: int, hidden: Sequence[int], latent_dim: int) -> None:
+    def __init__(self, inputs: int, hidden: Sequence[int], latent_dim: int, *, body: nn.Module | None = None) -> None:
         super().__init__()
         self.inputs = inputs
-        self.body = _mlp([inputs, *hidden])
+        self.body = _mlp([inputs, *hidden]) if body is None else body
         self.mean = nn.Linear(hidden[-1], latent_dim)
         self.log_var = nn.Linear(hidden[-1], latent_dim)
         nn.init.zeros_(self.log_var.weight)
@@ -45,11 +46,14 @@ class Decoder(nn.Module):
         latent_dim: D.
         hidden: widths of the hidden layers, the encoder's reversed.
         likelihood: head over the last hidden layer.
+        body: network from codes ``(B, D)`` to what the likelihood takes, in the MLP's place.
     """
 
-    def __init__(self, latent_dim: int, hidden: Sequence[int], likelihood: Likelihood) -> None:
+    def __init__(
+        self, latent_dim: int, hidden: Sequence[int], likelihood: Likelihood, *, body: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        self.body = _mlp([latent_dim, *hidden])
+        self.body = _mlp([latent_dim, *hidden]) if body is None else body
         self.likelihood = likelihood
 
     def log_prob(self, rows: Tensor, z: Tensor) -> Tensor:
@@ -71,14 +75,24 @@ class MGVAE(nn.Module):
         hidden: widths of the encoder's hidden layers; the decoder mirrors them.
         latent_dim: D.
         tied: whether q(z|x) has the prior's variance, as in Norouzi et al. 2020, instead of one of its own for each row.
+        bodies: networks of the encoder and the decoder in the MLPs' place, see `Encoder` and `Decoder`.
     Source: Ai et al. 2023, arXiv:2302.10910.
     """
 
-    def __init__(self, likelihood: Likelihood, *, hidden: Sequence[int], latent_dim: int, tied: bool = False) -> None:
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        *,
+        hidden: Sequence[int],
+        latent_dim: int,
+        tied: bool = False,
+        bodies: tuple[nn.Module, nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         self.latent_dim, self.hidden, self.tied = latent_dim, tuple(hidden), tied
-        self.encoder = Encoder(likelihood.inputs, hidden, latent_dim)
-        self.decoder = Decoder(latent_dim, list(reversed(hidden)), likelihood)
+        encoder, decoder = (None, None) if bodies is None else bodies
+        self.encoder = Encoder(likelihood.inputs, hidden, latent_dim, body=encoder)
+        self.decoder = Decoder(latent_dim, list(reversed(hidden)), likelihood, body=decoder)
         self.prior_log_var = nn.Parameter(torch.zeros(()))
 
     def posterior(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,9 +114,12 @@ def initialised(model: MGVAE, generator: torch.Generator) -> MGVAE:
     """Return ``model`` with every weight drawn from ``generator``: torch's own initialisation uses the global stream."""
     with torch.no_grad():
         for module in model.modules():
-            if isinstance(module, nn.Linear) and module is not model.encoder.log_var and module.weight.numel():
-                bound = (6.0 / (module.in_features + module.out_features)) ** 0.5  # Glorot and Bengio 2010
-                module.weight.copy_(torch.empty(module.weight.shape).uniform_(-bound, bound, generator=generator))
+            if not isinstance(module, nn.Linear | nn.Conv2d) or module is model.encoder.log_var or not module.weight.numel():
+                continue
+            outputs, inputs = module.weight.shape[:2]
+            bound = (6.0 / ((inputs + outputs) * module.weight[0, 0].numel())) ** 0.5  # Glorot and Bengio 2010
+            module.weight.copy_(torch.empty(module.weight.shape).uniform_(-bound, bound, generator=generator))
+            if module.bias is not None:
                 module.bias.zero_()
     return model
 
