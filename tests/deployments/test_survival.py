@@ -168,7 +168,8 @@ def test_a_failed_night_leaves_the_champion_and_its_predictions(up, undisturbed,
     failed = [one for one in up.get("artifacts/filter") if one["key"] == "mgvae-failed"]
     assert any("The champion and its predictions stay" in one["data"] and "cut off" in one["data"] for one in failed)
     wait_for(lambda: any("prefect.flow-run.Failed" in one for one in told[1]), "the webhook to be told of the failed run")
-    up.night(f"out={out}", f"extract={up.folder}/study/extract.csv", LONG[:-1] + ', "gates.separation_fail=5"]')
+    strict = ', "gates.separation_warn=6", "gates.separation_fail=5"]'
+    up.night(f"out={out}", f"extract={up.folder}/study/extract.csv", LONG[:-1] + strict)
     assert up.runs()[0]["state_name"] == "Completed"
     assert (out / "small" / "champion").resolve() == champion
     wait_for(lambda: any("mgvae.run.refused" in one for one in told[1]), "the webhook to be told of the failed gate")
