@@ -1,0 +1,81 @@
+"""What Prefect shows of a run: its numbers, where it lies, and no patient; a server that is away costs no night."""
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from simulated_study import CANARY
+
+from flows.notices import Posted, arms_table, artifact_key, show_run, summary
+from flows.progress import Silent
+
+
+def test_the_summary_says_what_was_found_and_where_it_lies(report, finished):
+    text = summary(report, finished.run, remarks=["Nothing new."])
+    assert f"**Status: {report['status']}**" in text
+    assert "- Nothing new." in text
+    assert f"{report['cohort']['events']:,} events" in text
+    assert str(finished.run / "report.html") in text
+    assert all(f"| {stage['name']} |" in text for stage in report["lineage"]["stages"])
+    assert CANARY not in text
+
+
+def test_the_report_is_linked_where_it_is_served(report, finished, monkeypatch):
+    monkeypatch.setenv("MGVAE_REPORTS_URL", "https://reports.example.org/runs/")
+    text = summary(report, finished.run, remarks=[])
+    assert f"[report.html](https://reports.example.org/runs/small/{report['run_id']}/report.html)" in text
+
+
+def test_the_table_has_every_arm_with_its_recalibrated_numbers(report):
+    rows = arms_table(report)
+    arms = report["evaluation"]["arms"]
+    assert [(row["arm"], row["classifier"]) for row in rows] == [(arm, one) for arm, found in arms.items() for one in found]
+    value = arms[rows[0]["arm"]][rows[0]["classifier"]]["recalibrated"]["auroc"]["value"]
+    assert rows[0]["auroc"].startswith(f"{value:.3f} (")
+
+
+@pytest.mark.parametrize(("study", "key"), [("NAFLD_2y", "mgvae-nafld-2y"), ("a__b-", "mgvae-a-b"), ("small", "mgvae-small")])
+def test_the_key_is_one_that_prefect_takes(study, key):
+    assert artifact_key(study) == key
+
+
+def test_without_a_server_nothing_is_shown(report, finished, monkeypatch):
+    monkeypatch.setattr("flows.notices.create_markdown_artifact", None)
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        show_run(report, finished.run, remarks=[])
+
+
+def test_a_server_that_is_away_costs_no_night(report, finished, monkeypatch, database):
+    def away(*arguments, **options):
+        raise ConnectionError("away")
+
+    for name in ("create_markdown_artifact", "create_table_artifact", "create_image_artifact", "create_progress_artifact"):
+        monkeypatch.setattr(f"flows.notices.{name}", away)
+    show_run(report, finished.run, remarks=[])
+    posted = Posted("mgvae-small", Silent())
+    monkeypatch.setattr("flows.notices.EVERY_SECONDS", 0.0)
+    posted.started("pretrain")
+    posted.advanced(1, 10)
+    posted.ended("pretrain", cached=False)
+
+
+def test_progress_is_one_artifact_that_grows(database, monkeypatch):
+    import prefect
+
+    monkeypatch.setattr("flows.notices.EVERY_SECONDS", 0.0)
+    made = []
+
+    @prefect.flow
+    def long_stage():
+        posted = Posted("mgvae-test", Silent())
+        posted.started("pretrain")
+        for done in range(1, 4):
+            posted.advanced(done, 4, "ELBO -1.00")
+            made.append(posted.artifact)
+        posted.ended("pretrain", cached=False)
+
+    long_stage()
+    assert made[0] is not None
+    assert set(made) == {made[0]}
+    with prefect.get_client(sync_client=True) as client:
+        found = client.request("GET", f"/artifacts/{made[0]}").json()
+    assert found["key"] == "mgvae-test-progress-pretrain"
+    assert float(found["data"]) == 100.0
