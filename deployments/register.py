@@ -106,7 +106,7 @@ def register_automations(client: SyncPrefectClient, automations: list[dict[str, 
         if needs is not None and needs not in known:
             print(f"{told['name']}: left out, since {WEBHOOK_SETTING} is not set.")  # noqa: T201
             continue
-        wanted = AutomationCore.model_validate(_filled(told, known))
+        wanted = AutomationCore.model_validate(filled(told, known))
         there = client.read_automations_by_name(wanted.name)
         if there:
             client.update_automation(there[0].id, wanted)
@@ -129,12 +129,12 @@ def _template(pool: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return asyncio.run(get_default_base_job_template_for_infrastructure_type(pool["type"])) or {}
 
 
-def _filled(told: Any, known: Mapping[str, str]) -> Any:
+def filled(told: Any, known: Mapping[str, str]) -> Any:
     """Return ``told`` with the names that stand for something known replaced by it."""
     if isinstance(told, dict):
-        return {key: _filled(value, known) for key, value in told.items()}
+        return {key: filled(value, known) for key, value in told.items()}
     if isinstance(told, list):
-        return [_filled(value, known) for value in told]
+        return [filled(value, known) for value in told]
     if isinstance(told, str):
         for name, value in known.items():
             told = re.sub(rf"\b{name}\b", value.replace("\\", r"\\"), told)
