@@ -30,7 +30,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 NIGHTLY = "mgvae-cohort/nightly"
 WEBHOOK_SETTING = "MGVAE_WEBHOOK"
-DEFAULTS = {"MGVAE_HOME": str(ROOT), "MGVAE_TIMEZONE": "UTC", "MGVAE_COHORT": "data/nafld/cohort.yaml", "MGVAE_INBOX": "inbox"}
+DEFAULTS = {
+    "MGVAE_HOME": str(ROOT),
+    "MGVAE_TIMEZONE": "UTC",
+    "MGVAE_COHORT": "data/nafld/cohort.yaml",
+    "MGVAE_INBOX": "inbox",
+    "MGVAE_OUT": "runs",
+}
 
 
 def main() -> None:

@@ -44,6 +44,7 @@ class Machine:
             "MGVAE_LOCAL": str(self.folder / "local"),
             "MGVAE_PORT": str(self.port),
             "MGVAE_INBOX": str(self.folder / "inbox"),
+            "MGVAE_OUT": str(self.folder / "out"),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "200",
             **self.more,

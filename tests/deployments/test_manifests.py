@@ -17,7 +17,7 @@ from docker.utils import exclude_paths
 from prefect import Flow
 from prefect.events.schemas.automations import AutomationCore
 
-from deployments.register import _filled
+from deployments.register import filled as with_names
 from tests.deployments.manifests import (
     COMPOSE,
     DEPLOYMENTS,
@@ -83,7 +83,7 @@ def test_entrypoints_are_flows_that_take_the_parameters(deployment: dict[str, An
 @pytest.mark.parametrize("told", read("automations.yaml")["automations"], ids=lambda one: str(one["name"]))
 def test_automations_are_ones(told: dict[str, Any]) -> None:
     some = str(UUID(int=1))
-    wanted = _filled({key: value for key, value in told.items() if key != "needs"}, {"DEPLOYMENT": some, "WEBHOOK": some})
+    wanted = with_names({key: value for key, value in told.items() if key != "needs"}, {"DEPLOYMENT": some, "WEBHOOK": some})
     assert AutomationCore.model_validate(wanted).actions
 
 
