@@ -26,7 +26,7 @@ class Encoder(nn.Module):
     def __init__(self, inputs: int, hidden: Sequence[int], latent_dim: int, *, body: nn.Module | None = None) -> None:
         super().__init__()
         self.inputs = inputs
-        self.body = _mlp([inputs, *hidden]) if body is None else body
+        self.body = mlp([inputs, *hidden]) if body is None else body
         self.mean = nn.Linear(hidden[-1], latent_dim)
         self.log_var = nn.Linear(hidden[-1], latent_dim)
         nn.init.zeros_(self.log_var.weight)
@@ -53,7 +53,7 @@ class Decoder(nn.Module):
         self, latent_dim: int, hidden: Sequence[int], likelihood: Likelihood, *, body: nn.Module | None = None
     ) -> None:
         super().__init__()
-        self.body = _mlp([latent_dim, *hidden]) if body is None else body
+        self.body = mlp([latent_dim, *hidden]) if body is None else body
         self.likelihood = likelihood
 
     def log_prob(self, rows: Tensor, z: Tensor) -> Tensor:
@@ -124,7 +124,8 @@ def initialised(model: MGVAE, generator: torch.Generator) -> MGVAE:
     return model
 
 
-def _mlp(widths: Sequence[int]) -> nn.Sequential:
+def mlp(widths: Sequence[int]) -> nn.Sequential:
+    """Return linear layers of these widths, each but the inputs followed by a rectifier."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]

@@ -26,6 +26,7 @@ CASES = {600: 10, 100: 60}  # rows that a rare class keeps, of about 6,000: as p
 FEW_CASES = {600: 10, 100: 30}  # of the small digits, which have about 90 training rows a class
 BLACK = 15_000  # images of the majority class of CelebA; a rare one has BLACK / rho
 TEST_ROWS = {"musk": 200, "isolet": 200, "water-quality": 300}  # of each class, the first in the file: as published
+GROUPED = ("musk", "isolet")
 VALIDATION = 0.15  # share of a table's training rows, or of its groups
 QUICK = 300  # rows of a class, in training and test, for a first look
 FOLDERS = {"fashion-mnist": "fashion_mnist", "musk": "musk2", "water-quality": "water_quality"}
@@ -76,14 +77,9 @@ def load(
         ConfigError: the name or the split is not known, or a folder is needed.
         ExtractError: a file is missing or malformed.
     """
-    if name not in get_args(Name):
-        raise ConfigError(f"The data set must be one of {', '.join(get_args(Name))}; got {name!r}.")
-    if rho not in CASES:
-        raise ConfigError(f"rho must be {' or '.join(map(str, CASES))}; got {rho}.")
-    if name == "digits":
+    check(name, rho, split, folder)
+    if name == "digits" or folder is None:
         data = _digits(rho, seed)
-    elif folder is None:
-        raise ConfigError(f"{name} must be read from a folder. Name it (--data).")
     elif name == "celeba":
         return _celeba(_inside(folder, name), rho, seed, QUICK if quick else None)
     elif name in TEST_ROWS:
@@ -91,6 +87,20 @@ def load(
     else:
         data = _idx(name, _inside(folder, name), rho, seed)
     return _cut(data) if quick else data
+
+
+def check(name: str, rho: int, split: str, folder: Path | None) -> None:
+    """Raise ConfigError unless `load` knows the data set, rho and the split, and has a folder where it needs one."""
+    if name not in get_args(Name):
+        raise ConfigError(f"The data set must be one of {', '.join(get_args(Name))}; got {name!r}.")
+    if rho not in CASES:
+        raise ConfigError(f"rho must be {' or '.join(map(str, CASES))}; got {rho}.")
+    if split not in get_args(Split):
+        raise ConfigError(f"The split must be {' or '.join(get_args(Split))}; got {split!r}.")
+    if name != "digits" and folder is None:
+        raise ConfigError(f"{name} must be read from a folder. Name it (--data).")
+    if split == "groups" and name not in GROUPED:
+        raise ConfigError(f"{name} has no groups to split by; {' and '.join(GROUPED)} have. Leave --split at rows.")
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -184,8 +194,6 @@ def _celeba(folder: Path, rho: int, seed: int, limit: int | None) -> Imbalanced:
 
 def _table(name: str, folder: Path, seed: int, split: Split) -> Imbalanced:
     rows, group, source = _read_table(name, folder)
-    if split == "groups" and group is None:
-        raise ConfigError(f"{name} has no groups to split by. Leave --split at rows.")
     if split == "groups" and group is not None:
         test, apart, how = _by_groups(name, group, rows.labels, seed)
     else:

@@ -89,6 +89,8 @@ def test_what_cannot_be_loaded(tmp_path):
         load("digits", None, rho=7)
     with pytest.raises(ConfigError, match=r"Name it \(--data\)"):
         load("mnist", None)
+    with pytest.raises(ConfigError, match="must be rows or groups; got 'time'"):
+        load("musk", tmp_path, split="time")
     with pytest.raises(ConfigError, match="no groups to split by"):
         load("water-quality", water(tmp_path), split="groups")
 

@@ -1,0 +1,115 @@
+"""The MGVAE family: several rare classes from one pre-training, majority rows translated into each; and a plain VAE.
+
+As published, each rare class is fine-tuned on its own from the shared model, and majority rows are translated into it until it
+is as large as the largest class.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mgvae.config import Training
+from mgvae.model import MGVAE
+from mgvae.paper.made import Made, Task, gathered
+from mgvae.paper.pixels import Size, pixel_model
+from mgvae.sample import draw_parents, dream, translate
+from mgvae.seeds import derive, torch_generator
+from mgvae.tilt import exemplar_log_weight
+from mgvae.train import Anchor, History, anchor_at, finetune, pretrain
+
+CASES_A_STEP = 16  # rare rows in a fine-tuning step, where a class has fewer than four times as many
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How generators are made.
+
+    Attributes:
+        size: of the models.
+        training: of pre-training and fine-tuning; its ewc_lambda is a number.
+        steps: of fine-tuning, for each rare class.
+    """
+
+    size: Size
+    training: Training
+    steps: int = 300
+
+
+@dataclass(frozen=True)
+class Start:
+    """The shared pre-trained model, its anchor, and how pre-training went."""
+
+    model: MGVAE
+    anchor: Anchor
+    history: History
+
+
+def pretrained(task: Task, plan: Plan) -> Start:
+    """Return a model of the majority; a part of its rows is held out for early stopping."""
+    majority = task.train.take(task.of_majority).scaled()
+    order = torch.randperm(len(majority), generator=torch_generator(task.seed, "held out"))
+    apart = max(1, round(plan.training.heldout_fraction * len(majority)))
+    rows, heldout = majority[order[apart:]], majority[order[:apart]]
+    model = untrained(task, plan, rows)
+    history = pretrain(model, rows, heldout, plan.training, seed=task.seed)
+    return Start(model, anchor_at(model, rows, plan.training, seed=task.seed), history)
+
+
+def untrained(task: Task, plan: Plan, rows: Tensor, *names: str | int) -> MGVAE:
+    """Return a fresh model that starts at the mean of ``rows``; ``names`` name its stream."""
+    model = pixel_model(task, plan.size, generator=torch_generator(task.seed, "initialise", *names))
+    model.decoder.likelihood.start_at(rows)
+    return model
+
+
+def translations(task: Task, plan: Plan, start: Start | None, *, ewc: bool) -> Made:
+    """Return majority rows translated into each rare class, with their parents.
+
+    Args:
+        task: whose rare classes are filled up.
+        plan: how.
+        start: the shared model; None trains each class's model from scratch.
+        ewc: whether fine-tuning is held to the anchor of ``start``.
+    """
+    parents = task.of_majority
+    majority = task.train.take(parents).scaled()
+    made, of = {}, {}
+    for label, count in task.lacking.items():
+        cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "class", label)
+        model = untrained(task, plan, majority, "scratch") if start is None else copy.deepcopy(start.model)
+        anchor = start.anchor if start is not None and ewc else None
+        _finetune(model, cases, majority, plan, anchor, seed=seed)
+        made[label], at = _translate(model, majority, cases, plan, count, seed=seed)
+        of[label] = parents[at]
+    return gathered(made, task, of)
+
+
+def plain_vae(task: Task, plan: Plan) -> Made:
+    """Return rows of a VAE with a standard-normal prior, one for each rare class, trained on that class alone."""
+    made = {}
+    for label, count in task.lacking.items():
+        cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "vae", label)
+        model = untrained(task, plan, cases, "vae", label)
+        _finetune(model, cases, None, plan, None, seed=seed)
+        made[label] = dream(model, count, torch_generator(seed, "dream"))
+    return gathered(made, task)
+
+
+def _finetune(model: MGVAE, cases: Tensor, exemplars: Tensor | None, plan: Plan, anchor: Anchor | None, *, seed: int) -> None:
+    settings = plan.training
+    size = min(settings.batch_size, max(CASES_A_STEP, len(cases) // 4))
+    epochs = max(1, plan.steps // -(-len(cases) // size))
+    weight = float(settings.ewc_lambda) if anchor is not None else 0.0
+    finetune(model, cases, exemplars, settings, anchor=anchor, ewc_lambda=weight, epochs=epochs, seed=seed)
+
+
+def _translate(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Return ``count`` translations and the places of their parents in ``majority``."""
+    draws = torch_generator(seed, "translate")
+    weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(cases), plan.training)
+    at = draw_parents(len(majority), count, draws, log_weight=weight)
+    return translate(model, majority[at], draws), at

@@ -1,0 +1,170 @@
+"""Oversamplers: each fills every rare class up, knows its parents, and makes rows of the right class."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from imblearn.over_sampling import SMOTE
+from layouts import celeba
+
+from mgvae.paper.classifier import Fitting
+from mgvae.paper.conditional import Effort, conditional_vae, gan
+from mgvae.paper.cost import measured
+from mgvae.paper.datasets import load
+from mgvae.paper.experiment import ARMS, run_seed, settings_for
+from mgvae.paper.made import Task
+from mgvae.paper.measures import MEASURES
+from mgvae.paper.pixels import Size
+from mgvae.paper.rows import Rows
+from mgvae.paper.simple import random_oversampling, smote
+from mgvae.paper.translated import Plan, plain_vae, pretrained, translations
+
+SIDE = 6
+SIZE = Size(latent_dim=3, hidden=(32, 32))
+
+
+def task(*, table=False, seed=0, counts=(60, 50, 5, 7)):
+    """Return four classes of bars: row 0 or row 1 of a square is lit (the majority), or row 3 or row 4 (the minority)."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.cat([torch.full((count,), label) for label, count in enumerate(counts)])
+    pictures = 0.2 * torch.rand(len(labels), SIDE, SIDE, generator=generator)
+    pictures[torch.arange(len(labels)), torch.tensor([0, 1, 3, 4])[labels]] += 0.7
+    flat = pictures.flatten(1)
+    rows = Rows(flat if table else (255 * flat).to(torch.uint8), labels)
+    return Task(rows, 4, (0, 1), (2, 3), seed, None if table else (1, SIDE, SIDE))
+
+
+def plan():
+    training = settings_for(load("digits", None)).plan.training.model_copy(update={"pretrain_epochs": 60})
+    return Plan(SIZE, training, steps=300)
+
+
+def lit(rows):
+    """Return which row of each picture is the brightest."""
+    return rows.scaled().reshape(-1, SIDE, SIDE).mean(2).argmax(1)
+
+
+MAKERS = {
+    "random oversampling": random_oversampling,
+    "SMOTE": smote,
+    "conditional VAE": lambda one: conditional_vae(one, SIZE, Effort(steps=1500)),
+    "GAN": lambda one: gan(one, SIZE, Effort(steps=1500)),
+    "VAE": lambda one: plain_vae(one, plan()),
+    "from scratch": lambda one: translations(one, plan(), None, ewc=False),
+    "no EWC": lambda one: translations(one, plan(), pretrained(one, plan()), ewc=False),
+    "MGVAE": lambda one: translations(one, plan(), pretrained(one, plan()), ewc=True),
+}
+
+
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize("name", MAKERS)
+def test_rare_classes_are_filled_up_with_rows_of_their_kind(name, table):
+    one = task(table=table)
+    made = MAKERS[name](one)
+    assert made.rows.counts(4) == (0, 0, 55, 53)
+    assert made.rows.values.dtype == one.train.values.dtype
+    assert len(made.parents) == len(made.rows)
+    right = lit(made.rows) == torch.tensor([-1, -1, 3, 4])[made.rows.labels]
+    assert float(right.double().mean()) > 0.9
+
+
+@pytest.mark.parametrize("name", ["from scratch", "no EWC", "MGVAE"])
+def test_parents_of_translations_are_of_the_majority(name):
+    one = task()
+    made = MAKERS[name](one)
+    assert set(one.train.labels[made.parents].tolist()) == {0, 1}
+
+
+def test_copies_are_copies_of_their_parents():
+    one = task()
+    made = random_oversampling(one)
+    assert torch.equal(made.rows.values, one.train.values[made.parents])
+    assert torch.equal(made.rows.labels, one.train.labels[made.parents])
+
+
+def test_smote_stays_on_lines_between_rare_rows():
+    one = task(table=True)
+    own = one.train.take(one.train.positions(2)).values.double()
+    made = smote(one).rows
+    for row in made.take(made.positions(2)).values.double()[:20]:
+        ends = [(a, b) for a in range(len(own)) for b in range(len(own)) if a != b and _off_line(row, own[a], own[b]) < 1e-5]
+        assert ends
+
+
+def _off_line(row, one, other):
+    way = other - one
+    share = ((row - one) @ way / (way @ way)).clamp(0, 1)
+    return float((row - one - share * way).norm())
+
+
+def test_smote_is_that_of_imbalanced_learn():
+    one = task(table=True, counts=(60, 50, 20))
+    one = replace(one, classes=3, majority=(0, 1), minority=(2,))
+    made = smote(one).rows.values
+    grown, labels = SMOTE(random_state=0).fit_resample(one.train.values.numpy(), one.train.labels.numpy())
+    ours, theirs = made.numpy(), grown[len(one.train) :][labels[len(one.train) :] == 2]
+    assert len(ours) == len(theirs)
+    np.testing.assert_allclose(ours.mean(0), theirs.mean(0), atol=0.05)  # other draws, the same distribution
+
+
+def test_a_class_of_one_row_is_given_copies():
+    one = task(counts=(60, 50, 1, 7))
+    made = smote(one)
+    assert torch.equal(made.rows.take(made.rows.positions(2)).values.unique(dim=0), one.train.values[one.train.positions(2)])
+
+
+@pytest.mark.parametrize("name", ["random oversampling", "SMOTE", "conditional VAE", "GAN", "VAE", "MGVAE"])
+def test_the_same_seed_makes_the_same_rows_and_leaves_the_global_stream_alone(name):
+    before = torch.random.get_rng_state()
+    one, same = MAKERS[name](task()), MAKERS[name](task())
+    assert torch.equal(one.rows.values, same.rows.values)
+    assert torch.equal(one.parents, same.parents)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def brief(settings):
+    """Return settings with so few steps that only the ways through the code are of interest."""
+    training = settings.plan.training.model_copy(update={"pretrain_epochs": 2})
+    plan = replace(settings.plan, training=training, steps=5)
+    return replace(settings, plan=plan, effort=Effort(steps=20), fitting=Fitting(steps=300))
+
+
+def test_celeba_goes_through_the_convolutional_model(tmp_path):
+    data = load("celeba", celeba(tmp_path / "celeba", each=(40, 12, 12, 12, 12)), quick=True)
+    settings = brief(settings_for(data, quick=True))
+    settings = replace(settings, plan=replace(settings.plan, steps=1, size=Size(latent_dim=4, channels=4)))
+    for outcome, made in run_seed(data, settings, seed=0, arms=("mgvae",)):
+        assert outcome.synthetic == 4 * (20 - 6)  # each of four rare classes has 6 training images, black hair 20
+        assert made.rows.values.shape == (56, 3 * 64 * 64)
+        assert made.rows.values.dtype == torch.uint8
+        assert set(data.train.labels[made.parents].tolist()) == {0}
+
+
+def test_every_arm_of_an_experiment_yields_its_measures_and_costs():
+    data = load("digits", None, quick=True)
+    settings = brief(settings_for(data, quick=True))
+    told = []
+    outcomes = [outcome for outcome, _ in run_seed(data, settings, seed=0, told=told.append)]
+    assert tuple(told) == tuple(outcome.arm for outcome in outcomes) == ARMS
+    for outcome in outcomes:
+        assert set(outcome.measures) == set(MEASURES)
+        assert outcome.measures["balanced_accuracy"] > 0.7
+        assert ("pretrain" in outcome.costs) == (outcome.arm in ("mgvae_no_ewc", "mgvae_no_leave_one_out", "mgvae"))
+    by_arm = {outcome.arm: outcome for outcome in outcomes}
+    assert by_arm["mgvae"].costs["pretrain"] is by_arm["mgvae_no_ewc"].costs["pretrain"]
+    assert by_arm["mgvae"].costs["pretrain"] is not by_arm["mgvae_no_leave_one_out"].costs["pretrain"]
+    assert by_arm["erm"].synthetic == 0 < by_arm["mgvae"].synthetic == by_arm["smote"].synthetic
+
+
+def test_a_stage_is_told_its_own_peak():
+    costs = {}
+    with measured(costs, "large"):
+        held = torch.ones(64, 2**20)
+        del held
+    with measured(costs, "small"):
+        pass
+    assert costs["large"].peak_mib > costs["small"].peak_mib + 200
+    assert costs["large"].seconds > costs["small"].seconds
