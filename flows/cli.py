@@ -1,4 +1,4 @@
-"""The command `mgvae`: init, validate, land, run, show, generate, cache, champion."""
+"""The command `mgvae`: init, validate, land, run, show, generate, cache, champion, paper."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flows.cache_commands import OUT, StoreOption
 from flows.cache_commands import app as cache
 from flows.champion_commands import app as champion
 from flows.landing_commands import land
+from flows.paper_commands import paper
 from flows.quiet import calm_prefect
 from flows.stores import open_store
 from flows.withheld import described, orchestrated
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(land)
+app.command()(paper)
 app.add_typer(cache)
 app.add_typer(champion)
 USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones

@@ -17,6 +17,7 @@ EVERY_COMMAND = (
     ("land",),
     ("show",),
     ("generate",),
+    ("paper",),
     ("cache", "ls"),
     ("cache", "rm"),
     ("cache", "gc"),

@@ -1,0 +1,118 @@
+"""The flow mgvae-paper: the experiments of Ai et al. 2023, one task a seed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from prefect import flow, task
+
+from flows.progress import reporter
+from flows.roots import confine
+from flows.withheld import withheld
+from mgvae.errors import ConfigError
+from mgvae.paper.datasets import Imbalanced, load
+from mgvae.paper.experiment import ARMS, Arm, Outcome, run_seed, settings_for
+
+
+@flow(name="mgvae-paper", persist_result=False, validate_parameters=True)
+def paper_flow(
+    dataset: str,
+    rho: int = 600,
+    seeds: int = 3,
+    data: str | None = None,
+    split: str = "rows",
+    arms: list[str] | None = None,
+    quick: bool = False,
+    out: str | None = None,
+) -> dict[str, Any]:
+    """Compare the ways of treating the imbalance on one data set.
+
+    Args:
+        dataset: which, see `mgvae.paper.datasets`.
+        rho: imbalance that images are given, 600 or 100.
+        seeds: how often all of it is repeated, with the seeds 0, 1, ... .
+        data: folder of the files; not needed for digits.
+        split: of tables, rows or groups.
+        arms: which arms; all if left out.
+        quick: a first look: fewer rows and steps.
+        out: JSON file to write the result to.
+
+    Returns:
+        What was compared and every outcome: ``{dataset, rho, seeds, quick, about, outcomes}``.
+    """
+    with withheld():
+        for place, what in ((data, "data"), (out, "out")):
+            if place is not None:
+                confine(place, what)
+        chosen = check_arms(arms)
+        check_seeds(seeds)
+        order = {"dataset": dataset, "rho": rho, "seeds": seeds, "quick": quick}
+        about: dict[str, Any] = {}
+        outcomes: list[dict[str, Any]] = []
+        for seed in range(seeds):
+            done = _seed(dataset, data, rho=rho, split=split, arms=chosen, quick=quick, seed=seed)
+            about = done["about"]
+            outcomes += done["outcomes"]
+        result = {**order, "about": about, "outcomes": outcomes}
+        if out is not None:
+            _write(Path(out), result)
+        return result
+
+
+@task(name="seed", task_run_name="seed-{seed}", persist_result=False)
+def _seed(
+    dataset: str, data: str | None, *, rho: Any, split: Any, arms: tuple[Arm, ...], quick: bool, seed: int
+) -> dict[str, Any]:
+    with withheld():
+        rows = load(dataset, None if data is None else Path(data), rho=rho, seed=seed, split=split, quick=quick)
+        heard, stage = reporter(), f"seed {seed}"
+        heard.started(stage)
+        outcomes: list[Outcome] = []
+        settings = settings_for(rows, quick=quick)
+        for outcome, _ in run_seed(
+            rows, settings, seed=seed, arms=arms, told=lambda arm: heard.advanced(len(outcomes), len(arms), arm)
+        ):
+            outcomes.append(outcome)
+        heard.ended(stage, cached=False)
+        return {"about": described(rows), "outcomes": [asdict(outcome) for outcome in outcomes]}
+
+
+def described(data: Imbalanced) -> dict[str, Any]:
+    """Return what a reader of the table must know of the data set."""
+    classes = len(data.classes)
+    counts = {part: list(rows.counts(classes)) for part, rows in _parts(data)}
+    return {"source": data.source, "split": data.split, "thinned": data.thinned, "rows": counts, "classes": list(data.classes)}
+
+
+def check_arms(arms: list[str] | None) -> tuple[Arm, ...]:
+    """Return the arms in the table's order; all if None.
+
+    Raises:
+        ConfigError: there is no such arm.
+    """
+    if arms is None:
+        return ARMS
+    if unknown := [arm for arm in arms if arm not in get_args(Arm)]:
+        raise ConfigError(f"Arms must be among {', '.join(ARMS)}; got {', '.join(unknown)}.")
+    return tuple(arm for arm in ARMS if arm in arms)
+
+
+def check_seeds(seeds: int) -> None:
+    """Raise ConfigError unless there is a seed."""
+    if seeds < 1:
+        raise ConfigError(f"There must be one seed or more (--seeds); got {seeds}.")
+
+
+def _parts(data: Imbalanced) -> tuple[tuple[str, Any], ...]:
+    return ("train", data.train), ("validation", data.validation), ("test", data.test)
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}). Name another file (--out).") from None

@@ -1,0 +1,84 @@
+"""`mgvae paper`: the table of an experiment, what it refuses, what it writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from test_cli import refused
+
+from flows.paper import paper_flow
+from flows.paper_commands import NAMES, mean_and_spread
+from mgvae.errors import ConfigError
+from mgvae.paper import experiment
+from mgvae.paper.classifier import Fitting
+from mgvae.paper.experiment import ARMS
+
+
+@pytest.fixture
+def brief(monkeypatch, database):
+    """Give experiments so few steps that only what is told of them is of interest."""
+    whole = experiment.settings_for
+
+    def settings(data, *, quick=False):
+        made = whole(data, quick=quick)
+        training = made.plan.training.model_copy(update={"pretrain_epochs": 2})
+        return replace(made, plan=replace(made.plan, training=training, steps=2), fitting=Fitting(steps=100))
+
+    monkeypatch.setattr("flows.paper.settings_for", settings)
+
+
+def test_the_table_of_the_digits(mgvae, brief, tmp_path):
+    out = tmp_path / "made" / "digits.json"
+    said = mgvae("paper", "digits", "--seeds", 2, "--quick", "--arm", "erm", "--arm", "smote", "--arm", "mgvae", "--out", out)
+    assert said.code == 0, said.err
+    for words in ("scikit-learn's load_digits", "thinned to 10 rows", "A first look", "standard deviation over 2 seeds", "±"):
+        assert words in said.out
+    assert [name in said.out for name in ("nothing (ERM)", "SMOTE", "MGVAE", "LDAM")] == [True, True, True, False]
+    result = json.loads(out.read_text())
+    assert [(one["seed"], one["arm"]) for one in result["outcomes"]] == [
+        (seed, arm) for seed in (0, 1) for arm in ("erm", "smote", "mgvae")
+    ]
+    pretrained = [one["costs"]["pretrain"] for one in result["outcomes"] if one["arm"] == "mgvae"]
+    assert all(cost["seconds"] > 0 and cost["peak_mib"] > 0 for cost in pretrained)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_other_ones(brief):
+    one, same = (paper_flow("digits", seeds=2, arms=["erm"], quick=True)["outcomes"] for _ in range(2))
+    assert [outcome["measures"] for outcome in one] == [outcome["measures"] for outcome in same]
+    assert one[0]["measures"] != one[1]["measures"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("cifar",), ("must be one of digits, mnist", "'cifar'")),
+        (("digits", "--rho", 50), ("rho must be 600 or 100; got 50",)),
+        (("digits", "--seeds", 0), ("one seed or more",)),
+        (("digits", "--arm", "magic"), ("Arms must be among erm", "got magic")),
+        (("digits", "--split", "groups"), ("digits has no groups to split by",)),
+        (("mnist",), ("must be read from a folder", "--data")),
+    ],
+)
+def test_what_is_refused(mgvae, arguments, words):
+    refused(mgvae("paper", *arguments), *words)
+
+
+def test_a_folder_without_the_files_is_refused_by_name(mgvae, database, tmp_path):
+    refused(mgvae("paper", "musk", "--data", tmp_path), str(tmp_path), "must hold clean2.data")
+
+
+def test_places_are_confined(brief, monkeypatch, tmp_path):
+    monkeypatch.setenv("MGVAE_ROOTS", str(tmp_path / "inside"))
+    with pytest.raises(ConfigError, match="data: must lie below"):
+        paper_flow("mnist", data=str(tmp_path / "outside"))
+
+
+def test_every_arm_has_a_name():
+    assert tuple(NAMES) == ARMS
+
+
+def test_mean_and_standard_deviation():
+    assert mean_and_spread([0.25]) == "0.250"
+    assert mean_and_spread([0.2, 0.4]) == "0.300 ± 0.141"
