@@ -54,8 +54,10 @@ def up() -> None:
 
 
 def down() -> None:
-    """Stop what `up` started, workers first, and nothing else."""
+    """Cancel what is at work, then stop what `up` started, workers first, and nothing else."""
     noted = _noted()
+    if "server" in noted and _alive(noted["server"]) and _answers():
+        _cancel_runs()
     for name in sorted(noted, key=lambda one: one == "server"):
         if _alive(noted[name]):
             _stop(noted[name])
@@ -80,6 +82,8 @@ def _environment() -> dict[str, str]:
         **DEFAULTS,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        # in memory, the default, a server that is killed would leave the slot of a run at work taken for ever
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "OMP_NUM_THREADS": "1",  # small models gain nothing from more, and lose much on a busy machine
     }
@@ -154,6 +158,25 @@ def _make_pools() -> None:
     command = [sys.executable, "-m", "deployments.register", "--only-pools"]
     if subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode:  # noqa: S603 - a fixed command
         sys.exit("Error: the work pools must be made before workers can start.")
+
+
+def _cancel_runs() -> None:
+    """Cancel the runs at work and wait for their end: one that was left would hold its slot when the server is up again."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.states import Cancelling
+
+    busy = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}})
+    with temporary_settings({PREFECT_API_URL: API}), get_client(sync_client=True) as client:
+        at_work = client.read_flow_runs(flow_run_filter=busy)
+        for run in at_work:
+            client.set_flow_run_state(run.id, Cancelling(), force=True)
+        deadline = time.monotonic() + GONE_WITHIN_SECONDS
+        while client.read_flow_runs(flow_run_filter=busy) and time.monotonic() < deadline:
+            time.sleep(0.5)
+    if at_work:
+        _say(f"Cancelled {len(at_work)} runs at work; finished stages are kept.")
 
 
 def _use_profile() -> None:

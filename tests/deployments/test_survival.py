@@ -123,7 +123,7 @@ def test_the_machine_is_lost_during_evaluation(up, undisturbed, tmp_path):
     out = tmp_path / "runs"
     run = start(up, out)
     wait_for(lambda: on_record(out, "assess") and not on_record(out, "evaluate"), "evaluation", every=0.01)
-    up.kill(up.pid("cpu"), *up.flow_processes())  # nobody is left to tell the server; it misses the heart
+    up.kill(up.pid("server"), *up.flow_processes(), up.pid("cpu"))  # nobody is left to tell; the next server misses the heart
     assert again(up, out, run) == undisturbed
     assert {"pretrain", "finetune", "synthesise", "assess"} <= set(cached(out))
 
