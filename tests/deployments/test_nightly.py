@@ -11,6 +11,7 @@ from tests.flows.simulated_study import CANARY, table, write_study
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
+ON_SQLITE = pytest.mark.parametrize("up", ["sqlite"], indirect=True, scope="module")  # what no database or store can change
 STAGES = {"validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model"}
 
 
@@ -62,6 +63,7 @@ def test_the_same_night_again_does_no_work_and_says_so(up, first):
     assert f"Nothing new: extract, settings and code are those of run {first['run_id']}." in up.logs()
 
 
+@ON_SQLITE
 def test_a_changed_evaluation_runs_from_there_on(up, first):
     up.night(f"out={up.folder}/runs", 'settings=["evaluation.bootstrap=60"]')
     again = stages(report(up))
@@ -75,6 +77,7 @@ def test_placed_stages_are_carried_out_by_the_gpu_worker(up, first):
     assert {worker for name, worker in made.items() if name not in ("pretrain", "finetune")} == {"mgvae-cpu"}
 
 
+@ON_SQLITE
 def test_placing_changes_no_byte(up, first):
     up.night(f"out={up.folder}/elsewhere", "store=" + str(up.folder / "elsewhere-store"), 'settings=["stages={pretrain: gpu}"]')
     again = json.loads((up.folder / "elsewhere" / "small" / "latest" / "report.json").read_text(encoding="utf-8"))
@@ -83,6 +86,7 @@ def test_placing_changes_no_byte(up, first):
     assert stages(again)["pretrain"]["ran"]["pool"] == "mgvae-gpu"
 
 
+@ON_SQLITE
 def test_prefect_shows_the_run_and_no_patient(up, first):
     found = {one["key"]: one for one in up.get("artifacts/latest/filter")}
     assert f"**Status: {first['status']}**" in found["mgvae-small"]["data"]
@@ -108,6 +112,7 @@ def test_a_landed_extract_starts_a_run_of_its_own(up, first):
     assert run["parameters"]["extract"].startswith(str(up.folder / "inbox" / "small"))
 
 
+@ON_SQLITE
 def test_a_hostile_parameter_is_refused_before_the_run(up):
     done = up.night("cohorte=x.yaml", check=False)
     assert done.returncode == 1
