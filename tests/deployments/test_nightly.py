@@ -97,6 +97,7 @@ def test_prefect_shows_the_run_and_no_patient(up, first):
     assert CANARY not in up.logs()
 
 
+@ON_SQLITE
 def test_a_landed_extract_starts_a_run_of_its_own(up, first):
     extract = up.folder / "tomorrow.csv"
     table(n=620, events=42, seed=1).to_csv(extract, index=False)
