@@ -50,7 +50,7 @@ def place(order: Order, pool: str, store: AnyStore, out: Path) -> Reference:
             f"Stage {order.stage.name} must run in pool {pool}, which needs a Prefect server; PREFECT_API_URL is not set. "
             "Start one with make up, or run here: --set stages={}."
         )
-    settings = store.save("settings", lambda folder: _write_settings(order, folder), about={"stage": "settings"})
+    settings = store.save("settings", lambda folder: write_settings(order, folder), about={"stage": "settings"})
     parameters = {
         "stage": order.stage.name,
         "key": order.key,
@@ -83,9 +83,10 @@ def _sent(deployment: str, parameters: dict[str, Any], name: str) -> FlowRun:
     return run
 
 
-def _write_settings(order: Order, folder: Path) -> None:
+def write_settings(order: Order, folder: Path) -> None:
+    """Write the study's settings, less where the extract lies, into the artifact that the other side reads."""
     content = order.config.model_dump(mode="json", exclude={"extract"})
-    (folder / SETTINGS).write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+    (folder / SETTINGS).write_text(json.dumps(content), encoding="utf-8")
 
 
 def _awaited(run: UUID, stage: str, pool: str) -> State[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+from tests.ports import free_port
 
 START = "from moto.server import main; import sys; main(['-H', '127.0.0.1', '-p', sys.argv[1]])"
 SECRET = "not-to-be-told"  # noqa: S105 - what must not be found in a message
@@ -20,7 +21,7 @@ SECONDS = 60
 @contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
     """Start the server on a free port; yield the environment that leads clients to it; stop it at the end."""
-    port = _free_port()
+    port = free_port()
     environment = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "tester",
@@ -44,12 +45,6 @@ def _forget_clients() -> None:
     from s3fs import S3FileSystem
 
     S3FileSystem.clear_instance_cache()
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _wait(server: subprocess.Popen[bytes], url: str) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LASTS_SECONDS = 300
@@ -158,10 +159,3 @@ def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = 120, e
             return found
         time.sleep(every)
     raise AssertionError(f"{what} within {seconds} seconds")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

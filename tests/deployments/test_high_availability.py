@@ -22,6 +22,7 @@ import pytest
 from prefect.events.schemas.events import Event, Resource
 
 from tests.deployments.manifests import ROOT, SETTINGS, compose
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 SECONDS = 90.0
@@ -45,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     pytest.importorskip("prefect_redis", reason="needs pip install 'mgvae-cohort[server]'")
     programs = _programs()
     folder = tmp_path_factory.mktemp("site")
-    database, messages, port = (_free_port() for _ in range(3))
+    database, messages, port = (free_port() for _ in range(3))
     services = compose({**SETTINGS, "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"})["services"]
     here = {"@postgres:5432": f"@127.0.0.1:{database}", "@redis:6379": f"@127.0.0.1:{messages}", "/opt/mgvae": str(ROOT)}
 
@@ -187,12 +188,6 @@ def _until(told: Callable[[], Any], what: str) -> Any:
                 return answer
         time.sleep(0.3)
     raise AssertionError(f"within {SECONDS:.0f} s must happen, and did not: {what}")
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _open(port: int) -> bool:

@@ -5,7 +5,7 @@ from flow_tools import fresh_from, run_study
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from simulated_study import write_study
 
-from flows.placement import place
+from flows.placement import place, write_settings
 from flows.stage import stage_flow
 from flows.stages import STAGES
 from flows.stores import open_store
@@ -37,12 +37,6 @@ def sent(order, store, **changes):
         "store": store.shown,
     }
     return stage_flow(**(told | changes))
-
-
-def write_settings(order, folder):
-    import json
-
-    (folder / "settings.json").write_text(json.dumps(order.config.model_dump(mode="json", exclude={"extract"})))
 
 
 def test_the_other_side_makes_the_same_artifact_under_the_same_key(finished, report, order, tmp_path):
