@@ -79,13 +79,28 @@ def translations(task: Task, plan: Plan, start: Start | None, *, ewc: bool) -> M
     majority = task.train.take(parents).scaled()
     made, of = {}, {}
     for label, count in task.lacking.items():
-        cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "class", label)
-        model = untrained(task, plan, majority, "scratch") if start is None else copy.deepcopy(start.model)
-        anchor = start.anchor if start is not None and ewc else None
-        _finetune(model, cases, majority, plan, anchor, seed=seed)
-        made[label], at = _translate(model, majority, cases, plan, count, seed=seed)
-        of[label] = parents[at]
+        cases = task.train.take(task.train.positions(label)).scaled()
+        model = class_model(task, plan, start, label, ewc=ewc)
+        draws = torch_generator(derive(task.seed, "class", label), "translate")
+        at = parents_for(model, majority, cases, plan, count, draws)
+        made[label], of[label] = translate(model, majority[at], draws), parents[at]
     return gathered(made, task, of)
+
+
+def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc: bool) -> MGVAE:
+    """Return the model that translates into the rare class ``label``; the arguments are those of `translations`."""
+    majority = task.train.take(task.of_majority).scaled()
+    cases = task.train.take(task.train.positions(label)).scaled()
+    model = untrained(task, plan, majority, "scratch") if start is None else copy.deepcopy(start.model)
+    anchor = start.anchor if start is not None and ewc else None
+    _finetune(model, cases, majority, plan, anchor, seed=derive(task.seed, "class", label))
+    return model
+
+
+def parents_for(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan, count: int, generator: torch.Generator) -> Tensor:
+    """Return places in ``majority`` of the parents of ``count`` translations, drawn as the plan weighs them."""
+    weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(cases), plan.training)
+    return draw_parents(len(majority), count, generator, log_weight=weight)
 
 
 def plain_vae(task: Task, plan: Plan) -> Made:
@@ -105,11 +120,3 @@ def _finetune(model: MGVAE, cases: Tensor, exemplars: Tensor | None, plan: Plan,
     epochs = max(1, plan.steps // -(-len(cases) // size))
     weight = float(settings.ewc_lambda) if anchor is not None else 0.0
     finetune(model, cases, exemplars, settings, anchor=anchor, ewc_lambda=weight, epochs=epochs, seed=seed)
-
-
-def _translate(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Return ``count`` translations and the places of their parents in ``majority``."""
-    draws = torch_generator(seed, "translate")
-    weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(cases), plan.training)
-    at = draw_parents(len(majority), count, draws, log_weight=weight)
-    return translate(model, majority[at], draws), at
