@@ -1,4 +1,4 @@
-"""The flow mgvae-paper: the experiments of Ai et al. 2023, one task a seed."""
+"""The flow mgvae-paper: the experiments of Ai et al. 2023, one task a seed, and one that draws pictures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from flows.progress import reporter
 from flows.roots import confine
 from flows.withheld import withheld
 from mgvae.errors import ConfigError
-from mgvae.paper.datasets import Imbalanced, load
+from mgvae.paper.datasets import IMAGES, Imbalanced, load
 from mgvae.paper.experiment import ARMS, Arm, Outcome, run_seed, settings_for
+from mgvae.paper.gallery import gallery
+
+PICTURED = 0  # the seed of the pictures
 
 
 @flow(name="mgvae-paper", persist_result=False, validate_parameters=True)
@@ -27,6 +30,7 @@ def paper_flow(
     arms: list[str] | None = None,
     quick: bool = False,
     out: str | None = None,
+    pictures: str | None = None,
 ) -> dict[str, Any]:
     """Compare the ways of treating the imbalance on one data set.
 
@@ -39,16 +43,18 @@ def paper_flow(
         arms: which arms; all if left out.
         quick: a first look: fewer rows and steps.
         out: JSON file to write the result to.
+        pictures: folder to write pictures of the translations to, with their numbers; of images only, with seed 0.
 
     Returns:
         What was compared and every outcome: ``{dataset, rho, seeds, quick, about, outcomes}``.
     """
     with withheld():
-        for place, what in ((data, "data"), (out, "out")):
+        for place, what in ((data, "data"), (out, "out"), (pictures, "pictures")):
             if place is not None:
                 confine(place, what)
         chosen = check_arms(arms)
         check_seeds(seeds)
+        check_pictures(dataset, pictures)
         order = {"dataset": dataset, "rho": rho, "seeds": seeds, "quick": quick}
         about: dict[str, Any] = {}
         outcomes: list[dict[str, Any]] = []
@@ -59,6 +65,8 @@ def paper_flow(
         result = {**order, "about": about, "outcomes": outcomes}
         if out is not None:
             _write(Path(out), result)
+        if pictures is not None:
+            _pictures(dataset, data, rho=rho, quick=quick, folder=pictures)
         return result
 
 
@@ -78,6 +86,27 @@ def _seed(
             outcomes.append(outcome)
         heard.ended(stage, cached=False)
         return {"about": described(rows), "outcomes": [asdict(outcome) for outcome in outcomes]}
+
+
+@task(name="pictures", persist_result=False)
+def _pictures(dataset: str, data: str | None, *, rho: Any, quick: bool, folder: str) -> None:
+    with withheld():
+        from mgvae.paper.pictures import write  # matplotlib is slow to import, and few runs draw
+
+        where = None if data is None else Path(data)
+
+        def data_with(cases: int | None) -> Imbalanced:
+            return load(dataset, where, rho=rho, seed=PICTURED, quick=quick, cases=cases)
+
+        heard = reporter()
+        heard.started("pictures")
+        shown = gallery(data_with, settings_for(data_with(None), quick=quick), seed=PICTURED, told=heard.advanced)
+        about = {"dataset": dataset, "rho": rho, "seed": PICTURED, "quick": quick, "about": described(shown.data)}
+        try:
+            write(Path(folder), shown, about)
+        except OSError as error:
+            raise _not_written(folder, error) from None
+        heard.ended("pictures", cached=False)
 
 
 def described(data: Imbalanced) -> dict[str, Any]:
@@ -104,6 +133,24 @@ def check_seeds(seeds: int) -> None:
     """Raise ConfigError unless there is a seed."""
     if seeds < 1:
         raise ConfigError(f"There must be one seed or more (--seeds); got {seeds}.")
+
+
+def check_pictures(dataset: str, folder: str | None) -> None:
+    """Raise ConfigError unless pictures are not asked for, or the data set is of images and the folder can be written to."""
+    if folder is None:
+        return
+    if dataset not in IMAGES:
+        raise ConfigError(
+            f"Pictures need a data set of images: {', '.join(IMAGES)}; got {dataset}, a table. Leave out --pictures."
+        )
+    try:  # now, not when hours of work are done
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_written(folder, error) from None
+
+
+def _not_written(folder: str, error: OSError) -> ConfigError:
+    return ConfigError(f"{folder}: pictures cannot be written there ({error.strerror}). Name another folder (--pictures).")
 
 
 def _parts(data: Imbalanced) -> tuple[tuple[str, Any], ...]:

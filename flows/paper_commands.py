@@ -58,11 +58,15 @@ def paper(
         bool, typer.Option("--quick", help="A first look: fewer rows and steps; the numbers mean little.")
     ] = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write every outcome there too.")] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Of images: draw translations by three arms with seed 0, with their numbers, there."),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines.")] = False,
 ) -> None:
     """Repeat an experiment of the paper: fourteen ways to treat the imbalance, judged on real test rows."""
     calm_prefect(debug=debug)
-    from flows.paper import check_arms, check_seeds, paper_flow
+    from flows.paper import check_arms, check_pictures, check_seeds, paper_flow
     from flows.progress import reporting
     from flows.withheld import orchestrated
     from mgvae.paper.datasets import check
@@ -70,6 +74,7 @@ def paper(
     check(dataset, rho, split, None if data is None else Path(data))  # before a server is started
     check_arms(arm)
     check_seeds(seeds)
+    check_pictures(dataset, None if pictures is None else str(pictures))
     with reporting(Console(stderr=True)), orchestrated():
         result = paper_flow(
             dataset,
@@ -80,9 +85,12 @@ def paper(
             arms=arm,
             quick=quick,
             out=None if out is None else str(out),
+            pictures=None if pictures is None else str(pictures),
         )
     console = Console()
     print_result(result, console)
+    if pictures is not None:
+        console.print(f"Pictures and their numbers: {pictures}", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_result(result: dict[str, Any], console: Console) -> None:

@@ -27,6 +27,7 @@ FEW_CASES = {600: 10, 100: 30}  # of the small digits, which have about 90 train
 BLACK = 15_000  # images of the majority class of CelebA; a rare one has BLACK / rho
 TEST_ROWS = {"musk": 200, "isolet": 200, "water-quality": 300}  # of each class, the first in the file: as published
 GROUPED = ("musk", "isolet")
+IMAGES = ("digits", "mnist", "fashion-mnist", "celeba")
 VALIDATION = 0.15  # share of a table's training rows, or of its groups
 QUICK = 300  # rows of a class, in training and test, for a first look
 FOLDERS = {"fashion-mnist": "fashion_mnist", "musk": "musk2", "water-quality": "water_quality"}
@@ -61,7 +62,14 @@ class Imbalanced:
 
 
 def load(
-    name: str, folder: Path | None, *, rho: Rho = 600, seed: int = 0, split: Split = "rows", quick: bool = False
+    name: str,
+    folder: Path | None,
+    *,
+    rho: Rho = 600,
+    seed: int = 0,
+    split: Split = "rows",
+    quick: bool = False,
+    cases: int | None = None,
 ) -> Imbalanced:
     """Return a data set of the paper.
 
@@ -73,19 +81,23 @@ def load(
         split: for tables, rows (the paper's: the first rows of each class in the file are the test part) or groups (no
             molecule of Musk, no speakers of Isolet on two sides).
         quick: whether classes are cut to `QUICK` rows, for a first look.
+        cases: rows that a rare class of images keeps, instead of what rho says. All other rows stay the same, and fewer cases
+            are the first of more.
     Raises:
-        ConfigError: the name or the split is not known, or a folder is needed.
+        ConfigError: the name or the split is not known, a folder is needed, or a table is to keep a number of cases.
         ExtractError: a file is missing or malformed.
+        DataError: a rare class has too few rows.
     """
     check(name, rho, split, folder)
+    _check_cases(name, cases)
     if name == "digits" or folder is None:
-        data = _digits(rho, seed)
+        data = _digits(rho, seed, cases)
     elif name == "celeba":
-        return _celeba(_inside(folder, name), rho, seed, QUICK if quick else None)
+        return _celeba(_inside(folder, name), rho, seed, QUICK if quick else None, cases)
     elif name in TEST_ROWS:
         data = _table(name, _inside(folder, name), seed, split)
     else:
-        data = _idx(name, _inside(folder, name), rho, seed)
+        data = _idx(name, _inside(folder, name), rho, seed, cases)
     return _cut(data) if quick else data
 
 
@@ -103,6 +115,15 @@ def check(name: str, rho: int, split: str, folder: Path | None) -> None:
         raise ConfigError(f"{name} has no groups to split by; {' and '.join(GROUPED)} have. Leave --split at rows.")
 
 
+def _check_cases(name: str, cases: int | None) -> None:
+    if cases is not None and name not in IMAGES:
+        raise ConfigError(
+            f"Rare classes of {', '.join(IMAGES)} can be given a number of rows; {name} keeps its own. Leave it out."
+        )
+    if cases is not None and cases < 1:
+        raise ConfigError(f"A rare class must keep one row or more; got {cases}.")
+
+
 def _inside(folder: Path, name: str) -> Path:
     below = folder / FOLDERS.get(name, name)
     return below if below.is_dir() else folder
@@ -113,7 +134,7 @@ def _cut(data: Imbalanced) -> Imbalanced:
     return replace(data, train=at_most(data.train, QUICK), test=at_most(data.test, QUICK), thinned=said)
 
 
-def _digits(rho: int, seed: int) -> Imbalanced:
+def _digits(rho: int, seed: int, cases: int | None) -> Imbalanced:
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
@@ -126,7 +147,7 @@ def _digits(rho: int, seed: int) -> Imbalanced:
         "digits",
         rows.take(torch.nonzero(rest)[:, 0]),
         rows.take(test),
-        FEW_CASES[rho],
+        (FEW_CASES[rho] if cases is None else cases, FEW_CASES[rho]),
         (8, 8),
         seed,
         split="half of each class, at random, is the test part",
@@ -134,20 +155,22 @@ def _digits(rho: int, seed: int) -> Imbalanced:
     )
 
 
-def _idx(name: str, folder: Path, rho: int, seed: int) -> Imbalanced:
+def _idx(name: str, folder: Path, rho: int, seed: int, cases: int | None) -> Imbalanced:
     train, shape = read_pair(folder, "train")
     test, _ = read_pair(folder, "t10k")
+    sizes = CASES[rho] if cases is None else cases, CASES[rho]
     return _ten_classes(
-        name, train, test, CASES[rho], shape, seed, split="the official test images", source=f"{folder}, IDX as published"
+        name, train, test, sizes, shape, seed, split="the official test images", source=f"{folder}, IDX as published"
     )
 
 
 def _ten_classes(
-    name: str, rows: Rows, test: Rows, cases: int, shape: tuple[int, int], seed: int, *, split: str, source: str
+    name: str, rows: Rows, test: Rows, sizes: tuple[int, int], shape: tuple[int, int], seed: int, *, split: str, source: str
 ) -> Imbalanced:
-    """Return the paper's task on ten classes: 0-4 whole, 5-9 thinned."""
+    """Return the paper's task on ten classes: 0-4 whole, 5-9 thinned; ``sizes`` are a rare class's rows and validation's."""
+    cases, few = sizes
     wanted = {label: None if label < 5 else cases for label in range(10)}
-    train, apart = thinned(rows.labels, wanted, cases, seed=seed)
+    train, apart = thinned(rows.labels, wanted, few, seed=seed)
     return Imbalanced(
         name,
         rows.take(train),
@@ -157,18 +180,19 @@ def _ten_classes(
         tuple(map(str, range(10))),
         tuple(range(5)),
         tuple(range(5, 10)),
-        split=f"{split}; {cases} rows of each class, drawn from the rest, are for validation",
+        split=f"{split}; {few} rows of each class, drawn from the rest, are for validation",
         thinned=f"classes 5-9 thinned to {cases} rows each, at random",
         source=source,
     )
 
 
-def _celeba(folder: Path, rho: int, seed: int, limit: int | None) -> Imbalanced:
+def _celeba(folder: Path, rho: int, seed: int, limit: int | None, kept: int | None) -> Imbalanced:
     faces = read_lists(folder)
     of = {part: torch.nonzero(faces.parts == number)[:, 0] for number, part in enumerate(PARTS)}
     black, cases = min(BLACK, limit or BLACK), BLACK // rho
     there = torch.bincount(faces.labels[of["train"]], minlength=len(HAIR)).tolist()
-    wanted = {label: min(there[label], cases if label else black) for label in range(len(HAIR))}
+    keeps = cases if kept is None else kept
+    wanted = {label: min(there[label], keeps if label else black) for label in range(len(HAIR))}
     draw = drawn(faces.labels[of["train"]], wanted, seed=seed, stream="thin")
     few = {label: min(cases, int((faces.labels[of["validation"]] == label).sum())) for label in range(len(HAIR))}
     apart = drawn(faces.labels[of["validation"]], few, seed=seed, stream="validation")
@@ -187,7 +211,7 @@ def _celeba(folder: Path, rho: int, seed: int, limit: int | None) -> Imbalanced:
         (0,),
         tuple(range(1, len(HAIR))),
         split=f"the official parts; at most {cases} validation images of each class",
-        thinned=f"{black:,} images with black hair and at most {cases} of each other class, at random",
+        thinned=f"{black:,} images with black hair and at most {keeps} of each other class, at random",
         source=f"{folder}, aligned images with one of five hair attributes; middle square at {SIZE} x {SIZE}",
     )
 

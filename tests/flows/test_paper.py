@@ -59,6 +59,11 @@ def test_the_same_seed_gives_the_same_numbers_and_another_other_ones(brief):
         (("digits", "--arm", "magic"), ("Arms must be among erm", "got magic")),
         (("digits", "--split", "groups"), ("digits has no groups to split by",)),
         (("mnist",), ("must be read from a folder", "--data")),
+        (
+            ("musk", "--data", ".", "--pictures", "drawn"),
+            ("need a data set of images: digits, mnist", "got musk", "--pictures"),
+        ),
+        (("digits", "--pictures", __file__), ("pictures cannot be written there", "Name another folder")),
     ],
 )
 def test_what_is_refused(mgvae, arguments, words):
@@ -69,10 +74,28 @@ def test_a_folder_without_the_files_is_refused_by_name(mgvae, database, tmp_path
     refused(mgvae("paper", "musk", "--data", tmp_path), str(tmp_path), "must hold clean2.data")
 
 
+def test_pictures_are_drawn_besides_the_table(mgvae, brief, tmp_path):
+    said = mgvae("paper", "digits", "--seeds", 1, "--quick", "--arm", "erm", "--pictures", tmp_path / "drawn")
+    assert said.code == 0, said.err
+    assert f"Pictures and their numbers: {tmp_path / 'drawn'}" in said.out
+    names = [file.name for file in (tmp_path / "drawn").iterdir()]
+    assert sorted(names) == ["ablation.png", "draws.png", "latent.png", "pictures.json", "translations.png"]
+    told = json.loads((tmp_path / "drawn" / "pictures.json").read_text())
+    assert (told["dataset"], told["seed"], told["quick"]) == ("digits", 0, True)
+    assert told["about"]["rows"]["train"][5:] == [10] * 5
+
+
+def test_a_refusal_leaves_no_folder(mgvae, tmp_path):
+    mgvae("paper", "musk", "--data", tmp_path, "--pictures", tmp_path / "drawn")
+    assert not (tmp_path / "drawn").exists()
+
+
 def test_places_are_confined(brief, monkeypatch, tmp_path):
     monkeypatch.setenv("MGVAE_ROOTS", str(tmp_path / "inside"))
     with pytest.raises(ConfigError, match="data: must lie below"):
         paper_flow("mnist", data=str(tmp_path / "outside"))
+    with pytest.raises(ConfigError, match="pictures: must lie below"):
+        paper_flow("digits", pictures=str(tmp_path / "outside"))
 
 
 def test_every_arm_has_a_name():

@@ -32,6 +32,19 @@ def test_the_same_seed_draws_the_same_cases_and_another_does_not():
     assert keys(one.train) != keys(other.train)
 
 
+@pytest.mark.parametrize("name", ["digits", "mnist", "celeba"])
+def test_a_number_of_cases_changes_the_training_rows_of_rare_classes_alone(tmp_path, name):
+    folder = celeba(tmp_path / "celeba", each=(80, 40, 40, 40, 40)) if name == "celeba" else images(tmp_path, each=80)
+    few, more = (load(name, folder, seed=2, cases=cases) for cases in (6, 18))
+    assert few.train.counts(10)[5:] == (6,) * 5 if name != "celeba" else few.train.counts(5)[1:] == (6,) * 4
+    for part in ("validation", "test"):
+        torch.testing.assert_close(getattr(few, part).values, getattr(more, part).values)
+    majority = [keys(one.train.take(torch.isin(one.train.labels, torch.tensor(one.majority)))) for one in (few, more)]
+    assert majority[0] == majority[1]
+    assert keys(few.train) < keys(more.train) or name == "celeba"  # its plain faces are all alike
+    assert "18" in more.thinned
+
+
 @pytest.mark.parametrize(("rho", "cases"), [(600, 10), (100, 60)])
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_published_images_thinned(name, rho, cases):
@@ -93,6 +106,15 @@ def test_what_cannot_be_loaded(tmp_path):
         load("musk", tmp_path, split="time")
     with pytest.raises(ConfigError, match="no groups to split by"):
         load("water-quality", water(tmp_path), split="groups")
+
+
+def test_a_number_of_cases_that_cannot_be_kept(tmp_path):
+    with pytest.raises(ConfigError, match="musk keeps its own"):
+        load("musk", musk(tmp_path), cases=10)
+    with pytest.raises(ConfigError, match="must keep one row or more; got 0"):
+        load("digits", None, cases=0)
+    with pytest.raises(DataError, match="must have 210 rows to draw from"):
+        load("digits", None, cases=200)
 
 
 def test_too_few_rows_are_refused():

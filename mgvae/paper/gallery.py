@@ -1,0 +1,198 @@
+"""What the pictures show: majority images translated into each rare class, by three arms, from few, more and many rare rows.
+
+The majority is pre-trained on once: its rows are the same whatever number of rows the rare classes keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from mgvae.model import MGVAE
+from mgvae.paper.datasets import Imbalanced
+from mgvae.paper.experiment import Settings
+from mgvae.paper.faithful import Faithfulness, Yardstick, faithfulness, yardstick
+from mgvae.paper.made import Made, Task, gathered
+from mgvae.paper.rows import Rows
+from mgvae.paper.translated import Plan, Start, class_model, parents_for, pretrained
+from mgvae.sample import translate
+from mgvae.seeds import derive, torch_generator
+from mgvae.threads import one_thread
+
+Shown = Literal["mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"]
+SHOWN: tuple[Shown, ...] = ("mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")
+SIZES, FEW_SIZES = (10, 50, 200), (10, 25, 50)  # rows of a rare class; digits have about 90 in all
+REFERENCES = 10  # majority images in a grid, as many of each class
+MADE = 1000  # translations into a class that are judged, however many the class lacks
+
+
+@dataclass(frozen=True)
+class Translators:
+    """The models of one arm, one for each rare class, and what came of them.
+
+    Attributes:
+        task: what they were trained on.
+        models: by rare class.
+        made: rows as generation makes them.
+        numbers: by rare class.
+    """
+
+    task: Task
+    models: dict[int, MGVAE]
+    made: Made
+    numbers: dict[int, Faithfulness]
+
+    def of(self, label: int) -> tuple[Rows, Rows]:
+        """Return the rows made for a class, and the parent of each."""
+        at = self.made.rows.positions(label)
+        return self.made.rows.take(at), self.task.train.take(self.made.parents[at])
+
+    def mean(self) -> dict[str, float | None]:
+        """Return the means of the numbers over the rare classes, without those that are not known."""
+        return {
+            field.name: _mean([getattr(one, field.name) for one in self.numbers.values()]) for field in fields(Faithfulness)
+        }
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All that the pictures show.
+
+    Attributes:
+        data: the data set with the rows that its rho leaves to the rare classes.
+        plan: how models were trained.
+        cases: rows of a rare class in ``data``; of CelebA, the most that one has.
+        references: majority images at random, as many of each class.
+        held: what synthetic rows were held against.
+        arms: by rows of a rare class, then by arm.
+    """
+
+    data: Imbalanced
+    plan: Plan
+    cases: int
+    references: Rows
+    held: Yardstick
+    arms: dict[int, dict[Shown, Translators]]
+
+    @property
+    def own(self) -> dict[Shown, Translators]:
+        """The arms on ``data`` itself."""
+        return self.arms[self.cases]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Rows of a rare class in the ablation."""
+        return sizes_of(self.data.name)
+
+    def translated(self, arm: Translators, references: Rows, label: int) -> Tensor:
+        """Return the translations of references into a class, ``(n, P)``, with the same draws of noise whatever the arm."""
+        draws = torch_generator(self.held.seed, "picture", label)
+        return translate(arm.models[label], references.scaled(), draws).clamp(0.0, 1.0)
+
+    def drawn(self, arm: Translators, label: int, count: int) -> Rows:
+        """Return majority rows as generation draws its references for a class."""
+        generator = torch_generator(self.held.seed, "picture references", label)
+        return arm.task.train.take(_parents(arm.task, self.plan, arm.models[label], label, count, generator))
+
+
+def sizes_of(name: str) -> tuple[int, ...]:
+    """Return how many rows the rare classes of a data set keep in the ablation."""
+    return FEW_SIZES if name == "digits" else SIZES
+
+
+def gallery(
+    data_with: Callable[[int | None], Imbalanced],
+    settings: Settings,
+    *,
+    seed: int,
+    told: Callable[[int, int, str], None] | None = None,
+) -> Gallery:
+    """Train what the pictures show, and measure it.
+
+    Args:
+        data_with: gives the data set with a number of rows of each rare class; None for what its rho says.
+        settings: of the models and of the judge.
+        seed: of everything.
+        told: hears of each arm before it is trained: how many are done, how many there are, which.
+    Raises:
+        ShapeError: the data set is a table.
+        TrainingError: a training left the finite numbers.
+    """
+    with one_thread():
+        data = data_with(None)
+        held = yardstick(data, settings.fitting, seed=seed)
+        cases = max(data.train.counts(len(data.classes))[label] for label in data.minority)
+        wanted = sorted({cases, *sizes_of(data.name)})
+        jobs = [(size, arm) for size in wanted for arm in SHOWN]
+        start = pretrained(_task(data, seed), settings.plan)
+        arms: dict[int, dict[Shown, Translators]] = {size: {} for size in wanted}
+        tasks = {size: _task(data if size == cases else data_with(size), seed) for size in wanted}
+        for done, (size, arm) in enumerate(jobs):
+            if told is not None:
+                told(done, len(jobs), f"{arm}, {size} cases")
+            arms[size][arm] = _translators(tasks[size], settings.plan, start, arm, held)
+        return Gallery(data, settings.plan, cases, references(data, seed), held, arms)
+
+
+def references(data: Imbalanced, seed: int) -> Rows:
+    """Return majority images at random, ordered by class, as many of each: nobody chose them."""
+    each = REFERENCES // len(data.majority)
+    at = []
+    for label in data.majority:
+        there = data.train.positions(label)
+        at.append(there[torch.randperm(len(there), generator=torch_generator(seed, "references", label))[:each]])
+    return data.train.take(torch.cat(at))
+
+
+def numbers(shown: Gallery) -> dict[str, Any]:
+    """Return every number under the pictures, for JSON."""
+    arms = {
+        str(size): {
+            name: {"mean": arm.mean(), "classes": {str(label): asdict(one) for label, one in arm.numbers.items()}}
+            for name, arm in by_arm.items()
+        }
+        for size, by_arm in shown.arms.items()
+    }
+    names = "precision", "recall"
+    real = {str(label): dict(zip(names, pair, strict=True)) for label, pair in shown.held.real.items()}
+    return {
+        "cases": shown.cases,
+        "judge_recall": shown.held.judge_recall,
+        "real_against_real": real,
+        "by_cases": arms,
+    }
+
+
+def _translators(task: Task, plan: Plan, start: Start, arm: Shown, held: Yardstick) -> Translators:
+    models, values, parents = {}, {}, {}
+    for label in task.minority:
+        of_class = derive(task.seed, "class", label)
+        begin = None if arm == "mgvae_no_pretraining" else start
+        models[label] = class_model(task, plan, begin, label, ewc=arm == "mgvae")
+        draws = torch_generator(of_class, "translate")
+        parents[label] = _parents(task, plan, models[label], label, MADE, draws)
+        values[label] = translate(models[label], task.train.take(parents[label]).scaled(), draws)
+    made = gathered(values, task, parents)
+    trained = Translators(task, models, made, {})
+    found = {label: faithfulness(*trained.of(label), label, held) for label in models}
+    return Translators(task, models, made, found)
+
+
+def _parents(task: Task, plan: Plan, model: MGVAE, label: int, count: int, generator: torch.Generator) -> Tensor:
+    """Return positions of parents among the training rows, drawn as generation draws them, ``(count,)``."""
+    majority, cases = task.of_majority, task.train.positions(label)
+    rows = task.train.take(majority).scaled(), task.train.take(cases).scaled()
+    return majority[parents_for(model, *rows, plan, count, generator)]
+
+
+def _task(data: Imbalanced, seed: int) -> Task:
+    return Task(data.train, len(data.classes), data.majority, data.minority, seed, data.shape)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
