@@ -19,7 +19,7 @@ from mgvae.paper.latent import principal
 from mgvae.paper.sheet import CELL, FINE, GAP, mosaic
 
 
-def made(name, folder=None, **size):
+def made(name, folder=None, *, steps=50, **size):
     def data_with(cases):
         return load(name, folder, cases=cases, quick=True)
 
@@ -28,7 +28,7 @@ def made(name, folder=None, **size):
     plan = replace(whole.plan, training=training, steps=1, size=replace(whole.plan.size, **size))
     told = []
     return gallery(
-        data_with, replace(whole, plan=plan, fitting=Fitting(steps=50)), seed=0, told=lambda *words: told.append(words)
+        data_with, replace(whole, plan=plan, fitting=Fitting(steps=steps)), seed=0, told=lambda *words: told.append(words)
     ), told
 
 
@@ -133,7 +133,7 @@ def _meet(one, other):
 def test_colours_are_shown_in_colour(tmp_path, monkeypatch):
     monkeypatch.setattr("mgvae.paper.gallery.MADE", 12)
     monkeypatch.setattr("mgvae.paper.gallery.SIZES", (16,))  # as many as there are: nothing is trained twice
-    shown, _ = made("celeba", celeba(tmp_path / "celeba", each=(40, 32, 32, 32, 32)), latent_dim=3, channels=4)
+    shown, _ = made("celeba", celeba(tmp_path / "celeba", each=(40, 32, 32, 32, 32)), steps=5, latent_dim=3, channels=4)
     assert shown.references.labels.tolist() == [0] * 10
     figures = pictures.draw(shown)
     assert list(figures) == list(pictures.NAMES)
