@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,8 +12,11 @@ from torch import Tensor
 from mgvae.errors import ShapeError
 
 LOG_2PI = math.log(2 * math.pi)
-CACHED = 1 << 18  # scores of a block: 1 MiB in float32, which a core's own cache holds
-NEGLIGIBLE = -80.0  # exp of less would be a denormal number, on which processors are many times slower
+CACHED = 1 << 18  # scores of a block of rows: 1 MiB in float32, which a core's own cache holds
+ROWS, SCORES = 128, 1 << 21  # a block of many exemplars has so many rows, else matrix products are thin, and 8 MiB of scores
+LOG2_E = math.log2(math.e)  # powers of 2 take a third of the time of powers of e
+NEGLIGIBLE = -115.0  # 2 to the power of less would be a denormal number, on which processors are many times slower
+WIDE = 16  # columns of a matrix product come in such groups: a product of 12 takes longer than one of 16
 UNDERFLOW = 1e-22  # a sum of exponentials below this is summed anew: what is cut off at NEGLIGIBLE would show in it
 
 
@@ -28,8 +32,8 @@ def log_mixture(
     """Return log r(z | X+) = log sum_k w_k N(z; mean_k, exp(log_var) I) in nats, ``(B,)``; w_k is 1/K unless given.
 
     This term dominates the cost when all majority patients are exemplars. Where ``means`` carry no gradient it is therefore
-    computed in blocks of rows that stay in the processor's cache, with the gradients written out by hand, and no ``(B, K)``
-    table is kept.
+    computed in blocks of rows and exemplars that stay in the processor's cache, with the gradients written out by hand, and no
+    ``(B, K)`` table is kept.
 
     Args:
         z: latent codes, ``(B, D)``.
@@ -101,12 +105,11 @@ class _LogMixture(torch.autograd.Function):
         ctx: Any, z: Tensor, means: Tensor, fresh: Tensor, at: Tensor, log_var: Tensor, own: Tensor | None, log_weight: Tensor
     ) -> Tensor:
         means = means.index_copy(0, at, fresh) if len(at) else means
-        centre = means.mean(0)
-        near, far, precision = z - centre, means - centre, torch.exp(-log_var)
-        left, right = _left(near, precision), _right(far, precision, log_weight).T.contiguous()
-        sums = torch.cat([far, far.square().sum(1, keepdim=True), torch.ones_like(far[:, :1])], dim=1)
-        blocks = range(0, len(z), max(8, CACHED // len(means)))
-        parts = [_block(left, right, sums, own, at, slice(at_, at_ + blocks.step)) for at_ in blocks]
+        centre, precision = means.mean(0), torch.exp(-log_var)
+        near, mixture = z - centre, _Mixture(means, centre, log_weight)
+        left = mixture.left(near, precision)
+        blocks = _slices(len(z), max(ROWS, CACHED // len(means)))
+        parts = [_block(left[rows], mixture, None if own is None else own[rows], at) for rows in blocks]
         log_sum, expected, squared, weight = (torch.cat(part) for part in zip(*parts, strict=True))
         distance = near.square().sum(1) - 2 * (near * expected).sum(1) + squared
         ctx.save_for_backward(near, expected, distance, weight, fresh - centre, precision)
@@ -122,21 +125,82 @@ class _LogMixture(torch.autograd.Function):
         return row * precision * (expected - near), None, for_fresh, None, for_log_var, None, None
 
 
-def _block(
-    left: Tensor, right: Tensor, sums: Tensor, own: Tensor | None, at: Tensor, rows: slice
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+class _Mixture(NamedTuple):
+    """Exemplars ``(K, D)`` and their log weights, as a table of which both matrix products are made: scores and sums.
+
+    The table of some exemplars is made where it is used, from memory that is still warm. Its columns are the means less the
+    centre, their squared norm, one, the log weight, and zeros up to a multiple of `WIDE`.
+    """
+
+    means: Tensor
+    centre: Tensor
+    log_weight: Tensor
+
+    @property
+    def columns(self) -> int:
+        """How many columns the table has."""
+        return -(-(self.means.shape[1] + 3) // WIDE) * WIDE
+
+    def table(self, part: slice) -> Tensor:
+        """Return the table of some exemplars, ``(part, columns)``."""
+        far = self.means[part] - self.centre
+        dims, table = far.shape[1], far.new_zeros(len(far), self.columns)
+        table[:, :dims], table[:, dims], table[:, dims + 1], table[:, dims + 2] = (
+            far,
+            far.square().sum(1),
+            1.0,
+            self.log_weight[part],
+        )
+        return table
+
+    def left(self, near: Tensor, precision: Tensor) -> Tensor:
+        """Return what makes log2 of w exp(-|z - mean|^2 / 2s) of the table's rows, ``(B, columns)``, from z less the centre."""
+        dims, left = near.shape[1], near.new_zeros(len(near), self.columns)
+        left[:, :dims], left[:, dims] = near * precision, -0.5 * precision
+        left[:, dims + 1], left[:, dims + 2] = -0.5 * precision * near.square().sum(1), 1.0
+        return LOG2_E * left
+
+
+def _block(left: Tensor, mixture: _Mixture, own: Tensor | None, at: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the log-sum, the expected mean and squared mean, and the responsibilities at ``at`` of a block of rows."""
-    score = (left[rows] @ right).clamp_(min=NEGLIGIBLE)
-    _leave_out(score, own, rows)
-    top = score.new_zeros(len(score), 1)
-    total = score.exp_() @ sums  # a score is at most 0, so there is no overflow; underflow is mended below
-    if bool((total[:, -1] < UNDERFLOW).any()):
-        score = left[rows] @ right
-        _leave_out(score, own, rows)
-        top = score.amax(1, keepdim=True)
-        total = score.sub_(top).clamp_(min=NEGLIGIBLE).exp_() @ sums
-    mass = total[:, -1:]
-    return (top + mass.log())[:, 0], total[:, :-2] / mass, total[:, -2] / mass[:, 0], score[:, at] / mass
+    top, dims = None, mixture.means.shape[1]
+    total, chosen = _summed(left, mixture, own, at, top)  # a score is at most 0, so there is no overflow
+    if bool((total[:, dims + 1] < UNDERFLOW).any()):
+        top = torch.stack([score.amax(1) for score, _, _ in _scores(left, mixture, own)]).amax(0)[:, None]
+        total, chosen = _summed(left, mixture, own, at, top)
+    mass = total[:, dims + 1, None]
+    log_sum = mass.log() if top is None else top / LOG2_E + mass.log()
+    return log_sum[:, 0], total[:, :dims] / mass, total[:, dims] / mass[:, 0], chosen / mass
+
+
+def _summed(left: Tensor, mixture: _Mixture, own: Tensor | None, at: Tensor, top: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the sums over exemplars of 2^(score - top) times what is summed, and 2^(score - top) at ``at``."""
+    total, chosen = left.new_zeros(()), left.new_empty(len(left), len(at))
+    for score, table, part in _scores(left, mixture, own):
+        weight = (score if top is None else score.sub_(top)).clamp_(min=NEGLIGIBLE).exp2_()
+        total = total + weight @ table
+        here = torch.nonzero((at >= part.start) & (at < part.stop))[:, 0]
+        chosen[:, here] = weight[:, at[here] - part.start]
+    return total, chosen
+
+
+def _scores(left: Tensor, mixture: _Mixture, own: Tensor | None) -> Iterator[tuple[Tensor, Tensor, slice]]:
+    """Yield log2 of w exp(-|z - mean|^2 / 2s) for some exemplars, -inf at a row's own one; their table; and which.
+
+    All scores come in the same place, which the next ones overwrite.
+    """
+    step = max(1, SCORES // max(ROWS, len(left)))
+    place = left.new_empty(len(left) * min(step, len(mixture.means)))
+    for part in _slices(len(mixture.means), step):
+        table = mixture.table(part)
+        score = place[: len(left) * len(table)].view(len(left), -1)
+        torch.mm(left, table.T, out=score)
+        _leave_out(score, own, part)
+        yield score, table, part
+
+
+def _slices(count: int, step: int) -> Iterator[slice]:
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
 def _left(near: Tensor, precision: Tensor) -> Tensor:
@@ -151,16 +215,15 @@ def _right(far: Tensor, precision: Tensor, log_weight: Tensor) -> Tensor:
     return torch.cat([far, torch.ones_like(far[:, :1]), offset], dim=1)
 
 
-def _leave_out(score: Tensor, own: Tensor | None, rows: slice) -> None:
-    """Set each row's own exemplars to -inf, in place."""
+def _leave_out(score: Tensor, own: Tensor | None, part: slice) -> None:
+    """Set each row's own exemplars to -inf, in place, in the scores of some exemplars."""
     if own is None:
         return
-    mine = own[rows]
     if own.dtype == torch.bool:
-        score.masked_fill_(mine, -math.inf)
+        score.masked_fill_(own[:, part], -math.inf)
         return
-    some = torch.nonzero(mine >= 0)[:, 0]
-    score[some, mine[some]] = -math.inf
+    some = torch.nonzero((own >= part.start) & (own < part.stop))[:, 0]
+    score[some, own[some] - part.start] = -math.inf
 
 
 def _kept(own: Tensor | None, log_weight: Tensor, z: Tensor) -> Tensor:

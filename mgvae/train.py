@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -66,6 +66,9 @@ def pretrain(
 ) -> History:
     """Train ``model`` in place on majority rows against majority exemplars and leave it at its best held-out ELBO.
 
+    Where all rows are exemplars, each step renews the means of its own rows and no epoch encodes all of them again: means are at
+    most one epoch old while it trains and chooses, and fresh in the held-out ELBO that is returned.
+
     Args:
         model: a fresh model.
         rows: encoded majority rows, ``(n, W)``; all of them or ``settings.exemplars`` of them anew each epoch carry the prior.
@@ -95,15 +98,19 @@ def pretrain(
             terms = _majority_step(model, rows[at], cache, position[at], noise, settings)
             total += _step(model, optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total) * len(at)
             schedule.step()
-        carriers, position = _carriers(rows, settings.exemplars, draws)
-        cache = model.exemplar_means(rows[carriers])
+        if len(carriers) < len(rows):  # else the steps have just renewed each mean
+            carriers, position = _carriers(rows, settings.exemplars, draws)
+            cache = model.exemplar_means(rows[carriers])
         score = heldout_elbo(model, heldout, cache, seed=seed)
         watch.saw(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
         if on_epoch is not None:
             on_epoch(epoch, epochs, score)
         if watch.since_best >= settings.patience:
             break
-    return watch.restored()
+    history = watch.restored()
+    if len(carriers) < len(rows):
+        return history
+    return replace(history, heldout_elbo=heldout_elbo(model, heldout, model.exemplar_means(rows), seed=seed))
 
 
 def most_epochs(rows: int, settings: Training) -> int:
