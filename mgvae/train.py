@@ -66,8 +66,8 @@ def pretrain(
 ) -> History:
     """Train ``model`` in place on majority rows against majority exemplars and leave it at its best held-out ELBO.
 
-    Where all rows are exemplars, each step renews the means of its own rows and no epoch encodes all of them again: means are at
-    most one epoch old while it trains and chooses, and fresh in the held-out ELBO that is returned.
+    Where all rows are exemplars, each step renews the means of its own rows, and no epoch encodes all of them again: means are
+    at most one epoch old while it trains and chooses, and fresh in the held-out ELBO that is returned.
 
     Args:
         model: a fresh model.

@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python -m tests.benchmarks.exemplar_cost [--rows 30000] [--rounds 3] [--data DIR] [--seed 0]
 
 Both train the same model on the same images: encoder and decoder 784-300-300-10, batches of 100, Adam. The plain VAE has the
-standard-normal prior; MGVAE the exact mixture over all rows, each left out of its own prior. An epoch is all that happens from one
-report of progress to the next: the steps, the fresh encoding of all exemplars, and the held-out ELBO. Rounds of both alternate,
-so that other work on the machine disturbs both alike. The images are MNIST's digits 0-4 where ``--data`` names their
-folder, else random grey values.
+standard-normal prior; MGVAE the exact mixture over all rows, each left out of its own prior. An epoch is all that happens
+from one report of progress to the next: the steps and the held-out ELBO. Rounds of both alternate, so that other work on
+the machine disturbs both alike. The images are MNIST's digits 0-4 where ``--data`` names their folder, else random grey
+values.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -65,9 +66,8 @@ def main() -> None:
             with measured(costs, name):
                 seconds[name] += epochs_of(way, rows, options.seed)
     for name, taken in seconds.items():
-        print(
-            f"{name:32} {min(taken):6.2f} s an epoch at best, {median(taken):6.2f} in the middle, {costs[name].peak_mib:,.0f} MiB"
-        )
+        low, middle = min(taken), median(taken)
+        print(f"{name:32} {low:6.2f} s an epoch at best, {middle:6.2f} in the middle, {costs[name].peak_mib:,.0f} MiB")
     one, other = seconds.values()
     print(f"\nratio    {min(one) / min(other):.2f} at best, {median(one) / median(other):.2f} in the middle (wanted: below 2)")
 
@@ -89,7 +89,7 @@ def epochs_of(way: Callable[[MGVAE, OnEpoch], None], rows: Tensor, seed: int) ->
     model.decoder.likelihood.start_at(rows)
     moments = [time.perf_counter()]
     way(model, lambda *_: moments.append(time.perf_counter()))
-    return [end - start for start, end in zip(moments, moments[1:], strict=False)]
+    return [end - start for start, end in pairwise(moments)]
 
 
 if __name__ == "__main__":
