@@ -31,6 +31,27 @@ def log_tilt(means: Tensor, case_means: Tensor) -> Tensor:
     return tilted(means, fit_tilt(means, case_means))
 
 
+def log_responsibility(means: Tensor, case_means: Tensor, log_var: Tensor, *, chunk: int = 256) -> Tensor:
+    """Return log w_k, ``(K,)``, of exemplars in proportion to how much of the cases they explain.
+
+    w_k is the mean over cases of p(exemplar k | z) under equal weights: one step of expectation maximisation for the weights
+    of the mixture, which unlike the tilt need not be monotone in any direction of the codes. Weights are capped as in `tilted`.
+
+    Args:
+        means: exemplar means, ``(K, D)``.
+        case_means: means of the cases, ``(n, D)``.
+        log_var: log variance that all exemplars share, a scalar.
+        chunk: cases compared with all exemplars at once.
+    Source: Dempster, Laird and Rubin 1977.
+    """
+    means, log_var = means.detach().double(), log_var.detach().double()
+    share = torch.zeros(len(means), dtype=torch.double, device=means.device)
+    for cases in torch.split(case_means.detach().double(), chunk):
+        share += torch.softmax(-0.5 * torch.cdist(cases, means).square() * torch.exp(-log_var), dim=1).sum(0)
+    ratio = np.maximum(share.cpu().numpy(), np.exp(LEAST) * float(share.max()))
+    return torch.from_numpy(np.log(capped(ratio, len(ratio) ** -0.5))).to(case_means)
+
+
 def fit_tilt(means: Tensor, case_means: Tensor) -> Tensor:
     """Return the slope of the log density ratio of cases to majority, ``(D,)``.
 

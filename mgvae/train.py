@@ -24,6 +24,7 @@ FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error fal
 HELDOUT_DRAWS, HELDOUT_CODES = 4, 1024  # codes drawn per held-out row, and in all where rows are many: less is noise
 MAX_GRADIENT = 5.0
 AUTO_STEPS, AUTO_EPOCHS = 2000, (10, 200)
+Weigh = Callable[[MGVAE, Tensor, Tensor], Tensor | None]
 OnEpoch = Callable[[int, int, float], None]  # epoch, most epochs, held-out ELBO
 
 
@@ -152,6 +153,8 @@ def finetune(
     seed: int,
     heldout: Tensor | None = None,
     on_epoch: OnEpoch | None = None,
+    weigh: Weigh | None = None,
+    prior_steps: int = 1,
 ) -> History:
     """Train ``model`` in place on minority rows against majority exemplars, held to the anchor by EWC.
 
@@ -166,6 +169,8 @@ def finetune(
         seed: names the streams of shuffling and noise.
         heldout: encoded minority rows whose ELBO is recorded after each epoch.
         on_epoch: called after each epoch.
+        weigh: from the model, exemplar means and means of the cases to log weights; that of ``settings`` if None.
+        prior_steps: steps at least between two draws of exemplars, which are the costly part where cases are few.
     Raises:
         TrainingError: no rows, or the objective is no longer finite.
     """
@@ -176,7 +181,8 @@ def finetune(
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.finetune_learning_rate, fused=True)
     size = min(settings.batch_size, max(16, len(rows) // 4))
     records = []
-    means, weight = _fixed_prior(model, exemplars, rows, settings, draws)
+    means, weight = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
+    steps = 0
     for epoch in range(1, epochs + 1):
         total = 0.0
         for at in _batches(len(rows), size, draws):
@@ -185,7 +191,10 @@ def finetune(
             if anchor is not None and ewc_lambda:
                 loss = loss + ewc_lambda * ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher)
             total += _step(model, optimizer, loss, terms.total) * len(at)
-        means, weight = _fixed_prior(model, exemplars, rows, settings, draws)
+            steps += 1
+        if steps >= prior_steps:
+            means, weight = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
+            steps = 0
         score = None if heldout is None else heldout_elbo(model, heldout, means, seed=seed, log_weight=weight)
         records.append(Epoch(epoch, total / len(rows), score))
         if on_epoch is not None:
@@ -281,14 +290,15 @@ def _carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) -> tup
 
 
 def _fixed_prior(
-    model: MGVAE, exemplars: Tensor | None, cases: Tensor, settings: Training, draws: torch.Generator
+    model: MGVAE, exemplars: Tensor | None, cases: Tensor, settings: Training, draws: torch.Generator, weigh: Weigh | None
 ) -> tuple[Tensor | None, Tensor | None]:
     """Return exemplar means and their log weights, both held fixed for an epoch of fine-tuning."""
     if exemplars is None:
         return None, None
     carriers, _ = _carriers(exemplars, settings.exemplars, draws)
     means = model.exemplar_means(exemplars[carriers])
-    return means, exemplar_log_weight(means, model.exemplar_means(cases), settings)
+    of_cases = model.exemplar_means(cases)
+    return means, exemplar_log_weight(means, of_cases, settings) if weigh is None else weigh(model, means, of_cases)
 
 
 def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:

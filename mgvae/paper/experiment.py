@@ -16,7 +16,7 @@ from mgvae.paper.cost import Cost, measured
 from mgvae.paper.datasets import Imbalanced
 from mgvae.paper.losses import LossName
 from mgvae.paper.made import Made, Task
-from mgvae.paper.measures import measures
+from mgvae.paper.measures import MEASURES, measures
 from mgvae.paper.pixels import Size
 from mgvae.paper.rows import joined
 from mgvae.paper.simple import random_oversampling, smote
@@ -60,11 +60,13 @@ class Settings:
         plan: of the models that translate.
         effort: of the generators that are told the class.
         fitting: of the classifier.
+        restarts: classifiers for each arm, from other starts and batches; their measures are averaged.
     """
 
     plan: Plan
     effort: Effort
     fitting: Fitting
+    restarts: int = 3
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,10 @@ def _made(arm: Arm, task: Task, settings: Settings, start: Start | None) -> Made
 def _judged(data: Imbalanced, made: Made | None, settings: Settings, arm: Arm, seed: int) -> dict[str, float]:
     train = data.train if made is None else joined(data.train, made.rows)
     loss = LOSSES.get(arm, "cross_entropy")
-    one = derive(seed, "judge")  # the same start and the same draws for every arm
-    model = fit(train, data.validation, classes=len(data.classes), loss=loss, fitting=settings.fitting, seed=one)
-    return measures(data.test.labels, predict(model, data.test), classes=len(data.classes), minority=data.minority)
+    results = []
+    for restart in range(settings.restarts):
+        own = derive(seed, "judge", restart)  # the same start and the same draws for every arm
+        model = fit(train, data.validation, classes=len(data.classes), loss=loss, fitting=settings.fitting, seed=own)
+        got = predict(model, data.test)
+        results.append(measures(data.test.labels, got, classes=len(data.classes), minority=data.minority))
+    return {name: sum(one[name] for one in results) / len(results) for name in MEASURES}

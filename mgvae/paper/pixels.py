@@ -24,11 +24,13 @@ class Size:
         latent_dim: D.
         hidden: widths of an MLP.
         channels: of a convolutional model's largest feature map.
+        tied: whether codes have the prior's variance, see `MGVAE`.
     """
 
     latent_dim: int = 10
     hidden: tuple[int, ...] = (300, 300)
     channels: int = 32
+    tied: bool = False
 
 
 def pixel_model(task: Task, size: Size, *, generator: torch.Generator, extra: int = 0) -> MGVAE:
@@ -45,7 +47,7 @@ def pixel_model(task: Task, size: Size, *, generator: torch.Generator, extra: in
     kind: Literal["bernoulli", "gaussian"] = "bernoulli" if task.shape is not None and task.shape[0] == 1 else "gaussian"
     with own_stream():
         if task.shape is not None and task.shape[-1] >= LARGE and not extra:
-            made = convolutional(task.shape, latent_dim=size.latent_dim, channels=size.channels, kind=kind)
+            made = convolutional(task.shape, latent_dim=size.latent_dim, channels=size.channels, kind=kind, tied=size.tied)
         else:
             made = _mlp(task.train.values.shape[1], size, kind, extra)
     return initialised(made, generator)
@@ -53,7 +55,8 @@ def pixel_model(task: Task, size: Size, *, generator: torch.Generator, extra: in
 
 def _mlp(width: int, size: Size, kind: str, extra: int) -> MGVAE:
     if not extra:
-        return MGVAE(PixelLikelihood(width, size.hidden[0], kind=kind), hidden=size.hidden, latent_dim=size.latent_dim)
+        likelihood = PixelLikelihood(width, size.hidden[0], kind=kind)
+        return MGVAE(likelihood, hidden=size.hidden, latent_dim=size.latent_dim, tied=size.tied)
     likelihood = PixelLikelihood(width, size.hidden[0], kind=kind)
     bodies = mlp([width + extra, *size.hidden]), mlp([size.latent_dim + extra, *reversed(size.hidden)])
     made = MGVAE(likelihood, hidden=size.hidden, latent_dim=size.latent_dim, bodies=bodies)

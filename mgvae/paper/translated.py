@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,10 +19,11 @@ from mgvae.paper.made import Made, Task, gathered
 from mgvae.paper.pixels import Size, pixel_model
 from mgvae.sample import draw_parents, dream, translate
 from mgvae.seeds import derive, torch_generator
-from mgvae.tilt import exemplar_log_weight
-from mgvae.train import Anchor, History, anchor_at, finetune, pretrain
+from mgvae.tilt import exemplar_log_weight, log_responsibility
+from mgvae.train import Anchor, History, Weigh, anchor_at, finetune, pretrain
 
 CASES_A_STEP = 16  # rare rows in a fine-tuning step, where a class has fewer than four times as many
+PRIOR_STEPS = 20  # of fine-tuning between two draws of exemplars
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,14 @@ class Plan:
         size: of the models.
         training: of pre-training and fine-tuning; its ewc_lambda is a number.
         steps: of fine-tuning, for each rare class.
+        weights: of exemplars in fine-tuning and translation: uniform as published, or towards those that resemble the cases,
+            see `mgvae.tilt`.
     """
 
     size: Size
     training: Training
     steps: int = 300
+    weights: Literal["uniform", "tilted", "responsibility"] = "responsibility"
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,16 @@ def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc:
 
 def parents_for(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan, count: int, generator: torch.Generator) -> Tensor:
     """Return places in ``majority`` of the parents of ``count`` translations, drawn as the plan weighs them."""
-    weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(cases), plan.training)
+    weight = _weigher(plan)(model, model.exemplar_means(majority), model.exemplar_means(cases))
     return draw_parents(len(majority), count, generator, log_weight=weight)
+
+
+def _weigher(plan: Plan) -> Weigh:
+    """Return what gives exemplars their log weights, from the model, their means and the means of the cases."""
+    if plan.weights == "responsibility":
+        return lambda model, means, of_cases: log_responsibility(means, of_cases, model.prior_log_var)
+    settings = plan.training.model_copy(update={"exemplar_weights": plan.weights})
+    return lambda model, means, of_cases: exemplar_log_weight(means, of_cases, settings)
 
 
 def plain_vae(task: Task, plan: Plan) -> Made:
@@ -119,4 +132,15 @@ def _finetune(model: MGVAE, cases: Tensor, exemplars: Tensor | None, plan: Plan,
     size = min(settings.batch_size, max(CASES_A_STEP, len(cases) // 4))
     epochs = max(1, plan.steps // -(-len(cases) // size))
     weight = float(settings.ewc_lambda) if anchor is not None else 0.0
-    finetune(model, cases, exemplars, settings, anchor=anchor, ewc_lambda=weight, epochs=epochs, seed=seed)
+    finetune(
+        model,
+        cases,
+        exemplars,
+        settings,
+        anchor=anchor,
+        ewc_lambda=weight,
+        epochs=epochs,
+        seed=seed,
+        weigh=_weigher(plan),
+        prior_steps=PRIOR_STEPS,
+    )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from mgvae.tilt import capped, log_tilt
+from mgvae.tilt import capped, log_responsibility, log_tilt
 
 
 def normal(*shape, seed=0):
@@ -83,3 +83,21 @@ def test_the_cap_cuts_the_largest_and_keeps_the_ratios_of_the_rest(weights):
     scale = cut[below] / weight[below]
     np.testing.assert_allclose(scale, scale[:1].repeat(len(scale)))
     assert (cut[below] >= 0.999 * weight[below] / weight.sum()).all()  # what is cut off goes to the others
+
+
+def test_responsibility_is_one_step_of_expectation_maximisation():
+    means, cases = torch.randn(30, 3, generator=torch.Generator().manual_seed(1)), torch.zeros(4, 3)
+    log_var = torch.tensor(0.7)
+    got = log_responsibility(means, cases, log_var, chunk=3).exp()
+    density = torch.stack([torch.exp(-0.5 * (cases - mean).square().sum(1) / log_var.exp()) for mean in means], dim=1)
+    wanted = (density / density.sum(1, keepdim=True)).mean(0)
+    torch.testing.assert_close(got, torch.from_numpy(capped(wanted.numpy().astype("float64"), 30**-0.5)).float())
+
+
+def test_responsibility_is_uniform_under_a_wide_prior_and_near_the_cases_under_a_narrow_one():
+    means = torch.cat([torch.randn(200, 2, generator=torch.Generator().manual_seed(2)), torch.full((200, 2), 9.0)])
+    cases = torch.zeros(5, 2)
+    wide, narrow = (log_responsibility(means, cases, torch.tensor(log_var)).exp() for log_var in (20.0, -1.0))
+    torch.testing.assert_close(wide, torch.full((400,), 1 / 400), rtol=1e-3, atol=0)
+    assert float(narrow[:200].sum()) > 0.999
+    assert float(narrow.max()) <= 400**-0.5 * (1 + 1e-5)
