@@ -6,7 +6,7 @@ The settings are those of every data set, except that small images have small mo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from mgvae.config import Training
@@ -18,9 +18,10 @@ from mgvae.paper.losses import LossName
 from mgvae.paper.made import Made, Task
 from mgvae.paper.measures import MEASURES, measures
 from mgvae.paper.pixels import Size
-from mgvae.paper.rows import joined
+from mgvae.paper.rows import Rows, joined
 from mgvae.paper.simple import random_oversampling, smote
-from mgvae.paper.translated import Plan, Start, plain_vae, pretrained, translations
+from mgvae.paper.strength import held_models
+from mgvae.paper.translated import Plan, Start, class_models, plain_vae, pretrained, translations
 from mgvae.seeds import derive
 from mgvae.threads import one_thread
 
@@ -48,8 +49,9 @@ LOSSES: dict[str, LossName] = {
     "ldam": "ldam",
 }
 FROM_MAJORITY = ("mgvae_no_ewc", "mgvae_no_leave_one_out", "mgvae")  # arms that begin with the pre-trained model
-LAMBDA = 1.0  # of EWC; of 0.01, 0.1 and 1, by digits with seeds 10 to 14, which no table uses
 SMALL = 100  # pixels up to which an image has small models
+MANY = 10_000  # training rows from which 30 epochs of pre-training are as many steps as fewer rows get in 80
+LATENT = 40  # as published for images
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Outcome:
         seed: of everything.
         measures: on the test rows, see `mgvae.paper.measures`.
         synthetic: how many rows were made.
+        ewc_lambda: how strongly each rare class's model was held, where EWC held it.
         costs: of the stages pretrain (shared: each arm that starts from it names the same one), generate and classify.
     """
 
@@ -86,23 +89,24 @@ class Outcome:
     measures: dict[str, float]
     synthetic: int
     costs: dict[str, Cost]
+    ewc_lambda: dict[int, float] = field(default_factory=dict)
 
 
 def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
     """Return the settings of a data set; ``quick`` ones are for a first look, with a fraction of the steps."""
     small = data.train.values.shape[1] <= SMALL
+    many = len(data.train) >= MANY
     training = Training(
         batch_size=100,
-        pretrain_epochs=15 if quick else 80,
+        pretrain_epochs=15 if quick else 30 if many else 80,
         learning_rate=2e-3,
         exemplars=2000,
-        exemplar_weights="tilted",
-        ewc_lambda=LAMBDA,
         device="cpu",
     )
-    size = Size(hidden=(128, 128) if small else (300, 300), channels=8 if quick else 32)
+    size = Size(latent_dim=LATENT, hidden=(128, 128) if small else (300, 300), channels=8 if quick else 32, tied=True)
     plan = Plan(size, training, steps=100 if quick else 300)
-    return Settings(plan, Effort(steps=1500 if quick else 3000), Fitting(steps=600 if quick else 3000))
+    effort = Effort(steps=1500 if quick else 3000)
+    return Settings(plan, effort, Fitting(steps=600 if quick else 2000), restarts=1 if quick else 3)
 
 
 def run_seed(
@@ -131,14 +135,15 @@ def run_seed(
             told(arm)
         with one_thread():
             costs: dict[str, Cost] = {}
+            kept: dict[int, float] = {}
             start = None
             if arm in FROM_MAJORITY:
                 start, costs["pretrain"] = _start(task, settings.plan, starts, leave_one_out=arm != "mgvae_no_leave_one_out")
             with measured(costs, "generate"):
-                made = _made(arm, task, settings, start)
+                made = _made(arm, task, settings, start, data.validation, kept)
             with measured(costs, "classify"):
                 result = _judged(data, made, settings, arm, seed)
-        yield Outcome(arm, seed, result, 0 if made is None else len(made.rows), costs), made
+        yield Outcome(arm, seed, result, 0 if made is None else len(made.rows), costs, kept), made
 
 
 def _start(task: Task, plan: Plan, starts: dict[bool, tuple[Start, Cost]], *, leave_one_out: bool) -> tuple[Start, Cost]:
@@ -151,18 +156,28 @@ def _start(task: Task, plan: Plan, starts: dict[bool, tuple[Start, Cost]], *, le
     return starts[leave_one_out]
 
 
-def _made(arm: Arm, task: Task, settings: Settings, start: Start | None) -> Made | None:
+def _made(
+    arm: Arm, task: Task, settings: Settings, start: Start | None, validation: Rows, kept: dict[int, float]
+) -> Made | None:
     plan = settings.plan
+
+    def held() -> Made:
+        if start is None:
+            raise TypeError(f"{arm} begins with a pre-trained model.")
+        found = held_models(task, plan, start, validation, settings.fitting)
+        kept.update({label: one.ewc_lambda for label, one in found.items()})
+        return translations(task, plan, {label: one.model for label, one in found.items()})
+
     makers: dict[str, Callable[[], Made]] = {
         "random_oversampling": lambda: random_oversampling(task),
         "smote": lambda: smote(task),
         "conditional_vae": lambda: conditional_vae(task, plan.size, settings.effort),
         "gan": lambda: gan(task, plan.size, settings.effort),
         "vae": lambda: plain_vae(task, plan),
-        "mgvae_no_pretraining": lambda: translations(task, plan, None, ewc=False),
-        "mgvae_no_ewc": lambda: translations(task, plan, start, ewc=False),
-        "mgvae_no_leave_one_out": lambda: translations(task, plan, start, ewc=True),
-        "mgvae": lambda: translations(task, plan, start, ewc=True),
+        "mgvae_no_pretraining": lambda: translations(task, plan, class_models(task, plan, None)),
+        "mgvae_no_ewc": lambda: translations(task, plan, class_models(task, plan, start)),
+        "mgvae_no_leave_one_out": held,
+        "mgvae": held,
     }
     return makers[arm]() if arm in makers else None
 

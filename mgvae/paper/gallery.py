@@ -6,7 +6,7 @@ The majority is pre-trained on once: its rows are the same whatever number of ro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import torch
@@ -18,9 +18,10 @@ from mgvae.paper.experiment import Settings
 from mgvae.paper.faithful import Faithfulness, Yardstick, faithfulness, yardstick
 from mgvae.paper.made import Made, Task, gathered
 from mgvae.paper.rows import Rows
-from mgvae.paper.translated import Plan, Start, class_model, parents_for, pretrained
+from mgvae.paper.strength import held_models
+from mgvae.paper.translated import Plan, Start, class_models, parents_for, pretrained, translated
 from mgvae.sample import translate
-from mgvae.seeds import derive, torch_generator
+from mgvae.seeds import torch_generator
 from mgvae.threads import one_thread
 
 Shown = Literal["mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"]
@@ -130,11 +131,11 @@ def gallery(
         jobs = [(size, arm) for size in wanted for arm in SHOWN]
         start = pretrained(_task(data, seed), settings.plan)
         arms: dict[int, dict[Shown, Translators]] = {size: {} for size in wanted}
-        tasks = {size: _task(data if size == cases else data_with(size), seed) for size in wanted}
+        sets = {size: data if size == cases else data_with(size) for size in wanted}
         for done, (size, arm) in enumerate(jobs):
             if told is not None:
                 told(done, len(jobs), f"{arm}, {size} cases")
-            arms[size][arm] = _translators(tasks[size], settings.plan, start, arm, held)
+            arms[size][arm] = _translators(sets[size], settings, start, arm, held)
         return Gallery(data, settings.plan, cases, references(data, seed), held, arms)
 
 
@@ -167,19 +168,17 @@ def numbers(shown: Gallery) -> dict[str, Any]:
     }
 
 
-def _translators(task: Task, plan: Plan, start: Start, arm: Shown, held: Yardstick) -> Translators:
-    models, values, parents = {}, {}, {}
-    for label in task.minority:
-        of_class = derive(task.seed, "class", label)
-        begin = None if arm == "mgvae_no_pretraining" else start
-        models[label] = class_model(task, plan, begin, label, ewc=arm == "mgvae")
-        draws = torch_generator(of_class, "translate")
-        parents[label] = _parents(task, plan, models[label], label, MADE, draws)
-        values[label] = translate(models[label], task.train.take(parents[label]).scaled(), draws)
-    made = gathered(values, task, parents)
+def _translators(data: Imbalanced, settings: Settings, start: Start, arm: Shown, held: Yardstick) -> Translators:
+    task, plan = _task(data, held.seed), settings.plan
+    if arm == "mgvae":
+        found = held_models(task, plan, start, data.validation, settings.fitting)
+        models = {label: one.model for label, one in found.items()}
+    else:
+        models = class_models(task, plan, start if arm == "mgvae_no_ewc" else None)
+    both = {label: translated(task, plan, model, label, MADE) for label, model in models.items()}
+    made = gathered({label: rows for label, (rows, _) in both.items()}, task, {label: of for label, (_, of) in both.items()})
     trained = Translators(task, models, made, {})
-    found = {label: faithfulness(*trained.of(label), label, held) for label in models}
-    return Translators(task, models, made, found)
+    return replace(trained, numbers={label: faithfulness(*trained.of(label), label, held) for label in models})
 
 
 def _parents(task: Task, plan: Plan, model: MGVAE, label: int, count: int, generator: torch.Generator) -> Tensor:

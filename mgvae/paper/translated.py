@@ -7,6 +7,7 @@ is as large as the largest class.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,7 +33,7 @@ class Plan:
 
     Attributes:
         size: of the models.
-        training: of pre-training and fine-tuning; its ewc_lambda is a number.
+        training: of pre-training and fine-tuning; its ewc_lambda is not used, each model is told its own.
         steps: of fine-tuning, for each rare class.
         weights: of exemplars in fine-tuning and translation: uniform as published, or towards those that resemble the cases,
             see `mgvae.tilt`.
@@ -71,34 +72,47 @@ def untrained(task: Task, plan: Plan, rows: Tensor, *names: str | int) -> MGVAE:
     return model
 
 
-def translations(task: Task, plan: Plan, start: Start | None, *, ewc: bool) -> Made:
-    """Return majority rows translated into each rare class, with their parents.
+def translations(task: Task, plan: Plan, models: Mapping[int, MGVAE]) -> Made:
+    """Return majority rows translated into each rare class until it is as large as the largest, with their parents.
 
     Args:
         task: whose rare classes are filled up.
         plan: how.
-        start: the shared model; None trains each class's model from scratch.
-        ewc: whether fine-tuning is held to the anchor of ``start``.
+        models: by rare class, see `class_models` and `mgvae.paper.strength`.
     """
-    parents = task.of_majority
-    majority = task.train.take(parents).scaled()
-    made, of = {}, {}
-    for label, count in task.lacking.items():
-        cases = task.train.take(task.train.positions(label)).scaled()
-        model = class_model(task, plan, start, label, ewc=ewc)
-        draws = torch_generator(derive(task.seed, "class", label), "translate")
-        at = parents_for(model, majority, cases, plan, count, draws)
-        made[label], of[label] = translate(model, majority[at], draws), parents[at]
-    return gathered(made, task, of)
+    both = {label: translated(task, plan, models[label], label, count) for label, count in task.lacking.items()}
+    return gathered({label: rows for label, (rows, _) in both.items()}, task, {label: of for label, (_, of) in both.items()})
 
 
-def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc: bool) -> MGVAE:
-    """Return the model that translates into the rare class ``label``; the arguments are those of `translations`."""
+def translated(task: Task, plan: Plan, model: MGVAE, label: int, count: int) -> tuple[Tensor, Tensor]:
+    """Return translations into a rare class, ``(count, P)``, and the positions of their parents in the training rows."""
+    majority, cases = task.of_majority, task.train.take(task.train.positions(label)).scaled()
+    rows = task.train.take(majority).scaled()
+    draws = torch_generator(derive(task.seed, "class", label), "translate")
+    at = parents_for(model, rows, cases, plan, count, draws)
+    return translate(model, rows[at], draws), majority[at]
+
+
+def class_models(task: Task, plan: Plan, start: Start | None) -> dict[int, MGVAE]:
+    """Return the model of each rare class without EWC; from scratch where ``start`` is None."""
+    return {label: class_model(task, plan, start, label) for label in task.minority}
+
+
+def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc_lambda: float = 0.0) -> MGVAE:
+    """Return the model that translates into the rare class ``label``.
+
+    Args:
+        task: whose rare class it is.
+        plan: how.
+        start: the shared model; None trains this class's model from scratch.
+        label: the class.
+        ewc_lambda: how strongly fine-tuning is held to the anchor of ``start``.
+    """
     majority = task.train.take(task.of_majority).scaled()
     cases = task.train.take(task.train.positions(label)).scaled()
     model = untrained(task, plan, majority, "scratch") if start is None else copy.deepcopy(start.model)
-    anchor = start.anchor if start is not None and ewc else None
-    _finetune(model, cases, majority, plan, anchor, seed=derive(task.seed, "class", label))
+    anchor = None if start is None else start.anchor
+    _finetune(model, cases, majority, plan, anchor, ewc_lambda=ewc_lambda, seed=derive(task.seed, "class", label))
     return model
 
 
@@ -122,23 +136,31 @@ def plain_vae(task: Task, plan: Plan) -> Made:
     for label, count in task.lacking.items():
         cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "vae", label)
         model = untrained(task, plan, cases, "vae", label)
-        _finetune(model, cases, None, plan, None, seed=seed)
+        _finetune(model, cases, None, plan, None, ewc_lambda=0.0, seed=seed)
         made[label] = dream(model, count, torch_generator(seed, "dream"))
     return gathered(made, task)
 
 
-def _finetune(model: MGVAE, cases: Tensor, exemplars: Tensor | None, plan: Plan, anchor: Anchor | None, *, seed: int) -> None:
+def _finetune(
+    model: MGVAE,
+    cases: Tensor,
+    exemplars: Tensor | None,
+    plan: Plan,
+    anchor: Anchor | None,
+    *,
+    ewc_lambda: float,
+    seed: int,
+) -> None:
     settings = plan.training
     size = min(settings.batch_size, max(CASES_A_STEP, len(cases) // 4))
     epochs = max(1, plan.steps // -(-len(cases) // size))
-    weight = float(settings.ewc_lambda) if anchor is not None else 0.0
     finetune(
         model,
         cases,
         exemplars,
         settings,
         anchor=anchor,
-        ewc_lambda=weight,
+        ewc_lambda=ewc_lambda,
         epochs=epochs,
         seed=seed,
         weigh=_weigher(plan),

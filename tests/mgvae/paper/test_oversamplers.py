@@ -20,7 +20,8 @@ from mgvae.paper.measures import MEASURES
 from mgvae.paper.pixels import Size
 from mgvae.paper.rows import Rows
 from mgvae.paper.simple import random_oversampling, smote
-from mgvae.paper.translated import Plan, plain_vae, pretrained, translations
+from mgvae.paper.strength import held_models
+from mgvae.paper.translated import Plan, class_models, plain_vae, pretrained, translations
 
 SIDE = 6
 SIZE = Size(latent_dim=3, hidden=(32, 32))
@@ -42,6 +43,12 @@ def plan():
     return Plan(SIZE, training, steps=300)
 
 
+def held(one):
+    """Return the models that MGVAE translates with; of so small a picture the training rows serve as validation rows."""
+    found = held_models(one, plan(), pretrained(one, plan()), one.train, Fitting(steps=200))
+    return {label: each.model for label, each in found.items()}
+
+
 def lit(rows):
     """Return which row of each picture is the brightest."""
     return rows.scaled().reshape(-1, SIDE, SIDE).mean(2).argmax(1)
@@ -53,9 +60,9 @@ MAKERS = {
     "conditional VAE": lambda one: conditional_vae(one, SIZE, Effort(steps=1500)),
     "GAN": lambda one: gan(one, SIZE, Effort(steps=1500)),
     "VAE": lambda one: plain_vae(one, plan()),
-    "from scratch": lambda one: translations(one, plan(), None, ewc=False),
-    "no EWC": lambda one: translations(one, plan(), pretrained(one, plan()), ewc=False),
-    "MGVAE": lambda one: translations(one, plan(), pretrained(one, plan()), ewc=True),
+    "from scratch": lambda one: translations(one, plan(), class_models(one, plan(), None)),
+    "no EWC": lambda one: translations(one, plan(), class_models(one, plan(), pretrained(one, plan()))),
+    "MGVAE": lambda one: translations(one, plan(), held(one)),
 }
 
 
