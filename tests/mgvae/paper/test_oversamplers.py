@@ -136,13 +136,17 @@ def brief(settings):
     """Return settings with so few steps that only the ways through the code are of interest."""
     training = settings.plan.training.model_copy(update={"pretrain_epochs": 2})
     plan = replace(settings.plan, training=training, steps=5)
-    return replace(settings, plan=plan, effort=Effort(steps=20), fitting=Fitting(steps=300))
+    return replace(settings, plan=plan, effort=Effort(steps=20), fitting=Fitting(steps=300), restarts=1)
 
 
-def test_celeba_goes_through_the_convolutional_model(tmp_path):
+def test_celeba_goes_through_the_convolutional_model(tmp_path, monkeypatch):
+    monkeypatch.setattr("mgvae.paper.strength.LAMBDAS", (1.0,))
+    monkeypatch.setattr("mgvae.paper.strength.JUDGED", 4)
     data = load("celeba", celeba(tmp_path / "celeba", each=(40, 12, 12, 12, 12)), quick=True)
     settings = brief(settings_for(data, quick=True))
-    settings = replace(settings, plan=replace(settings.plan, steps=1, size=Size(latent_dim=4, channels=4)))
+    settings = replace(
+        settings, plan=replace(settings.plan, steps=1, size=Size(latent_dim=4, channels=4)), fitting=Fitting(steps=20)
+    )
     for outcome, made in run_seed(data, settings, seed=0, arms=("mgvae",)):
         assert outcome.synthetic == 4 * (20 - 6)  # each of four rare classes has 6 training images, black hair 20
         assert made.rows.values.shape == (56, 3 * 64 * 64)

@@ -32,6 +32,15 @@ def made(name, folder=None, *, steps=50, **size):
     ), told
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_lambda():
+    """Let EWC hold every class alike: how its strength is chosen is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mgvae.paper.strength.LAMBDAS", (1.0,))
+        patch.setattr("mgvae.paper.strength.JUDGED", 4)
+        yield
+
+
 @pytest.fixture(scope="module")
 def digits():
     return made("digits")
