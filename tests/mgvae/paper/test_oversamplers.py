@@ -38,14 +38,14 @@ def task(*, table=False, seed=0, counts=(60, 50, 5, 7)):
     return Task(rows, 4, (0, 1), (2, 3), seed, None if table else (1, SIDE, SIDE))
 
 
-def plan():
-    training = settings_for(load("digits", None)).plan.training.model_copy(update={"pretrain_epochs": 60})
-    return Plan(SIZE, training, steps=300)
+def plan(steps=200, epochs=60):
+    training = settings_for(load("digits", None)).plan.training.model_copy(update={"pretrain_epochs": epochs})
+    return Plan(SIZE, training, steps=steps)
 
 
-def held(one):
+def held(one, how):
     """Return the models that MGVAE translates with; of so small a picture the training rows serve as validation rows."""
-    found = held_models(one, plan(), pretrained(one, plan()), one.train, Fitting(steps=200))
+    found = held_models(one, how, pretrained(one, how), one.train, Fitting(steps=200))
     return {label: each.model for label, each in found.items()}
 
 
@@ -54,16 +54,22 @@ def lit(rows):
     return rows.scaled().reshape(-1, SIDE, SIDE).mean(2).argmax(1)
 
 
-MAKERS = {
-    "random oversampling": random_oversampling,
-    "SMOTE": smote,
-    "conditional VAE": lambda one: conditional_vae(one, SIZE, Effort(steps=1500)),
-    "GAN": lambda one: gan(one, SIZE, Effort(steps=1500)),
-    "VAE": lambda one: plain_vae(one, plan()),
-    "from scratch": lambda one: translations(one, plan(), class_models(one, plan(), None)),
-    "no EWC": lambda one: translations(one, plan(), class_models(one, plan(), pretrained(one, plan()))),
-    "MGVAE": lambda one: translations(one, plan(), held(one)),
-}
+def makers(steps, how):
+    """Return every oversampler by name; ``steps`` are those of the generators that are told the class."""
+    return {
+        "random oversampling": random_oversampling,
+        "SMOTE": smote,
+        "conditional VAE": lambda one: conditional_vae(one, SIZE, Effort(steps=steps)),
+        "GAN": lambda one: gan(one, SIZE, Effort(steps=steps)),
+        "VAE": lambda one: plain_vae(one, how),
+        "from scratch": lambda one: translations(one, how, class_models(one, how, None)),
+        "no EWC": lambda one: translations(one, how, class_models(one, how, pretrained(one, how))),
+        "MGVAE": lambda one: translations(one, how, held(one, how)),
+    }
+
+
+MAKERS = makers(1500, plan())
+BRIEF = makers(20, plan(steps=3, epochs=2))
 
 
 @pytest.mark.parametrize("table", [False, True])
@@ -81,7 +87,7 @@ def test_rare_classes_are_filled_up_with_rows_of_their_kind(name, table):
 @pytest.mark.parametrize("name", ["from scratch", "no EWC", "MGVAE"])
 def test_parents_of_translations_are_of_the_majority(name):
     one = task()
-    made = MAKERS[name](one)
+    made = BRIEF[name](one)
     assert set(one.train.labels[made.parents].tolist()) == {0, 1}
 
 
@@ -126,7 +132,7 @@ def test_a_class_of_one_row_is_given_copies():
 @pytest.mark.parametrize("name", ["random oversampling", "SMOTE", "conditional VAE", "GAN", "VAE", "MGVAE"])
 def test_the_same_seed_makes_the_same_rows_and_leaves_the_global_stream_alone(name):
     before = torch.random.get_rng_state()
-    one, same = MAKERS[name](task()), MAKERS[name](task())
+    one, same = BRIEF[name](task()), BRIEF[name](task())
     assert torch.equal(one.rows.values, same.rows.values)
     assert torch.equal(one.parents, same.parents)
     assert torch.equal(before, torch.random.get_rng_state())
