@@ -96,6 +96,7 @@ def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
     """Return the settings of a data set; ``quick`` ones are for a first look, with a fraction of the steps."""
     small = data.train.values.shape[1] <= SMALL
     many = len(data.train) >= MANY
+    brief = quick or small
     training = Training(
         batch_size=100,
         pretrain_epochs=15 if quick else 30 if many else 80,
@@ -105,8 +106,8 @@ def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
     )
     size = Size(latent_dim=LATENT, hidden=(128, 128) if small else (300, 300), channels=8 if quick else 32, tied=True)
     plan = Plan(size, training, steps=100 if quick else 300)
-    effort = Effort(steps=1500 if quick else 3000)
-    return Settings(plan, effort, Fitting(steps=600 if quick else 2000), restarts=1 if quick else 3)
+    fitting = Fitting(steps=600 if brief else 2000, check_every=50 if brief else 100)
+    return Settings(plan, Effort(steps=1500 if brief else 3000), fitting, restarts=1 if quick else 2 if small else 3)
 
 
 def run_seed(

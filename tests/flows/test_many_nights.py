@@ -1,8 +1,12 @@
-"""Two hundred nights in one process: no file, handle, thread or memory is left behind, and the last is as quick."""
+"""Many nights in one process: no file, handle, thread or memory is left behind, and the last is as quick.
+
+Eighty nights unless the environment variable NIGHTS names another number; two hundred take four minutes.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import threading
 import time
@@ -15,7 +19,8 @@ from flows.cohort import cohort_flow
 from flows.landing import land
 
 pytestmark = pytest.mark.slow
-NIGHTS, SETTLED, EVERY = 200, 40, 50  # a new extract every 50th night; after 40 nights all is warm
+NIGHTS = int(os.environ.get("NIGHTS", "80"))
+SETTLED, EVERY = 30, 40  # after 30 nights all is warm; a new extract every 40th night
 
 
 def handles():
@@ -31,7 +36,7 @@ def files(folder):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts handles in /proc")
-def test_two_hundred_nights(database, tmp_path):
+def test_many_nights(database, tmp_path):
     cohort, out, inbox = write_study(tmp_path / "study"), tmp_path / "runs", tmp_path / "inbox"
     seconds, states, runs = [], [], []
     before = {}
@@ -53,10 +58,10 @@ def test_two_hundred_nights(database, tmp_path):
             gc.collect()
             before[night] = (handles(), threading.active_count(), resident_mib())
     assert set(states) <= {"pass", "warn"}
-    assert len(set(runs)) == NIGHTS // EVERY
+    assert len(set(runs)) == -(-NIGHTS // EVERY)
     (few, early, small), (many, late, large) = before[SETTLED], before[NIGHTS - 1]
     assert many <= few + 5
     assert late <= early + 2
     assert large <= small + 60
     quiet = [one for night, one in enumerate(seconds) if night % EVERY]
-    assert statistics.median(quiet[-40:]) < 1.5 * statistics.median(quiet[:40]) + 0.1
+    assert statistics.median(quiet[-30:]) < 1.5 * statistics.median(quiet[:30]) + 0.1
