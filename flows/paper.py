@@ -42,7 +42,7 @@ def paper_flow(
         split: of tables, rows or groups.
         arms: which arms; all if left out.
         quick: a first look: fewer rows and steps.
-        out: JSON file to write the result to.
+        out: JSON file to write the result to, after each seed.
         pictures: folder to write pictures of the translations to, with their numbers; of images only, with seed 0.
 
     Returns:
@@ -56,15 +56,13 @@ def paper_flow(
         check_seeds(seeds)
         check_pictures(dataset, pictures)
         order = {"dataset": dataset, "rho": rho, "seeds": seeds, "quick": quick}
-        about: dict[str, Any] = {}
-        outcomes: list[dict[str, Any]] = []
+        result: dict[str, Any] = {**order, "about": {}, "outcomes": []}
         for seed in range(seeds):
             done = _seed(dataset, data, rho=rho, split=split, arms=chosen, quick=quick, seed=seed)
-            about = done["about"]
-            outcomes += done["outcomes"]
-        result = {**order, "about": about, "outcomes": outcomes}
-        if out is not None:
-            _write(Path(out), result)
+            result["about"] = done["about"]
+            result["outcomes"] += done["outcomes"]
+            if out is not None:
+                _write(Path(out), result)  # after each seed: a long study that is cut off keeps what it has
         if pictures is not None:
             _pictures(dataset, data, rho=rho, quick=quick, folder=pictures)
         return result
