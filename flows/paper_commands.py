@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from flows.quiet import calm_prefect
 
@@ -16,7 +17,6 @@ SHOWN = {
     "balanced_accuracy": "balanced accuracy",
     "g_mean": "G-mean",
     "minority_recall": "minority recall",
-    "majority_recall": "majority recall",
 }
 NAMES = {
     "erm": "nothing (ERM)",
@@ -112,14 +112,17 @@ def print_result(result: dict[str, Any], console: Console) -> None:
 def _measures(result: dict[str, Any], by_arm: dict[str, list[dict[str, Any]]]) -> Table:
     seeds = result["seeds"]
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "seed 0"
-    table = Table("", *SHOWN.values(), title=f"{result['dataset']}, {spread}", title_justify="left")
+    table = Table(
+        Column("", no_wrap=True), *SHOWN.values(), box=SIMPLE, title=f"{result['dataset']}, {spread}", title_justify="left"
+    )
     for arm, outcomes in by_arm.items():
         table.add_row(NAMES[arm], *(mean_and_spread([one["measures"][name] for one in outcomes]) for name in SHOWN))
     return table
 
 
 def _costs(by_arm: dict[str, list[dict[str, Any]]]) -> Table:
-    table = Table("", *(f"{stage}, s / MiB" for stage in STAGES), title="Mean seconds, highest memory", title_justify="left")
+    heads = (f"{stage}, s / MiB" for stage in STAGES)
+    table = Table(Column("", no_wrap=True), *heads, box=SIMPLE, title="Mean seconds, highest memory", title_justify="left")
     for arm, outcomes in by_arm.items():
         costs = [[one["costs"][stage] for one in outcomes if stage in one["costs"]] for stage in STAGES]
         table.add_row(NAMES[arm], *(_cost(each) for each in costs))
