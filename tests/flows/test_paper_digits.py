@@ -12,7 +12,7 @@ ARMS = ("erm", "random_oversampling", "smote", "mgvae_no_pretraining", "mgvae")
 
 
 @pytest.mark.slow
-def test_oversampling_beats_nothing_and_mgvae_is_no_worse_than_copies(mgvae, database, tmp_path):
+def test_mgvae_beats_nothing_and_training_from_scratch_and_no_oversampler_beats_it(mgvae, database, tmp_path):
     out = tmp_path / "digits.json"
     named = [word for arm in ARMS for word in ("--arm", arm)]
     said = mgvae("paper", "digits", "--seeds", SEEDS, *named, "--out", out)
@@ -21,12 +21,12 @@ def test_oversampling_beats_nothing_and_mgvae_is_no_worse_than_copies(mgvae, dat
     by_arm = {arm: [0.0] * SEEDS for arm in ARMS}
     for outcome in json.loads(out.read_text())["outcomes"]:
         by_arm[outcome["arm"]][outcome["seed"]] = outcome["measures"]["balanced_accuracy"]
-    for arm in ARMS[1:]:
-        mean, error = _difference(by_arm[arm], by_arm["erm"])
-        assert mean > 2 * error, f"{arm} against nothing: {mean:.4f}, standard error {error:.4f}"
-    for arm in ("random_oversampling", "smote", "mgvae_no_pretraining"):
-        mean, error = _difference(by_arm["mgvae"], by_arm[arm])
-        assert mean > -2 * error - 0.005, f"mgvae against {arm}: {mean:.4f}, standard error {error:.4f}"
+    for one, other in (("smote", "erm"), ("mgvae_no_pretraining", "erm"), ("mgvae", "erm"), ("mgvae", "mgvae_no_pretraining")):
+        mean, error = _difference(by_arm[one], by_arm[other])
+        assert mean > 2 * error, f"{one} against {other}: {mean:.4f}, standard error {error:.4f}"
+    for other in ("random_oversampling", "smote"):
+        mean, error = _difference(by_arm["mgvae"], by_arm[other])
+        assert mean > -2 * error - 0.003, f"mgvae against {other}: {mean:.4f}, standard error {error:.4f}"
 
 
 def _difference(one, other):
