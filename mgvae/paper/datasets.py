@@ -131,7 +131,16 @@ def _inside(folder: Path, name: str) -> Path:
 
 def _cut(data: Imbalanced) -> Imbalanced:
     said = f"{data.thinned}; at most {QUICK} rows of a class in training and test, for a first look"
-    return replace(data, train=at_most(data.train, QUICK), test=at_most(data.test, QUICK), thinned=said)
+    train = at_most(data.train, QUICK) if data.shape is not None else _smaller(data.train, len(data.classes))
+    return replace(data, train=train, test=at_most(data.test, QUICK), thinned=said)
+
+
+def _smaller(rows: Rows, classes: int) -> Rows:
+    """Return the first rows of each class in proportion, the largest `QUICK`: a table keeps its own imbalance."""
+    counts = rows.counts(classes)
+    share = min(1.0, QUICK / max(counts))
+    kept = [rows.positions(label)[: max(1, round(share * count))] for label, count in enumerate(counts)]
+    return rows.take(torch.cat(kept).sort().values)
 
 
 def _digits(rho: int, seed: int, cases: int | None) -> Imbalanced:

@@ -61,6 +61,14 @@ def test_a_first_look_cuts_the_large_classes(tmp_path):
     assert "for a first look" in data.thinned
 
 
+def test_a_first_look_at_a_table_keeps_its_imbalance():
+    folder = real("water_quality")
+    whole, quick = (load("water-quality", folder, quick=quick) for quick in (False, True))
+    large, rare = quick.train.counts(2)
+    assert large == 300
+    assert rare / large == pytest.approx(whole.train.counts(2)[1] / whole.train.counts(2)[0], rel=0.05)
+
+
 def test_celeba_has_one_majority_and_four_rare_classes(tmp_path):
     celeba(tmp_path / "celeba", each=(80, 60, 60, 60, 60))
     data = load("celeba", tmp_path, rho=600)
