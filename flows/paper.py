@@ -93,12 +93,13 @@ def _pictures(dataset: str, data: str | None, *, rho: Any, quick: bool, folder: 
 
         where = None if data is None else Path(data)
 
-        def data_with(cases: int | None) -> Imbalanced:
+        def data_with(cases: int | None = None) -> Imbalanced:
             return load(dataset, where, rho=rho, seed=PICTURED, quick=quick, cases=cases)
 
         heard = reporter()
         heard.started("pictures")
-        shown = gallery(data_with, settings_for(data_with(None), quick=quick), seed=PICTURED, told=heard.advanced)
+        rows = data_with()
+        shown = gallery(rows, data_with, settings_for(rows, quick=quick), seed=PICTURED, told=heard.advanced)
         about = {"dataset": dataset, "rho": rho, "seed": PICTURED, "quick": quick, "about": described(shown.data)}
         try:
             write(Path(folder), shown, about)

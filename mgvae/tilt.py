@@ -49,7 +49,7 @@ def log_responsibility(means: Tensor, case_means: Tensor, log_var: Tensor, *, ch
     for cases in torch.split(case_means.detach().double(), chunk):
         share += torch.softmax(-0.5 * torch.cdist(cases, means).square() * torch.exp(-log_var), dim=1).sum(0)
     ratio = np.maximum(share.cpu().numpy(), np.exp(LEAST) * float(share.max()))
-    return torch.from_numpy(np.log(capped(ratio, len(ratio) ** -0.5))).to(case_means)
+    return _log_capped(ratio).to(case_means)
 
 
 def fit_tilt(means: Tensor, case_means: Tensor) -> Tensor:
@@ -80,7 +80,12 @@ def tilted(means: Tensor, slope: Tensor) -> Tensor:
     """
     score = means.detach().cpu().numpy().astype(np.float64) @ slope.cpu().numpy()
     ratio = np.exp(np.maximum(score - score.max(), LEAST))
-    return torch.from_numpy(np.log(capped(ratio, len(ratio) ** -0.5))).to(means)
+    return _log_capped(ratio).to(means)
+
+
+def _log_capped(ratio: Array) -> Tensor:
+    """Return log weights, ``(K,)``, in proportion to ``ratio``, none above 1 / sqrt(K): see `tilted`."""
+    return torch.from_numpy(np.log(capped(ratio, len(ratio) ** -0.5)))
 
 
 def capped(weight: Array, cap: float) -> Array:

@@ -131,16 +131,14 @@ def _inside(folder: Path, name: str) -> Path:
 
 def _cut(data: Imbalanced) -> Imbalanced:
     said = f"{data.thinned}; at most {QUICK} rows of a class in training and test, for a first look"
-    train = at_most(data.train, QUICK) if data.shape is not None else _smaller(data.train, len(data.classes))
-    return replace(data, train=train, test=at_most(data.test, QUICK), thinned=said)
+    limit = QUICK if data.shape is not None else _in_proportion(data.train.counts(len(data.classes)))
+    return replace(data, train=at_most(data.train, limit), test=at_most(data.test, QUICK), thinned=said)
 
 
-def _smaller(rows: Rows, classes: int) -> Rows:
-    """Return the first rows of each class in proportion, the largest `QUICK`: a table keeps its own imbalance."""
-    counts = rows.counts(classes)
+def _in_proportion(counts: tuple[int, ...]) -> dict[int, int]:
+    """Return how many rows of each class are kept where the largest keeps `QUICK`: a table keeps its own imbalance."""
     share = min(1.0, QUICK / max(counts))
-    kept = [rows.positions(label)[: max(1, round(share * count))] for label, count in enumerate(counts)]
-    return rows.take(torch.cat(kept).sort().values)
+    return {label: max(1, round(share * count)) for label, count in enumerate(counts)}
 
 
 def _digits(rho: int, seed: int, cases: int | None) -> Imbalanced:

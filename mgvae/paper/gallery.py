@@ -16,10 +16,10 @@ from mgvae.model import MGVAE
 from mgvae.paper.datasets import Imbalanced
 from mgvae.paper.experiment import Settings
 from mgvae.paper.faithful import Faithfulness, Yardstick, faithfulness, yardstick
-from mgvae.paper.made import Made, Task, gathered
+from mgvae.paper.made import Made, Task
 from mgvae.paper.rows import Rows
 from mgvae.paper.strength import held_models
-from mgvae.paper.translated import Plan, Start, class_models, parents_for, pretrained, translated
+from mgvae.paper.translated import Plan, Start, class_models, parents_for, pretrained, translations
 from mgvae.sample import translate
 from mgvae.seeds import torch_generator
 from mgvae.threads import one_thread
@@ -106,7 +106,8 @@ def sizes_of(name: str) -> tuple[int, ...]:
 
 
 def gallery(
-    data_with: Callable[[int | None], Imbalanced],
+    data: Imbalanced,
+    data_with: Callable[[int], Imbalanced],
     settings: Settings,
     *,
     seed: int,
@@ -115,7 +116,8 @@ def gallery(
     """Train what the pictures show, and measure it.
 
     Args:
-        data_with: gives the data set with a number of rows of each rare class; None for what its rho says.
+        data: the data set as its rho has it.
+        data_with: gives it with another number of rows of each rare class.
         settings: of the models and of the judge.
         seed: of everything.
         told: hears of each arm before it is trained: how many are done, how many there are, which.
@@ -124,7 +126,6 @@ def gallery(
         TrainingError: a training left the finite numbers.
     """
     with one_thread():
-        data = data_with(None)
         held = yardstick(data, settings.fitting, seed=seed)
         cases = max(data.train.counts(len(data.classes))[label] for label in data.minority)
         wanted = sorted({cases, *sizes_of(data.name)})
@@ -175,9 +176,7 @@ def _translators(data: Imbalanced, settings: Settings, start: Start, arm: Shown,
         models = {label: one.model for label, one in found.items()}
     else:
         models = class_models(task, plan, start if arm == "mgvae_no_ewc" else None)
-    both = {label: translated(task, plan, model, label, MADE) for label, model in models.items()}
-    made = gathered({label: rows for label, (rows, _) in both.items()}, task, {label: of for label, (_, of) in both.items()})
-    trained = Translators(task, models, made, {})
+    trained = Translators(task, models, translations(task, plan, models, count=MADE), {})
     return replace(trained, numbers={label: faithfulness(*trained.of(label), label, held) for label in models})
 
 

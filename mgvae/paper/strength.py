@@ -16,9 +16,9 @@ from torch import nn
 
 from mgvae.model import MGVAE
 from mgvae.paper.classifier import Fitting, fit, predict
-from mgvae.paper.made import Task, gathered
+from mgvae.paper.made import Task
 from mgvae.paper.rows import Rows, joined
-from mgvae.paper.translated import Plan, Start, class_model, class_models, translated, translations
+from mgvae.paper.translated import Plan, Start, class_model, class_models, translations
 from mgvae.seeds import derive
 
 LAMBDAS = (30.0, 10.0, 3.0, 1.0, 0.3)
@@ -62,8 +62,7 @@ def held_model(task: Task, plan: Plan, start: Start, label: int, judge: nn.Modul
     shares: dict[float, float] = {}
     for weight in LAMBDAS:
         model = class_model(task, plan, start, label, ewc_lambda=weight)
-        values, parents = translated(task, plan, model, label, JUDGED)
-        rows = gathered({label: values}, task, {label: parents}).rows
+        rows = translations(task, plan, {label: model}, count=JUDGED).rows
         shares[weight] = float((predict(judge, rows) == label).double().mean())
         if shares[weight] >= PLAUSIBLE:
             break

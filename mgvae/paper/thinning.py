@@ -51,11 +51,13 @@ def thinned(labels: Tensor, train: Mapping[int, int | None], apart: int, *, seed
     return _ascending([rows[apart:] for rows in at.values()]), _ascending([rows[:apart] for rows in at.values()])
 
 
-def at_most(rows: Rows, limit: int | None) -> Rows:
-    """Return the first ``limit`` rows of each class, in order; all of them where it is None."""
+def at_most(rows: Rows, limit: int | Mapping[int, int] | None) -> Rows:
+    """Return the first ``limit`` rows of each class, or those that it says for each, in order; all of them where it is None."""
     if limit is None:
         return rows
-    return rows.take(_ascending([rows.positions(label)[:limit] for label in sorted(set(rows.labels.tolist()))]))
+    labels = sorted(set(rows.labels.tolist()))
+    most = limit if isinstance(limit, Mapping) else dict.fromkeys(labels, limit)
+    return rows.take(_ascending([rows.positions(label)[: most[label]] for label in labels]))
 
 
 def _ascending(parts: list[Tensor]) -> Tensor:

@@ -72,19 +72,21 @@ def untrained(task: Task, plan: Plan, rows: Tensor, *names: str | int) -> MGVAE:
     return model
 
 
-def translations(task: Task, plan: Plan, models: Mapping[int, MGVAE]) -> Made:
-    """Return majority rows translated into each rare class until it is as large as the largest, with their parents.
+def translations(task: Task, plan: Plan, models: Mapping[int, MGVAE], *, count: int | None = None) -> Made:
+    """Return majority rows translated into the rare classes that have a model, with their parents.
 
     Args:
-        task: whose rare classes are filled up.
+        task: whose rare classes they are.
         plan: how.
         models: by rare class, see `class_models` and `mgvae.paper.strength`.
+        count: rows of each class; as many as it lacks to be as large as the largest if None.
     """
-    both = {label: translated(task, plan, models[label], label, count) for label, count in task.lacking.items()}
+    wanted = {label: task.lacking[label] if count is None else count for label in models}
+    both = {label: _translated(task, plan, models[label], label, rows) for label, rows in wanted.items()}
     return gathered({label: rows for label, (rows, _) in both.items()}, task, {label: of for label, (_, of) in both.items()})
 
 
-def translated(task: Task, plan: Plan, model: MGVAE, label: int, count: int) -> tuple[Tensor, Tensor]:
+def _translated(task: Task, plan: Plan, model: MGVAE, label: int, count: int) -> tuple[Tensor, Tensor]:
     """Return translations into a rare class, ``(count, P)``, and the positions of their parents in the training rows."""
     majority, cases = task.of_majority, task.train.take(task.train.positions(label)).scaled()
     rows = task.train.take(majority).scaled()

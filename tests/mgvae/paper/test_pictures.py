@@ -23,12 +23,13 @@ def made(name, folder=None, *, steps=50, **size):
     def data_with(cases):
         return load(name, folder, cases=cases, quick=True)
 
-    whole = settings_for(data_with(None), quick=True)
+    data = data_with(None)
+    whole = settings_for(data, quick=True)
     training = whole.plan.training.model_copy(update={"pretrain_epochs": 1})
     plan = replace(whole.plan, training=training, steps=1, size=replace(whole.plan.size, **size))
     told = []
     return gallery(
-        data_with, replace(whole, plan=plan, fitting=Fitting(steps=steps)), seed=0, told=lambda *words: told.append(words)
+        data, data_with, replace(whole, plan=plan, fitting=Fitting(steps=steps)), seed=0, told=lambda *words: told.append(words)
     ), told
 
 
