@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mgvae.model import MGVAE
-from mgvae.prior import log_gaussian, log_mixture, plain_log_mixture
+from mgvae.prior import Exemplars, log_gaussian, log_mixture, plain_log_mixture
 
 
 class Elbo(NamedTuple):
@@ -33,7 +33,7 @@ class Elbo(NamedTuple):
 def elbo(
     model: MGVAE,
     rows: Tensor,
-    means: Tensor | None,
+    means: Tensor | Exemplars | None,
     noise: Tensor,
     *,
     own: Tensor | None = None,
@@ -57,15 +57,18 @@ def elbo(
     return Elbo(model.decoder.log_prob(rows, z), log_q - log_r, z_mean)
 
 
-def elbo_with_own_means(model: MGVAE, rows: Tensor, cache: Tensor, at: Tensor, noise: Tensor, *, leave_one_out: bool) -> Elbo:
+def elbo_with_own_means(
+    model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, *, leave_one_out: bool
+) -> Elbo:
     """Return `elbo` of majority rows that are exemplars themselves, with the gradient through their own means.
 
-    All other means come from ``cache``, so a step costs one encoding of the batch and one matrix product, whatever K is.
+    All other means come from ``cache``, where theirs are renewed: a step costs one encoding of the batch and one matrix
+    product, whatever K is.
 
     Args:
         model: the model.
         rows: ``(B, W)``.
-        cache: exemplar means without gradient, ``(K, D)``.
+        cache: exemplar means, ``(K, D)``; changed in place.
         at: position of each row among the exemplars, ``(B,)``.
         noise: standard-normal draws, ``(B, D)``.
         leave_one_out: whether a row is left out of its own prior.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +20,49 @@ WIDE = 16  # columns of a matrix product come in such groups: a product of 12 ta
 UNDERFLOW = 1e-22  # a sum of exponentials below this is summed anew: what is cut off at NEGLIGIBLE would show in it
 
 
+class Exemplars:
+    """Means of exemplars without gradient, laid out once for the two matrix products of `log_mixture`: scores and sums.
+
+    The table's columns are the means less a centre, their squared norm, one, the log weight, and zeros up to a multiple of
+    `WIDE`. The centre keeps numbers small; any point near the means will do, and so it stays where it was while means move.
+
+    Args:
+        means: ``(K, D)``; copied.
+        log_weight: log w_k, ``(K,)``, summing to one as weights; uniform if None.
+    """
+
+    def __init__(self, means: Tensor, log_weight: Tensor | None = None) -> None:
+        means = means.detach()
+        self.dims, self.centre = means.shape[1], means.mean(0)
+        self.log_weight = uniform(means) if log_weight is None else log_weight.detach()
+        self.table = means.new_zeros(len(means), -(-(self.dims + 3) // WIDE) * WIDE)
+        self.table[:, self.dims + 1], self.table[:, self.dims + 2] = 1.0, self.log_weight
+        self.renew(slice(None), means)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def means(self) -> Tensor:
+        """The means, ``(K, D)``."""
+        return self.table[:, : self.dims] + self.centre
+
+    def renew(self, at: Tensor | slice, means: Tensor) -> None:
+        """Put ``means``, ``(M, D)``, in the place of those at ``at``."""
+        far = means.detach() - self.centre
+        self.table[at, : self.dims], self.table[at, self.dims] = far, far.square().sum(1)
+
+    def left(self, near: Tensor, precision: Tensor) -> Tensor:
+        """Return what makes log2 of w exp(-|z - mean|^2 / 2s) of the table's rows, ``(B, columns)``, from z less the centre."""
+        dims, left = self.dims, near.new_zeros(len(near), self.table.shape[1])
+        left[:, :dims], left[:, dims] = near * precision, -0.5 * precision
+        left[:, dims + 1], left[:, dims + 2] = -0.5 * precision * near.square().sum(1), 1.0
+        return LOG2_E * left
+
+
 def log_mixture(
     z: Tensor,
-    means: Tensor,
+    means: Tensor | Exemplars,
     log_var: Tensor,
     *,
     own: Tensor | None = None,
@@ -37,33 +77,43 @@ def log_mixture(
 
     Args:
         z: latent codes, ``(B, D)``.
-        means: exemplar means, ``(K, D)``.
+        means: exemplar means, ``(K, D)``; as `Exemplars` where they serve more than one step.
         log_var: log variance that all exemplars share, a scalar.
         own: the exemplar that a row itself is; it is left out and the others' weights are scaled up to one. Bool ``(B, K)``,
             or positions
             ``(B,)`` with -1 for none.
-        log_weight: log w_k, ``(K,)``, summing to one as weights; held fixed.
-        fresh: positions ``(M,)`` and means ``(M, D)`` that replace those in ``means`` and carry a gradient.
+        log_weight: log w_k, ``(K,)``, summing to one as weights; held fixed. `Exemplars` have their own.
+        fresh: positions ``(M,)`` and means ``(M, D)`` that replace those in ``means`` and carry a gradient. In `Exemplars`
+            they stay.
     Raises:
         ShapeError: z and means disagree on D, own or log_weight has another shape, or a row keeps no exemplar.
     Source: Ai et al. 2023, arXiv:2302.10910; leave-one-out from Norouzi et al. 2020, arXiv:2004.04795.
     """
-    if z.ndim != 2 or means.ndim != 2 or z.shape[1] != means.shape[1]:
-        raise ShapeError(f"z must be (B, D) and means (K, D); got {tuple(z.shape)} and {tuple(means.shape)}.")
+    _require_shapes(z, means, own, log_weight)
+    if isinstance(means, Tensor) and means.requires_grad:
+        replaced = means if fresh is None else means.index_copy(0, *fresh)
+        mask = own if own is None or own.dtype == torch.bool else own[:, None] == torch.arange(len(means), device=own.device)
+        weight = None if log_weight is None else log_weight.detach()
+        return plain_log_mixture(z, replaced, log_var, own=mask, log_weight=weight)
+    exemplars = Exemplars(means, log_weight) if isinstance(means, Tensor) else means
+    at, moved = (torch.empty(0, dtype=torch.long, device=z.device), z[:0]) if fresh is None else fresh
+    exemplars.renew(at, moved)
+    result: Tensor = _LogMixture.apply(z, moved, at, log_var, own, exemplars)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _require_shapes(z: Tensor, means: Tensor | Exemplars, own: Tensor | None, log_weight: Tensor | None) -> None:
+    shape = tuple(means.shape) if isinstance(means, Tensor) else (len(means), means.dims)
+    if z.ndim != 2 or len(shape) != 2 or z.shape[1] != shape[1]:
+        raise ShapeError(f"z must be (B, D) and means (K, D); got {tuple(z.shape)} and {shape}.")
     if own is not None and own.shape not in ((len(z), len(means)), (len(z),)):
         raise ShapeError(f"own must be ({len(z)}, {len(means)}) or ({len(z)},); got {tuple(own.shape)}.")
+    if log_weight is not None and not isinstance(means, Tensor):
+        raise ShapeError("Exemplars have their weights; give log_weight where they are made.")
     if log_weight is not None and log_weight.shape != (len(means),):
         raise ShapeError(f"log_weight must be ({len(means)},); got {tuple(log_weight.shape)}.")
     if len(means) == 0 or (own is not None and _none_left(own, len(means))):
         raise ShapeError("Each row needs at least one exemplar besides itself; give two exemplars or more.")
-    weights = uniform(means) if log_weight is None else log_weight.detach()
-    if means.requires_grad:
-        replaced = means if fresh is None else means.index_copy(0, *fresh)
-        mask = own if own is None or own.dtype == torch.bool else own[:, None] == torch.arange(len(means), device=own.device)
-        return plain_log_mixture(z, replaced, log_var, own=mask, log_weight=weights)
-    at, moved = (torch.empty(0, dtype=torch.long, device=z.device), z[:0]) if fresh is None else fresh
-    result: Tensor = _LogMixture.apply(z, means, moved, at, log_var, own, weights)  # type: ignore[no-untyped-call]
-    return result
 
 
 def plain_log_mixture(
@@ -93,7 +143,7 @@ def log_gaussian(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
 
 
 class _LogMixture(torch.autograd.Function):
-    """`log_mixture` over fixed means, some of them replaced by fresh ones.
+    """`log_mixture` over fixed means, those at ``at`` being ``fresh``.
 
     With the responsibilities v_k of a row: d/dz = sum_k v_k (mean_k - z) / s and d/dmean_k = v_k (z - mean_k) / s. The
     forward pass keeps sum_k v_k mean_k, the mean squared distance, and v_k of the fresh means; the backward pass needs
@@ -102,101 +152,62 @@ class _LogMixture(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, z: Tensor, means: Tensor, fresh: Tensor, at: Tensor, log_var: Tensor, own: Tensor | None, log_weight: Tensor
+        ctx: Any, z: Tensor, fresh: Tensor, at: Tensor, log_var: Tensor, own: Tensor | None, exemplars: Exemplars
     ) -> Tensor:
-        means = means.index_copy(0, at, fresh) if len(at) else means
-        centre, precision = means.mean(0), torch.exp(-log_var)
-        near, mixture = z - centre, _Mixture(means, centre, log_weight)
-        left = mixture.left(near, precision)
-        blocks = _slices(len(z), max(ROWS, CACHED // len(means)))
-        parts = [_block(left[rows], mixture, None if own is None else own[rows], at) for rows in blocks]
+        near, precision = z - exemplars.centre, torch.exp(-log_var)
+        left = exemplars.left(near, precision)
+        blocks = _slices(len(z), max(ROWS, CACHED // len(exemplars)))
+        parts = [_block(left[rows], exemplars, None if own is None else own[rows], at) for rows in blocks]
         log_sum, expected, squared, weight = (torch.cat(part) for part in zip(*parts, strict=True))
         distance = near.square().sum(1) - 2 * (near * expected).sum(1) + squared
-        ctx.save_for_backward(near, expected, distance, weight, fresh - centre, precision)
-        return log_sum - 0.5 * z.shape[1] * (LOG_2PI + log_var) - _kept(own, log_weight, z).log()
+        ctx.save_for_backward(near, expected, distance, weight, fresh - exemplars.centre, precision)
+        return log_sum - 0.5 * z.shape[1] * (LOG_2PI + log_var) - _kept(own, exemplars.log_weight, z).log()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         near, expected, distance, weight, fresh, precision = ctx.saved_tensors
         row = gradients[0][:, None]
         pull = weight * row
-        for_fresh = precision * (pull.T @ near - pull.sum(0)[:, None] * fresh) if ctx.needs_input_grad[2] else None
+        for_fresh = precision * (pull.T @ near - pull.sum(0)[:, None] * fresh) if ctx.needs_input_grad[1] else None
         for_log_var = 0.5 * (row[:, 0] * (precision * distance - near.shape[1])).sum()
-        return row * precision * (expected - near), None, for_fresh, None, for_log_var, None, None
+        return row * precision * (expected - near), for_fresh, None, for_log_var, None, None
 
 
-class _Mixture(NamedTuple):
-    """Exemplars ``(K, D)`` and their log weights, as a table of which both matrix products are made: scores and sums.
-
-    The table of some exemplars is made where it is used, from memory that is still warm. Its columns are the means less the
-    centre, their squared norm, one, the log weight, and zeros up to a multiple of `WIDE`.
-    """
-
-    means: Tensor
-    centre: Tensor
-    log_weight: Tensor
-
-    @property
-    def columns(self) -> int:
-        """How many columns the table has."""
-        return -(-(self.means.shape[1] + 3) // WIDE) * WIDE
-
-    def table(self, part: slice) -> Tensor:
-        """Return the table of some exemplars, ``(part, columns)``."""
-        far = self.means[part] - self.centre
-        dims, table = far.shape[1], far.new_zeros(len(far), self.columns)
-        table[:, :dims], table[:, dims], table[:, dims + 1], table[:, dims + 2] = (
-            far,
-            far.square().sum(1),
-            1.0,
-            self.log_weight[part],
-        )
-        return table
-
-    def left(self, near: Tensor, precision: Tensor) -> Tensor:
-        """Return what makes log2 of w exp(-|z - mean|^2 / 2s) of the table's rows, ``(B, columns)``, from z less the centre."""
-        dims, left = near.shape[1], near.new_zeros(len(near), self.columns)
-        left[:, :dims], left[:, dims] = near * precision, -0.5 * precision
-        left[:, dims + 1], left[:, dims + 2] = -0.5 * precision * near.square().sum(1), 1.0
-        return LOG2_E * left
-
-
-def _block(left: Tensor, mixture: _Mixture, own: Tensor | None, at: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _block(left: Tensor, exemplars: Exemplars, own: Tensor | None, at: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the log-sum, the expected mean and squared mean, and the responsibilities at ``at`` of a block of rows."""
-    top, dims = None, mixture.means.shape[1]
-    total, chosen = _summed(left, mixture, own, at, top)  # a score is at most 0, so there is no overflow
+    top, dims = None, exemplars.dims
+    total, chosen = _summed(left, exemplars.table, own, at, top)  # a score is at most 0, so there is no overflow
     if bool((total[:, dims + 1] < UNDERFLOW).any()):
-        top = torch.stack([score.amax(1) for score, _, _ in _scores(left, mixture, own)]).amax(0)[:, None]
-        total, chosen = _summed(left, mixture, own, at, top)
+        top = torch.stack([score.amax(1) for score, _ in _scores(left, exemplars.table, own)]).amax(0)[:, None]
+        total, chosen = _summed(left, exemplars.table, own, at, top)
     mass = total[:, dims + 1, None]
     log_sum = mass.log() if top is None else top / LOG2_E + mass.log()
     return log_sum[:, 0], total[:, :dims] / mass, total[:, dims] / mass[:, 0], chosen / mass
 
 
-def _summed(left: Tensor, mixture: _Mixture, own: Tensor | None, at: Tensor, top: Tensor | None) -> tuple[Tensor, Tensor]:
+def _summed(left: Tensor, table: Tensor, own: Tensor | None, at: Tensor, top: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return the sums over exemplars of 2^(score - top) times what is summed, and 2^(score - top) at ``at``."""
     total, chosen = left.new_zeros(()), left.new_empty(len(left), len(at))
-    for score, table, part in _scores(left, mixture, own):
+    for score, part in _scores(left, table, own):
         weight = (score if top is None else score.sub_(top)).clamp_(min=NEGLIGIBLE).exp2_()
-        total = total + weight @ table
+        total = total + weight @ table[part]
         here = torch.nonzero((at >= part.start) & (at < part.stop))[:, 0]
         chosen[:, here] = weight[:, at[here] - part.start]
     return total, chosen
 
 
-def _scores(left: Tensor, mixture: _Mixture, own: Tensor | None) -> Iterator[tuple[Tensor, Tensor, slice]]:
-    """Yield log2 of w exp(-|z - mean|^2 / 2s) for some exemplars, -inf at a row's own one; their table; and which.
+def _scores(left: Tensor, table: Tensor, own: Tensor | None) -> Iterator[tuple[Tensor, slice]]:
+    """Yield log2 of w exp(-|z - mean|^2 / 2s) for some exemplars, -inf at a row's own one, and which they are.
 
     All scores come in the same place, which the next ones overwrite.
     """
     step = max(1, SCORES // max(ROWS, len(left)))
-    place = left.new_empty(len(left) * min(step, len(mixture.means)))
-    for part in _slices(len(mixture.means), step):
-        table = mixture.table(part)
-        score = place[: len(left) * len(table)].view(len(left), -1)
-        torch.mm(left, table.T, out=score)
+    place = left.new_empty(len(left) * min(step, len(table)))
+    for part in _slices(len(table), step):
+        score = place[: len(left) * (part.stop - part.start)].view(len(left), -1)
+        torch.mm(left, table[part].T, out=score)
         _leave_out(score, own, part)
-        yield score, table, part
+        yield score, part
 
 
 def _slices(count: int, step: int) -> Iterator[slice]:

@@ -6,17 +6,17 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
 from mgvae.config import Training
-from mgvae.elbo import elbo, elbo_with_own_means, own_exemplar, row_elbo
+from mgvae.elbo import Elbo, elbo, elbo_with_own_means, own_exemplar, row_elbo
 from mgvae.errors import TrainingError
 from mgvae.ewc import ewc_penalty, fisher_diagonal, normalised
 from mgvae.model import MGVAE
+from mgvae.prior import Exemplars
 from mgvae.seeds import torch_generator
 from mgvae.tilt import exemplar_log_weight
 
@@ -90,7 +90,7 @@ def pretrain(
     warmup = settings.warmup_fraction * epochs
     watch = _Watch(model, time.perf_counter())
     carriers, position = _carriers(rows, settings.exemplars, draws)
-    cache = model.exemplar_means(rows[carriers])
+    cache = Exemplars(model.exemplar_means(rows[carriers]))
     for epoch in range(1, epochs + 1):
         weight = min(1.0, epoch / max(warmup, 1.0))
         total = 0.0
@@ -101,7 +101,7 @@ def pretrain(
             schedule.step()
         if len(carriers) < len(rows):  # else the steps have just renewed each mean
             carriers, position = _carriers(rows, settings.exemplars, draws)
-            cache = model.exemplar_means(rows[carriers])
+            cache = Exemplars(model.exemplar_means(rows[carriers]))
         score = heldout_elbo(model, heldout, cache, seed=seed)
         watch.saw(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
         if on_epoch is not None:
@@ -206,7 +206,13 @@ def finetune(
 
 
 def heldout_elbo(
-    model: MGVAE, rows: Tensor, means: Tensor | None, *, seed: int, log_weight: Tensor | None = None, chunk: int = 1024
+    model: MGVAE,
+    rows: Tensor,
+    means: Tensor | Exemplars | None,
+    *,
+    seed: int,
+    log_weight: Tensor | None = None,
+    chunk: int = 1024,
 ) -> float:
     """Return the mean ELBO of rows that are no exemplars, in nats per row, with the same noise at every call."""
     draws = torch_generator(seed, "heldout")
@@ -266,15 +272,14 @@ class _Watch:
         return History(tuple(self.records), best.epoch, best.heldout_elbo, time.perf_counter() - self.start)
 
 
-def _majority_step(model: MGVAE, rows: Tensor, cache: Tensor, position: Tensor, noise: Tensor, settings: Training) -> Any:
+def _majority_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
+    """Return the objective of a step's rows; the means of those that are exemplars are renewed in ``cache``."""
     if bool((position < 0).any()):  # only some rows are exemplars
         terms = elbo(model, rows, cache, noise, own=position if settings.leave_one_out else None)
         inside = position >= 0
-        cache[position[inside]] = terms.z_mean.detach()[inside]
+        cache.renew(position[inside], terms.z_mean[inside])
         return terms
-    terms = elbo_with_own_means(model, rows, cache, position, noise, leave_one_out=settings.leave_one_out)
-    cache[position] = terms.z_mean.detach()  # each mean is at most one epoch old
-    return terms
+    return elbo_with_own_means(model, rows, cache, position, noise, leave_one_out=settings.leave_one_out)
 
 
 def _carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) -> tuple[Tensor, Tensor]:

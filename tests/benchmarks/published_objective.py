@@ -36,7 +36,7 @@ from mgvae.elbo import Elbo, elbo
 from mgvae.encoding import fit_encoding
 from mgvae.generator import encoded, new_model
 from mgvae.model import MGVAE
-from mgvae.prior import log_gaussian, log_mixture
+from mgvae.prior import Exemplars, log_gaussian, log_mixture
 from mgvae.seeds import numpy_generator, torch_generator
 from tests.reference import published
 
@@ -203,7 +203,7 @@ def stepper(task: Task, step: Step, settings: Training) -> Callable[[], object]:
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     at = torch.arange(settings.batch_size)
     carriers, position = train._carriers(task.rows, settings.exemplars, draws)
-    cache = model.exemplar_means(task.rows[carriers])
+    cache = Exemplars(model.exemplar_means(task.rows[carriers]))
 
     def make() -> None:
         noise = torch.randn(len(at), model.latent_dim, generator=draws)
@@ -213,23 +213,23 @@ def stepper(task: Task, step: Step, settings: Training) -> Callable[[], object]:
     return make
 
 
-def fixed_step(model: MGVAE, rows: Tensor, cache: Tensor, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
+def fixed_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
     """Return the objective with every exemplar mean held fixed, the batch's own too."""
     terms = elbo(model, rows, cache, noise, own=position)
-    cache[position] = terms.z_mean.detach()
+    cache.renew(position, terms.z_mean)
     return terms
 
 
 def nearest_step(everyone: Tensor) -> Step:
     """Return a step that re-encodes, with gradient, the exemplars nearest to each row besides its own mean (retrieval)."""
 
-    def step(model: MGVAE, rows: Tensor, cache: Tensor, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
+    def step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
         z_mean, z_log_var = model.encoder(rows)
-        near = torch.cdist(z_mean.detach(), cache).topk(NEAREST, largest=False).indices.unique()
-        means = cache.index_copy(0, near, model.encoder(everyone[near])[0]).index_copy(0, position, z_mean)
+        near = torch.cdist(z_mean.detach(), cache.means).topk(NEAREST, largest=False).indices.unique()
+        means = cache.means.index_copy(0, near, model.encoder(everyone[near])[0]).index_copy(0, position, z_mean)
         z = z_mean + torch.exp(0.5 * z_log_var) * noise
         cost = log_gaussian(z, z_mean, z_log_var) - log_mixture(z, means, model.prior_log_var, own=position)
-        cache.copy_(means.detach())
+        cache.renew(slice(None), means)
         return Elbo(model.decoder.log_prob(rows, z), cost, z_mean)
 
     return step

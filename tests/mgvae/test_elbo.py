@@ -11,6 +11,7 @@ from linear_gaussian import linear_gaussian, log_evidence
 from mgvae.elbo import elbo, elbo_with_own_means, own_exemplar, row_elbo
 from mgvae.likelihood import PixelLikelihood
 from mgvae.model import MGVAE, initialised
+from mgvae.prior import Exemplars
 
 DRAWS = 4000
 
@@ -69,7 +70,7 @@ def test_cached_means_give_what_re_encoded_means_give(leave_one_out):
     at = torch.tensor([3, 0, 19, 7])
     stale = model.exemplar_means(rows)
     stale[at] += 5.0  # those of the batch are never read from the cache
-    got = elbo_with_own_means(model, rows[at], stale, at, normal(4, 3), leave_one_out=leave_one_out)
+    got = elbo_with_own_means(model, rows[at], Exemplars(stale), at, normal(4, 3), leave_one_out=leave_one_out)
     own = at if leave_one_out else None
     expected = elbo(model, rows[at], model.exemplar_means(rows), normal(4, 3), own=own)
     for one, other in zip(got, expected, strict=True):
@@ -79,7 +80,7 @@ def test_cached_means_give_what_re_encoded_means_give(leave_one_out):
 def test_the_gradient_reaches_the_batchs_own_means_and_no_others():
     model, rows, at = small(), pixels(20), torch.tensor([3, 0, 19, 7])
     cache = model.exemplar_means(rows)
-    got = elbo_with_own_means(model, rows[at], cache, at, normal(4, 3), leave_one_out=True).total.sum()
+    got = elbo_with_own_means(model, rows[at], Exemplars(cache), at, normal(4, 3), leave_one_out=True).total.sum()
     through_batch = torch.autograd.grad(got, model.encoder.mean.weight)[0]
     means = model.encoder(rows)[0]
     held = torch.ones(20, 1, dtype=torch.double)

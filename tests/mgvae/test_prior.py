@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from mgvae.errors import ShapeError
-from mgvae.prior import log_gaussian, log_mixture, plain_log_mixture
+from mgvae.prior import Exemplars, log_gaussian, log_mixture, plain_log_mixture
 from tests.reference.mixture import log_mixture as naive_log_mixture
 
 
@@ -132,6 +132,25 @@ def test_gradients_where_only_some_means_are_fresh(left_out, weighted):
     torch.testing.assert_close(density(z, fresh, log_var), replaced)
 
 
+def test_exemplars_that_serve_many_steps_are_those_renewed_last():
+    means, exemplars = normal(50, 3), Exemplars(normal(50, 3), log_weights(50))
+    for step in range(20):
+        at = torch.randperm(50, generator=torch.Generator().manual_seed(step))[:7]
+        z, fresh = normal(7, 3, seed=step), normal(7, 3, seed=100 + step) + step  # the means wander away from their centre
+        means = means.index_copy(0, at, fresh)
+        got = log_mixture(z, exemplars, scalar(-0.3), own=at, fresh=(at, fresh))
+        torch.testing.assert_close(got, log_mixture(z, means, scalar(-0.3), own=at, log_weight=log_weights(50)))
+    torch.testing.assert_close(exemplars.means, means)
+
+
+def test_exemplars_keep_a_copy():
+    means = normal(6, 2)
+    exemplars = Exemplars(means)
+    log_mixture(normal(2, 2), exemplars, scalar(0.0), fresh=(torch.tensor([0, 1]), normal(2, 2, seed=5)))
+    torch.testing.assert_close(means, normal(6, 2))
+    torch.testing.assert_close(exemplars.means[2:], means[2:])
+
+
 def test_more_exemplars_than_a_block_holds():
     """Blocks of rows give what one plain product gives, in value and gradient."""
     own = torch.randint(-1, 60_000, (50,), generator=torch.Generator().manual_seed(1))
@@ -205,6 +224,8 @@ def test_log_gaussian_against_torch_distributions():
         ({"z": normal(2, 3), "means": normal(4, 2)}, r"z must be \(B, D\) and means \(K, D\); got \(2, 3\) and \(4, 2\)"),
         ({"z": normal(3), "means": normal(4, 3)}, r"got \(3,\) and \(4, 3\)"),
         ({"own": torch.zeros(5, 4, dtype=torch.bool)}, r"own must be \(2, 4\) or \(2,\); got \(5, 4\)"),
+        ({"means": Exemplars(normal(4, 2))}, r"got \(2, 3\) and \(4, 2\)"),
+        ({"means": Exemplars(normal(4, 3)), "log_weight": torch.zeros(4)}, "Exemplars have their weights"),
         ({"log_weight": torch.zeros(3)}, r"log_weight must be \(4,\); got \(3,\)"),
         ({"means": normal(0, 3)}, "at least one exemplar besides itself"),
         ({"means": normal(1, 3), "own": torch.tensor([0, -1])}, "give two exemplars or more"),
