@@ -32,6 +32,7 @@ NAMES = {
     "mgvae_no_pretraining": "MGVAE from scratch",
     "mgvae_no_ewc": "MGVAE without EWC",
     "mgvae_no_leave_one_out": "MGVAE without leave-one-out",
+    "mgvae_no_details": "MGVAE without details",
     "mgvae": "MGVAE",
 }
 STAGES = ("pretrain", "generate", "classify")
@@ -64,7 +65,7 @@ def paper(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines.")] = False,
 ) -> None:
-    """Repeat an experiment of the paper: fourteen ways to treat the imbalance, judged on real test rows."""
+    """Repeat an experiment of the paper: fifteen ways to treat the imbalance, judged on real test rows."""
     calm_prefect(debug=debug)
     from flows.paper import check_arms, check_pictures, check_seeds, paper_flow
     from flows.progress import reporting

@@ -15,14 +15,14 @@ from mgvae.paper.classifier import Fitting, fit, predict
 from mgvae.paper.conditional import Effort, conditional_vae, gan
 from mgvae.paper.cost import Cost, measured
 from mgvae.paper.datasets import Imbalanced
+from mgvae.paper.finetuned import Plan, Start, plain_vae, pretrained
 from mgvae.paper.losses import LossName
 from mgvae.paper.made import Made, Task
 from mgvae.paper.measures import MEASURES, measures
 from mgvae.paper.pixels import Size
+from mgvae.paper.plausible import free, held, translations
 from mgvae.paper.rows import Rows, joined
 from mgvae.paper.simple import random_oversampling, smote
-from mgvae.paper.strength import held_models
-from mgvae.paper.translated import Plan, Start, class_models, plain_vae, pretrained, translations
 from mgvae.seeds import derive
 from mgvae.threads import one_thread
 
@@ -40,6 +40,7 @@ Arm = Literal[
     "mgvae_no_pretraining",
     "mgvae_no_ewc",
     "mgvae_no_leave_one_out",
+    "mgvae_no_details",
     "mgvae",
 ]
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -49,9 +50,15 @@ LOSSES: dict[str, LossName] = {
     "focal": "focal",
     "ldam": "ldam",
 }
-FROM_MAJORITY = ("mgvae_no_ewc", "mgvae_no_leave_one_out", "mgvae")  # arms that begin with the pre-trained model
+FROM_MAJORITY = (
+    "mgvae_no_ewc",
+    "mgvae_no_leave_one_out",
+    "mgvae_no_details",
+    "mgvae",
+)  # arms that begin with the pre-trained model
 SMALL = 100  # pixels up to which an image has small models
 MANY = 10_000  # training rows from which 30 epochs of pre-training are as many steps as fewer rows get in 80
+LAMBDAS = (0.3, 1.0, 3.0, 10.0, 30.0)  # from hardly held to hardly moved
 LATENT = 40  # D; with 10, digits and MNIST came out lower
 
 
@@ -81,7 +88,7 @@ class Outcome:
         seed: of everything.
         measures: on the test rows, see `mgvae.paper.measures`.
         synthetic: how many rows were made.
-        ewc_lambda: how strongly each rare class's model was held, where EWC held it.
+        by_lambda: how many rows of each rare class were made with each strength of EWC.
         costs: of the stages pretrain (shared: each arm that starts from it names the same one), generate and classify.
     """
 
@@ -90,7 +97,7 @@ class Outcome:
     measures: dict[str, float]
     synthetic: int
     costs: dict[str, Cost]
-    ewc_lambda: dict[int, float] = field(default_factory=dict)
+    by_lambda: dict[int, dict[float, int]] = field(default_factory=dict)
 
 
 def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
@@ -106,7 +113,7 @@ def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
         device="cpu",
     )
     size = Size(latent_dim=LATENT, hidden=(128, 128) if small else (300, 300), channels=8 if quick else 32, tied=True)
-    plan = Plan(size, training, steps=100 if quick else 300)
+    plan = Plan(size, training, steps=100 if quick else 300, lambdas=(1.0, 10.0) if quick else LAMBDAS)
     fitting = Fitting(steps=600 if brief else 2000, check_every=50 if brief else 100)
     return Settings(plan, Effort(steps=1500 if brief else 3000), fitting, restarts=1 if quick else 2 if small else 3)
 
@@ -137,15 +144,14 @@ def run_seed(
             told(arm)
         with one_thread():
             costs: dict[str, Cost] = {}
-            kept: dict[int, float] = {}
             start = None
             if arm in FROM_MAJORITY:
                 start, costs["pretrain"] = _start(task, settings.plan, starts, leave_one_out=arm != "mgvae_no_leave_one_out")
             with measured(costs, "generate"):
-                made = _made(arm, task, settings, start, data.validation, kept)
+                made = _made(arm, task, settings, start, data.validation)
             with measured(costs, "classify"):
                 result = _judged(data, made, settings, arm, seed)
-        yield Outcome(arm, seed, result, 0 if made is None else len(made.rows), costs, kept), made
+        yield Outcome(arm, seed, result, 0 if made is None else len(made.rows), costs, _by_lambda(made)), made
 
 
 def _start(task: Task, plan: Plan, starts: dict[bool, tuple[Start, Cost]], *, leave_one_out: bool) -> tuple[Start, Cost]:
@@ -158,17 +164,13 @@ def _start(task: Task, plan: Plan, starts: dict[bool, tuple[Start, Cost]], *, le
     return starts[leave_one_out]
 
 
-def _made(
-    arm: Arm, task: Task, settings: Settings, start: Start | None, validation: Rows, kept: dict[int, float]
-) -> Made | None:
+def _made(arm: Arm, task: Task, settings: Settings, start: Start | None, validation: Rows) -> Made | None:
     plan = settings.plan
 
-    def held() -> Made:
+    def with_ewc(*, keep_details: bool = True) -> Made:
         if start is None:
             raise TypeError(f"{arm} begins with a pre-trained model.")
-        found = held_models(task, plan, start, validation, settings.fitting)
-        kept.update({label: one.ewc_lambda for label, one in found.items()})
-        return translations(task, plan, {label: one.model for label, one in found.items()})
+        return translations(task, plan, held(task, plan, start, validation, settings.fitting, keep_details=keep_details))
 
     makers: dict[str, Callable[[], Made]] = {
         "random_oversampling": lambda: random_oversampling(task),
@@ -176,12 +178,23 @@ def _made(
         "conditional_vae": lambda: conditional_vae(task, plan.size, settings.effort),
         "gan": lambda: gan(task, plan.size, settings.effort),
         "vae": lambda: plain_vae(task, plan),
-        "mgvae_no_pretraining": lambda: translations(task, plan, class_models(task, plan, None)),
-        "mgvae_no_ewc": lambda: translations(task, plan, class_models(task, plan, start)),
-        "mgvae_no_leave_one_out": held,
-        "mgvae": held,
+        "mgvae_no_pretraining": lambda: translations(task, plan, free(task, plan, None)),
+        "mgvae_no_ewc": lambda: translations(task, plan, free(task, plan, start)),
+        "mgvae_no_leave_one_out": with_ewc,
+        "mgvae_no_details": lambda: with_ewc(keep_details=False),
+        "mgvae": with_ewc,
     }
     return makers[arm]() if arm in makers else None
+
+
+def _by_lambda(made: Made | None) -> dict[int, dict[float, int]]:
+    if made is None or made.ewc_lambda is None:
+        return {}
+    counts: dict[int, dict[float, int]] = {}
+    for label, ewc_lambda in zip(made.rows.labels.tolist(), made.ewc_lambda.tolist(), strict=True):
+        of_class = counts.setdefault(label, {})
+        of_class[round(ewc_lambda, 6)] = of_class.get(round(ewc_lambda, 6), 0) + 1
+    return counts
 
 
 def _judged(data: Imbalanced, made: Made | None, settings: Settings, arm: Arm, seed: int) -> dict[str, float]:

@@ -16,11 +16,10 @@ from mgvae.model import MGVAE
 from mgvae.paper.datasets import Imbalanced
 from mgvae.paper.experiment import Settings
 from mgvae.paper.faithful import Faithfulness, Yardstick, faithfulness, yardstick
+from mgvae.paper.finetuned import Start, pretrained
 from mgvae.paper.made import Made, Task
+from mgvae.paper.plausible import Translator, free, held, translations
 from mgvae.paper.rows import Rows
-from mgvae.paper.strength import held_models
-from mgvae.paper.translated import Plan, Start, class_models, parents_for, pretrained, translations
-from mgvae.sample import translate
 from mgvae.seeds import torch_generator
 from mgvae.threads import one_thread
 
@@ -33,17 +32,17 @@ MADE = 1000  # translations into a class that are judged, however many the class
 
 @dataclass(frozen=True)
 class Translators:
-    """The models of one arm, one for each rare class, and what came of them.
+    """What one arm translates with, and what came of it.
 
     Attributes:
-        task: what they were trained on.
-        models: by rare class.
+        task: what it was trained on.
+        by_class: by rare class.
         made: rows as generation makes them.
         numbers: by rare class.
     """
 
     task: Task
-    models: dict[int, MGVAE]
+    by_class: dict[int, Translator]
     made: Made
     numbers: dict[int, Faithfulness]
 
@@ -65,7 +64,7 @@ class Gallery:
 
     Attributes:
         data: the data set with the rows that its rho leaves to the rare classes.
-        plan: how models were trained.
+        model: the pre-trained one.
         cases: rows of a rare class in ``data``; of CelebA, the most that one has.
         references: majority images at random, as many of each class.
         held: what synthetic rows were held against.
@@ -73,7 +72,7 @@ class Gallery:
     """
 
     data: Imbalanced
-    plan: Plan
+    model: MGVAE
     cases: int
     references: Rows
     held: Yardstick
@@ -90,14 +89,13 @@ class Gallery:
         return sizes_of(self.data.name)
 
     def translated(self, arm: Translators, references: Rows, label: int) -> Tensor:
-        """Return the translations of references into a class, ``(n, P)``, with the same draws of noise whatever the arm."""
-        draws = torch_generator(self.held.seed, "picture", label)
-        return translate(arm.models[label], references.scaled(), draws).clamp(0.0, 1.0)
+        """Return the translations of references into a class, ``(n, P)``, with the same draws of noise whatever the arm.
 
-    def drawn(self, arm: Translators, label: int, count: int) -> Rows:
-        """Return majority rows as generation draws its references for a class."""
-        generator = torch_generator(self.held.seed, "picture references", label)
-        return arm.task.train.take(_parents(arm.task, self.plan, arm.models[label], label, count, generator))
+        Each is the one with the most EWC that is taken for the class.
+        """
+        draws = torch_generator(self.held.seed, "picture", label)
+        rows = arm.by_class[label].strongest(references, draws)
+        return Rows(rows, torch.full((len(rows),), label)).scaled()
 
 
 def sizes_of(name: str) -> tuple[int, ...]:
@@ -126,7 +124,7 @@ def gallery(
         TrainingError: a training left the finite numbers.
     """
     with one_thread():
-        held = yardstick(data, settings.fitting, seed=seed)
+        judged = yardstick(data, settings.fitting, seed=seed)
         cases = max(data.train.counts(len(data.classes))[label] for label in data.minority)
         wanted = sorted({cases, *sizes_of(data.name)})
         jobs = [(size, arm) for size in wanted for arm in SHOWN]
@@ -136,8 +134,8 @@ def gallery(
         for done, (size, arm) in enumerate(jobs):
             if told is not None:
                 told(done, len(jobs), f"{arm}, {size} cases")
-            arms[size][arm] = _translators(sets[size], settings, start, arm, held)
-        return Gallery(data, settings.plan, cases, references(data, seed), held, arms)
+            arms[size][arm] = _translators(sets[size], settings, start, arm, judged)
+        return Gallery(data, start.model, cases, references(data, seed), judged, arms)
 
 
 def references(data: Imbalanced, seed: int) -> Rows:
@@ -169,22 +167,14 @@ def numbers(shown: Gallery) -> dict[str, Any]:
     }
 
 
-def _translators(data: Imbalanced, settings: Settings, start: Start, arm: Shown, held: Yardstick) -> Translators:
-    task, plan = _task(data, held.seed), settings.plan
+def _translators(data: Imbalanced, settings: Settings, start: Start, arm: Shown, judged: Yardstick) -> Translators:
+    task, plan = _task(data, judged.seed), settings.plan
     if arm == "mgvae":
-        found = held_models(task, plan, start, data.validation, settings.fitting)
-        models = {label: one.model for label, one in found.items()}
+        found = held(task, plan, start, data.validation, settings.fitting)
     else:
-        models = class_models(task, plan, start if arm == "mgvae_no_ewc" else None)
-    trained = Translators(task, models, translations(task, plan, models, count=MADE), {})
-    return replace(trained, numbers={label: faithfulness(*trained.of(label), label, held) for label in models})
-
-
-def _parents(task: Task, plan: Plan, model: MGVAE, label: int, count: int, generator: torch.Generator) -> Tensor:
-    """Return positions of parents among the training rows, drawn as generation draws them, ``(count,)``."""
-    majority, cases = task.of_majority, task.train.positions(label)
-    rows = task.train.take(majority).scaled(), task.train.take(cases).scaled()
-    return majority[parents_for(model, *rows, plan, count, generator)]
+        found = free(task, plan, start if arm == "mgvae_no_ewc" else None)
+    trained = Translators(task, found, translations(task, plan, found, count=MADE), {})
+    return replace(trained, numbers={label: faithfulness(*trained.of(label), label, judged) for label in found})
 
 
 def _task(data: Imbalanced, seed: int) -> Task:

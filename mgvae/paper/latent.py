@@ -29,13 +29,17 @@ MARKS = {
 
 
 def latent(shown: Gallery) -> Figure:
-    """Return a panel for each rare class: encoder means under MGVAE's model of the class, on their two principal axes."""
-    arm, labels = shown.own["mgvae"], shown.data.minority
+    """Return a panel for each rare class: encoder means under the pre-trained model, on their two principal axes.
+
+    The models of a class have codes of their own, one for each strength of EWC; what all of them made has a place in one map
+    under the model that they began with.
+    """
+    labels = shown.data.minority
     note = (
-        f"{shown.data.name}, {shown.cases} images of each rare class. A panel shows encoder means under MGVAE's model of its "
-        f"class, at most {POINTS} of a kind, on the two principal axes of the majority and the real test images together; "
+        f"{shown.data.name}, {shown.cases} images of each rare class. A panel shows encoder means under the pre-trained model, "
+        f"at most {POINTS} of a kind, on the two principal axes of the majority and the real test images together; "
         "below it, the share of their variance that the axes hold. What seems to overlap in two dimensions may lie apart in "
-        f"{arm.models[labels[0]].latent_dim}."
+        f"{shown.model.latent_dim}."
     )
     with drawing("latent"):
         sheet = Sheet(2 * MARGIN + len(labels) * SIDE + (len(labels) - 1) * GAP, 58 + SIDE + 40, note=note, margin=MARGIN)
@@ -80,7 +84,7 @@ def principal(points: Tensor) -> tuple[Tensor, Tensor, float]:
 def _clouds(shown: Gallery, label: int) -> dict[str, Tensor]:
     """Return codes of each kind of image, ``(n, D)``, as many of the majority as of real test images where there are enough."""
     arm = shown.own["mgvae"]
-    train, model = arm.task.train, arm.models[label]
+    train = arm.task.train
     made, _ = arm.of(label)
     rows = {
         "majority": train.take(arm.task.of_majority),
@@ -91,5 +95,5 @@ def _clouds(shown: Gallery, label: int) -> dict[str, Tensor]:
     clouds = {}
     for name, one in rows.items():
         order = torch.randperm(len(one), generator=torch_generator(shown.held.seed, "latent", name, label))[:POINTS]
-        clouds[name] = model.exemplar_means(one.take(order).scaled())
+        clouds[name] = shown.model.exemplar_means(one.take(order).scaled())
     return clouds

@@ -49,21 +49,27 @@ class Made:
     Attributes:
         rows: of the rare classes, stored as the training rows are.
         parents: the training row of which each is a translation or a copy, ``(n,)``; -1 where there is no single one.
+        ewc_lambda: of the model that translated each, ``(n,)``; None where nothing was translated.
     """
 
     rows: Rows
     parents: Tensor
+    ewc_lambda: Tensor | None = None
+
+    def take(self, at: Tensor) -> Made:
+        """Return the rows at positions ``at``, in that order."""
+        return Made(self.rows.take(at), self.parents[at], None if self.ewc_lambda is None else self.ewc_lambda[at])
 
 
-def gathered(values: Mapping[int, Tensor], task: Task, parents: Mapping[int, Tensor] | None = None) -> Made:
-    """Return the rows made for each class, as float in [0, 1] for images, in one `Made`."""
-    stored = [_stored(value, task.train.values.dtype) for value in values.values()]
+def gathered(values: Mapping[int, Tensor], task: Task) -> Made:
+    """Return the rows made for each class, as float in [0, 1] for images, in one `Made`, without parents."""
+    rows = [stored(value, task.train.values.dtype) for value in values.values()]
     labels = torch.cat([torch.full((len(value),), label) for label, value in values.items()])
-    of = torch.full((len(labels),), -1) if parents is None else torch.cat([parents[label] for label in values])
-    return Made(Rows(torch.cat(stored), labels), of)
+    return Made(Rows(torch.cat(rows), labels), torch.full((len(labels),), -1))
 
 
-def _stored(values: Tensor, dtype: torch.dtype) -> Tensor:
+def stored(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return rows as a data set stores them: pixels, which are cut to [0, 1], as bytes, all else as it is, ``(n, P)``."""
     if dtype != torch.uint8:
         return values.float()
     return (values.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)

@@ -103,7 +103,7 @@ def draws(shown: Gallery) -> Figure:
         sheet.text(MARGIN, 18, "MGVAE: several draws from one reference", bold=True)
         for place, label in enumerate(data.minority):
             top = 40 + place * step
-            references = shown.drawn(arm, label, OF_EACH)
+            references = arm.of(label)[1].take(torch.arange(OF_EACH))
             repeated = references.take(torch.arange(OF_EACH).repeat_interleave(DRAWS))
             made = shown.translated(arm, repeated, label).reshape(OF_EACH, DRAWS, -1)
             cells = torch.cat([references.scaled()[:, None], made], 1)

@@ -14,14 +14,14 @@ from mgvae.paper.classifier import Fitting
 from mgvae.paper.conditional import Effort, conditional_vae, gan
 from mgvae.paper.cost import measured
 from mgvae.paper.datasets import load
-from mgvae.paper.experiment import ARMS, run_seed, settings_for
+from mgvae.paper.experiment import ARMS, FROM_MAJORITY, run_seed, settings_for
+from mgvae.paper.finetuned import Plan, plain_vae, pretrained
 from mgvae.paper.made import Task
 from mgvae.paper.measures import MEASURES
 from mgvae.paper.pixels import Size
+from mgvae.paper.plausible import free, held, translations
 from mgvae.paper.rows import Rows
 from mgvae.paper.simple import random_oversampling, smote
-from mgvae.paper.strength import held_models
-from mgvae.paper.translated import Plan, class_models, plain_vae, pretrained, translations
 
 SIDE = 6
 SIZE = Size(latent_dim=3, hidden=(32, 32))
@@ -43,12 +43,6 @@ def plan(steps=200, epochs=60):
     return Plan(SIZE, training, steps=steps)
 
 
-def held(one, how):
-    """Return the models that MGVAE translates with; of so small a picture the training rows serve as validation rows."""
-    found = held_models(one, how, pretrained(one, how), one.train, Fitting(steps=200))
-    return {label: each.model for label, each in found.items()}
-
-
 def lit(rows):
     """Return which row of each picture is the brightest."""
     return rows.scaled().reshape(-1, SIDE, SIDE).mean(2).argmax(1)
@@ -62,9 +56,10 @@ def makers(steps, how):
         "conditional VAE": lambda one: conditional_vae(one, SIZE, Effort(steps=steps)),
         "GAN": lambda one: gan(one, SIZE, Effort(steps=steps)),
         "VAE": lambda one: plain_vae(one, how),
-        "from scratch": lambda one: translations(one, how, class_models(one, how, None)),
-        "no EWC": lambda one: translations(one, how, class_models(one, how, pretrained(one, how))),
-        "MGVAE": lambda one: translations(one, how, held(one, how)),
+        "from scratch": lambda one: translations(one, how, free(one, how, None)),
+        "no EWC": lambda one: translations(one, how, free(one, how, pretrained(one, how))),
+        # of so small a picture the training rows serve as validation rows
+        "MGVAE": lambda one: translations(one, how, held(one, how, pretrained(one, how), one.train, Fitting(steps=200))),
     }
 
 
@@ -146,12 +141,13 @@ def brief(settings):
 
 
 def test_celeba_goes_through_the_convolutional_model(tmp_path, monkeypatch):
-    monkeypatch.setattr("mgvae.paper.strength.LAMBDAS", (1.0,))
-    monkeypatch.setattr("mgvae.paper.strength.JUDGED", 4)
+    monkeypatch.setattr("mgvae.paper.plausible.ROUNDS", 1)
     data = load("celeba", celeba(tmp_path / "celeba", each=(40, 12, 12, 12, 12)), quick=True)
     settings = brief(settings_for(data, quick=True))
     settings = replace(
-        settings, plan=replace(settings.plan, steps=1, size=Size(latent_dim=4, channels=4)), fitting=Fitting(steps=20)
+        settings,
+        plan=replace(settings.plan, steps=1, size=Size(latent_dim=4, channels=4), lambdas=(1.0,)),
+        fitting=Fitting(steps=20),
     )
     for outcome, made in run_seed(data, settings, seed=0, arms=("mgvae",)):
         assert outcome.synthetic == 4 * (20 - 6)  # each of four rare classes has 6 training images, black hair 20
@@ -169,10 +165,16 @@ def test_every_arm_of_an_experiment_yields_its_measures_and_costs():
     for outcome in outcomes:
         assert set(outcome.measures) == set(MEASURES)
         assert outcome.measures["balanced_accuracy"] > 0.7
-        assert ("pretrain" in outcome.costs) == (outcome.arm in ("mgvae_no_ewc", "mgvae_no_leave_one_out", "mgvae"))
+        assert ("pretrain" in outcome.costs) == (outcome.arm in FROM_MAJORITY)
     by_arm = {outcome.arm: outcome for outcome in outcomes}
     assert by_arm["mgvae"].costs["pretrain"] is by_arm["mgvae_no_ewc"].costs["pretrain"]
     assert by_arm["mgvae"].costs["pretrain"] is not by_arm["mgvae_no_leave_one_out"].costs["pretrain"]
+    assert by_arm["smote"].by_lambda == {}
+    for arm, lambdas in (("mgvae_no_pretraining", {0.0}), ("mgvae_no_ewc", {0.0}), ("mgvae", {0.0, 1.0, 10.0})):
+        counts = by_arm[arm].by_lambda
+        assert set(counts) == set(data.minority)
+        assert sum(sum(of_class.values()) for of_class in counts.values()) == by_arm[arm].synthetic
+        assert set().union(*counts.values()) <= lambdas
     assert by_arm["erm"].synthetic == 0 < by_arm["mgvae"].synthetic == by_arm["smote"].synthetic
 
 

@@ -26,20 +26,11 @@ def made(name, folder=None, *, steps=50, **size):
     data = data_with(None)
     whole = settings_for(data, quick=True)
     training = whole.plan.training.model_copy(update={"pretrain_epochs": 1})
-    plan = replace(whole.plan, training=training, steps=1, size=replace(whole.plan.size, **size))
+    plan = replace(whole.plan, training=training, steps=1, lambdas=(1.0,), size=replace(whole.plan.size, **size))
     told = []
     return gallery(
         data, data_with, replace(whole, plan=plan, fitting=Fitting(steps=steps)), seed=0, told=lambda *words: told.append(words)
     ), told
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_lambda():
-    """Let EWC hold every class alike: how its strength is chosen is tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mgvae.paper.strength.LAMBDAS", (1.0,))
-        patch.setattr("mgvae.paper.strength.JUDGED", 4)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,11 @@
-"""The MGVAE family: several rare classes from one pre-training, majority rows translated into each; and a plain VAE.
+"""The models of the MGVAE family: one pre-training, from which each rare class is fine-tuned on its own; and a plain VAE.
 
-As published, each rare class is fine-tuned on its own from the shared model, and majority rows are translated into it until it
-is as large as the largest class.
+`mgvae.paper.plausible` translates with them.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +16,7 @@ from mgvae.config import Training
 from mgvae.model import MGVAE
 from mgvae.paper.made import Made, Task, gathered
 from mgvae.paper.pixels import Size, pixel_model
-from mgvae.sample import draw_parents, dream, translate
+from mgvae.sample import dream
 from mgvae.seeds import derive, torch_generator
 from mgvae.tilt import exemplar_log_weight, log_responsibility
 from mgvae.train import Anchor, History, Weigh, anchor_at, finetune, pretrain
@@ -35,6 +33,7 @@ class Plan:
         size: of the models.
         training: of pre-training and fine-tuning; its ewc_lambda is not used, each model is told its own.
         steps: of fine-tuning, for each rare class.
+        lambdas: strengths of EWC that a rare class is fine-tuned with, besides none, see `mgvae.paper.plausible`.
         weights: of exemplars in fine-tuning and translation: uniform as published, or towards those that resemble the cases,
             see `mgvae.tilt`.
     """
@@ -42,6 +41,7 @@ class Plan:
     size: Size
     training: Training
     steps: int = 300
+    lambdas: tuple[float, ...] = (1.0, 10.0)
     weights: Literal["uniform", "tilted", "responsibility"] = "responsibility"
 
 
@@ -72,34 +72,6 @@ def untrained(task: Task, plan: Plan, rows: Tensor, *names: str | int) -> MGVAE:
     return model
 
 
-def translations(task: Task, plan: Plan, models: Mapping[int, MGVAE], *, count: int | None = None) -> Made:
-    """Return majority rows translated into the rare classes that have a model, with their parents.
-
-    Args:
-        task: whose rare classes they are.
-        plan: how.
-        models: by rare class, see `class_models` and `mgvae.paper.strength`.
-        count: rows of each class; as many as it lacks to be as large as the largest if None.
-    """
-    wanted = {label: task.lacking[label] if count is None else count for label in models}
-    both = {label: _translated(task, plan, models[label], label, rows) for label, rows in wanted.items()}
-    return gathered({label: rows for label, (rows, _) in both.items()}, task, {label: of for label, (_, of) in both.items()})
-
-
-def _translated(task: Task, plan: Plan, model: MGVAE, label: int, count: int) -> tuple[Tensor, Tensor]:
-    """Return translations into a rare class, ``(count, P)``, and the positions of their parents in the training rows."""
-    majority, cases = task.of_majority, task.train.take(task.train.positions(label)).scaled()
-    rows = task.train.take(majority).scaled()
-    draws = torch_generator(derive(task.seed, "class", label), "translate")
-    at = parents_for(model, rows, cases, plan, count, draws)
-    return translate(model, rows[at], draws), majority[at]
-
-
-def class_models(task: Task, plan: Plan, start: Start | None) -> dict[int, MGVAE]:
-    """Return the model of each rare class without EWC; from scratch where ``start`` is None."""
-    return {label: class_model(task, plan, start, label) for label in task.minority}
-
-
 def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc_lambda: float = 0.0) -> MGVAE:
     """Return the model that translates into the rare class ``label``.
 
@@ -118,10 +90,9 @@ def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc_
     return model
 
 
-def parents_for(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan, count: int, generator: torch.Generator) -> Tensor:
-    """Return places in ``majority`` of the parents of ``count`` translations, drawn as the plan weighs them."""
-    weight = _weigher(plan)(model, model.exemplar_means(majority), model.exemplar_means(cases))
-    return draw_parents(len(majority), count, generator, log_weight=weight)
+def exemplar_weights(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan) -> Tensor | None:
+    """Return the log weights, ``(K,)``, of majority rows ``(K, P)`` as exemplars and as parents; None for uniform ones."""
+    return _weigher(plan)(model, model.exemplar_means(majority), model.exemplar_means(cases))
 
 
 def _weigher(plan: Plan) -> Weigh:
