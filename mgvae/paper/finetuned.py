@@ -41,7 +41,7 @@ class Plan:
     size: Size
     training: Training
     steps: int = 300
-    lambdas: tuple[float, ...] = (1.0, 10.0)
+    lambdas: tuple[float, ...] = (3.0, 30.0)
     weights: Literal["uniform", "tilted", "responsibility"] = "responsibility"
 
 

@@ -128,7 +128,7 @@ def _filled(task: Task, plan: Plan, translator: Translator, count: int) -> Made:
         at = draw_parents(len(majority), tries, draws, log_weight=weights[ewc_lambda])
         values = translator.translated(translator.models[ewc_lambda], majority[at], draws)
         rows = Rows(stored(values, task.train.values.dtype), torch.full((tries,), translator.label))
-        made = Made(rows, places[at], torch.full((tries,), ewc_lambda))
+        made = Made(rows, places[at], torch.full((tries,), ewc_lambda, dtype=torch.double))
         return made.take(torch.nonzero(translator.taken(rows.values))[:, 0]) if judged else made
 
     parts: list[Made] = []
