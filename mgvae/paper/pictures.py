@@ -43,6 +43,11 @@ SIGNS = (
     "their references, beyond what the references of one class have in common."
 )
 
+CHOSEN = (
+    "Of MGVAE's translations of a reference, which differ by the strength of EWC, the strongest is shown that its judge takes "
+    "for the class."
+)
+
 
 def write(folder: Path, shown: Gallery, about: Mapping[str, object]) -> None:
     """Write the pictures as PNG files into a folder, and ``pictures.json`` with their numbers and what ``about`` says.
@@ -75,7 +80,7 @@ def translations(shown: Gallery) -> Figure:
     note = (
         f"{shown.data.name}: {shown.cases} images of each rare class. In the frames, {rows // len(shown.data.majority)} images "
         "of each majority class, drawn at random and the same in all panels; generation itself draws those oftener that "
-        f"resemble the rare class. The numbers are of translations as generation makes them. {_real(shown)} {SIGNS}"
+        f"resemble the rare class. {CHOSEN} The numbers are of translations as generation makes them. {_real(shown)} {SIGNS}"
     )
     with drawing("translations"):
         sheet = Sheet(2 * MARGIN + 3 * width + 2 * BETWEEN, 56 + height + 22 + LINE * LINES + 24, note=note, margin=MARGIN)
@@ -95,7 +100,7 @@ def draws(shown: Gallery) -> Figure:
     left, told = MARGIN + 84, 250
     note = (
         f"{shown.data.name}: {shown.cases} images of each rare class. In the frames, references as generation draws them (the "
-        f"first {OF_EACH}); beside each, {DRAWS} draws of z ~ r(z | reference). {_real(shown)} {SIGNS}"
+        f"first {OF_EACH}); beside each, {DRAWS} draws of z ~ r(z | reference). {CHOSEN} {_real(shown)} {SIGNS}"
     )
     with drawing("draws"):
         step = height + 18
@@ -122,7 +127,7 @@ def ablation(shown: Gallery) -> Figure:
     step, left = height + 68 + LINE * LINES, MARGIN + 92
     note = (
         f"{shown.data.name}. The same references, at random, and the same draws of z in all panels; fewer rare images are "
-        f"among the more. {_real(shown)} {SIGNS}"
+        f"among the more. {CHOSEN} {_real(shown)} {SIGNS}"
     )
     with drawing("ablation"):
         sheet = Sheet(left + 3 * width + 2 * BETWEEN + MARGIN, 60 + step * len(shown.sizes), note=note, margin=MARGIN)

@@ -50,12 +50,10 @@ class Translator:
 
     def taken(self, rows: Tensor) -> Tensor:
         """Return which rows, as they are stored, the judge takes for the class, bool ``(n,)``."""
+        if self.judge is None:
+            return torch.ones(len(rows), dtype=torch.bool)
         labels = torch.full((len(rows),), self.label)
-        return (
-            torch.ones_like(labels, dtype=torch.bool)
-            if self.judge is None
-            else predict(self.judge, Rows(rows, labels)) == labels
-        )
+        return predict(self.judge, Rows(rows, labels)) == labels
 
     def strongest(self, parents: Rows, generator: torch.Generator) -> Tensor:
         """Return of each parent the translation with the most EWC that is taken for the class, as it is stored, ``(n, P)``.
@@ -63,13 +61,11 @@ class Translator:
         Where none is, it is the one with the least. All models are given the same noise.
         """
         values, state = parents.scaled(), generator.get_state()
-        best: Tensor | None = None
-        for model in self.models.values():
+        best = stored(values, parents.values.dtype)  # the first model's translation takes its place
+        for place, model in enumerate(self.models.values()):
             generator.set_state(state)
             rows = stored(self.translated(model, values, generator), parents.values.dtype)
-            best = rows if best is None else torch.where(self.taken(rows)[:, None], rows, best)
-        if best is None:
-            raise ValueError("A translator needs a model; got none.")
+            best = rows if place == 0 else torch.where(self.taken(rows)[:, None], rows, best)
         return best
 
 
