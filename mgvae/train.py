@@ -23,6 +23,7 @@ from mgvae.tilt import exemplar_log_weight
 FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
 HELDOUT_DRAWS, HELDOUT_CODES = 4, 1024  # codes drawn per held-out row, and in all where rows are many: less is noise
 MAX_GRADIENT = 5.0
+FEWEST = 16  # cases in a step of fine-tuning, where there are as many
 AUTO_STEPS, AUTO_EPOCHS = 2000, (10, 200)
 Weigh = Callable[[MGVAE, Tensor, Tensor], Tensor | None]
 OnEpoch = Callable[[int, int, float], None]  # epoch, most epochs, held-out ELBO
@@ -122,6 +123,11 @@ def most_epochs(rows: int, settings: Training) -> int:
     return min(max(round(AUTO_STEPS / math.ceil(rows / settings.batch_size)), low), high)
 
 
+def cases_a_step(cases: int, settings: Training) -> int:
+    """Return the rows of a step of fine-tuning: a quarter of few cases, but `FEWEST` at least."""
+    return min(settings.batch_size, max(FEWEST, cases // 4))
+
+
 def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> Anchor:
     """Return the anchor at the model's present parameters, with the Fisher from majority rows, ``(n, W)``."""
     draws = torch_generator(seed, "fisher")
@@ -179,7 +185,7 @@ def finetune(
     start = time.perf_counter()
     draws = torch_generator(seed, "finetune")
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.finetune_learning_rate, fused=True)
-    size = min(settings.batch_size, max(16, len(rows) // 4))
+    size = cases_a_step(len(rows), settings)
     records = []
     means, weight = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
     steps = 0

@@ -19,9 +19,8 @@ from mgvae.paper.pixels import Size, pixel_model
 from mgvae.sample import dream
 from mgvae.seeds import derive, torch_generator
 from mgvae.tilt import exemplar_log_weight, log_responsibility
-from mgvae.train import Anchor, History, Weigh, anchor_at, finetune, pretrain
+from mgvae.train import Anchor, History, Weigh, anchor_at, cases_a_step, finetune, pretrain
 
-CASES_A_STEP = 16  # rare rows in a fine-tuning step, where a class has fewer than four times as many
 PRIOR_STEPS = 20  # of fine-tuning between two draws of exemplars
 
 
@@ -125,8 +124,7 @@ def _finetune(
     seed: int,
 ) -> None:
     settings = plan.training
-    size = min(settings.batch_size, max(CASES_A_STEP, len(cases) // 4))
-    epochs = max(1, plan.steps // -(-len(cases) // size))
+    epochs = max(1, plan.steps // -(-len(cases) // cases_a_step(len(cases), settings)))
     finetune(
         model,
         cases,
