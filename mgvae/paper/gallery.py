@@ -91,10 +91,10 @@ class Gallery:
     def translated(self, arm: Translators, references: Rows, label: int) -> Tensor:
         """Return the translations of references into a class, ``(n, P)``, with the same draws of noise whatever the arm.
 
-        Each is the one with the most EWC that is taken for the class.
+        Each is one of those that generation would keep, at random.
         """
         draws = torch_generator(self.held.seed, "picture", label)
-        rows = arm.by_class[label].strongest(references, draws)
+        rows = arm.by_class[label].one_each(references, draws)
         return Rows(rows, torch.full((len(rows),), label)).scaled()
 
 

@@ -44,8 +44,8 @@ SIGNS = (
 )
 
 CHOSEN = (
-    "Of MGVAE's translations of a reference, which differ by the strength of EWC, the strongest is shown that its judge takes "
-    "for the class."
+    "A reference has a translation for each strength of EWC; one of those that MGVAE's judge takes for the class is shown, at "
+    "random, as generation keeps them."
 )
 
 

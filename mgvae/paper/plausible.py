@@ -55,18 +55,20 @@ class Translator:
         labels = torch.full((len(rows),), self.label)
         return predict(self.judge, Rows(rows, labels)) == labels
 
-    def strongest(self, parents: Rows, generator: torch.Generator) -> Tensor:
-        """Return of each parent the translation with the most EWC that is taken for the class, as it is stored, ``(n, P)``.
+    def one_each(self, parents: Rows, generator: torch.Generator) -> Tensor:
+        """Return one translation of each parent, as it is stored, ``(n, P)``: at random among those taken for the class.
 
-        Where none is, it is the one with the least. All models are given the same noise.
+        Where none is, it is that of the first model. All models are given the same noise.
         """
         values, state = parents.scaled(), generator.get_state()
-        best = stored(values, parents.values.dtype)  # the first model's translation takes its place
-        for place, model in enumerate(self.models.values()):
+        made = []
+        for model in self.models.values():
             generator.set_state(state)
-            rows = stored(self.translated(model, values, generator), parents.values.dtype)
-            best = rows if place == 0 else torch.where(self.taken(rows)[:, None], rows, best)
-        return best
+            made.append(stored(self.translated(model, values, generator), parents.values.dtype))
+        taken = torch.stack([self.taken(rows) for rows in made])
+        taken[0] |= ~taken.any(0)
+        chosen = torch.multinomial(taken.T.double(), 1, generator=generator)[:, 0]
+        return torch.stack(made)[chosen, torch.arange(len(parents))]
 
 
 def free(task: Task, plan: Plan, start: Start | None, *, keep_details: bool = True) -> dict[int, Translator]:
