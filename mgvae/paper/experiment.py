@@ -105,7 +105,6 @@ def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
     """Return the settings of a data set; ``quick`` ones are for a first look, with a fraction of the steps."""
     small = data.train.values.shape[1] <= SMALL
     many = len(data.train) >= MANY
-    brief = quick or small
     training = Training(
         batch_size=100,
         pretrain_epochs=15 if quick else 30 if many else 80,
@@ -114,9 +113,14 @@ def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
         device="cpu",
     )
     size = Size(latent_dim=LATENT, hidden=(128, 128) if small else (300, 300), channels=8 if quick else 32, tied=True)
-    plan = Plan(size, training, steps=100 if quick else 300, lambdas=LAMBDAS[::2] if brief else LAMBDAS)
-    fitting = Fitting(steps=600 if brief else 2000, check_every=50 if brief else 100)
-    return Settings(plan, Effort(steps=1500 if brief else 3000), fitting, restarts=1 if quick else 2 if small else 3)
+    if quick:
+        plan = Plan(size, training, steps=100, lambdas=LAMBDAS[1:2])
+        return Settings(plan, Effort(steps=1000), Fitting(steps=600, check_every=50), restarts=1)
+    if small:
+        return Settings(
+            Plan(size, training, lambdas=LAMBDAS[::2]), Effort(steps=1500), Fitting(steps=600, check_every=50), restarts=2
+        )
+    return Settings(Plan(size, training, lambdas=LAMBDAS), Effort(steps=3000), Fitting(steps=2000, check_every=100), restarts=3)
 
 
 def run_seed(
