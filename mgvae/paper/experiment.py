@@ -113,11 +113,11 @@ def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
         device="cpu",
     )
     size = Size(latent_dim=LATENT, hidden=(128, 128) if small else (300, 300), channels=8 if quick else 32, tied=True)
-    brief = Effort(steps=1000), Fitting(steps=600, check_every=50)
+    brief = Fitting(steps=600, check_every=50)
     if quick:
-        return Settings(Plan(size, training, steps=100, lambdas=LAMBDAS[1:2]), *brief, restarts=1)
-    if small:
-        return Settings(Plan(size, training, steps=200, lambdas=LAMBDAS[::2]), *brief, restarts=2)
+        return Settings(Plan(size, training, steps=100, lambdas=LAMBDAS[1:2]), Effort(steps=1000), brief, restarts=1)
+    if small:  # with fewer steps than these the GAN falls behind
+        return Settings(Plan(size, training, steps=200, lambdas=LAMBDAS[::2]), Effort(steps=1500), brief, restarts=2)
     return Settings(Plan(size, training, lambdas=LAMBDAS), Effort(steps=3000), Fitting(steps=2000, check_every=100), restarts=3)
 
 
