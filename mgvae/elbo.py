@@ -37,23 +37,21 @@ def elbo(
     noise: Tensor,
     *,
     own: Tensor | None = None,
-    log_weight: Tensor | None = None,
 ) -> Elbo:
     """Return E_q[log p(x|z)] and KL(q || r) of each row, with one draw of z.
 
     Args:
         model: the model.
         rows: ``(B, W)``.
-        means: exemplar means, ``(K, D)``; None for the plain VAE's standard-normal prior.
+        means: exemplar means, ``(K, D)``, that weigh alike, or `Exemplars`; None for the plain VAE's standard-normal prior.
         noise: standard-normal draws, ``(B, D)``.
         own: the exemplar that a row itself is; see `log_mixture`.
-        log_weight: log weights of the exemplars, ``(K,)``; uniform where absent.
     Source: Ai et al. 2023, arXiv:2302.10910, equation of O(Psi, X+; x).
     """
     z_mean, z_log_var = model.posterior(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
     log_q = log_gaussian(z, z_mean, z_log_var)
-    log_r = _standard(z) if means is None else log_mixture(z, means, model.prior_log_var, own=own, log_weight=log_weight)
+    log_r = _standard(z) if means is None else log_mixture(z, means, model.prior_log_var, own=own)
     return Elbo(model.decoder.log_prob(rows, z), log_q - log_r, z_mean)
 
 

@@ -187,21 +187,21 @@ def finetune(
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.finetune_learning_rate, fused=True)
     size = cases_a_step(len(rows), settings)
     records = []
-    means, weight = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
+    prior = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
     steps = 0
     for epoch in range(1, epochs + 1):
         total = 0.0
         for at in _batches(len(rows), size, draws):
-            terms = elbo(model, rows[at], means, _noise(len(at), model, draws), log_weight=weight)
+            terms = elbo(model, rows[at], prior, _noise(len(at), model, draws))
             loss = -terms.total.mean()
             if anchor is not None and ewc_lambda:
                 loss = loss + ewc_lambda * ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher)
             total += _step(model, optimizer, loss, terms.total) * len(at)
             steps += 1
         if steps >= prior_steps:
-            means, weight = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
+            prior = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
             steps = 0
-        score = None if heldout is None else heldout_elbo(model, heldout, means, seed=seed, log_weight=weight)
+        score = None if heldout is None else heldout_elbo(model, heldout, prior, seed=seed)
         records.append(Epoch(epoch, total / len(rows), score))
         if on_epoch is not None:
             on_epoch(epoch, epochs, total / len(rows) if score is None else score)
@@ -211,15 +211,7 @@ def finetune(
     return History(tuple(records), len(records), last, time.perf_counter() - start)
 
 
-def heldout_elbo(
-    model: MGVAE,
-    rows: Tensor,
-    means: Tensor | Exemplars | None,
-    *,
-    seed: int,
-    log_weight: Tensor | None = None,
-    chunk: int = 1024,
-) -> float:
+def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *, seed: int, chunk: int = 1024) -> float:
     """Return the mean ELBO of rows that are no exemplars, in nats per row, with the same noise at every call."""
     draws = torch_generator(seed, "heldout")
     repeats = min(max(HELDOUT_CODES // max(len(rows), 1), 1), HELDOUT_DRAWS)
@@ -227,7 +219,7 @@ def heldout_elbo(
     with torch.no_grad():
         for part in torch.split(rows, chunk):
             for _ in range(repeats):
-                total += float(elbo(model, part, means, _noise(len(part), model, draws), log_weight=log_weight).total.sum())
+                total += float(elbo(model, part, means, _noise(len(part), model, draws)).total.sum())
     return total / (repeats * len(rows))
 
 
@@ -302,14 +294,14 @@ def _carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) -> tup
 
 def _fixed_prior(
     model: MGVAE, exemplars: Tensor | None, cases: Tensor, settings: Training, draws: torch.Generator, weigh: Weigh | None
-) -> tuple[Tensor | None, Tensor | None]:
-    """Return exemplar means and their log weights, both held fixed for an epoch of fine-tuning."""
+) -> Exemplars | None:
+    """Return exemplars with their weights, both held fixed until they are drawn again; None for a standard-normal prior."""
     if exemplars is None:
-        return None, None
+        return None
     carriers, _ = _carriers(exemplars, settings.exemplars, draws)
     means = model.exemplar_means(exemplars[carriers])
     of_cases = model.exemplar_means(cases)
-    return means, exemplar_log_weight(means, of_cases, settings) if weigh is None else weigh(model, means, of_cases)
+    return Exemplars(means, exemplar_log_weight(means, of_cases, settings) if weigh is None else weigh(model, means, of_cases))
 
 
 def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:

@@ -51,12 +51,8 @@ LOSSES: dict[str, LossName] = {
     "focal": "focal",
     "ldam": "ldam",
 }
-FROM_MAJORITY = (
-    "mgvae_no_ewc",
-    "mgvae_no_leave_one_out",
-    "mgvae_no_details",
-    "mgvae",
-)  # arms that begin with the pre-trained model
+# arms that begin with the pre-trained model
+FROM_MAJORITY = ("mgvae_no_ewc", "mgvae_no_leave_one_out", "mgvae_no_details", "mgvae")
 SMALL = 100  # pixels up to which an image has small models
 MANY = 10_000  # training rows from which 30 epochs of pre-training are as many steps as fewer rows get in 80
 LAMBDAS = (3.0, 10.0, 30.0, 100.0)  # from gently held to hardly moved
