@@ -9,6 +9,7 @@ Source: residual blocks, He et al. 2016, arXiv:1603.05027; group normalisation, 
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -21,6 +22,7 @@ from mgvae.model import MGVAE
 
 LEAST = 4  # side of the smallest feature map
 WIDEST = 4  # times the first width: no feature map has more channels
+MOST_VALUES = 2**24  # in one layer's feature maps, 64 MiB, where many rows pass without gradient
 
 
 def convolutional(
@@ -31,6 +33,7 @@ def convolutional(
     width: int = 256,
     kind: Literal["bernoulli", "gaussian"] = "gaussian",
     tied: bool = False,
+    condition: int = 0,
 ) -> MGVAE:
     """Return an untrained convolutional model; draw its weights with `model.initialised`.
 
@@ -40,51 +43,67 @@ def convolutional(
         channels: of the largest feature map; each halving of the side doubles them, up to `WIDEST` times.
         width: features that the encoder's last layers see.
         kind: likelihood of a pixel.
-        tied: see `MGVAE`.
+        tied, condition: see `MGVAE`.
     Raises:
         ShapeError: the image is no such square.
     """
-    colours, height, side = shape
+    bodies = Down(shape, channels, width, condition=condition), Up(latent_dim + condition, shape, channels)
+    pixels = math.prod(shape)
+    likelihood = PixelLikelihood(pixels, channels, kind=kind, layer=ToPixels(channels, shape))
+    made = MGVAE(likelihood, hidden=(width,), latent_dim=latent_dim, tied=tied, condition=condition, bodies=bodies)
+    made.at_once = max(1, MOST_VALUES // (channels * shape[1] * shape[2]))
+    return made
+
+
+def widths(shape: tuple[int, int, int], channels: int) -> list[int]:
+    """Return the channels of feature maps, from those of the image's side down to those of side `LEAST`.
+
+    Raises:
+        ShapeError: the image is no square of a side that can be halved down to `LEAST`.
+    """
+    _, height, side = shape
     halvings = (side // LEAST).bit_length() - 1
     if height != side or side != LEAST << max(halvings, 0):
         raise ShapeError(f"Images must be squares of side {LEAST} times a power of 2; got {height} x {side}. Resize them.")
-    widths = [channels * min(2**halving, WIDEST) for halving in range(halvings + 1)]
-    layer = ToPixels(channels, shape)
-    likelihood = PixelLikelihood(colours * side * side, channels, kind=kind, layer=layer)
-    bodies = Down(shape, widths, width), Up(latent_dim, widths)
-    return MGVAE(likelihood, hidden=(width,), latent_dim=latent_dim, tied=tied, bodies=bodies)
+    return [channels * min(2**halving, WIDEST) for halving in range(halvings + 1)]
 
 
 class Down(nn.Module):
-    """From rows ``(B, P)`` to features ``(B, width)``: one block at each size, halving the side between them."""
+    """From rows ``(B, P + condition)`` to features ``(B, width)``: one block at each size, halving the side between them.
 
-    def __init__(self, shape: tuple[int, int, int], widths: list[int], width: int) -> None:
+    What rows hold after their pixels is seen at every place of the image.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], channels: int, width: int, *, condition: int = 0) -> None:
         super().__init__()
-        self.shape = shape
-        self.first = nn.Conv2d(shape[0], widths[0], 3, padding=1)
-        pairs = zip([widths[0], *widths], widths, strict=False)
+        self.shape, self.condition = shape, condition
+        sizes = widths(shape, channels)
+        self.first = nn.Conv2d(shape[0] + condition, sizes[0], 3, padding=1)
+        pairs = zip([sizes[0], *sizes], sizes, strict=False)
         self.blocks = nn.ModuleList(Block(inputs, outputs) for inputs, outputs in pairs)
-        self.last = nn.Linear(widths[-1] * LEAST * LEAST, width)
+        self.last = nn.Linear(sizes[-1] * LEAST * LEAST, width)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return the features."""
-        maps = self.first(rows.reshape(len(rows), *self.shape))
+        pixels = math.prod(self.shape)
+        image = rows[:, :pixels].reshape(len(rows), *self.shape)
+        if self.condition:
+            image = torch.cat([image, rows[:, pixels:, None, None].expand(-1, -1, *self.shape[1:])], 1)
+        maps = self.first(image)
         for number, block in enumerate(self.blocks):
             maps = block(functional.avg_pool2d(maps, 2) if number else maps)
         return functional.silu(self.last(functional.silu(maps).flatten(1)))
 
 
 class Up(nn.Module):
-    """From codes ``(B, D)`` to feature maps ``(B, widths[0], side, side)``: the mirror of `Down`."""
+    """From codes ``(B, inputs)`` to feature maps ``(B, channels, side, side)``: the mirror of `Down`."""
 
-    def __init__(self, latent_dim: int, widths: list[int]) -> None:
+    def __init__(self, inputs: int, shape: tuple[int, int, int], channels: int) -> None:
         super().__init__()
-        self.start = widths[-1]
-        self.first = nn.Linear(latent_dim, widths[-1] * LEAST * LEAST)
-        downwards = widths[::-1]
-        self.blocks = nn.ModuleList(
-            Block(inputs, outputs) for inputs, outputs in zip(downwards, [*downwards[1:], widths[0]], strict=True)
-        )
+        sizes = widths(shape, channels)[::-1]
+        self.start = sizes[0]
+        self.first = nn.Linear(inputs, sizes[0] * LEAST * LEAST)
+        self.blocks = nn.ModuleList(Block(one, other) for one, other in zip(sizes, [*sizes[1:], sizes[-1]], strict=True))
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the feature maps."""

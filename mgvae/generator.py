@@ -26,7 +26,6 @@ from mgvae.train import Anchor, History, OnEpoch, anchor_at, pretrain
 from mgvae.tune import Finetuned, finetune_chosen
 
 MOST_REDRAWS = 20
-CHUNK = 8192  # rows translated and decoded at once
 Variant = Literal["mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae"]
 
 
@@ -187,9 +186,9 @@ def translations(
     known = _row_keys(unlike)
     parts = [
         _translated_afresh(encoding, model, majority[part.to(majority.device)], known, draws)
-        for part in torch.split(parents, CHUNK)
+        for part in torch.split(parents, model.at_once)
     ]
-    return pd.concat(parts, ignore_index=True) if parts else decode(encoding, majority[:0])
+    return pd.concat(parts, ignore_index=True)
 
 
 def _translated_afresh(encoding: Encoding, model: MGVAE, parents: Tensor, known: Array, draws: torch.Generator) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mgvae.likelihood import Likelihood
 
+AT_ONCE = 8192  # rows that pass at once where no gradient is kept
 LOG_VAR = (-8.0, 2.0)  # bounds of the posterior's log variance: an unbounded one lets few rows collapse to points
 
 
@@ -75,7 +76,10 @@ class MGVAE(nn.Module):
         hidden: widths of the encoder's hidden layers; the decoder mirrors them.
         latent_dim: D.
         tied: whether q(z|x) has the prior's variance, as in Norouzi et al. 2020, instead of one of its own for each row.
+        condition: numbers that the encoder sees after a row, and the decoder after a code: the class of a conditional VAE.
         bodies: networks of the encoder and the decoder in the MLPs' place, see `Encoder` and `Decoder`.
+    Attributes:
+        at_once: rows that pass at once where no gradient is kept, so that memory does not grow with the rows.
     Source: Ai et al. 2023, arXiv:2302.10910.
     """
 
@@ -86,13 +90,15 @@ class MGVAE(nn.Module):
         hidden: Sequence[int],
         latent_dim: int,
         tied: bool = False,
+        condition: int = 0,
         bodies: tuple[nn.Module, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.latent_dim, self.hidden, self.tied = latent_dim, tuple(hidden), tied
+        self.at_once = AT_ONCE
         encoder, decoder = (None, None) if bodies is None else bodies
-        self.encoder = Encoder(likelihood.inputs, hidden, latent_dim, body=encoder)
-        self.decoder = Decoder(latent_dim, list(reversed(hidden)), likelihood, body=decoder)
+        self.encoder = Encoder(likelihood.inputs + condition, hidden, latent_dim, body=encoder)
+        self.decoder = Decoder(latent_dim + condition, list(reversed(hidden)), likelihood, body=decoder)
         self.prior_log_var = nn.Parameter(torch.zeros(()))
 
     def posterior(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,10 +106,15 @@ class MGVAE(nn.Module):
         mean, log_var = self.encoder(rows)
         return mean, self.prior_log_var.expand_as(mean) if self.tied else log_var
 
-    def exemplar_means(self, rows: Tensor, *, chunk: int = 8192) -> Tensor:
-        """Return the means of exemplars, ``(K, D)``, from rows ``(K, W)``, without gradient and in chunks."""
+    def exemplar_means(self, rows: Tensor) -> Tensor:
+        """Return the means of exemplars, ``(K, D)``, from rows ``(K, W)``, without gradient."""
         with torch.no_grad():
-            return torch.cat([self.encoder(part)[0] for part in torch.split(rows, chunk)])
+            return torch.cat([self.encoder(part)[0] for part in torch.split(rows, self.at_once)])
+
+    def decoded(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a row for each code, ``(n, P)``, drawn from p(x|z) without gradient, from codes ``(n, D)``."""
+        with torch.no_grad():
+            return torch.cat([self.decoder.sample(part, generator) for part in torch.split(z, self.at_once)])
 
     def n_parameters(self) -> int:
         """Return the number of trained numbers."""

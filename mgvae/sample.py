@@ -50,31 +50,29 @@ def draw_parents(majority: int, n: int, generator: torch.Generator, *, log_weigh
     return drawn[torch.randperm(n, generator=generator)]
 
 
-def translate(model: MGVAE, parents: Tensor, generator: torch.Generator, *, chunk: int = 8192) -> Tensor:
+def translate(model: MGVAE, parents: Tensor, generator: torch.Generator) -> Tensor:
     """Return one row per parent: z ~ r(z|x+), then x ~ p(x|z).
 
     Args:
         model: the fine-tuned model.
         parents: encoded majority rows, ``(n, W)``.
         generator: CPU stream of all draws.
-        chunk: rows decoded at once.
     Returns:
         Encoded synthetic rows, ``(n, P)``.
     """
+    spread = torch.exp(0.5 * model.prior_log_var.detach())
     out = []
-    with torch.no_grad():
-        for part in torch.split(parents, chunk):
-            mean = model.encoder(part)[0]
-            noise = torch.randn(mean.shape, generator=generator).to(mean)
-            out.append(model.decoder.sample(mean + torch.exp(0.5 * model.prior_log_var) * noise, generator))
-    return torch.cat(out) if out else parents.new_zeros(0, model.decoder.likelihood.inputs)
+    for part in torch.split(parents, model.at_once):
+        mean = model.exemplar_means(part)
+        noise = torch.randn(mean.shape, generator=generator).to(mean)
+        out.append(model.decoded(mean + spread * noise, generator))
+    return torch.cat(out)
 
 
 def dream(model: MGVAE, n: int, generator: torch.Generator) -> Tensor:
     """Return ``n`` rows of a plain VAE: z ~ N(0, I), then x ~ p(x|z), ``(n, P)``."""
-    with torch.no_grad():
-        z = torch.randn(n, model.latent_dim, generator=generator).to(model.prior_log_var.device)
-        return model.decoder.sample(z, generator)
+    z = torch.randn(n, model.latent_dim, generator=generator).to(model.prior_log_var.device)
+    return model.decoded(z, generator)
 
 
 def decode(encoding: Encoding, rows: Tensor) -> pd.DataFrame:

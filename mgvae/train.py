@@ -143,7 +143,7 @@ def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> A
 
     left_out = position[at] if settings.leave_one_out else torch.full_like(at, -1)
     own = own_exemplar(left_out, len(carriers))
-    fisher = fisher_diagonal(objective, parameters, rows[at], _noise(len(at), model, draws), own)
+    fisher = fisher_diagonal(objective, parameters, rows[at], _noise(len(at), model, draws), own, chunk=min(256, model.at_once))
     return Anchor(parameters, normalised(fisher))
 
 
@@ -211,13 +211,13 @@ def finetune(
     return History(tuple(records), len(records), last, time.perf_counter() - start)
 
 
-def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *, seed: int, chunk: int = 1024) -> float:
+def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *, seed: int) -> float:
     """Return the mean ELBO of rows that are no exemplars, in nats per row, with the same noise at every call."""
     draws = torch_generator(seed, "heldout")
     repeats = min(max(HELDOUT_CODES // max(len(rows), 1), 1), HELDOUT_DRAWS)
     total = 0.0
     with torch.no_grad():
-        for part in torch.split(rows, chunk):
+        for part in torch.split(rows, min(HELDOUT_CODES, model.at_once)):
             for _ in range(repeats):
                 total += float(elbo(model, part, means, _noise(len(part), model, draws)).total.sum())
     return total / (repeats * len(rows))

@@ -15,6 +15,7 @@ from torch.nn.functional import linear, normalize
 from mgvae.errors import TrainingError
 from mgvae.paper.losses import LossName, loss_called
 from mgvae.paper.measures import recalls
+from mgvae.paper.networks import he_initialised, layers
 from mgvae.paper.rows import Rows
 from mgvae.seeds import own_stream, torch_generator
 
@@ -49,16 +50,10 @@ class Cosines(nn.Linear):
 def mlp(inputs: int, classes: int, *, generator: torch.Generator, cosines: bool = False) -> nn.Sequential:
     """Return an MLP of widths ``inputs``-256-128-``classes`` with weights drawn from ``generator`` (He et al. 2015)."""
     with own_stream():
-        last = Cosines(HIDDEN[1], classes, bias=False) if cosines else nn.Linear(HIDDEN[1], classes)
-        made = nn.Sequential(nn.Linear(inputs, HIDDEN[0]), nn.ReLU(), nn.Linear(*HIDDEN), nn.ReLU(), last)
-    with torch.no_grad():
-        for module in made:
-            if isinstance(module, nn.Linear):
-                spread = (2.0 / module.in_features) ** 0.5
-                module.weight.copy_(spread * torch.randn(module.weight.shape, generator=generator))
-                if module.bias is not None:
-                    module.bias.zero_()
-    return made
+        made = layers([inputs, *HIDDEN, classes], nn.ReLU())
+        if cosines:
+            made[-1] = Cosines(HIDDEN[-1], classes, bias=False)
+    return he_initialised(made, generator)
 
 
 def fit(

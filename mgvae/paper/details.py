@@ -17,9 +17,7 @@ from torch import Tensor
 from mgvae.model import MGVAE
 
 
-def details(model: MGVAE, rows: Tensor, *, chunk: int = 8192) -> Tensor:
+def details(model: MGVAE, rows: Tensor) -> Tensor:
     """Return rows less the decoder's mean at their codes' means, ``(n, P)``, from rows ``(n, P)`` in [0, 1]."""
     unused = torch.Generator()  # pixels are decoded to their mean, of which nothing is drawn
-    with torch.no_grad():
-        parts = [part - model.decoder.sample(model.encoder(part)[0], unused) for part in torch.split(rows, chunk)]
-    return torch.cat(parts)
+    return rows - model.decoded(model.exemplar_means(rows), unused)

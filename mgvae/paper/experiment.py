@@ -13,10 +13,11 @@ from typing import Literal, get_args
 
 from mgvae.config import Training
 from mgvae.paper.classifier import Fitting, fit, predict
-from mgvae.paper.conditional import Effort, conditional_vae, gan
+from mgvae.paper.conditional import Effort, conditional_vae
 from mgvae.paper.cost import Cost, measured
 from mgvae.paper.datasets import Imbalanced
 from mgvae.paper.finetuned import Plan, Start, plain_vae, pretrained
+from mgvae.paper.gan import gan
 from mgvae.paper.losses import LossName
 from mgvae.paper.made import Made, Task
 from mgvae.paper.measures import MEASURES, measures

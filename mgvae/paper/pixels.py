@@ -9,7 +9,7 @@ import torch
 
 from mgvae.convolution import convolutional
 from mgvae.likelihood import PixelLikelihood
-from mgvae.model import MGVAE, initialised, mlp
+from mgvae.model import MGVAE, initialised
 from mgvae.paper.made import Task
 from mgvae.seeds import own_stream
 
@@ -33,7 +33,7 @@ class Size:
     tied: bool = False
 
 
-def pixel_model(task: Task, size: Size, *, generator: torch.Generator, extra: int = 0) -> MGVAE:
+def pixel_model(task: Task, size: Size, *, generator: torch.Generator, condition: int = 0) -> MGVAE:
     """Return an untrained model of the task's rows: convolutional for images from 32 x 32 on, else an MLP.
 
     Pixels of one colour are Bernoulli; colours and the columns of tables are Gaussian.
@@ -42,23 +42,21 @@ def pixel_model(task: Task, size: Size, *, generator: torch.Generator, extra: in
         task: whose rows are modelled.
         size: of the model.
         generator: draws the weights.
-        extra: further inputs of encoder and decoder, which makes an MLP of any image: the class that a conditional VAE is told.
+        condition: see `MGVAE`.
     """
     kind: Literal["bernoulli", "gaussian"] = "bernoulli" if task.shape is not None and task.shape[0] == 1 else "gaussian"
+    latent_dim, tied = size.latent_dim, size.tied
     with own_stream():
-        if task.shape is not None and task.shape[-1] >= LARGE and not extra:
-            made = convolutional(task.shape, latent_dim=size.latent_dim, channels=size.channels, kind=kind, tied=size.tied)
+        if (shape := large(task)) is not None:
+            made = convolutional(
+                shape, latent_dim=latent_dim, channels=size.channels, kind=kind, tied=tied, condition=condition
+            )
         else:
-            made = _mlp(task.train.values.shape[1], size, kind, extra)
+            likelihood = PixelLikelihood(task.train.values.shape[1], size.hidden[0], kind=kind)
+            made = MGVAE(likelihood, hidden=size.hidden, latent_dim=latent_dim, tied=tied, condition=condition)
     return initialised(made, generator)
 
 
-def _mlp(width: int, size: Size, kind: str, extra: int) -> MGVAE:
-    if not extra:
-        likelihood = PixelLikelihood(width, size.hidden[0], kind=kind)
-        return MGVAE(likelihood, hidden=size.hidden, latent_dim=size.latent_dim, tied=size.tied)
-    likelihood = PixelLikelihood(width, size.hidden[0], kind=kind)
-    bodies = mlp([width + extra, *size.hidden]), mlp([size.latent_dim + extra, *reversed(size.hidden)])
-    made = MGVAE(likelihood, hidden=size.hidden, latent_dim=size.latent_dim, bodies=bodies)
-    made.encoder.inputs = width + extra
-    return made
+def large(task: Task) -> tuple[int, int, int] | None:
+    """Return the shape of the task's images where they are convolved, else None."""
+    return task.shape if task.shape is not None and task.shape[-1] >= LARGE else None

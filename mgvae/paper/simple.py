@@ -31,7 +31,7 @@ def smote(task: Task) -> Made:
 
     Source: Chawla et al. 2002, doi:10.1613/jair.953.
     """
-    made = {label: torch.from_numpy(_between(task.train, label, n, task.seed)) for label, n in task.lacking.items()}
+    made = ((label, torch.from_numpy(_between(task.train, label, n, task.seed))) for label, n in task.lacking.items())
     return gathered(made, task)
 
 

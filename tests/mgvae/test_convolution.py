@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Bernoulli, Normal
 
 from mgvae.config import Training
-from mgvae.convolution import convolutional
+from mgvae.convolution import MOST_VALUES, convolutional
 from mgvae.elbo import elbo
 from mgvae.errors import ShapeError
 from mgvae.model import initialised
@@ -24,8 +24,8 @@ def stream(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def model(shape=SHAPE, *, kind="gaussian", channels=8):
-    made = convolutional(shape, latent_dim=4, channels=channels, width=32, kind=kind)
+def model(shape=SHAPE, *, kind="gaussian", channels=8, condition=0):
+    made = convolutional(shape, latent_dim=4, channels=channels, width=32, kind=kind, condition=condition)
     return initialised(made, stream())
 
 
@@ -73,6 +73,24 @@ def test_it_starts_at_the_mean_picture_where_features_say_nothing():
         made.decoder.likelihood.logit.conv.weight.zero_()
     drawn = made.decoder.sample(torch.randn(2, 4, generator=stream()), stream())
     torch.testing.assert_close(drawn, rows.mean(0).expand(2, -1), rtol=0, atol=1e-5)
+
+
+def test_encoder_and_decoder_see_a_condition():
+    made, rows, z = model(condition=2), pictures(3), torch.randn(3, 4, generator=stream(2))
+    one, other = torch.eye(2)[:, None].expand(2, 3, 2)
+    means = [made.posterior(torch.cat([rows, told], 1))[0] for told in (one, other)]
+    drawn = [made.decoded(torch.cat([z, told], 1), stream()) for told in (one, other)]
+    for first, second in (means, drawn):
+        assert float((first - second).detach().abs().amax(1).min()) > 1e-3
+    assert made.decoder.log_prob(rows, torch.cat([z, one], 1)).shape == (3,)
+
+
+def test_memory_of_a_pass_does_not_grow_with_the_images():
+    made, seen = model((3, 64, 64), channels=16), []
+    made.encoder.body.first.register_forward_hook(lambda module, inputs, maps: seen.append(maps.numel()))
+    assert made.exemplar_means(pictures(300, (3, 64, 64))).shape == (300, 4)
+    assert len(seen) == 2
+    assert max(seen) <= MOST_VALUES
 
 
 @pytest.mark.parametrize("channels", [8, 12])

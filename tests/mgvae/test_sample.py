@@ -100,9 +100,16 @@ def test_codes_are_drawn_with_the_priors_spread():
     torch.testing.assert_close(z.mean(0), model.encoder(rows[:1])[0][0], atol=0.02, rtol=0)
 
 
-def test_chunks_do_not_change_a_single_chunk():
+def test_no_more_rows_pass_at_once_than_may():
     _, rows, model, _ = untrained(mixed(100))
-    torch.testing.assert_close(translate(model, rows, stream(), chunk=100), translate(model, rows, stream(), chunk=5000))
+    seen = []
+    model.encoder.register_forward_hook(lambda module, inputs, outputs: seen.append(len(inputs[0])))
+    model.decoder.body.register_forward_hook(lambda module, inputs, outputs: seen.append(len(inputs[0])))
+    whole = translate(model, rows, stream())
+    assert seen == [100, 100]
+    model.at_once = 30
+    assert translate(model, rows, stream()).shape == whole.shape
+    assert seen[2:] == [30, 30] * 3 + [10, 10]
 
 
 def test_no_parents_no_rows():

@@ -10,12 +10,14 @@ import torch
 from imblearn.over_sampling import SMOTE
 from layouts import celeba
 
+from mgvae.convolution import Block
 from mgvae.paper.classifier import Fitting
-from mgvae.paper.conditional import Effort, conditional_vae, gan
+from mgvae.paper.conditional import Effort, conditional_vae
 from mgvae.paper.cost import measured
 from mgvae.paper.datasets import load
 from mgvae.paper.experiment import ARMS, FROM_MAJORITY, run_seed, settings_for
 from mgvae.paper.finetuned import Plan, plain_vae, pretrained
+from mgvae.paper.gan import gan
 from mgvae.paper.made import Task
 from mgvae.paper.measures import MEASURES
 from mgvae.paper.pixels import Size
@@ -140,20 +142,28 @@ def brief(settings):
     return replace(settings, plan=plan, effort=Effort(steps=20), fitting=Fitting(steps=300), restarts=1)
 
 
-def test_celeba_goes_through_the_convolutional_model(tmp_path, monkeypatch):
+def test_celeba_goes_through_convolutional_models(tmp_path, monkeypatch):
     monkeypatch.setattr("mgvae.paper.plausible.ROUNDS", 1)
     data = load("celeba", celeba(tmp_path / "celeba", each=(40, 12, 12, 12, 12)), quick=True)
     settings = brief(settings_for(data, quick=True))
     settings = replace(
         settings,
         plan=replace(settings.plan, steps=1, size=Size(latent_dim=4, channels=4), lambdas=(1.0,)),
+        effort=Effort(steps=2),
         fitting=Fitting(steps=20),
     )
-    for outcome, made in run_seed(data, settings, seed=0, arms=("mgvae",)):
+    convolved = set()
+    forward = Block.forward
+    monkeypatch.setattr(Block, "forward", lambda block, maps: convolved.add(arm) or forward(block, maps))
+    arms = ("smote", "conditional_vae", "gan", "vae", "mgvae")
+    for arm in arms:
+        ((outcome, made),) = run_seed(data, settings, seed=0, arms=(arm,))
         assert outcome.synthetic == 4 * (20 - 6)  # each of four rare classes has 6 training images, black hair 20
         assert made.rows.values.shape == (56, 3 * 64 * 64)
         assert made.rows.values.dtype == torch.uint8
-        assert set(data.train.labels[made.parents].tolist()) == {0}
+        assert set(made.rows.labels.tolist()) == {1, 2, 3, 4}
+    assert set(data.train.labels[made.parents].tolist()) == {0}
+    assert convolved == set(arms) - {"smote"}
 
 
 def test_every_arm_of_an_experiment_yields_its_measures_and_costs():

@@ -119,13 +119,14 @@ def test_a_reference_whose_translations_are_all_turned_down_is_shown_without_ewc
     assert torch.equal(replace(each, judge=Says(0)).one_each(parents, draws()), first.one_each(parents, draws()))
 
 
-def test_details_are_what_the_model_leaves_unexplained(begun):
+def test_details_are_what_the_model_leaves_unexplained(begun, monkeypatch):
     one, start = begun
     rows = one.train.take(one.of_majority).scaled()
     rest = details(start.model, rows)
     explained = start.model.decoder.sample(start.model.encoder(rows)[0], draws())
     torch.testing.assert_close(rest + explained, rows)
-    torch.testing.assert_close(details(start.model, rows, chunk=7), rest)
+    monkeypatch.setattr(start.model, "at_once", 7)
+    torch.testing.assert_close(details(start.model, rows), rest)
     assert details(start.model, rows[:0]).shape == (0, 36)
 
 

@@ -1,0 +1,29 @@
+"""Networks of the classifier and of the GAN, with weights drawn from a generator of one's own."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def he_initialised(network: Network, generator: torch.Generator) -> Network:
+    """Return ``network`` with the weights of every linear map and convolution drawn anew, and no bias (He et al. 2015)."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                spread = (2.0 / module.weight[0].numel()) ** 0.5
+                module.weight.copy_(spread * torch.randn(module.weight.shape, generator=generator))
+                if module.bias is not None:
+                    module.bias.zero_()
+    return network
+
+
+def layers(widths: list[int], unit: nn.Module) -> nn.Sequential:
+    """Return linear maps of these widths with ``unit`` between them."""
+    chain = [part for pair in pairwise(widths) for part in (nn.Linear(*pair), unit)]
+    return nn.Sequential(*chain[:-1])
