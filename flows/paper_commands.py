@@ -35,6 +35,7 @@ NAMES = {
     "mgvae_no_details": "MGVAE without details",
     "mgvae": "MGVAE",
 }
+OURS = "mgvae"
 STAGES = ("pretrain", "generate", "classify")
 
 
@@ -76,7 +77,7 @@ def paper(
     check_arms(arm)
     check_seeds(seeds)
     check_pictures(dataset, None if pictures is None else str(pictures))
-    with reporting(Console(stderr=True)), orchestrated():
+    with reporting(Console(stderr=True), lines=True), orchestrated():
         result = paper_flow(
             dataset,
             rho=rho,
@@ -107,6 +108,8 @@ def print_result(result: dict[str, Any], console: Console) -> None:
     for outcome in result["outcomes"]:
         by_arm.setdefault(outcome["arm"], []).append(outcome)
     console.print(_measures(result, by_arm))
+    if result["seeds"] > 1 and OURS in by_arm:
+        console.print(_differences(by_arm))
     console.print(_costs(by_arm))
 
 
@@ -119,6 +122,23 @@ def _measures(result: dict[str, Any], by_arm: dict[str, list[dict[str, Any]]]) -
     for arm, outcomes in by_arm.items():
         table.add_row(NAMES[arm], *(mean_and_spread([one["measures"][name] for one in outcomes]) for name in SHOWN))
     return table
+
+
+def _differences(by_arm: dict[str, list[dict[str, Any]]]) -> Table:
+    title = "Balanced accuracy of MGVAE less that of the other, of the same seed: mean ± standard error"
+    table = Table(Column("", no_wrap=True), "difference", "majority recall", box=SIMPLE, title=title, title_justify="left")
+    ours = _by_seed(by_arm[OURS], "balanced_accuracy")
+    for arm, outcomes in by_arm.items():
+        theirs = _by_seed(outcomes, "balanced_accuracy")
+        gains = [ours[seed] - theirs[seed] for seed in sorted(ours)]
+        error = statistics.stdev(gains) / len(gains) ** 0.5
+        difference = "" if arm == OURS else f"{statistics.mean(gains):+.3f} ± {error:.3f}"
+        table.add_row(NAMES[arm], difference, mean_and_spread([one["measures"]["majority_recall"] for one in outcomes]))
+    return table
+
+
+def _by_seed(outcomes: list[dict[str, Any]], measure: str) -> dict[int, float]:
+    return {one["seed"]: one["measures"][measure] for one in outcomes}
 
 
 def _costs(by_arm: dict[str, list[dict[str, Any]]]) -> Table:

@@ -1,7 +1,11 @@
-"""What a person sees while a run works: a line per stage with a bar; nothing where the output is not a terminal."""
+"""What a person sees while a run works: a line per stage with a bar.
+
+Where the output is no terminal, nothing; or a plain line per step, of studies that are long and are left with a log file.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -61,6 +65,33 @@ class Bars:
         self.at = None
 
 
+class Lines:
+    """A plain line for each step, with the time since the start."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.start = time.monotonic()
+        self.stage = ""
+
+    def started(self, stage: str) -> None:
+        """See `Reporter`."""
+        self.stage = stage
+        self._say("begins")
+
+    def advanced(self, done: int, total: int, note: str = "") -> None:
+        """See `Reporter`."""
+        self._say(f"{done} of {total} done, now {note}" if note else f"{done} of {total} done")
+
+    def ended(self, stage: str, *, cached: bool) -> None:
+        """See `Reporter`."""
+        self._say("reused" if cached else "done")
+
+    def _say(self, what: str) -> None:
+        minutes, seconds = divmod(round(time.monotonic() - self.start), 60)
+        line = f"{minutes:3d}:{seconds:02d} {self.stage}: {what}"
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 _current: ContextVar[Reporter] = ContextVar("reporter", default=Silent())  # noqa: B039 - Silent holds no state
 
 
@@ -80,10 +111,11 @@ def listening(listener: Reporter) -> Iterator[None]:
 
 
 @contextmanager
-def reporting(console: Console) -> Iterator[None]:
-    """Show progress on ``console`` while the block runs; nothing where it is no terminal."""
+def reporting(console: Console, *, lines: bool = False) -> Iterator[None]:
+    """Show progress on ``console`` while the block runs; where it is no terminal nothing, or plain ``lines``."""
     if not console.is_terminal:
-        yield
+        with listening(Lines(console) if lines else Silent()):
+            yield
         return
     columns = (
         SpinnerColumn(),

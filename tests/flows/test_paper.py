@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from test_cli import refused
 
@@ -40,8 +41,18 @@ def test_the_table_of_the_digits(mgvae, brief, tmp_path):
     assert [(one["seed"], one["arm"]) for one in result["outcomes"]] == [
         (seed, arm) for seed in (0, 1) for arm in ("erm", "smote", "mgvae")
     ]
+    gained = [gain(result, seed, "mgvae", "smote") for seed in (0, 1)]
+    assert f"{np.mean(gained):+.3f} ± {np.std(gained, ddof=1) / 2**0.5:.3f}" in said.out
+    for words in ("seed 1: begins", "seed 1: 2 of 3 done, now mgvae", "seed 1: done"):
+        assert words in said.err
     pretrained = [one["costs"]["pretrain"] for one in result["outcomes"] if one["arm"] == "mgvae"]
     assert all(cost["seconds"] > 0 and cost["peak_mib"] > 0 for cost in pretrained)
+
+
+def gain(result, seed, arm, other):
+    """Return by how much one arm's balanced accuracy exceeds another's with a seed."""
+    of = {one["arm"]: one["measures"]["balanced_accuracy"] for one in result["outcomes"] if one["seed"] == seed}
+    return of[arm] - of[other]
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_other_ones(brief):

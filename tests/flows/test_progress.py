@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 
 from rich.console import Console
 
@@ -29,6 +30,18 @@ def test_quiet_where_it_is_no_terminal():
     with reporting(quiet):
         work()
     assert quiet.file.getvalue() == ""
+
+
+def test_plain_lines_where_they_are_asked_for_and_it_is_no_terminal():
+    log = console(terminal=False)
+    with reporting(log, lines=True):
+        work()
+    said = [line.split(maxsplit=1)[1] for line in log.file.getvalue().splitlines()]
+    step = "3 of 10 done, now ELBO -12.25"
+    assert said == [f"split: {one}" for one in ("begins", step, "reused")] + [
+        f"pretrain: {one}" for one in ("begins", step, "done")
+    ]
+    assert all(re.match(r" +0:0\d ", line) for line in log.file.getvalue().splitlines())
 
 
 def test_a_line_per_stage_on_a_terminal():
