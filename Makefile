@@ -27,7 +27,7 @@ test: $(READY) ## Run the quick tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 test-slow: $(READY) ## Run the tests that take long or need a browser or R
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'slow and not gpu'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'slow and not gpu' --durations=12
 
 lint: $(READY) ## Check style, types and import contracts
 	@$(BIN)/ruff check .

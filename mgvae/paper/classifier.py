@@ -15,7 +15,7 @@ from torch.nn.functional import linear, normalize
 from mgvae.errors import TrainingError
 from mgvae.paper.losses import LossName, loss_called
 from mgvae.paper.measures import recalls
-from mgvae.paper.networks import he_initialised, layers
+from mgvae.paper.networks import descend, he_initialised, layers
 from mgvae.paper.rows import Rows
 from mgvae.seeds import own_stream, torch_generator
 
@@ -83,9 +83,7 @@ def fit(
     for step in range(1, how.steps + 1):
         batch = train.take(torch.randint(len(train), (how.batch_size,), generator=draws))
         value = lost(model(batch.scaled()), batch.labels)
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(optimizer, value)
         schedule.step()
         if step % how.check_every == 0 or step == how.steps:
             _require_finite(value)

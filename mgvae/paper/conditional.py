@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from mgvae.paper.made import Made, Task, gathered
+from mgvae.paper.networks import descend
 from mgvae.paper.pixels import Size, pixel_model
 from mgvae.prior import log_gaussian
 from mgvae.seeds import torch_generator
@@ -41,7 +42,7 @@ def conditional_vae(task: Task, size: Size, effort: Effort) -> Made:
         z = mean + torch.exp(0.5 * log_var) * torch.randn(mean.shape, generator=draws)
         zero = torch.zeros_like(z)
         kl = log_gaussian(z, mean, log_var) - log_gaussian(z, zero, zero)
-        step(optimizer, (kl - model.decoder.log_prob(rows, torch.cat([z, classes], 1))).mean())
+        descend(optimizer, (kl - model.decoder.log_prob(rows, torch.cat([z, classes], 1))).mean())
 
     def made(label: int, count: int) -> Tensor:
         z = torch.randn(count, size.latent_dim, generator=draws)
@@ -61,10 +62,3 @@ def balanced_batch(task: Task, draws: torch.Generator) -> tuple[Tensor, Tensor]:
 def told(label: int, count: int, classes: int) -> Tensor:
     """Return a class as generators are told it, ``(count, classes)``."""
     return one_hot(torch.full((count,), label), classes).float()
-
-
-def step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Take one step against the gradient of ``loss``."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from mgvae.convolution import Down, ToPixels, Up
-from mgvae.paper.conditional import Effort, balanced_batch, step, told
+from mgvae.paper.conditional import Effort, balanced_batch, told
 from mgvae.paper.made import Made, Task, gathered
-from mgvae.paper.networks import he_initialised, layers
+from mgvae.paper.networks import descend, he_initialised, layers
 from mgvae.paper.pixels import Size, large
 from mgvae.seeds import own_stream, torch_generator
 
@@ -33,8 +33,8 @@ def gan(task: Task, size: Size, effort: Effort) -> Made:
         real = judge(torch.cat([rows, classes], 1))
         seen = judge(torch.cat([fake.detach(), classes], 1))
         smooth = torch.full_like(real, 0.9)  # one-sided label smoothing, Salimans et al. 2016
-        step(pair[1], binary_cross_entropy_with_logits(real, smooth) + softplus(seen).mean())
-        step(pair[0], softplus(-judge(torch.cat([fake, classes], 1))).mean())
+        descend(pair[1], binary_cross_entropy_with_logits(real, smooth) + softplus(seen).mean())
+        descend(pair[0], softplus(-judge(torch.cat([fake, classes], 1))).mean())
 
     def made(label: int, count: int) -> Tensor:
         inputs = torch.cat([torch.randn(count, NOISE, generator=draws), told(label, count, task.classes)], 1)

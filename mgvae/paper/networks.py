@@ -1,4 +1,4 @@
-"""Networks of the classifier and of the GAN, with weights drawn from a generator of one's own."""
+"""Networks of the classifier and of the GAN, with weights drawn from a generator of one's own, and a step of training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -27,3 +27,10 @@ def layers(widths: list[int], unit: nn.Module) -> nn.Sequential:
     """Return linear maps of these widths with ``unit`` between them."""
     chain = [part for pair in pairwise(widths) for part in (nn.Linear(*pair), unit)]
     return nn.Sequential(*chain[:-1])
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one step against the gradient of ``loss``, a scalar."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
