@@ -14,43 +14,26 @@ import pandas as pd
 
 from mgvae.config import CohortConfig
 from mgvae.strict import build
+from tests.reference.columns import drawn, of_all_kinds
 from validation.drift import Table, drift
 from validation.gates import verdict_of
 
-LEVELS = list("abcdefghijkl")
-RARER = 1 / np.arange(1, 13) ** 2 / (1 / np.arange(1, 13) ** 2).sum()
-KINDS = (
-    {"kind": "continuous"},
-    {"kind": "count"},
-    {"kind": "binary", "categories": ["a", "b"]},
-    {"kind": "categorical", "categories": LEVELS},
-    {"kind": "ordinal", "categories": [1, 2, 3, 4]},
-)
 RUNS = ("100,100,20,400", "100,100,300,100", "200,200,300,60", "2000,100,20,300", "5000,200,20,200", "5000,5000,50,40")
 
 
 def study(columns: int) -> CohortConfig:
     """Return a study of columns of all kinds, by turns."""
     own = {"id": {"role": "identifier"}, "died": {"kind": "binary", "role": "excluded"}}
-    own |= {f"c{i}": KINDS[i % len(KINDS)] for i in range(columns)}
+    own |= of_all_kinds(columns)
     values = {"study": "s", "extract": "x", "subject_id": "id", "outcome": {"column": "died"}, "columns": {"columns": own}}
     return build(CohortConfig, values, where="benchmark")
 
 
 def cohort(n: int, columns: int, seed: int) -> pd.DataFrame:
-    """Return rows: skewed numbers with ties, counts with many zeros, rare levels, 2 % or 20 % missing, 5 % events."""
+    """Return rows with columns of all kinds, of which 5 % are events."""
     rng = np.random.default_rng(seed)
-    draw = (
-        lambda: np.round(np.exp(rng.normal(size=n)), 1),
-        lambda: rng.poisson(np.exp(rng.normal(size=n) - 0.5)).astype(float),
-        lambda: rng.choice(["a", "b"], n, p=[0.97, 0.03]).astype(object),
-        lambda: rng.choice(LEVELS, n, p=RARER).astype(object),
-        lambda: rng.choice(list("1234"), n).astype(object),
-    )
     frame = {"id": [str(i) for i in range(n)], "died": np.where(np.arange(n) % 20 == 0, "1", "0")}
-    for i in range(columns):
-        frame[f"c{i}"] = pd.Series(draw[i % 5]()).mask(rng.random(n) < (0.2 if i % 2 else 0.02))
-    return pd.DataFrame(frame)
+    return pd.DataFrame(frame | drawn(n, columns, rng))
 
 
 def alarms(n: int, m: int, columns: int, seeds: int) -> str:

@@ -14,18 +14,9 @@ from hypothesis import strategies as st
 
 from mgvae.errors import DamagedArtifactError, StoreError
 from mgvae.store import MANIFEST, Reference, Store, digest_file, digest_folder
+from tests.mgvae.stores.store_tools import writer
 
 ABOUT = {"stage": "test", "inputs": []}
-
-
-def writer(files):
-    def write(folder):
-        for name, content in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-
-    return write
 
 
 @pytest.fixture

@@ -16,49 +16,31 @@ from scipy.spatial import distance as reference
 from mgvae.config import CohortConfig, Drift
 from mgvae.errors import ConfigError, ShapeError
 from mgvae.strict import build
+from tests.reference.columns import drawn, of_all_kinds
 from validation.drift import Table, drift
 from validation.gates import verdict_of
 from validation.intervals import difference, rate_ratio
 from validation.stability import binned, distance, noise, psi, stability
 
-LEVELS = list("abcdefghijkl")
-RARER = 1 / np.arange(1, 13) ** 2 / (1 / np.arange(1, 13) ** 2).sum()
-KINDS = (
-    {"kind": "continuous"},
-    {"kind": "count"},
-    {"kind": "binary", "categories": ["a", "b"]},
-    {"kind": "categorical", "categories": LEVELS},
-    {"kind": "ordinal", "categories": [1, 2, 3, 4]},
-)
-
 
 def study(columns=5, **limits):
-    """A study of columns of all kinds, by turns: c0 continuous, c1 count, c2 binary, c3 categorical, c4 ordinal, ..."""
+    """A study of columns of all kinds, by turns."""
     own = {"id": {"role": "identifier"}, "died": {"kind": "binary", "role": "excluded", "categories": [0, 1]}}
     own |= {"day": {"kind": "date", "role": "excluded"}, "seen": {"kind": "date"}}
-    own |= {f"c{i}": KINDS[i % 5] for i in range(columns)}
+    own |= of_all_kinds(columns)
     outcome = {"column": "died", "event": 1, "label": "Death"}
     values = {"study": "s", "extract": "x", "subject_id": "id", "index_date": "day", "outcome": outcome}
     return build(CohortConfig, values | {"columns": {"columns": own}, "drift": limits}, where="test")
 
 
 def rows(n, seed, *, columns=5, prevalence=0.03):
-    """An extract as read: skewed numbers with ties, counts with many zeros, rare levels, cells missing."""
+    """An extract as read, with columns of all kinds."""
     rng = np.random.default_rng(seed)
-    draw = (
-        lambda: np.round(np.exp(rng.normal(size=n)), 1),
-        lambda: rng.poisson(np.exp(rng.normal(size=n) - 0.5)).astype(float),
-        lambda: rng.choice(["a", "b"], n, p=[0.97, 0.03]).astype(object),
-        lambda: rng.choice(LEVELS, n, p=RARER).astype(object),
-        lambda: rng.choice(list("1234"), n).astype(object),
-    )
     day = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 300, n), unit="D")
     frame = {"id": [f"{seed}-{i}" for i in range(n)], "died": np.where(rng.random(n) < prevalence, "1", "0"), "day": day}
     frame["died"][:4] = "1"
     frame["seen"] = day - pd.to_timedelta(rng.integers(0, 900, n), unit="D")
-    for i in range(columns):
-        frame[f"c{i}"] = pd.Series(draw[i % 5]()).mask(rng.random(n) < (0.2 if i % 2 else 0.02))
-    return pd.DataFrame(frame)
+    return pd.DataFrame(frame | drawn(n, columns, rng))
 
 
 def compare(before, after, config=None):
