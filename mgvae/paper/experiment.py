@@ -21,7 +21,7 @@ from mgvae.paper.gan import gan
 from mgvae.paper.losses import LossName
 from mgvae.paper.made import Made, Task
 from mgvae.paper.measures import MEASURES, measures
-from mgvae.paper.pixels import Size
+from mgvae.paper.pixels import Size, large
 from mgvae.paper.plausible import free, held, translations
 from mgvae.paper.rows import Rows, joined
 from mgvae.paper.simple import random_oversampling, smote
@@ -112,7 +112,8 @@ def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
     size = Size(latent_dim=LATENT, hidden=(128, 128) if small else (300, 300), channels=8 if quick else 32, tied=True)
     brief = Fitting(steps=600, check_every=50)
     if quick:
-        return Settings(Plan(size, training, steps=100, lambdas=LAMBDAS[1:2]), Effort(steps=1000), brief, restarts=1)
+        effort = Effort(steps=200 if large(data.shape) else 1000)  # a step of convolutions takes a hundred times as long
+        return Settings(Plan(size, training, steps=100, lambdas=LAMBDAS[1:2]), effort, brief, restarts=1)
     if small:  # with fewer steps than these the GAN falls behind
         return Settings(Plan(size, training, steps=200, lambdas=LAMBDAS[::2]), Effort(steps=1500), brief, restarts=2)
     return Settings(Plan(size, training, lambdas=LAMBDAS), Effort(steps=3000), Fitting(steps=2000, check_every=100), restarts=3)

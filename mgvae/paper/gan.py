@@ -48,7 +48,7 @@ def _networks(task: Task, size: Size, draws: torch.Generator) -> tuple[nn.Module
     """Return generator, to the logits of all pixels, and discriminator, to one logit."""
     width, inputs = task.train.values.shape[1], NOISE + task.classes
     with own_stream():
-        if (shape := large(task)) is not None:
+        if (shape := large(task.shape)) is not None:
             generator = nn.Sequential(Up(inputs, shape, size.channels), ToPixels(size.channels, shape))
             judge = nn.Sequential(Down(shape, size.channels, FEATURES, condition=task.classes), nn.Linear(FEATURES, 1))
         else:

@@ -47,7 +47,7 @@ def pixel_model(task: Task, size: Size, *, generator: torch.Generator, condition
     kind: Literal["bernoulli", "gaussian"] = "bernoulli" if task.shape is not None and task.shape[0] == 1 else "gaussian"
     latent_dim, tied = size.latent_dim, size.tied
     with own_stream():
-        if (shape := large(task)) is not None:
+        if (shape := large(task.shape)) is not None:
             made = convolutional(
                 shape, latent_dim=latent_dim, channels=size.channels, kind=kind, tied=tied, condition=condition
             )
@@ -57,6 +57,6 @@ def pixel_model(task: Task, size: Size, *, generator: torch.Generator, condition
     return initialised(made, generator)
 
 
-def large(task: Task) -> tuple[int, int, int] | None:
-    """Return the shape of the task's images where they are convolved, else None."""
-    return task.shape if task.shape is not None and task.shape[-1] >= LARGE else None
+def large(shape: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
+    """Return the shape of images that are convolved, None of smaller ones and of tables."""
+    return shape if shape is not None and shape[-1] >= LARGE else None
