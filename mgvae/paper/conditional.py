@@ -44,11 +44,11 @@ def conditional_vae(task: Task, size: Size, effort: Effort) -> Made:
         kl = log_gaussian(z, mean, log_var) - log_gaussian(z, zero, zero)
         descend(optimizer, (kl - model.decoder.log_prob(rows, torch.cat([z, classes], 1))).mean())
 
-    def made(label: int, count: int) -> Tensor:
+    def make(label: int, count: int) -> Tensor:
         z = torch.randn(count, size.latent_dim, generator=draws)
         return model.decoded(torch.cat([z, told(label, count, task.classes)], 1), draws)
 
-    return gathered(((label, made(label, count)) for label, count in task.lacking.items()), task)
+    return gathered(make, task)
 
 
 def balanced_batch(task: Task, draws: torch.Generator) -> tuple[Tensor, Tensor]:

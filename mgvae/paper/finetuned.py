@@ -105,13 +105,13 @@ def _weigher(plan: Plan) -> Weigh:
 def plain_vae(task: Task, plan: Plan) -> Made:
     """Return rows of a VAE with a standard-normal prior, one for each rare class, trained on that class alone."""
 
-    def made(label: int, count: int) -> Tensor:
+    def make(label: int, count: int) -> Tensor:
         cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "vae", label)
         model = untrained(task, plan, cases, "vae", label)
         _finetune(model, cases, None, plan, None, ewc_lambda=0.0, seed=seed)
         return dream(model, count, torch_generator(seed, "dream"))
 
-    return gathered(((label, made(label, count)) for label, count in task.lacking.items()), task)
+    return gathered(make, task)
 
 
 def _finetune(

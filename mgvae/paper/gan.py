@@ -36,12 +36,12 @@ def gan(task: Task, size: Size, effort: Effort) -> Made:
         descend(pair[1], binary_cross_entropy_with_logits(real, smooth) + softplus(seen).mean())
         descend(pair[0], softplus(-judge(torch.cat([fake, classes], 1))).mean())
 
-    def made(label: int, count: int) -> Tensor:
+    def make(label: int, count: int) -> Tensor:
         inputs = torch.cat([torch.randn(count, NOISE, generator=draws), told(label, count, task.classes)], 1)
         with torch.no_grad():
             return torch.cat([torch.sigmoid(generator(part)) for part in torch.split(inputs, AT_ONCE)])
 
-    return gathered(((label, made(label, count)) for label, count in task.lacking.items()), task)
+    return gathered(make, task)
 
 
 def _networks(task: Task, size: Size, draws: torch.Generator) -> tuple[nn.Module, nn.Module]:

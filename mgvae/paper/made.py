@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -61,14 +61,21 @@ class Made:
         return Made(self.rows.take(at), self.parents[at], None if self.ewc_lambda is None else self.ewc_lambda[at])
 
 
-def gathered(values: Iterable[tuple[int, Tensor]], task: Task) -> Made:
-    """Return the rows made for each class, as float in [0, 1] for images, in one `Made`, without parents.
+def gathered(make: Callable[[int, int], Tensor], task: Task) -> Made:
+    """Return what every rare class lacks in one `Made`, without parents.
 
-    Each class is stored before the next is asked for: as floats, large images would take four times the memory.
+    Each class is stored before the next is made: as floats, large images would take four times the memory.
+
+    Args:
+        make: from a class and a count to that many of its rows, floats, in [0, 1] for images.
+        task: whose rare classes are filled up.
     """
-    rows = [Rows(stored(made, task.train.values.dtype), torch.full((len(made),), label)) for label, made in values]
-    together = joined(*rows)
-    return Made(together, torch.full((len(together),), -1))
+    parts = []
+    for label, count in task.lacking.items():
+        values = stored(make(label, count), task.train.values.dtype)
+        parts.append(Rows(values, torch.full((count,), label)))
+    rows = joined(*parts)
+    return Made(rows, torch.full((len(rows),), -1))
 
 
 def stored(values: Tensor, dtype: torch.dtype) -> Tensor:

@@ -31,8 +31,7 @@ def smote(task: Task) -> Made:
 
     Source: Chawla et al. 2002, doi:10.1613/jair.953.
     """
-    made = ((label, torch.from_numpy(_between(task.train, label, n, task.seed))) for label, n in task.lacking.items())
-    return gathered(made, task)
+    return gathered(lambda label, count: torch.from_numpy(_between(task.train, label, count, task.seed)), task)
 
 
 def _between(rows: Rows, label: int, count: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
