@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 Parameters = Mapping[str, Tensor]
+MOST_ROWS = 256  # whose gradients are held at once, where the parameters are few
 MOST_HELD = 2**25  # numbers in the gradients held at once: 128 MiB, also for the many parameters of a table of 2,000 columns
 
 
 def fisher_diagonal(
-    objective: Callable[..., Tensor], parameters: Parameters, *per_row: Tensor, chunk: int = 256
+    objective: Callable[..., Tensor], parameters: Parameters, *per_row: Tensor, chunk: int = MOST_ROWS
 ) -> dict[str, Tensor]:
     """Return the mean over rows of the squared gradient of ``objective``, shaped as the parameters.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -135,9 +135,9 @@ def initialised(model: MGVAE, generator: torch.Generator) -> MGVAE:
     return model
 
 
-def mlp(widths: Sequence[int]) -> nn.Sequential:
-    """Return linear layers of these widths, each but the inputs followed by a rectifier."""
+def mlp(widths: Sequence[int], unit: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Return linear layers of these widths, each but the inputs followed by a unit: a rectifier if none is named."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs), unit()]
     return nn.Sequential(*layers)

@@ -14,7 +14,7 @@ from torch.func import functional_call
 from mgvae.config import Training
 from mgvae.elbo import Elbo, elbo, elbo_with_own_means, own_exemplar, row_elbo
 from mgvae.errors import TrainingError
-from mgvae.ewc import ewc_penalty, fisher_diagonal, normalised
+from mgvae.ewc import MOST_ROWS, ewc_penalty, fisher_diagonal, normalised
 from mgvae.model import MGVAE
 from mgvae.prior import Exemplars
 from mgvae.seeds import torch_generator
@@ -143,7 +143,9 @@ def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> A
 
     left_out = position[at] if settings.leave_one_out else torch.full_like(at, -1)
     own = own_exemplar(left_out, len(carriers))
-    fisher = fisher_diagonal(objective, parameters, rows[at], _noise(len(at), model, draws), own, chunk=min(256, model.at_once))
+    fisher = fisher_diagonal(
+        objective, parameters, rows[at], _noise(len(at), model, draws), own, chunk=min(MOST_ROWS, model.at_once)
+    )
     return Anchor(parameters, normalised(fisher))
 
 

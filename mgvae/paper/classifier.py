@@ -50,7 +50,7 @@ class Cosines(nn.Linear):
 def mlp(inputs: int, classes: int, *, generator: torch.Generator, cosines: bool = False) -> nn.Sequential:
     """Return an MLP of widths ``inputs``-256-128-``classes`` with weights drawn from ``generator`` (He et al. 2015)."""
     with own_stream():
-        made = layers([inputs, *HIDDEN, classes], nn.ReLU())
+        made = layers([inputs, *HIDDEN, classes])
         if cosines:
             made[-1] = Cosines(HIDDEN[-1], classes, bias=False)
     return he_initialised(made, generator)

@@ -52,6 +52,6 @@ def _networks(task: Task, size: Size, draws: torch.Generator) -> tuple[nn.Module
             generator = nn.Sequential(Up(inputs, shape, size.channels), ToPixels(size.channels, shape))
             judge = nn.Sequential(Down(shape, size.channels, FEATURES, condition=task.classes), nn.Linear(FEATURES, 1))
         else:
-            generator = layers([inputs, *size.hidden, width], nn.ReLU())
-            judge = layers([width + task.classes, *size.hidden, 1], nn.LeakyReLU(SLOPE))
+            generator = layers([inputs, *size.hidden, width])
+            judge = layers([width + task.classes, *size.hidden, 1], lambda: nn.LeakyReLU(SLOPE))
     return he_initialised(generator, draws), he_initialised(judge, draws)

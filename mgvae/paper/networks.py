@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from mgvae.model import mlp
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -23,10 +25,9 @@ def he_initialised(network: Network, generator: torch.Generator) -> Network:
     return network
 
 
-def layers(widths: list[int], unit: nn.Module) -> nn.Sequential:
-    """Return linear maps of these widths with ``unit`` between them."""
-    chain = [part for pair in pairwise(widths) for part in (nn.Linear(*pair), unit)]
-    return nn.Sequential(*chain[:-1])
+def layers(widths: list[int], unit: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Return linear maps of these widths with units between them, and none after the last."""
+    return nn.Sequential(*list(mlp(widths, unit))[:-1])
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
