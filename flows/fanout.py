@@ -7,7 +7,7 @@ deployments/SECURITY.md. Nothing of it is read from an artifact, and Prefect kee
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -15,7 +15,7 @@ from prefect import task
 from prefect.futures import as_completed
 
 from flows.withheld import OrchestrationError, withheld
-from mgvae.evaluation.crossval import Spread
+from mgvae.evaluation.workers import Spread
 
 SETTING = "MGVAE_DASK"
 CONNECTED_WITHIN = "30s"
@@ -27,7 +27,7 @@ def spread() -> Spread | None:
     if not address:
         return None
 
-    def spread_over(function: Callable[..., Any], work: Sequence[tuple[Any, ...]]) -> Iterable[Any]:
+    def spread_over(function: Callable[..., Any], work: Sequence[tuple[Any, ...]]) -> Generator[Any, None, None]:
         with _runner(address) as runner:
             packed = [cloudpickle.dumps((function, arguments)) for arguments in work]
             futures = [

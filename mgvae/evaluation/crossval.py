@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from mgvae.errors import OutcomeError
 from mgvae.evaluation.chain import Chain, Key, Outcome, run_chain
 from mgvae.evaluation.table import Rows
+from mgvae.evaluation.workers import Spread, spread_here
 from mgvae.seeds import derive
 from mgvae.split import folds
 from mgvae.threads import one_thread
@@ -21,8 +20,6 @@ from mgvae.threads import one_thread
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 OnDone = Callable[[int, int], None]
-Spread: TypeAlias = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterable[Any]]
-"""Calls a function with each of the arguments, elsewhere and side by side, and yields what it returns in any order."""
 
 
 @dataclass(frozen=True)
@@ -152,23 +149,12 @@ def _run(
 ) -> list[Outcome]:
     work = [(position, split, chain) for position, split in enumerate(splits)]
     outcomes: dict[int, Outcome] = {}
-    for position, outcome in (spread or _here(n_jobs))(_run_one, work):
-        outcomes[position] = outcome
-        if on_done is not None:
-            on_done(len(outcomes), len(splits))
+    with closing((spread or spread_here(n_jobs))(_run_one, work)) as done:
+        for position, outcome in done:
+            outcomes[position] = outcome
+            if on_done is not None:
+                on_done(len(outcomes), len(splits))
     return [outcomes[position] for position in range(len(splits))]
-
-
-def _here(n_jobs: int | None) -> Spread:
-    """Return what spreads work over processes of this machine."""
-
-    def spread(function: Callable[..., Any], work: Sequence[tuple[Any, ...]]) -> Iterable[Any]:
-        count = min(n_jobs or _cores(), len(work))
-        pool = Parallel(n_jobs=count, return_as="generator_unordered", pre_dispatch="n_jobs")
-        found: Iterable[Any] = pool(delayed(function)(*arguments) for arguments in work)
-        return found
-
-    return spread
 
 
 def _run_one(position: int, split: _Split, chain: Chain) -> tuple[int, Outcome]:
@@ -188,7 +174,3 @@ def _collect(rows: Rows, splits: list[_Split], outcomes: list[Outcome]) -> Predi
         for key in keys:
             probability[key][split.repeat, split.place] = outcome.probability[key]
     return Predictions(rows.event, rows.group, fold, prevalence, probability, unavailable)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,9 +9,10 @@ from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.chain import Chain
 from mgvae.evaluation.contrast import contrasts
-from mgvae.evaluation.crossval import OnDone, Predictions, Spread, cross_validate, predict_both, usable_folds
+from mgvae.evaluation.crossval import OnDone, Predictions, cross_validate, predict_both, usable_folds
 from mgvae.evaluation.summary import Scores, arms_table, curves_table, differences_table, score
 from mgvae.evaluation.table import Rows
+from mgvae.evaluation.workers import Spread
 from mgvae.seeds import derive
 
 

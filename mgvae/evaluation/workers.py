@@ -1,0 +1,68 @@
+"""Worker processes of this machine that independent work is spread over; a signal finds them all started, or none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeAlias
+
+from joblib import Parallel, delayed
+
+Spread: TypeAlias = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Generator[Any, None, None]]
+"""Calls a function with each of the arguments, elsewhere and side by side, and yields what it returns in any order."""
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def spread_here(n_jobs: int | None) -> Spread:
+    """Return what spreads work over ``n_jobs`` processes of this machine, or one per core; closing it ends the processes."""
+
+    def spread(function: Callable[..., Any], work: Sequence[tuple[Any, ...]]) -> Generator[Any, None, None]:
+        pool = Parallel(n_jobs=min(n_jobs or cores(), len(work)), return_as="generator_unordered", pre_dispatch="n_jobs")
+        found: Generator[Any, None, None] | None = None
+        try:
+            with signals_held():
+                found = pool(delayed(function)(*arguments) for arguments in work)
+            for answer in found:  # noqa: UP028 - yield from closes joblib's generator itself, with a warning
+                yield answer
+        finally:
+            if found is not None:
+                with warnings.catch_warnings():  # joblib warns of work that is given up; whoever stops knows
+                    warnings.simplefilter("ignore", UserWarning)
+                    found.close()
+
+    return spread
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block has ended; outside of the main thread, which alone gets them, do nothing.
+
+    An exception out of a signal's handler, thrown while a pool starts, leaves workers that nobody tells to go: they wait for
+    work until they have been idle for 300 s, and the interpreter waits for them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    held = {number: handler for number, handler in before.items() if callable(handler)}
+    try:
+        for number in held:
+            signal.signal(number, lambda *what: came.append(what))
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+        for arrived, frame in came[:1]:
+            held[signal.Signals(arrived)](arrived, frame)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
