@@ -153,6 +153,8 @@ def posting(study: str) -> Iterator[None]:
 
 def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
     """State hook: say on the run's page what a night that failed, crashed or was cancelled leaves behind."""
+    if not served():
+        return
     said = (state.message or "no reason given").strip().splitlines()[0]
     text = f"# This run ended {state.name}\n\n{said}\n\n{STILL}\n\nWhat to do: deployments/README.md, 'When the night failed'."
     with disable_run_logger():

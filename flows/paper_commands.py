@@ -68,6 +68,7 @@ def paper(
 ) -> None:
     """Repeat an experiment of the paper: fifteen ways to treat the imbalance, judged on real test rows."""
     calm_prefect(debug=debug)
+    from flows.embedded import start_embedded_server
     from flows.paper import check_arms, check_pictures, check_seeds, paper_flow
     from flows.progress import reporting
     from flows.withheld import orchestrated
@@ -78,6 +79,7 @@ def paper(
     check_seeds(seeds)
     check_pictures(dataset, None if pictures is None else str(pictures))
     with reporting(Console(stderr=True), lines=True), orchestrated():
+        start_embedded_server()
         result = paper_flow(
             dataset,
             rho=rho,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from joblib import Parallel, delayed
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 Spread: TypeAlias = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Generator[Any, None, None]]
 """Calls a function with each of the arguments, elsewhere and side by side, and yields what it returns in any order."""
@@ -26,6 +28,8 @@ def spread_here(n_jobs: int | None) -> Spread:
         pool = Parallel(n_jobs=min(n_jobs or cores(), len(work)), return_as="generator_unordered", pre_dispatch="n_jobs")
         found: Generator[Any, None, None] | None = None
         try:
+            multiprocessing.resource_tracker.ensure_running()  # each unblocks SIGINT as it starts
+            loky_tracker.ensure_running()
             with signals_held():
                 found = pool(delayed(function)(*arguments) for arguments in work)
             for answer in found:  # noqa: UP028 - yield from closes joblib's generator itself, with a warning
@@ -44,7 +48,8 @@ def signals_held() -> Iterator[None]:
     """Let SIGINT and SIGTERM wait until the block has ended; outside of the main thread, which alone gets them, do nothing.
 
     An exception out of a signal's handler, thrown while a pool starts, leaves workers that nobody tells to go: they wait for
-    work until they have been idle for 300 s, and the interpreter waits for them.
+    work until they have been idle for 300 s, and the interpreter waits for them. Processes and threads that the block starts
+    have SIGINT blocked: a terminal sends it to them too, and it is for this process to say what becomes of them.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -52,11 +57,14 @@ def signals_held() -> Iterator[None]:
     came: list[tuple[int, FrameType | None]] = []
     before = {number: signal.getsignal(number) for number in STOPPING}
     held = {number: handler for number, handler in before.items() if callable(handler)}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         for number in held:
             signal.signal(number, lambda *what: came.append(what))
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in held.items():
             signal.signal(number, handler)
         for arrived, frame in came[:1]:
