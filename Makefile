@@ -23,9 +23,10 @@ down: $(READY) ## Stop what make up started, and nothing else
 	@$(BIN)/python -m deployments.local down
 
 # one thread each: small models gain nothing from more, and lose much on a busy machine
-test: $(READY) ## Run the quick tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+test: $(READY) ## Run the quick tests, two files at a time
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+# one at a time: they start servers, workers and clusters, and wait for them
 test-slow: $(READY) ## Run the tests that take long or need a browser or R
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'slow and not gpu' --durations=12
 

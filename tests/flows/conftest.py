@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import shutil
 import sys
@@ -62,6 +63,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr("mgvae.evaluation.workers.cores", lambda: 1)
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # each flow ends by waiting a second for its heart
             yield Path(PREFECT_SERVER_DATABASE_CONNECTION_URL.value().partition("///")[2]).parent
+        logging.getLogger("prefect").setLevel(logging.WARNING)  # it would tell of its end a console that is closed by now
 
 
 @pytest.fixture(scope="session")
