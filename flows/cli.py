@@ -170,7 +170,8 @@ def main() -> None:
         _print_error(error)
         raise SystemExit(1) from None
     if code == INTERRUPTED:
-        Console(stderr=True).print("Stopped. Finished stages are kept; the same command goes on from there.")
+        kept = " Finished stages are kept; the same command goes on from there." if sys.argv[1:2] == ["run"] else ""
+        Console(stderr=True).print(f"Stopped.{kept}")
     raise SystemExit(code)
 
 

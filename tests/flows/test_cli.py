@@ -208,6 +208,15 @@ def test_an_unforeseen_error_withholds_its_message(mgvae, monkeypatch, tmp_path)
     assert CANARY not in said.err
 
 
+def test_a_command_that_keeps_nothing_does_not_say_so_when_it_is_stopped(mgvae, monkeypatch, tmp_path):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mgvae.extract.read_extract", interrupted)
+    said = mgvae("validate", write_study(tmp_path))
+    assert (said.code, said.out, said.err) == (130, "", "Stopped.\n")
+
+
 def test_show(mgvae, finished):
     for run in (finished.run, finished.out / "small" / "latest", finished.run / "report.json"):
         said = mgvae("show", run)
