@@ -6,6 +6,7 @@ import multiprocessing.resource_tracker
 import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ Spread: TypeAlias = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Ge
 """Calls a function with each of the arguments, elsewhere and side by side, and yields what it returns in any order."""
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+TAKEN_WITHIN_SECONDS = 0.5  # loky's thread ends with a traceback if it is stopped before it has taken the first work
 
 
 def spread_here(n_jobs: int | None) -> Spread:
@@ -30,8 +32,10 @@ def spread_here(n_jobs: int | None) -> Spread:
         try:
             multiprocessing.resource_tracker.ensure_running()  # each unblocks SIGINT as it starts
             loky_tracker.ensure_running()
-            with signals_held():
+            with signals_held() as came:
                 found = pool(delayed(function)(*arguments) for arguments in work)
+                if came:
+                    time.sleep(TAKEN_WITHIN_SECONDS)
             for answer in found:  # noqa: UP028 - yield from closes joblib's generator itself, with a warning
                 yield answer
         finally:
@@ -44,17 +48,19 @@ def spread_here(n_jobs: int | None) -> Spread:
 
 
 @contextmanager
-def signals_held() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block has ended; outside of the main thread, which alone gets them, do nothing.
+def signals_held() -> Iterator[Sequence[Any]]:
+    """Let SIGINT and SIGTERM wait until the block has ended, and yield those that came.
+
+    Outside of the main thread, which alone gets them, do nothing.
 
     An exception out of a signal's handler, thrown while a pool starts, leaves workers that nobody tells to go: they wait for
     work until they have been idle for 300 s, and the interpreter waits for them. Processes and threads that the block starts
     have SIGINT blocked: a terminal sends it to them too, and it is for this process to say what becomes of them.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[tuple[int, FrameType | None]] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
     before = {number: signal.getsignal(number) for number in STOPPING}
     held = {number: handler for number, handler in before.items() if callable(handler)}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -62,7 +68,7 @@ def signals_held() -> Iterator[None]:
         for number in held:
             signal.signal(number, lambda *what: came.append(what))
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        yield
+        yield came
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in held.items():
