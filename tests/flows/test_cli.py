@@ -1,17 +1,13 @@
 """The command line: exit code 0 all well, 2 a gate or the validation failed, 1 an error told in one message on stderr."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 
 import pytest
 import yaml
 from simulated_study import CANARY, study, table, write_study
 
-STOPPED = "Stopped. Finished stages are kept; the same command goes on from there.\n"
 EVERY_COMMAND = (
     ("init",),
     ("run",),
@@ -275,94 +271,3 @@ def test_run_into_another_folder_shows_a_whole_path(mgvae, finished, tmp_path, m
 def test_run_into_a_file(mgvae, finished, tmp_path):
     (tmp_path / "file").write_text("")
     refused(mgvae("run", finished.cohort, "--out", tmp_path / "file"), "file", "must be writable")
-
-
-def command(*arguments, home, **options):
-    """Start the installed command with a Prefect home of its own, interruptible also where tests run in the background."""
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PREFECT_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        **options,
-    )
-
-
-def test_the_command_itself_refuses_quickly_and_starts_no_server(tmp_path):
-    with command("run", tmp_path / "none.yaml", home=tmp_path / "home") as process:
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (1, "")
-    assert "none.yaml: no such file" in err
-    assert not (tmp_path / "home").exists()
-
-
-@pytest.mark.slow
-def test_the_command_itself_twice(tmp_path):
-    cohort = write_study(tmp_path / "study")
-    said = []
-    for _ in range(2):
-        with command("run", cohort, "--out", tmp_path / "runs", home=tmp_path / "home", cwd=tmp_path) as process:
-            said.append((*process.communicate(timeout=300), process.returncode))
-    assert said[0] == said[1]
-    out, err, code = said[0]
-    assert code == 0
-    assert err == ""
-    assert out.splitlines()[-1] == "runs/small/latest/report.html"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("send", "code"),
-    [
-        (lambda leader: os.killpg(leader, signal.SIGINT), 130),  # Ctrl-C at a terminal reaches all that the command started
-        (lambda leader: os.kill(leader, signal.SIGTERM), 143),
-    ],
-    ids=["Ctrl-C", "SIGTERM"],
-)
-def test_stopped_in_the_middle_nothing_half_written_remains(send, code, tmp_path):
-    cohort = write_study(tmp_path / "study", evaluation__bootstrap=20_000)
-    runs = tmp_path / "runs"
-    with command("run", cohort, "--out", runs, home=tmp_path / "home", start_new_session=True) as process:
-        wait_for(lambda: list((runs / ".store" / "records").glob("assess-*")) or process.poll() is not None)
-        send(process.pid)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert err == (STOPPED if code == 130 else "")
-    assert not list(runs.rglob(".writing-*"))
-    assert not (runs / "small").exists()
-    wait_for(lambda: not processes_of(process.pid), seconds=30)
-
-
-def processes_of(session):
-    """Return the processes of a session that still run: its leader's server and workers."""
-    listed = subprocess.run(["ps", "-o", "stat=", "--sid", str(session)], capture_output=True, text=True, check=False)
-    return [state for state in listed.stdout.split() if not state.startswith("Z")]
-
-
-def wait_for(happened, *, seconds=200):
-    import time
-
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-@pytest.mark.slow
-def test_a_server_that_is_not_there_is_told(tmp_path, monkeypatch):
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    cohort = write_study(tmp_path / "study")
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "run", str(cohort), "--out", str(tmp_path / "runs")],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Prefect must be able to run the flow" in done.stderr
-    assert "PREFECT_API_URL" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -1,0 +1,98 @@
+"""The command line as a process of its own: how it refuses, ends, and is stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from simulated_study import write_study
+
+from tests.deployments.machine import wait_for
+
+STOPPED = "Stopped. Finished stages are kept; the same command goes on from there.\n"
+
+
+def command(*arguments, home, **options):
+    """Start the installed command with a Prefect home of its own, interruptible also where tests run in the background."""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PREFECT_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **options,
+    )
+
+
+def test_the_command_itself_refuses_quickly_and_starts_no_server(tmp_path):
+    with command("run", tmp_path / "none.yaml", home=tmp_path / "home") as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "none.yaml: no such file" in err
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.slow
+def test_the_command_itself_twice(tmp_path):
+    cohort = write_study(tmp_path / "study")
+    said = []
+    for _ in range(2):
+        with command("run", cohort, "--out", tmp_path / "runs", home=tmp_path / "home", cwd=tmp_path) as process:
+            said.append((*process.communicate(timeout=300), process.returncode))
+    assert said[0] == said[1]
+    out, err, code = said[0]
+    assert code == 0
+    assert err == ""
+    assert out.splitlines()[-1] == "runs/small/latest/report.html"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("send", "code", "said"),
+    [
+        (lambda leader: os.killpg(leader, signal.SIGINT), 130, STOPPED),  # a terminal's reaches all that the command started
+        (lambda leader: os.kill(leader, signal.SIGTERM), 143, ""),
+    ],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_stopped_in_the_middle_nothing_half_written_remains(send, code, said, tmp_path):
+    cohort = write_study(tmp_path / "study", evaluation__bootstrap=20_000)
+    runs = tmp_path / "runs"
+    with command("run", cohort, "--out", runs, home=tmp_path / "home", start_new_session=True) as process:
+        records = runs / ".store" / "records"
+        wait_for(
+            lambda: list(records.glob("assess-*")) or process.poll() is not None, "the stage assess", seconds=200, every=0.05
+        )
+        send(process.pid)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err == said
+    assert not list(runs.rglob(".writing-*"))
+    assert not (runs / "small").exists()
+    wait_for(lambda: not processes_of(process.pid), "the end of all processes", seconds=30)
+
+
+def processes_of(session):
+    """Return the processes of a session that still run: its leader's server and workers."""
+    listed = subprocess.run(["ps", "-o", "stat=", "--sid", str(session)], capture_output=True, text=True, check=False)
+    return [state for state in listed.stdout.split() if not state.startswith("Z")]
+
+
+@pytest.mark.slow
+def test_a_server_that_is_not_there_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    cohort = write_study(tmp_path / "study")
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "run", str(cohort), "--out", str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Prefect must be able to run the flow" in done.stderr
+    assert "PREFECT_API_URL" in done.stderr
+    assert "Traceback" not in done.stderr
