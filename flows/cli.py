@@ -21,7 +21,7 @@ from flows.landing_commands import land
 from flows.paper_commands import paper
 from flows.quiet import calm_prefect
 from flows.stores import open_store
-from flows.withheld import described, orchestrated
+from flows.withheld import described
 from mgvae.config import load_config
 from mgvae.errors import ConfigError, MGVAEError
 
@@ -77,12 +77,11 @@ def run(
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
     calm_prefect(debug=debug)
     from flows.cohort import cohort_flow
-    from flows.embedded import start_embedded_server
+    from flows.embedded import orchestrated
     from flows.progress import reporting
 
     console = Console(stderr=True)
     with reporting(console), orchestrated():
-        start_embedded_server()
         result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()), store=store)
     folder = Path(result["run"])
     _print_outcome(json.loads((folder / "report.json").read_text(encoding="utf-8")))

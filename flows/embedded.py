@@ -1,27 +1,51 @@
-"""The server that Prefect starts by itself where none is configured: Ctrl-C at a terminal must not stop it before the run."""
+"""A flow that a command runs: over the embedded server where no other is configured, and with Prefect's errors told plainly."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL
+
+from flows.notices import served
+from flows.withheld import OrchestrationError
+from mgvae.errors import MGVAEError
 
 
-def start_embedded_server() -> None:
-    """Start Prefect's embedded server, unless an address is configured, and return once it answers.
+@contextmanager
+def orchestrated() -> Iterator[None]:
+    """Have a server answer, and run a flow in the block.
+
+    Errors of ours pass; any other that leaves a flow whose body is `withheld` is Prefect's own, and quotes no data.
+
+    Raises:
+        OrchestrationError: what Prefect raised.
+    """
+    try:
+        if not served():
+            _start_embedded_server()
+        yield
+    except MGVAEError:
+        raise
+    except Exception as error:
+        said = (str(error).strip() or "no reason given").splitlines()[0].rstrip(".")
+        raise OrchestrationError(
+            f"Prefect must be able to run the flow; {type(error).__name__}: {said}. Check PREFECT_API_URL and PREFECT_HOME, or "
+            "leave both unset to run without a server."
+        ) from None
+
+
+def _start_embedded_server() -> None:
+    """Start Prefect's embedded server out of reach of Ctrl-C, and return once it answers.
 
     A terminal sends SIGINT to all processes of its foreground group. The server would end before the run that it serves, which
     then waits over a minute for its answers, fails, and tells of a server that is not there. So the server is started with
-    SIGINT blocked, which it inherits; Prefect stops it when this process ends. Ctrl-C still reaches this process at any moment.
-
-    Raises:
-        Exception: what Prefect raises where the server does not start.
+    SIGINT blocked, which it inherits; Prefect stops it when this process ends. Ctrl-C still reaches this process at any moment,
+    and nobody then waits for the thread.
     """
-    if PREFECT_API_URL.value():
-        return
     failed: list[Exception] = []
 
     def start() -> None:

@@ -68,10 +68,9 @@ def paper(
 ) -> None:
     """Repeat an experiment of the paper: fifteen ways to treat the imbalance, judged on real test rows."""
     calm_prefect(debug=debug)
-    from flows.embedded import start_embedded_server
+    from flows.embedded import orchestrated
     from flows.paper import check_arms, check_pictures, check_seeds, paper_flow
     from flows.progress import reporting
-    from flows.withheld import orchestrated
     from mgvae.paper.datasets import check
 
     check(dataset, rho, split, None if data is None else Path(data))  # before a server is started
@@ -79,7 +78,6 @@ def paper(
     check_seeds(seeds)
     check_pictures(dataset, None if pictures is None else str(pictures))
     with reporting(Console(stderr=True), lines=True), orchestrated():
-        start_embedded_server()
         result = paper_flow(
             dataset,
             rho=rho,

@@ -29,21 +29,6 @@ def withheld() -> Iterator[None]:
         raise DefectError(described(error)) from None
 
 
-@contextmanager
-def orchestrated() -> Iterator[None]:
-    """Let errors of ours pass; any other that leaves a flow whose body is `withheld` is Prefect's own, and quotes no data."""
-    try:
-        yield
-    except MGVAEError:
-        raise
-    except Exception as error:
-        said = (str(error).strip() or "no reason given").splitlines()[0].rstrip(".")
-        raise OrchestrationError(
-            f"Prefect must be able to run the flow; {type(error).__name__}: {said}. Check PREFECT_API_URL and PREFECT_HOME, or "
-            "leave both unset to run without a server."
-        ) from None
-
-
 def described(error: Exception) -> str:
     """Return the kind and the place of an error, and nothing of its message."""
     frames = traceback.extract_tb(error.__traceback__)

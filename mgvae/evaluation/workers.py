@@ -61,8 +61,7 @@ def signals_held() -> Iterator[Sequence[Any]]:
     if threading.current_thread() is not threading.main_thread():
         yield came
         return
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    held = {number: handler for number, handler in before.items() if callable(handler)}
+    held = {number: handler for number in STOPPING if callable(handler := signal.getsignal(number))}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         for number in held:

@@ -19,6 +19,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
+from mgvae.evaluation.workers import cores
 from mgvae.seeds import numpy_generator
 from tests.benchmarks.oversamplers.generators import ctgan_cases
 
@@ -58,8 +59,7 @@ def _levels(score: np.ndarray, count: int) -> pd.Categorical:
 
 def main(*, full: bool) -> None:
     """Measure in fresh processes and print."""
-    cores = len(os.sched_getaffinity(0))
-    print(f"{ROWS:,} x 40 mixed columns, {EVENTS:.0%} events, {MISSING:.0%} missing, {cores} cores", flush=True)
+    print(f"{ROWS:,} x 40 mixed columns, {EVENTS:.0%} events, {MISSING:.0%} missing, {cores()} cores", flush=True)
     ours = _in_own_process("mgvae", {})
     print(f"MGVAEOverSampler(random_state=0).fit_resample: {ours['seconds']:.1f} s ({_rest(ours)})", flush=True)
     theirs = _in_own_process("ctgan-full" if full else "ctgan", {"OMP_NUM_THREADS": "1"})

@@ -52,12 +52,9 @@ def test_a_signal_that_comes_while_the_workers_start_ends_them_and_the_program()
 
 
 def test_closing_ends_the_workers_in_the_middle_of_their_work():
-    def first(answers):
-        return next(answers)
-
     start = time.monotonic()
     answers = spread_here(2)(time.sleep, [(0,), (60,), (60,)])
-    assert first(answers) is None
+    assert next(answers) is None
     answers.close()
     assert time.monotonic() - start < 30
 
