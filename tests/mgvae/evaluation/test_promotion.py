@@ -101,3 +101,25 @@ def test_a_wider_margin_never_keeps_out_what_a_narrow_one_lets_pass(a, b, c, mar
 def test_the_rule_in_words_names_its_numbers():
     assert "below -0.005" in rule(0.005)
     assert "fewer than 15 events" in rule(0.005)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize(
+    ("found", "promoted"),
+    [
+        (difference(-0.005, -0.03, 0.02), True),  # as far below as the margin
+        (difference(-0.005 - 1e-9, -0.03, 0.02), False),
+        (difference(-0.002, -0.003, 0.0), True),  # an interval that ends at 0 does not lie wholly below it
+        (difference(-0.002, -0.003, -1e-9), False),
+        (difference(None, -0.01, 0.01), False),
+        (difference(0.0, None, 0.01), False),
+        (difference(0.0, -0.01, None), False),
+    ],
+    ids=str,
+)
+def test_each_condition_decides_alone_at_its_exact_boundary(name, found, promoted):
+    told = {"n": 900, "events": 20, **dict.fromkeys(MEASURES, EQUAL), name: found}
+    chosen, reason = verdict(told, 0.005)
+    assert chosen is promoted
+    if None not in found.values():
+        assert (f"Worse than the champion in {MEASURES[name]} on" in reason) is not promoted
