@@ -4,8 +4,18 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from simulated_study import CANARY
 
-from flows.notices import Posted, arms_table, artifact_key, show_run, summary
-from flows.progress import Silent
+from flows import notices
+from flows.notices import Posted, arms_table, artifact_key, posting, show_run, summary, tell_failure
+from flows.progress import Silent, reporter
+
+SENDING = (
+    "create_markdown_artifact",
+    "create_table_artifact",
+    "create_image_artifact",
+    "create_progress_artifact",
+    "update_progress_artifact",
+    "emit_event",
+)
 
 
 def test_the_summary_says_what_was_found_and_where_it_lies(report, finished):
@@ -37,24 +47,61 @@ def test_the_key_is_one_that_prefect_takes(study, key):
     assert artifact_key(study) == key
 
 
-def test_without_a_server_nothing_is_shown(report, finished, monkeypatch):
-    monkeypatch.setattr("flows.notices.create_markdown_artifact", None)
+def spied(monkeypatch, answer):
+    """Let everything that `flows.notices` sends to the server call ``answer`` instead; return the names of what was sent."""
+    sent = []
+
+    def spy(name):
+        def send(*arguments, **options):
+            sent.append(name)
+            return answer()
+
+        return send
+
+    for name in SENDING:
+        monkeypatch.setattr(f"flows.notices.{name}", spy(name))
+    return sent
+
+
+def raise_away():
+    raise ConnectionError("away")
+
+
+def test_all_that_is_sent_is_watched():
+    imported = {name for name in vars(notices) if name.endswith("_artifact") or name == "emit_event"}
+    assert imported == set(SENDING)
+
+
+def test_without_a_server_nothing_is_shown(report, finished, monkeypatch, database):
+    sent = spied(monkeypatch, lambda: None)
+    refused = {**report, "status": "fail"}
+    show_run(refused, finished.run, remarks=[])
+    assert {"create_markdown_artifact", "create_table_artifact", "create_image_artifact", "emit_event"} == set(sent)
+    sent.clear()
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
-        show_run(report, finished.run, remarks=[])
+        show_run(refused, finished.run, remarks=[])
+        tell_failure(None, None, None)
+        with posting("small"):
+            assert not isinstance(reporter(), Posted)
+    assert sent == []
+
+
+@pytest.mark.parametrize("status", ["pass", "warn", "fail", "invalid"])
+def test_a_refused_run_alone_is_an_event(status, report, finished, monkeypatch, database):
+    sent = spied(monkeypatch, lambda: None)
+    show_run({**report, "status": status}, finished.run, remarks=[])
+    assert ("emit_event" in sent) is (status in ("fail", "invalid"))
 
 
 def test_a_server_that_is_away_costs_no_night(report, finished, monkeypatch, database):
-    def away(*arguments, **options):
-        raise ConnectionError("away")
-
-    for name in ("create_markdown_artifact", "create_table_artifact", "create_image_artifact", "create_progress_artifact"):
-        monkeypatch.setattr(f"flows.notices.{name}", away)
-    show_run(report, finished.run, remarks=[])
+    sent = spied(monkeypatch, raise_away)
+    show_run({**report, "status": "fail"}, finished.run, remarks=[])
     posted = Posted("mgvae-small", Silent())
     monkeypatch.setattr("flows.notices.EVERY_SECONDS", 0.0)
     posted.started("pretrain")
     posted.advanced(1, 10)
     posted.ended("pretrain", cached=False)
+    assert set(sent) == set(SENDING) - {"update_progress_artifact"}  # none was made that could be renewed
 
 
 def test_progress_is_one_artifact_that_grows(database, monkeypatch):
