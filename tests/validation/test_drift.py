@@ -236,6 +236,14 @@ def test_intervals_of_two_counts_are_wrong_no_more_often_than_stated(method):
     assert wrong <= 0.06 * 1500
 
 
+@pytest.mark.parametrize("name", ["rows", "prevalence"])
+def test_with_more_columns_the_interval_of_a_ratio_is_wider(name):
+    before, after = rows(1000, 0, columns=40), rows(900, 1, columns=40)
+    few, many = (gate(compare(before, after, study(columns)), name) for columns in (5, 40))
+    assert few.value == many.value
+    assert many.low < few.low < few.high < many.high
+
+
 def test_a_ratio_to_nothing_is_unknown_and_warns():
     before = rows(300, 0)
     found = compare(before.assign(died="0"), rows(300, 1))

@@ -87,6 +87,18 @@ def test_one_row_is_judged_for_each_parent(rng):
     assert found.share.low < 0.6  # five parents, not five hundred
 
 
+def test_as_far_from_the_parent_as_its_neighbour_is_not_nearer():
+    majority = np.array([[0.0], [1.0], [9.0]])
+    assert parent_closeness(np.array([[-1.0]]), np.array([0]), majority, seed=1).share.value == 0
+    assert parent_closeness(np.array([[-0.99]]), np.array([0]), majority, seed=1).share.value == 1
+
+
+def test_which_row_of_a_parent_is_judged_is_drawn():
+    majority, synthetic = np.array([[0.0], [1.0], [9.0]]), np.array([[0.1], [-5.0]])
+    found = {parent_closeness(synthetic, np.array([0, 0]), majority, seed=seed).share.value for seed in range(20)}
+    assert found == {0.0, 1.0}
+
+
 def test_copies_of_training_cases_are_closer_to_training(rng):
     cases, holdout = rng.normal(size=(60, 4)), rng.normal(size=(60, 4))
     assert closer_to_training(cases[rng.integers(0, 60, 400)], cases, holdout, seed=1).value == 1
