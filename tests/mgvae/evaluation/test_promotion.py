@@ -118,8 +118,8 @@ def test_the_rule_in_words_names_its_numbers():
     ids=str,
 )
 def test_each_condition_decides_alone_at_its_exact_boundary(name, found, promoted):
-    told = {"n": 900, "events": 20, **dict.fromkeys(MEASURES, EQUAL), name: found}
-    chosen, reason = verdict(told, 0.005)
+    comparison = {"n": 900, "events": 20, **dict.fromkeys(MEASURES, EQUAL), name: found}
+    chosen, reason = verdict(comparison, 0.005)
     assert chosen is promoted
     if None not in found.values():
         assert (f"Worse than the champion in {MEASURES[name]} on" in reason) is not promoted
