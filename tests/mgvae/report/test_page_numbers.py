@@ -1,0 +1,272 @@
+"""Every cell of the page that names an arm, a classifier, a variant and a measure holds that number of report.json."""
+
+from itertools import pairwise
+
+import pytest
+
+from mgvae.report import render
+from tests.report_distinct import CHOSEN, distinct_refusal, distinct_report
+from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Reading, says, says_estimate
+from tests.report_sample import refused_report
+
+DRAWN = 7
+SOURCES = {"cross-validation": "arms", "hold-out": "holdout"}
+VARIANT_NAMES = {"Raw": "raw", "Prior-shift offset": "offset", "Recalibrated": "recalibrated"}
+VERDICT_NAMES = {"pass": "pass", "warn": "warning", "fail": "fail"}
+by_source_and_classifier = pytest.mark.parametrize(
+    ("source", "classifier"), [(source, classifier) for source in SOURCES for classifier in CLASSIFIER_NAMES]
+)
+
+
+@pytest.fixture(scope="module")
+def report():
+    return distinct_report()
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mgvae.report.gallery.MOST_MARGINALS", DRAWN)
+        return Reading(render(report))
+
+
+def arms_of(report, source, classifier):
+    return {
+        ARM_NAMES[arm]: found[classifier] for arm, found in report["evaluation"][SOURCES[source]].items() if classifier in found
+    }
+
+
+@by_source_and_classifier
+def test_the_headline_table_holds_the_recalibrated_measures_of_its_arm(report, page, source, classifier):
+    table = page.tables[f"{CLASSIFIER_NAMES[classifier]}, recalibrated, {source}"]
+    shorts = {short: metric for metric, (_, short) in METRIC_NAMES.items()}
+    metrics = [shorts[cell[0]] for cell in table.rows[0][1:]]
+    arms, body = arms_of(report, source, classifier), table.body()
+    assert list(body) == list(arms)
+    for name, variants in arms.items():
+        assert len(body[name]) == len(metrics) >= 7
+        for metric, cell in zip(metrics, body[name], strict=True):
+            assert says_estimate(cell, variants["recalibrated"][metric]), (name, metric, cell)
+
+
+def test_the_recommended_row_is_marked_and_no_other(page):
+    rows = [(caption, row[0]) for caption, table in page.tables.items() for row in table.rows if "recommended" in row[0]]
+    classifier, arm = CLASSIFIER_NAMES[CHOSEN["classifier"]], ARM_NAMES[CHOSEN["arm"]]
+    assert rows == [(f"{classifier}, recalibrated, {source}", [arm, "recommended"]) for source in SOURCES]
+
+
+@by_source_and_classifier
+def test_the_table_of_all_measures_holds_each_variant_of_each_arm(report, page, source, classifier):
+    head, *rows = page.tables[f"{CLASSIFIER_NAMES[classifier]}, all measures, {source}"].rows
+    arms, seen, variant = arms_of(report, source, classifier), [], None
+    labels = {label: metric for metric, (label, _) in METRIC_NAMES.items()}
+    assert [cell[0] for cell in head[1:]] == list(arms)
+    for first, *cells in rows:
+        if not cells:
+            variant = VARIANT_NAMES[first[0]]
+            continue
+        metric = labels[first[0]]
+        seen.append((variant, metric))
+        for name, cell in zip(arms, cells, strict=True):
+            assert says_estimate(" ".join(cell), arms[name][variant][metric]), (name, variant, metric, cell)
+    assert seen == [(variant, metric) for variant in VARIANT_NAMES.values() for metric in METRIC_NAMES]
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIER_NAMES)
+def test_the_table_of_repairs_sets_raw_beside_recalibrated(report, page, classifier):
+    head, under, *rows = page.tables[f"{CLASSIFIER_NAMES[classifier]}, raw and recalibrated, cross-validation"].rows
+    arms = arms_of(report, "cross-validation", classifier)
+    labels = {label: metric for metric, (label, _) in METRIC_NAMES.items()}
+    columns = [(labels[cell[0]], variant) for cell in head[1:] for variant in ("raw", "recalibrated")]
+    assert [cell[0] for cell in under] == [variant for _, variant in columns]
+    assert [row[0][0] for row in rows] == list(arms)
+    for first, *cells in rows:
+        for (metric, variant), cell in zip(columns, cells, strict=True):
+            assert says_estimate(" ".join(cell), arms[first[0]][variant][metric]), (first, metric, variant, cell)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_tiles_hold_the_recommended_model_from_the_hold_out_if_there_is_one(report, page, source):
+    if source == "cross-validation":
+        report = distinct_report(columns=2)
+        report["evaluation"] |= {"holdout": {}, "curves": {}, "differences": {}}
+        page = Reading(render(report))
+    scores = report["evaluation"][SOURCES[source]][CHOSEN["arm"]][CHOSEN["classifier"]]["recalibrated"]
+    labels = {"AUROC": "auroc", "Observed / expected": "observed_expected", "Calibration slope": "calibration_slope"}
+    for label, metric in labels.items():
+        tile = page.facts[label].removesuffix(", ideal 1")
+        assert tile.endswith(f", {source}")
+        assert says_estimate(tile.removesuffix(f", {source}"), scores[metric]), tile
+    assert f"Measures of the recommended model, recalibrated, {source}, with 95 % intervals." in page.text
+
+
+def test_the_tiles_count_patients_events_and_gates(report, page):
+    cohort, gates = report["cohort"], report["synthetic"]["gates"]
+    assert says(page.facts["Patients"], cohort["n"], cohort["n_train"], cohort["n_test"])
+    assert f"{cohort['n_train']:,} to train, {cohort['n_test']:,} to test" in page.facts["Patients"]
+    assert says(page.facts["Events"], cohort["events"], 100 * cohort["prevalence"])
+    passed = sum(gate["verdict"] == "pass" for gate in gates)
+    assert 0 < passed < len(gates)
+    assert says(page.facts["Gates passed"], passed, len(gates), report["synthetic"]["n"])
+
+
+def test_the_recommendation_names_its_model_and_the_difference_that_decided(report, page):
+    found = report["recommendation"]["difference"]
+    assert "Deploy gradient boosting with MGVAE synthetic cases (no EWC), recalibrated on real patients." in page.text
+    text = page.text.partition("Paired difference that decided: ")[2].partition(" when all arms are allowed for")[0]
+    assert text.startswith("MGVAE with logistic regression, Scaled Brier score +0.412 (")
+    assert says(text, found["value"], found["low"], found["high"], found["family_low"])
+    barred = [item for item in page.items if item[0].endswith("reason")]
+    assert barred == [["SMOTE: its reason"], ["MGVAE: another reason"]]
+
+
+@pytest.mark.parametrize("part", ["synthetic", "drift"])
+def test_a_gate_is_judged_by_its_own_numbers(report, page, part):
+    captions = {"synthetic": "Gates: value", "drift": "Gates on drift: value"}
+    (table,) = [table for caption, table in page.tables.items() if caption.startswith(captions[part])]
+    gates, body = report[part]["gates"], table.body()
+    assert list(body) == [gate["label"] for gate in gates]
+    for gate in gates:
+        verdict, value, threshold, *_ = body[gate["label"]]
+        bounds = gate["threshold"] if isinstance(gate["threshold"], list) else [gate["threshold"]]
+        assert verdict == VERDICT_NAMES[gate["verdict"]]
+        assert says_estimate(value, gate), (gate["name"], value)
+        assert says(threshold.removesuffix(gate.get("rule", "")), *bounds), (gate["name"], threshold)
+    assert [row[0][1:] for row in table.rows[1:]] == [[gate["detail"]] if gate["detail"] else [] for gate in gates]
+
+
+def test_a_column_that_drifted_has_its_own_numbers(report, page):
+    features = {one["label"]: one for one in report["drift"]["features"]}
+    body = page.tables["All columns compared"].body()
+    assert list(body) == list(features)
+    for label, one in features.items():
+        verdict, index, noise, ks, before, now = body[label]
+        assert verdict == VERDICT_NAMES[one["verdict"]]
+        assert says(index, one["psi"], one["psi_low"], one["psi_high"]), (label, index)
+        assert says(noise, one["noise"])
+        assert says(ks, one["ks"])
+        assert says(before, 100 * one["missing_before"])
+        assert says(now, 100 * one["missing_after"])
+    moved = [one for one in features.values() if one["verdict"] != "pass"]
+    moved.sort(key=lambda one: (one["verdict"] != "fail", -one["psi"]))
+    worst = page.tables["Columns that moved"].body()
+    assert list(worst) == [one["label"] for one in moved]
+    assert all(worst[label] == body[label] for label in worst)
+
+
+def test_drift_counts_the_rows_before_and_now(report, page):
+    rows, reference = report["drift"]["rows"], report["drift"]["reference"]
+    assert f"{rows['before']:,} rows then, {rows['after']:,} now." in page.text
+    assert f"sha256 {reference['extract_sha256'][:12]}" in page.text
+
+
+def test_a_training_step_has_its_own_numbers(report, page):
+    body = page.tables["Training in two steps"].body()
+    steps = {"Pre-training on the majority": "pretrain", "Fine-tuning on the rare cases": "finetune"}
+    times = {"pretrain": "41 s", "finetune": "2 min 7 s"}
+    assert list(body) == list(steps)
+    for label, name in steps.items():
+        step = report["training"][name]
+        epochs, kept, elbo, weight, time = body[label]
+        assert says(epochs, step["epochs"])
+        assert says(kept, step["best_epoch"])
+        assert says(elbo, step["heldout_elbo"])
+        assert says(weight, step.get("ewc_lambda"))
+        assert time == times[name]
+    assert f"{report['training']['parameters']:,} parameters" in page.text
+
+
+def test_a_marginal_has_its_own_distance_and_missing_shares(report, page):
+    ranked = sorted(report["synthetic"]["marginals"], key=lambda one: -one["distance"])
+    captions = {caption[0]: caption[1] for caption in page.captions if len(caption) == 2}
+    assert list(captions) == [one["label"] for one in ranked[:DRAWN]]
+    for one in ranked[:DRAWN]:
+        missing = [100 * one["missing"][name] for name in ("majority", "cases", "synthetic")]
+        assert captions[one["label"]].endswith(" %")
+        assert says(captions[one["label"]], one["distance"], *missing), (one["label"], captions[one["label"]])
+    body = page.tables["Distances of the columns not drawn"].body()
+    assert list(body) == [one["label"] for one in ranked[DRAWN:]]
+    for one in ranked[DRAWN:]:
+        name, distance, *missing = body[one["label"]]
+        assert name == one["column"]
+        assert says(distance, one["distance"])
+        shares = [100 * one["missing"][group] for group in ("majority", "cases", "synthetic")]
+        assert all(says(cell, value) for cell, value in zip(missing, shares, strict=True)), (name, missing)
+
+
+def test_the_flow_counts_patients_and_events_of_each_step(report, page):
+    cohort = report["cohort"]
+    steps = {step["label"]: (step["n"], step["events"]) for step in cohort["flow"]}
+    parts = {
+        part: (cohort[f"n_{key}"], cohort[f"events_{key}"]) for part, key in (("Training part", "train"), ("Test part", "test"))
+    }
+    boxes = {item[0]: item[1] for item in page.items if item[0] in steps | parts}
+    assert list(boxes) == [*steps, *parts]
+    for label, (n, events) in steps.items():
+        assert says(boxes[label], n, events, None if events is None else 100 * events / n), boxes[label]
+    for label, counts in parts.items():
+        assert boxes[label] == "{:,} patients, {:,} events".format(*counts)
+    counts = [step["n"] for step in cohort["flow"]]
+    left = [item[0] for item in page.items if item and item[0].endswith("left out")]
+    assert left == [f"{before - after:,} left out" for before, after in pairwise(counts)]
+
+
+def test_cohort_and_predictors(report, page):
+    cohort = report["cohort"]
+    assert page.facts["Horizon"] == f"{cohort['horizon_days']} days"
+    assert page.facts["Look-back"] == f"{cohort['lookback_days']} days"
+    assert page.facts["Groups kept together"] == f"{cohort['groups']:,}"
+    assert page.facts["Predictors"] == str(len(cohort["columns"]))
+    body = page.tables["Predictors"].body()
+    assert list(body) == [column["label"] for column in cohort["columns"]]
+    for column in cohort["columns"]:
+        name, kind, unit, missing = body[column["label"]]
+        assert (name, kind, unit) == (column["name"], column["kind"], column["unit"] or "–")
+        assert missing.endswith(" %")
+        assert says(missing, 100 * column["missing"])
+    assert f"The test part holds {cohort['events_test']} events." in page.text
+
+
+def test_validation_counts_expectations_rows_and_what_breaks_each_rule(report, page):
+    checked = report["validation"]
+    assert f"{checked['expectations']} expectations built" in page.text
+    assert f"checked on {checked['rows']:,} rows" in page.text
+    refused = refused_report() | {"validation": distinct_refusal()}
+    page, failed = Reading(render(refused)), refused["validation"]["failed"]
+    rows = [[one["column"], one["rule"], "–" if one["count"] is None else str(one["count"])] for one in failed]
+    assert [[" ".join(cell) for cell in row] for row in page.tables["Expectations that failed"].rows[1:]] == rows
+    assert says(page.facts["Expectations failed"], len(failed), refused["validation"]["expectations"])
+    assert says(page.facts["Rows read"], refused["validation"]["rows"])
+
+
+def test_lineage_names_what_each_stage_made_and_where(report, page):
+    lineage = report["lineage"]
+    assert page.facts["Extract (sha256)"] == lineage["extract_sha256"]
+    assert page.facts["Configuration (sha256)"] == lineage["config_sha256"]
+    assert page.facts["Libraries"] == ", ".join(f"{name} {version}" for name, version in sorted(lineage["versions"].items()))
+    assert page.facts["Seed"] == str(lineage["seed"])
+    body = page.tables["Stages of the run"].body()
+    assert list(body) == [stage["name"] for stage in lineage["stages"]]
+    for stage in lineage["stages"]:
+        time, result, place, digest = body[stage["name"]]
+        assert time.endswith(" s")
+        assert says(time, stage["seconds"])
+        assert result == ("reused" if stage["cached"] else "computed")
+        assert place == f"{stage['ran']['worker']} ({stage['ran']['pool']})"
+        assert digest == lineage["artifacts"].get(stage["name"], "–")
+
+
+def test_the_guidelines_cite_the_numbers_of_the_evaluation(report, page):
+    evaluation, cohort = report["evaluation"], report["cohort"]
+    assert f"{evaluation['folds']} folds, {evaluation['repeats']} repeats, the whole chain" in page.text
+    assert f"Intervals: {evaluation['bootstrap']} bootstrap resamples." in page.text
+    remarks = {
+        name: cells[3]
+        for caption in ("TRIPOD+AI", "PROBAST+AI: imbalance and leakage")
+        for name, cells in page.tables[caption].body().items()
+    }
+    assert remarks["12c"].startswith(f"{evaluation['folds']}-fold cross-validation, {evaluation['repeats']} repeats")
+    assert f"{evaluation['bootstrap']} bootstrap resamples" in remarks["12e"]
+    assert says(remarks["Evaluation data"], 100 * cohort["prevalence"])
+    assert remarks["Leakage"].startswith(f"{cohort['groups']:,} groups")
+    assert says(remarks["Resampling"], evaluation["folds"], evaluation["repeats"])

@@ -1,0 +1,227 @@
+"""What a page and its figures say, as numbers: tables by caption, facts by name, lines and markers by colour."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+ARM_NAMES = {
+    "none": "No correction",
+    "smote": "SMOTE",
+    "mgvae_no_ewc": "MGVAE, no EWC",
+    "mgvae": "MGVAE",
+}
+CLASSIFIER_NAMES = {"logistic_regression": "Logistic regression", "hist_gradient_boosting": "Gradient boosting"}
+# metric: (in a table's first column, in a table's head)
+METRIC_NAMES = {
+    "auroc": ("AUROC", "AUROC"),
+    "auprc": ("Area under the precision-recall curve", "AUPRC"),
+    "brier": ("Brier score", "Brier"),
+    "scaled_brier": ("Scaled Brier score", "Scaled Brier"),
+    "observed_expected": ("Observed / expected events", "O/E"),
+    "calibration_intercept": ("Calibration intercept", "Cal. intercept"),
+    "calibration_slope": ("Calibration slope", "Cal. slope"),
+    "balanced_accuracy": ("Balanced accuracy", "Bal. accuracy"),
+    "g_mean": ("G-mean", "G-mean"),
+    "sensitivity": ("Sensitivity", "Sensitivity"),
+    "specificity": ("Specificity", "Specificity"),
+    "ppv": ("Positive predictive value", "PPV"),
+}
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+NUMBER = re.compile(r"[−+-]?\d[\d,]*(?:\.\d+)?")
+PIXELS = 0.06  # coordinates are cut to two decimals, those of the ticks as well
+
+
+def numbers(text: str) -> list[tuple[float, int]]:
+    """Return the numbers in a text, each with its decimals."""
+    found = [one.replace("−", "-").replace(",", "") for one in NUMBER.findall(text)]
+    return [(float(one), len(one.partition(".")[2])) for one in found]
+
+
+def says(text: str, *expected: float | None) -> bool:
+    """Whether the numbers of ``text`` are those expected, as far as their digits go; unknown ones are left out."""
+    known, found = [one for one in expected if one is not None], numbers(text)
+    pairs = zip(found, known, strict=False)
+    return len(found) == len(known) and all(abs(x - y) <= 0.5001 * 10**-digits for (x, digits), y in pairs)
+
+
+def says_estimate(text: str, one: dict[str, float]) -> bool:
+    """Whether ``text`` is value, lower and upper limit of an estimate, in that order."""
+    return says(text, one["value"], one["low"], one["high"])
+
+
+class Table:
+    """The rows of a table: each a list of cells, each cell the list of its texts."""
+
+    def __init__(self) -> None:
+        self.caption: list[str] = []
+        self.rows: list[list[list[str]]] = []
+
+    def column(self, place: int) -> list[str]:
+        """Return the first text of a column's cells, row by row, the head among them."""
+        return [row[place][0] for row in self.rows if place < len(row)]
+
+    def body(self) -> dict[str, list[str]]:
+        """Return the cells of each row by the first text of the row, without the head."""
+        return {row[0][0]: [" ".join(cell) for cell in row[1:]] for row in self.rows[1:]}
+
+
+class Reading(HTMLParser):
+    """Tables, facts (``dt``: ``dd``), list items, figures and captions of a page, and all of its words."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.made: list[Table] = []
+        self.terms: list[tuple[list[str], list[str]]] = []
+        self.items: list[list[str]] = []
+        self.captions: list[list[str]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.items = [item for item in self.items if item]  # the parts of a fork are items of an item
+        self.text = " ".join(" ".join(self.words).split())
+        self.tables = {" ".join(table.caption): table for table in self.made}
+        self.facts = {" ".join(name): " ".join(value) for name, value in self.terms}
+        self.figures = [Drawing(svg) for svg in re.findall(r'<svg class="figure".*?</svg>', html, re.DOTALL)]
+        self.bars = re.findall(r'<svg class="bar".*?</svg>', html, re.DOTALL)
+        assert len(self.tables) == len(self.made), "two tables have one caption"
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.made.append(Table())
+        elif tag == "tr":
+            self.made[-1].rows.append([])
+        elif tag in ("td", "th"):
+            self.made[-1].rows[-1].append([])
+        elif tag == "dt":
+            self.terms.append(([], []))
+        elif tag in ("li", "figcaption"):
+            (self.items if tag == "li" else self.captions).append([])
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        text = " ".join(data.split())
+        if "style" in self.open or "svg" in self.open or not text:
+            return
+        self.words.append(text)
+        places: tuple[tuple[str, Callable[[], list[str]]], ...] = (
+            ("caption", lambda: self.made[-1].caption),
+            ("td", lambda: self.made[-1].rows[-1][-1]),
+            ("th", lambda: self.made[-1].rows[-1][-1]),
+            ("dt", lambda: self.terms[-1][0]),
+            ("dd", lambda: self.terms[-1][1]),
+            ("li", lambda: self.items[-1]),
+            ("figcaption", lambda: self.captions[-1]),
+        )
+        for tag, place in places:
+            if tag in self.open:
+                place().append(text)
+
+    def figure(self, *words: str) -> Drawing:
+        """Return the one figure whose name starts with the first word and holds all others."""
+        found = [one for one in self.figures if one.name.startswith(words[0]) and all(word in one.name for word in words)]
+        assert len(found) == 1, (words, [one.name for one in found])
+        return found[0]
+
+
+class Drawing:
+    """A figure: lines and markers by colour in px, and the ticks that give px their meaning."""
+
+    def __init__(self, svg: str) -> None:
+        root = ET.fromstring(svg.replace("xlink:href", "href"))  # noqa: S314 - our own SVG
+        self.name = root.get("aria-label", "")
+        self.description = next((one.text or "" for one in root.iter() if _tag(one) == "desc"), "")
+        self.across: list[tuple[str, float]] = []
+        self.up: list[tuple[str, float]] = []
+        self.rows: list[tuple[str, float]] = []
+        self.found_lines: list[tuple[str, list[tuple[float, float]]]] = []
+        self.found_marks: list[tuple[str, float, float, str]] = []
+        self._read(root)
+
+    def _read(self, parent: ET.Element) -> None:
+        tick: tuple[float, float] | None = None
+        defined = {path for one in parent.iter() if _tag(one) == "defs" for path in one.iter()}
+        for one in parent.iter():
+            colour, tag = _style(one, "stroke"), _tag(one)
+            if tag == "use":
+                place = (float(one.get("x", "nan")), float(one.get("y", "nan")))
+                tick = place if colour == "axis" else tick
+                if colour != "axis":
+                    self.found_marks.append((colour, *place, _style(one, "fill")))
+            elif tag == "path" and one not in defined and colour:
+                self.found_lines.append(
+                    (colour, [(float(x), float(y)) for x, y in re.findall(r"[ML] (\S+) (\S+)", one.get("d", ""))])
+                )
+            elif tag == "text":
+                self._label(one, tick)
+                tick = None
+
+    def _label(self, one: ET.Element, tick: tuple[float, float] | None) -> None:
+        text, anchor = one.text or "", re.search("text-anchor: (\\w+)", one.get("style", ""))
+        if anchor is None:
+            return
+        if tick is None and anchor[1] == "end":
+            self.rows.append((text, float(one.get("y", "nan"))))
+        elif tick is not None and anchor[1] == "middle":
+            self.across.append((text, tick[0]))
+        elif tick is not None:
+            self.up.append((text, tick[1]))
+
+    def x(self, *, log: bool = False) -> Callable[[float], float]:
+        """Return the map from a number to px across, read off the ticks' labels."""
+        return _scale(self.across, log=log)
+
+    def y(self, *, log: bool = False) -> Callable[[float], float]:
+        """Return the map from a number to px downwards, read off the ticks' labels."""
+        return _scale(self.up, log=log)
+
+    def row(self, y: float) -> str:
+        """Return the label of the row at a height."""
+        name, place = min(self.rows, key=lambda row: abs(row[1] - 4.2 - y))
+        assert abs(place - 4.2 - y) < 1
+        return name
+
+    def lines(self, colour: str) -> list[list[tuple[float, float]]]:
+        """Return the lines of a colour, each as its points."""
+        return [points for one, points in self.found_lines if one == colour]
+
+    def marks(self, colour: str) -> list[tuple[float, float]]:
+        """Return the places of the markers of a colour."""
+        return [(x, y) for one, x, y, _ in self.found_marks if one == colour]
+
+    def filled(self, colour: str) -> list[tuple[float, float]]:
+        """Return the places of those markers that are filled with their own colour."""
+        return [(x, y) for one, x, y, fill in self.found_marks if one == colour == fill]
+
+
+def at(places: Iterable[tuple[float, float]], expected: Iterable[tuple[float, float]]) -> bool:
+    """Whether places in px are those expected, in this order."""
+    found, wanted = np.array(list(places)), np.array(list(expected))
+    return found.shape == wanted.shape and bool((abs(found - wanted) <= PIXELS).all())
+
+
+def _scale(ticks: list[tuple[str, float]], *, log: bool) -> Callable[[float], float]:
+    values = [number / (100 if "%" in text else 1) for text, _ in ticks for number, _ in numbers(text)]
+    assert len(values) == len(ticks) >= 2
+    known = np.log10(values) if log else np.array(values)
+    slope, start = np.polyfit(known, [place for _, place in ticks], 1)
+    assert slope * known + start == pytest.approx([place for _, place in ticks], abs=PIXELS)  # the labels belong where they are
+    return lambda value: float(slope * (np.log10(value) if log else value) + start)
+
+
+def _tag(one: ET.Element) -> str:
+    return one.tag.rpartition("}")[2]
+
+
+def _style(one: ET.Element, key: str) -> str:
+    found = re.search(rf"(?:^|; ){key}: var\(--([a-z-]+)\)", one.get("style", ""))
+    return found[1] if found else ""
