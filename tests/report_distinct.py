@@ -28,7 +28,7 @@ def distinct_report(*, columns: int = 12) -> dict[str, Any]:
     report["cohort"]["flow"][1]["events"] = 355
     report["validation"] |= {"expectations": 149, "rows": 17561}
     report["training"] = _training(rng)
-    report["synthetic"] |= {"n": 11187, "gates": _gates(report["synthetic"]["gates"], 0.2)}
+    report["synthetic"] |= {"n": 11187, "gates": _gates(report["synthetic"]["gates"], 7, 0.2)}
     report["synthetic"]["marginals"] = [_marginal(one, rng, shares) for one in report["synthetic"]["marginals"]]
     _drift(report["drift"], shares)
     report["evaluation"] |= _evaluation(rng) | {"folds": 7, "repeats": 3, "bootstrap": 499}
@@ -65,13 +65,13 @@ def _classifiers(arm: str) -> tuple[str, ...]:
 
 
 def _evaluation(rng: np.random.Generator) -> dict[str, Any]:
-    places = count(3, 3)
+    places, apart = count(3, 3), iter(rng.permutation(np.arange(-90, 90)).tolist())
 
     def variants() -> dict[str, Any]:
         return {variant: {metric: _triple(next(places)) for metric in METRICS} for variant in VARIANTS}
 
     def differences() -> dict[str, Any]:
-        return {metric: _triple(int(rng.integers(-90, 90)) * 3, 0.001) for metric in METRICS}
+        return {metric: _triple(3 * next(apart), 0.001) for metric in METRICS}
 
     return {
         "arms": {arm: {c: variants() for c in _classifiers(arm)} for arm in ARMS},
@@ -104,10 +104,10 @@ def _step(rng: np.random.Generator, epochs: int, best: int, seconds: float) -> d
     return {"epochs": epochs, "seconds": seconds, "heldout_elbo": heldout[best - 1], "best_epoch": best, "history": history}
 
 
-def _gates(gates: list[dict[str, Any]], start: float) -> list[dict[str, Any]]:
+def _gates(gates: list[dict[str, Any]], first: int, start: float) -> list[dict[str, Any]]:
     made = []
     for place, gate in enumerate(gates):
-        numbers = _triple(50 * place + 1, 0.001)
+        numbers = _triple(50 * place + first, 0.001)
         bound = start + 0.041 * place
         made.append(gate | numbers | {"threshold": [bound, bound + 0.4] if place % 2 else bound})
     return made
@@ -115,7 +115,7 @@ def _gates(gates: list[dict[str, Any]], start: float) -> list[dict[str, Any]]:
 
 def _drift(drift: dict[str, Any], shares: Any) -> None:
     drift["rows"] = {"before": 17204, "after": 17573}
-    drift["gates"] = _gates(drift["gates"], 0.3)
+    drift["gates"] = _gates(drift["gates"], 32, 0.3)
     verdicts = {1: "warn", 4: "warn", 6: "fail"}
     for place, one in enumerate(drift["features"]):
         index = _triple(5 * place + 400, 0.001)

@@ -270,3 +270,15 @@ def test_the_guidelines_cite_the_numbers_of_the_evaluation(report, page):
     assert says(remarks["Evaluation data"], 100 * cohort["prevalence"])
     assert remarks["Leakage"].startswith(f"{cohort['groups']:,} groups")
     assert says(remarks["Resampling"], evaluation["folds"], evaluation["repeats"])
+
+
+def test_no_two_measures_of_the_sample_are_alike(report):
+    found = [one for source in ("arms", "holdout") for by in report["evaluation"][source].values() for one in by.values()]
+    measures = [one for variants in found for scores in variants.values() for one in scores.values()]
+    differences = [
+        one for by in report["evaluation"]["differences"].values() for scores in by.values() for one in scores.values()
+    ]
+    for estimates, digits in ((measures, 1), (differences, 3)):
+        values = [round(one["value"], digits) for one in estimates]
+        assert len(values) == len(set(values)) > 50
+        assert all(one["low"] < one["value"] < one["high"] for one in estimates)
