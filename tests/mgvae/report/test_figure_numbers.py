@@ -220,3 +220,17 @@ def test_the_reading_of_numbers_knows_signs_and_thousands():
     assert says("0.842 (0.81 to 0.87)", 0.8421, 0.8149, 0.8701)
     assert not says("0.842 (0.87 to 0.81)", 0.8421, 0.8149, 0.8701)
     assert not says("0.842", 0.8421, 0.8149)
+
+
+@pytest.mark.parametrize(("metric", "words"), [("auroc", "better →"), ("brier", "← better")])
+def test_the_axis_of_a_forest_plot_says_which_side_is_better(metric, words):
+    svg = figures.forest({"mgvae": Estimate(value=0.1)}, metric, span=(-1, 1), key="a", title="T", reference="no correction")
+    assert re.findall(r">([^<]*better[^<]*)</text>", svg) == [words]
+    assert f">{METRIC_NAMES[metric][1]}, arm less no correction</text>" in svg
+
+
+def test_a_histogram_names_the_unit_of_its_column(report, html):
+    for one in report["synthetic"]["marginals"]:
+        if one["kind"] == "numeric" and one["unit"]:
+            (svg,) = re.findall(rf'<svg [^>]*aria-label="{one["label"]}: majority.*?</svg>', html, re.DOTALL)
+            assert f">{one['unit']}</text>" in svg, one["label"]

@@ -282,3 +282,19 @@ def test_no_two_measures_of_the_sample_are_alike(report):
         values = [round(one["value"], digits) for one in estimates]
         assert len(values) == len(set(values)) > 50
         assert all(one["low"] < one["value"] < one["high"] for one in estimates)
+
+
+def test_the_head_of_a_table_says_which_way_is_better(page):
+    tables = [table for caption, table in page.tables.items() if "recalibrated" in caption]
+    heads = {cell[0]: cell[1] for table in tables for cell in table.rows[0][1:]}
+    higher = ("AUROC", "AUPRC", "Scaled Brier", "Bal. accuracy", "G-mean")
+    ideal = {"O/E": "ideal 1", "Cal. slope": "ideal 1", "Calibration intercept": "ideal 0", "Brier score": "↓"}
+    ideal |= {"Observed / expected events": "ideal 1", "Calibration slope": "ideal 1"}
+    assert heads == dict.fromkeys(higher, "↑") | ideal
+
+
+def test_a_setting_is_printed_as_the_number_it_is(report, page):
+    settings = report["evaluation"]["thresholds"] | report["recommendation"]["threshold"]
+    plain = {key[:1].upper() + key[1:]: value for key, value in settings.items() if not isinstance(value, str)}
+    assert len(plain) == 4
+    assert {key: float(page.facts[key]) for key in plain} == plain
