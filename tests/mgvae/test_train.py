@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
 from small_cohort import COLUMNS, mixed, quick
 
+import mgvae.train
+from mgvae.elbo import elbo
 from mgvae.encoding import fit_encoding
 from mgvae.errors import TrainingError
 from mgvae.ewc import ewc_penalty
 from mgvae.generator import encoded, new_model
-from mgvae.train import anchor_at, finetune, heldout_elbo, most_epochs, pretrain
+from mgvae.train import anchor_at, cases_a_step, finetune, heldout_elbo, most_epochs, pretrain
 
 
 def start(n=300, *, seed=0, **changes):
@@ -63,10 +66,56 @@ def test_pretraining_raises_the_held_out_elbo_of_the_start(changes):
     assert history.heldout_elbo == pytest.approx(best, abs=0.5)  # the means of an epoch are a little older
 
 
-def test_the_best_epochs_parameters_are_kept():
-    model, rows, heldout, settings = start()
+def by_epoch(*args, **changes):
+    """Return the model, its history and the parameters after each epoch of pre-training."""
+    model, rows, heldout, settings = start(*args, **changes)
+    states = []
+    history = pretrain(model, rows, heldout, settings, seed=1, on_epoch=lambda *_: states.append(state(model)))
+    return model, history, states
+
+
+@pytest.mark.parametrize("changes", [{}, {"exemplars": 20}], ids=str)
+def test_the_best_epochs_parameters_are_kept(changes):
+    model, history, states = by_epoch(60, pretrain_epochs=400, patience=5, learning_rate=1e-2, **changes)
+    assert history.best_epoch == len(states) - 5
+    assert same(state(model), states[history.best_epoch - 1])
+    assert not same(state(model), states[-1])
+
+
+def test_the_held_out_elbo_returned_is_that_of_the_model_returned():
+    model, rows, heldout, settings = start(60, pretrain_epochs=400, patience=5, learning_rate=1e-2)
     history = pretrain(model, rows, heldout, settings, seed=1)
     assert heldout_elbo(model, heldout, model.exemplar_means(rows), seed=1) == pytest.approx(history.heldout_elbo, abs=1e-6)
+
+
+def test_the_kl_weighs_less_in_early_epochs():
+    def kl(share):
+        model, rows, heldout, _ = start()
+        model.load_state_dict(by_epoch(pretrain_epochs=10, warmup_fraction=share)[2][4])
+        noise = torch.randn(len(heldout), model.latent_dim, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            return elbo(model, heldout, model.exemplar_means(rows), noise).kl.mean().item()
+
+    assert kl(0.9) > kl(0.0) + 0.2
+
+
+def test_the_learning_rate_falls_to_nothing_by_the_last_step():
+    _, _, states = by_epoch(pretrain_epochs=12, patience=100)
+    steps = [
+        sum((after[name] - before[name]).square().sum() for name in after).sqrt().item() for before, after in pairwise(states)
+    ]
+    assert steps[-1] < 0.05 * steps[0]
+    assert steps[5] > 0.2 * steps[0]
+
+
+def test_the_held_out_elbo_is_the_mean_over_rows_and_draws():
+    model, rows, heldout, _ = start()
+    means = model.exemplar_means(rows)
+    with torch.no_grad():
+        draws = torch.Generator().manual_seed(0)
+        one = [elbo(model, heldout, means, torch.randn(len(heldout), 3, generator=draws)).total.mean().item() for _ in range(8)]
+    assert heldout_elbo(model, heldout, means, seed=3) == pytest.approx(sum(one) / 8, abs=0.5)
+    assert abs(sum(one) / 8) > 5
 
 
 def test_pretraining_stops_once_the_held_out_elbo_falls():
@@ -86,6 +135,11 @@ def test_no_epoch_counts_before_the_kl_has_its_full_weight():
 def test_automatic_number_of_epochs(rows, batch, epochs):
     assert most_epochs(rows, quick(pretrain_epochs="auto", batch_size=batch)) == epochs
     assert most_epochs(rows, quick(pretrain_epochs=7, batch_size=batch)) == 7
+
+
+@pytest.mark.parametrize(("cases", "size"), [(1, 16), (20, 16), (64, 16), (100, 25), (1000, 64)])
+def test_a_step_of_fine_tuning_takes_a_quarter_of_few_cases(cases, size):
+    assert cases_a_step(cases, quick(batch_size=64)) == size
 
 
 def test_held_out_elbo_draws_the_same_noise_each_time():
@@ -172,7 +226,47 @@ def test_fine_tuning_stops_once_the_held_out_elbo_falls(pretrained):
     _, history = moved(pretrained, ewc_lambda=0.0, epochs=500, finetune_patience=4, finetune_learning_rate=1e-2)
     scores = [record.heldout_elbo for record in history.epochs]
     assert len(scores) < 500
-    assert max(scores[-4:]) <= max(scores[:-4])
+    assert scores.index(max(scores)) == len(scores) - 5
+
+
+def test_each_phase_has_a_learning_rate_of_its_own(pretrained):
+    def both(**rate):
+        return by_epoch(pretrain_epochs=1, **rate)[2][0], state(moved(pretrained, ewc_lambda=0.0, epochs=1, **rate)[0])
+
+    usual, first, second = both(), both(learning_rate=1e-2), both(finetune_learning_rate=1e-2)
+    assert not same(usual[0], first[0])
+    assert same(usual[1], first[1])
+    assert same(usual[0], second[0])
+    assert not same(usual[1], second[1])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"exemplar_weights": "uniform"}, {"exemplars": 40}, {"batch_size": 8, "exemplars": "all"}], ids=str
+)
+def test_fine_tuning_heeds_its_settings(pretrained, changes):
+    usual = {"exemplar_weights": "tilted", "exemplars": "all", "batch_size": 64}
+    one, other = (moved(pretrained, ewc_lambda=1.0, epochs=2, **options)[0] for options in (usual, usual | changes))
+    assert not same(state(one), state(other))
+
+
+@pytest.mark.parametrize("changes", [{"leave_one_out": False}, {"exemplars": 40}], ids=str)
+def test_the_anchor_heeds_its_settings(pretrained, changes):
+    model, rows, settings, anchor = pretrained
+    other = anchor_at(model, rows, settings.model_copy(update=changes), seed=1)
+    assert same(anchor.parameters, other.parameters)
+    assert not same(anchor.fisher, other.fisher)
+
+
+def test_exemplars_are_drawn_again_once_enough_steps_are_done(pretrained, monkeypatch):
+    model, rows, settings, _ = pretrained
+    at, steps = [], []
+    draw, step = mgvae.train._fixed_prior, mgvae.train._step
+    monkeypatch.setattr(mgvae.train, "_fixed_prior", lambda *args: at.append(len(steps)) or draw(*args))
+    monkeypatch.setattr(mgvae.train, "_step", lambda *args: steps.append(1) or step(*args))
+    finetune(
+        copy.deepcopy(model), rows[:40], rows, settings, anchor=None, ewc_lambda=0.0, epochs=5, seed=2, prior_steps=5
+    )  # three steps of 16 rows or fewer an epoch
+    assert at == [0, 6, 12]
 
 
 @pytest.mark.parametrize(("rows", "heldout"), [(1, 5), (20, 0)])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from small_cohort import COLUMNS, cohort, quick
 
+import mgvae.tune
 from mgvae.encoding import fit_encoding
 from mgvae.generator import encoded, finetune_cases, pretrain_majority
-from mgvae.tune import _folds
+from mgvae.train import Epoch, History
+from mgvae.tune import Candidate, _candidate, _folds, _mean_curve
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,70 @@ def test_the_model_given_is_left_as_it_is(stage):
     before = {name: value.clone() for name, value in stage[0].model.state_dict().items()}
     tuned(stage, ewc_lambda=1.0)
     assert all(torch.equal(before[name], value) for name, value in stage[0].model.state_dict().items())
+
+
+@pytest.fixture
+def finetunings(monkeypatch):
+    """Record what each fine-tuning is given, with the parameters that it starts from and what it returns."""
+    seen = []
+    run = mgvae.tune.finetune
+
+    def recorded(model, rows, exemplars, settings, **given):
+        start = {name: value.clone() for name, value in model.state_dict().items()}
+        history = run(model, rows, exemplars, settings, **given)
+        seen.append(SimpleNamespace(start=start, rows=rows, exemplars=exemplars, history=history, **given))
+        return history
+
+    monkeypatch.setattr(mgvae.tune, "finetune", recorded)
+    return seen
+
+
+def keys(rows):
+    return {tuple(row.tolist()) for row in rows}
+
+
+def test_no_fold_trains_on_a_case_or_a_group_that_it_holds_out(stage, finetunings):
+    trained, cases, majority, _, settings = stage
+    group = np.arange(len(cases)) // 3
+    finetune_cases(trained.model, trained.anchor, cases, majority, group, settings, seed=3)
+    group_of = {tuple(row.tolist()): code for row, code in zip(cases, group, strict=True)}
+    assert len(group_of) == len(cases)
+    *folds, _ = finetunings
+    assert len(folds) == 2 * 3
+    for one in folds:
+        assert not {group_of[key] for key in keys(one.rows)} & {group_of[key] for key in keys(one.heldout)}
+        assert len(one.rows) + len(one.heldout) == len(cases)
+    assert set().union(*(keys(one.heldout) for one in folds[:3])) == keys(cases)
+
+
+def test_the_last_fine_tuning_has_all_cases_and_both_choices(stage, finetunings):
+    trained, cases, majority, group, settings = stage
+    settings = settings.model_copy(update={"finetune_epochs": 60, "finetune_learning_rate": 1e-2, "finetune_patience": 4})
+    got = finetune_cases(trained.model, trained.anchor, cases, majority, group, settings, seed=3)
+    last = finetunings[-1]
+    assert got.history.best_epoch < 60
+    assert len(last.history.epochs) == last.epochs == got.history.best_epoch
+    assert last.ewc_lambda == got.ewc_lambda
+    assert last.rows is cases
+    assert last.exemplars is majority
+    assert last.anchor is trained.anchor
+
+
+def test_each_fine_tuning_starts_from_the_model_given(stage, finetunings):
+    tuned(stage)
+    given = stage[0].model.state_dict()
+    for one in finetunings:
+        assert all(torch.equal(given[name], value) for name, value in one.start.items())
+    assert [one.ewc_lambda for one in finetunings[:-1]] == [1.0] * 3 + [10.0] * 3
+
+
+def test_the_curve_is_the_mean_of_the_folds_weighted_by_the_cases_held_out():
+    def run(*scores):
+        return History(tuple(Epoch(at + 1, 2 * score, score) for at, score in enumerate(scores)), 1, None, 0.0)
+
+    curve = _mean_curve([run(-4.0, -2.0, -3.0, -9.0), run(-8.0, -7.0, -5.0)], [3, 1])
+    assert curve == (Epoch(1, -10.0, -5.0), Epoch(2, -6.5, -3.25), Epoch(3, -7.0, -3.5))
+    assert _candidate(0.5, curve) == Candidate(0.5, 2, -3.25)
 
 
 def test_a_fixed_lambda_is_the_only_candidate(stage):
