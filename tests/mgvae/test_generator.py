@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from small_cohort import COLUMNS, cohort, quick
 
+import mgvae.generator
 from mgvae.encoding import fit_encoding
 from mgvae.errors import TrainingError
 from mgvae.generator import device_of, encoded, pretrain_majority, synthetic_cases
+from mgvae.matching import OVERSUPPLY
 
 VARIANTS = ("mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae")
 
@@ -134,6 +139,88 @@ def test_groups_are_held_out_whole(monkeypatch):
     sides = [{of[tuple(row.tolist())] for row in seen[side]} for side in ("rows", "heldout")]
     assert not sides[0] & sides[1]
     assert 0.15 * len(majority) <= len(seen["heldout"]) <= 0.15 * len(majority) + 8
+
+
+@pytest.fixture
+def copying(monkeypatch):
+    """Make each translation a copy of its parent, so that a row made shows which row it comes from."""
+    monkeypatch.setattr("mgvae.generator.translate", lambda model, parents, generator: parents)
+
+
+BRIEF = {"pretrain_epochs": 1, "finetune_epochs": 1, "ewc_lambda": 1.0}
+
+
+@pytest.mark.parametrize("plausibility", ["matched", "filtered", "none"])
+@pytest.mark.usefixtures("copying")
+def test_each_row_made_comes_from_the_parent_named_beside_it(plausibility):
+    features, event, group = cohort(120, 12)
+    got = made(features, event, group, n=30, plausibility=plausibility, **BRIEF)
+    assert not event[got.parent].any()
+    pd.testing.assert_frame_equal(got.features, features.iloc[got.parent].reset_index(drop=True))
+
+
+@pytest.mark.usefixtures("copying")
+def test_majority_patients_that_resemble_cases_are_parents_more_often_where_exemplars_are_tilted():
+    data = cohort(400, 40)
+    age = {
+        weights: made(*data, n=200, plausibility="none", exemplar_weights=weights, **BRIEF).features["age"].mean()
+        for weights in ("tilted", "uniform")
+    }
+    assert age["tilted"] > age["uniform"] + 3
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    """Record what each part of the chain is given and what it returns."""
+    seen = {}
+    for name in ("pretrain_majority", "finetune_cases", "synthesise", "keep_plausible", "anchor_at", "pretrain"):
+        call = getattr(mgvae.generator, name)
+        bound = inspect.signature(call)
+
+        def recorded(*args, name=name, call=call, bound=bound, **given):
+            seen[name] = SimpleNamespace(**bound.bind(*args, **given).arguments, returned=call(*args, **given))
+            return seen[name].returned
+
+        monkeypatch.setattr(mgvae.generator, name, recorded)
+    return seen
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_variant_has_a_start_an_anchor_and_exemplars_of_its_own(handed, variant):
+    features, event, group = cohort(120, 12)
+    made(features, event, group, variant=variant, n=30, **BRIEF)
+    tuning, making = handed["finetune_cases"], handed["synthesise"]
+    assert ("pretrain_majority" in handed) == (variant in ("mgvae", "mgvae_no_ewc"))
+    assert (tuning.anchor is not None) == (variant == "mgvae")
+    assert (tuning.exemplars is None) == (making.majority is None) == (variant == "vae")
+    if "pretrain_majority" in handed:
+        assert tuning.model is handed["pretrain_majority"].returned.model
+    assert making.model is tuning.returned.model
+    assert (making.n, making.seed) == (30, 0)
+
+
+def test_majority_and_cases_reach_each_part_with_their_own_groups(handed):
+    features, event, _ = cohort(120, 12)
+    group = np.random.default_rng(0).permutation(120) // 2 + 100
+    made(features, event, group, n=30, **BRIEF)
+    rows = encoded(fit_encoding(features, COLUMNS), features, quick())
+    first, tuning, keeping = (handed[name] for name in ("pretrain_majority", "finetune_cases", "keep_plausible"))
+    assert torch.equal(first.majority, rows[torch.from_numpy(~event)])
+    np.testing.assert_array_equal(first.group, group[~event])
+    assert torch.equal(tuning.cases, rows[torch.from_numpy(event)])
+    assert torch.equal(tuning.exemplars, first.majority)
+    np.testing.assert_array_equal(tuning.group, group[event])
+    pd.testing.assert_frame_equal(keeping.majority, features[~event].reset_index(drop=True))
+    pd.testing.assert_frame_equal(keeping.cases, features[event].reset_index(drop=True))
+    np.testing.assert_array_equal(keeping.group, np.concatenate([group[~event], group[event]]))
+    assert (keeping.how, keeping.n, len(keeping.made)) == ("matched", 30, 30 * OVERSUPPLY)
+
+
+def test_the_anchor_is_made_from_the_rows_that_were_trained_on(handed):
+    features, event, group = cohort(120, 12)
+    made(features, event, group, n=5, **BRIEF)
+    assert torch.equal(handed["anchor_at"].rows, handed["pretrain"].rows)
+    assert handed["anchor_at"].model is handed["pretrain"].model
 
 
 def test_cuda_that_is_not_there(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgvae.matching import drawn_once, keep_plausible
+from mgvae.matching import _case_ratio, _matching_weight, drawn_once, keep_plausible
 
 WAYS = ("matched", "filtered", "none")
 
@@ -102,3 +102,24 @@ def test_a_draw_follows_the_weights():
     weight = np.repeat([0.0, np.log(3.0)], 5000)
     got = drawn_once(weight, 1000, seed=0)
     assert (got >= 5000).mean() == pytest.approx(0.75, abs=0.05)
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_a_case_is_judged_by_classifiers_that_saw_neither_it_nor_its_group(size):
+    """Where labels mean nothing, the filter drops about 5 %; judges that know the cases would drop nearly all."""
+    rng = np.random.default_rng(0)
+    families = rng.normal(size=(60, 4)), np.arange(60) < 15
+    table, event = pd.DataFrame(np.repeat(families[0], size, axis=0), columns=list("abcd")), np.repeat(families[1], size)
+    group = np.repeat(np.arange(60), size)
+    made = pd.DataFrame(rng.normal(size=(400, 4)), columns=list("abcd"))
+    got = kept(made, table[~event], table[event], n=300, how="filtered", group=np.concatenate([group[~event], group[event]]))
+    assert np.isin(np.arange(250), got).mean() > 0.8
+
+
+def test_translations_that_differ_as_cases_do_weigh_alike():
+    majority, cases, made = rows(600), rows(120, at=1.0, seed=2), rows(1200, at=1.0, seed=3)
+    event = np.repeat([False, True], [600, 120])
+    ratio, _ = _case_ratio(pd.concat([majority, cases], ignore_index=True), event, np.arange(720), seed=0)
+    assert np.corrcoef(ratio(made), made["signal"])[0, 1] > 0.8
+    weight = _matching_weight(ratio(made), made, majority, 300, seed=0)
+    assert abs(np.polyfit(made["signal"], weight, 1)[0]) < 0.35
