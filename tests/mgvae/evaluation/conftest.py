@@ -12,10 +12,11 @@ import pytest
 
 @dataclass
 class Seen:
-    """What a stand-in generator was given."""
+    """What a stand-in generator was given: its arguments by name, and the parents that it drew."""
 
     tables: list[pd.DataFrame] = field(default_factory=list)
     parents: list[pd.DataFrame] = field(default_factory=list)
+    given: list[SimpleNamespace] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -23,7 +24,10 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Replace the generator by one that copies majority rows with a shifted severity, and keeps what it was given."""
     seen = Seen()
 
-    def synthetic_cases(features: pd.DataFrame, event: Any, group: Any, *, n: int, seed: int, **_: Any) -> SimpleNamespace:
+    def synthetic_cases(
+        features: pd.DataFrame, event: Any, group: Any, *, columns: Any, training: Any, n: int, seed: int, variant: str
+    ) -> SimpleNamespace:
+        seen.given.append(SimpleNamespace(**locals()))
         parent = np.random.default_rng(seed).choice(np.flatnonzero(event == 0), size=n)
         seen.tables.append(features)
         seen.parents.append(features.iloc[parent])

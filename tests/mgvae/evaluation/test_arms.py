@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +11,12 @@ from simulated_cohort import simulated, with_events
 from sklearn.utils.class_weight import compute_sample_weight
 
 from mgvae.config import Training
+from mgvae.dictionary import Column
 from mgvae.errors import ConfigError, OutcomeError
-from mgvae.evaluation.arms import Recipe, cases_to_add, class_weights, treat
+from mgvae.evaluation.arms import GENERATIVE, Recipe, cases_to_add, class_weights, treat
 from mgvae.evaluation.smote import smote_cases
 from mgvae.evaluation.table import Rows
+from mgvae.sections import Arm
 
 ADDING = ("random_oversampling", "smote", "mgvae", "vae")
 ALL = ("none", "threshold", "class_weight", *ADDING)
@@ -121,6 +125,29 @@ def test_smote_in_batches_makes_as_many(monkeypatch):
     made = smote_cases(rows.features, rows.event, n=101, seed=0)
     assert len(made) == 101
     assert made["severity"].dropna().nunique() > 60
+
+
+@pytest.mark.parametrize("arm", ["mgvae", "mgvae_no_ewc", "mgvae_no_pretraining", "vae"])
+def test_a_generative_arm_trains_the_variant_of_its_name_as_the_recipe_says(arm, generator):
+    rows = simulated(400, group_size=4)
+    asked = Recipe(columns={"age": Column(kind="count")}, training=Training(latent_dim=3), prevalence=0.3)
+    treated = treat(arm, rows, asked, seed=1)
+    (given,) = generator.given
+    assert given.variant == arm
+    assert given.columns is asked.columns
+    assert given.training is asked.training
+    assert given.n == cases_to_add(rows.event, 0.3) == len(treated.event) - 400
+    assert given.features is rows.features
+    np.testing.assert_array_equal(given.event, rows.event)
+    np.testing.assert_array_equal(given.group, rows.group)
+
+
+def test_every_generative_arm_is_tested_and_has_a_seed_of_its_own(generator):
+    for arm in GENERATIVE:
+        treat(arm, simulated(200), recipe(), seed=1)
+    assert [given.variant for given in generator.given] == list(GENERATIVE)
+    assert len({given.seed for given in generator.given}) == len(GENERATIVE) == 4
+    assert set(GENERATIVE) <= set(get_args(Arm))
 
 
 @pytest.mark.parametrize("arm", ADDING)

@@ -1,0 +1,107 @@
+"""What the configuration asks for reaches the chain, the splits and the resamples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from simulated_cohort import simulated
+
+from mgvae.config import CohortConfig
+from mgvae.evaluation.chain import VARIANTS, Outcome
+from mgvae.evaluation.crossval import _run_one, cross_validate, predict_both
+from mgvae.evaluation.evaluate import chain_of, evaluate
+
+LR = "logistic_regression"
+RAW = ("none", LR, "raw")
+
+
+@pytest.fixture
+def config():
+    return CohortConfig.model_validate(
+        {
+            "study": "s",
+            "extract": "e",
+            "subject_id": "id",
+            "outcome": {"column": "y"},
+            "columns": {"columns": {"id": {"kind": "count", "role": "identifier"}, "age": {"kind": "continuous"}}},
+            "training": {"latent_dim": 3},
+            "synthesis": {"prevalence": 0.3},
+            "evaluation": {
+                "arms": ["none", "class_weight"],
+                "classifiers": [LR],
+                "folds": 3,
+                "repeats": 2,
+                "bootstrap": 60,
+                "calibration_fraction": 0.35,
+            },
+        }
+    )
+
+
+def test_the_chain_is_what_the_configuration_says(config):
+    chain = chain_of(config)
+    assert chain.arms == ("none", "class_weight")
+    assert chain.classifiers == (LR,)
+    assert chain.calibration_fraction == 0.35
+    assert chain.recipe.training == config.training
+    assert chain.recipe.prevalence == 0.3
+    assert list(chain.recipe.columns) == ["age"]
+
+
+def marked(n, *, seed):
+    rows = simulated(n, seed=seed, group_size=2, prevalence=0.2)
+    return type(rows)(rows.features.assign(severity=np.arange(n) / n), rows.event, rows.group)
+
+
+def in_reverse(seen):
+    """Return what gives each row its own mark as probability, split by split from the last one, and keeps the splits."""
+
+    def spread(function, work):
+        assert function is _run_one
+        for position, split, chain in reversed(work):
+            seen.append((split, chain))
+            mark = split.test.features["severity"].to_numpy()
+            yield position, Outcome({("none", LR, variant): mark for variant in VARIANTS}, split.train.event.mean(), {})
+
+    return spread
+
+
+def test_outcomes_in_any_order_go_to_the_rows_and_repeats_that_they_are_of(config):
+    rows, seen = marked(200, seed=0), []
+    got = cross_validate(rows, chain_of(config), n_folds=4, repeats=2, seed=0, spread=in_reverse(seen))
+    for repeat in range(2):
+        np.testing.assert_array_equal(got.probability[RAW][repeat], rows.features["severity"])
+        for fold in range(4):
+            kept = got.fold[repeat] != fold
+            assert (got.prevalence[repeat][~kept] == rows.event[kept].mean()).all()
+    assert len({split.seed for split, _ in seen}) == len(seen) == 8
+    for split, _ in seen:
+        assert not set(split.train.group) & set(split.test.group)
+        assert len(split.train) + len(split.test) == 200
+
+
+def test_the_hold_out_is_tested_and_the_training_part_folded(config):
+    train, test, seen = marked(200, seed=0), marked(80, seed=1), []
+    inner, outer = predict_both(train, test, chain_of(config), n_folds=3, repeats=2, seed=0, spread=in_reverse(seen))
+    np.testing.assert_array_equal(outer.probability[RAW], test.features["severity"].to_numpy()[None])
+    np.testing.assert_array_equal(outer.event, test.event)
+    assert (outer.prevalence == train.event.mean()).all()
+    np.testing.assert_array_equal(inner.probability[RAW][1], train.features["severity"])
+    assert len({split.seed for split, _ in seen}) == 7
+
+
+def test_the_evaluation_splits_and_resamples_as_configured(config):
+    train, test, seen = marked(200, seed=0), marked(80, seed=1), []
+    got = evaluate(train, test, config, spread=in_reverse(seen))
+    assert {(split.repeat, split.fold) for split, _ in seen} == {(repeat, fold) for repeat in range(2) for fold in range(3)}
+    assert all(chain == chain_of(config) for _, chain in seen)
+    assert (got["events"], got["holdout"]["events"]) == (train.event.sum(), test.event.sum())
+    assert got["bootstrap"]["n"] == got["holdout"]["bootstrap"]["n"] == 60
+
+
+def test_the_hold_out_is_resampled_with_a_stream_of_its_own(config):
+    rows = marked(200, seed=0)
+    got = evaluate(rows, rows, config, spread=in_reverse([]))
+    inner, outer = (block["arms"]["none"][LR]["raw"]["auroc"] for block in (got, got["holdout"]))
+    assert inner["value"] == outer["value"]
+    assert inner["low"] != outer["low"]

@@ -1,0 +1,95 @@
+"""Predictions to numbers: cuts that tested outcomes do not move, means over repeats, differences from no correction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mgvae.evaluation.bootstrap import resamples
+from mgvae.evaluation.crossval import Predictions
+from mgvae.evaluation.metrics import measure, ones
+from mgvae.evaluation.summary import Score, differences_table, score, threshold
+
+LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
+VARIANTS = ("raw", "offset", "recalibrated")
+N = 200
+
+
+def predicted(*arms: str, repeats: int = 2, seed: int = 0) -> Predictions:
+    """Return probabilities that differ in every repeat, arm, classifier and variant; ``threshold`` has those of ``none``."""
+    rng = np.random.default_rng(seed)
+    event = (rng.random(N) < 0.3).astype(np.int64)
+    keys = [(arm, classifier, variant) for arm in arms for classifier in (LR, BOOSTING) for variant in VARIANTS]
+    probability = {key: np.clip(0.1 + 0.2 * event + 0.5 * rng.random((repeats, N)), 0.01, 0.99) for key in keys}
+    for arm, classifier, variant in keys:
+        if arm == "threshold":
+            probability[arm, classifier, variant] = probability["none", classifier, variant]
+    prevalence = np.repeat(rng.uniform(0.2, 0.5, size=(repeats, N // 50)), 50, axis=1)
+    return Predictions(event, np.arange(N) // 2, np.zeros((repeats, N), dtype=np.int16), prevalence, probability, {})
+
+
+def scores_of(predictions: Predictions, *, n: int = 40):
+    return score(predictions, resamples(predictions.event, predictions.group, n=n, seed=0))
+
+
+@pytest.mark.parametrize("arm", ["none", "smote", "threshold"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_row_is_cut_at_the_prevalence_of_its_own_fitting_rows_or_at_one_half(arm, variant):
+    predictions = predicted("none", "smote", "threshold")
+    flipped = replace(predictions, event=1 - predictions.event)
+    for repeat in range(2):
+        cut = threshold(predictions, (arm, LR, variant), repeat)
+        expected = 0.5 if variant == "raw" and arm != "threshold" else predictions.prevalence[repeat]
+        np.testing.assert_array_equal(cut, expected)
+        np.testing.assert_array_equal(cut, threshold(flipped, (arm, LR, variant), repeat))
+
+
+@pytest.mark.parametrize("key", [("threshold", LR, "raw"), ("smote", LR, "recalibrated"), ("smote", BOOSTING, "raw")])
+def test_decisions_in_each_repeat_use_these_cuts(key):
+    predictions = predicted("none", "smote", "threshold")
+    got = scores_of(predictions)[key]
+    cuts = np.full((2, N), 0.5) if key == ("smote", BOOSTING, "raw") else predictions.prevalence
+    positive = predictions.probability[key] >= cuts
+    case = predictions.event == 1
+    np.testing.assert_allclose(got["sensitivity"].repeats, positive[:, case].mean(axis=1))
+    np.testing.assert_allclose(got["specificity"].repeats, 1 - positive[:, ~case].mean(axis=1))
+    assert got["sensitivity"].value == pytest.approx(positive[:, case].mean())
+
+
+def test_a_score_is_the_mean_over_repeats_in_the_data_and_in_each_resample():
+    predictions = predicted("none")
+    plan = resamples(predictions.event, predictions.group, n=40, seed=0)
+    weights = np.concatenate(list(plan.chunks()), axis=1)
+    got = score(predictions, plan)["none", LR, "raw"]["auroc"]
+    each = predictions.probability["none", LR, "raw"]
+    whole, drawn = ([measure(predictions.event, p, w, threshold=0.5)["auroc"] for p in each] for w in (ones(N), weights))
+    np.testing.assert_allclose(got.repeats, np.concatenate(whole))
+    np.testing.assert_allclose(got.draws, np.mean(drawn, axis=0))
+    assert got.draws.shape == (40,)
+    assert got.draws.std() > 0
+
+
+def test_the_threshold_arm_shares_all_but_its_raw_decisions_with_none():
+    scores = scores_of(predicted("none", "threshold"))
+    for variant in VARIANTS:
+        ours, plain = (scores[arm, LR, variant]["balanced_accuracy"].value for arm in ("threshold", "none"))
+        assert (ours == plain) == (variant != "raw")
+    assert scores["threshold", LR, "raw"]["auroc"].value == scores["none", LR, "raw"]["auroc"].value
+
+
+def test_differences_are_recalibrated_less_none_of_the_same_classifier():
+    scores = scores_of(predicted("none", "smote"))
+    table = differences_table(scores)
+    assert set(table) == {"smote"}
+    for classifier in (LR, BOOSTING):
+        ours, plain = (scores[arm, classifier, "recalibrated"]["auroc"] for arm in ("smote", "none"))
+        got = table["smote"][classifier]["auroc"]
+        low, high = np.quantile(ours.draws - plain.draws, [0.025, 0.975])
+        assert (got["value"], got["low"], got["high"]) == pytest.approx((ours.value - plain.value, low, high))
+
+
+def test_the_value_of_a_score_is_that_of_the_data_and_not_of_its_resamples():
+    got = Score(np.array([0.6, 0.8]), np.linspace(0.1, 0.2, 101)).summary()
+    assert got == pytest.approx({"value": 0.7, "low": 0.1025, "high": 0.1975})
