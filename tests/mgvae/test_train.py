@@ -82,6 +82,12 @@ def test_the_best_epochs_parameters_are_kept(changes):
     assert not same(state(model), states[-1])
 
 
+@pytest.mark.parametrize("exemplars", ["all", 40])
+def test_pretraining_heeds_whether_a_row_is_left_out_of_its_own_prior(exemplars):
+    one, other = (by_epoch(60, pretrain_epochs=1, exemplars=exemplars, leave_one_out=out)[2][0] for out in (True, False))
+    assert not same(one, other)
+
+
 def test_the_held_out_elbo_returned_is_that_of_the_model_returned():
     model, rows, heldout, settings = start(60, pretrain_epochs=400, patience=5, learning_rate=1e-2)
     history = pretrain(model, rows, heldout, settings, seed=1)
@@ -264,7 +270,7 @@ def test_exemplars_are_drawn_again_once_enough_steps_are_done(pretrained, monkey
     monkeypatch.setattr(mgvae.train, "_fixed_prior", lambda *args: at.append(len(steps)) or draw(*args))
     monkeypatch.setattr(mgvae.train, "_step", lambda *args: steps.append(1) or step(*args))
     finetune(
-        copy.deepcopy(model), rows[:40], rows, settings, anchor=None, ewc_lambda=0.0, epochs=5, seed=2, prior_steps=5
+        copy.deepcopy(model), rows[:40], rows, settings, anchor=None, ewc_lambda=0.0, epochs=5, seed=2, prior_steps=6
     )  # three steps of 16 rows or fewer an epoch
     assert at == [0, 6, 12]
 
