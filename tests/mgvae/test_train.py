@@ -15,6 +15,7 @@ from mgvae.encoding import fit_encoding
 from mgvae.errors import TrainingError
 from mgvae.ewc import ewc_penalty
 from mgvae.generator import encoded, new_model
+from mgvae.prior import Exemplars
 from mgvae.train import anchor_at, cases_a_step, finetune, heldout_elbo, most_epochs, pretrain
 
 
@@ -64,6 +65,7 @@ def test_pretraining_raises_the_held_out_elbo_of_the_start(changes):
     best = max(record.heldout_elbo for record in history.epochs[2:])
     assert history.epochs[history.best_epoch - 1].heldout_elbo == best
     assert history.heldout_elbo == pytest.approx(best, abs=0.5)  # the means of an epoch are a little older
+    assert history.epochs[-1].train_elbo == pytest.approx(best, abs=3)
 
 
 def by_epoch(*args, **changes):
@@ -86,6 +88,32 @@ def test_the_best_epochs_parameters_are_kept(changes):
 def test_pretraining_heeds_whether_a_row_is_left_out_of_its_own_prior(exemplars):
     one, other = (by_epoch(60, pretrain_epochs=1, exemplars=exemplars, leave_one_out=out)[2][0] for out in (True, False))
     assert not same(one, other)
+
+
+def test_exemplars_of_pretraining_are_drawn_anew_each_epoch(monkeypatch):
+    drawn = []
+    draw = mgvae.train._carriers
+    monkeypatch.setattr(mgvae.train, "_carriers", lambda *args: drawn.append(draw(*args)) or drawn[-1])
+    by_epoch(60, pretrain_epochs=3, exemplars=20)
+    assert len({tuple(sorted(carriers.tolist())) for carriers, _ in drawn}) == 4
+    for carriers, position in drawn:
+        assert torch.equal(position[carriers], torch.arange(20))
+        assert (position >= 0).sum() == 20
+
+
+@pytest.mark.parametrize("exemplars", [30, 48])
+def test_a_step_renews_the_means_of_its_own_exemplars_alone(exemplars):
+    model, rows, _, settings = start(60)
+    position = torch.full((48,), -1)
+    position[48 - exemplars :] = torch.arange(exemplars)
+    cache = Exemplars(torch.zeros(exemplars, 3))
+    at = torch.arange(10, 40)
+    noise = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+    mgvae.train._majority_step(model, rows[at], cache, position[at], noise, settings)
+    expected = torch.zeros(exemplars, 3)
+    inside = at[position[at] >= 0]
+    expected[position[inside]] = model.exemplar_means(rows[inside])
+    torch.testing.assert_close(cache.means, expected)
 
 
 def test_the_held_out_elbo_returned_is_that_of_the_model_returned():
@@ -233,6 +261,11 @@ def test_fine_tuning_stops_once_the_held_out_elbo_falls(pretrained):
     scores = [record.heldout_elbo for record in history.epochs]
     assert len(scores) < 500
     assert scores.index(max(scores)) == len(scores) - 5
+
+
+def test_fine_tuning_records_the_elbo_of_the_rows_held_out(pretrained):
+    model, history = moved(pretrained, ewc_lambda=0.0, epochs=3, plain=True)
+    assert history.heldout_elbo == pytest.approx(heldout_elbo(model, pretrained[1][20:30], None, seed=2), abs=1e-4)
 
 
 def test_each_phase_has_a_learning_rate_of_its_own(pretrained):
