@@ -122,6 +122,14 @@ def test_the_held_out_elbo_returned_is_that_of_the_model_returned():
     assert heldout_elbo(model, heldout, model.exemplar_means(rows), seed=1) == pytest.approx(history.heldout_elbo, abs=1e-6)
 
 
+def test_early_stopping_watches_the_rows_held_out():
+    model, rows, heldout, settings = start(60, pretrain_epochs=1, learning_rate=1e-7)
+    (epoch,) = pretrain(model, rows, heldout, settings, seed=1).epochs
+    watched, trained_on = (heldout_elbo(model, part, model.exemplar_means(rows), seed=1) for part in (heldout, rows))
+    assert epoch.heldout_elbo == pytest.approx(watched, abs=1e-2)
+    assert abs(watched - trained_on) > 0.1
+
+
 def test_the_kl_weighs_less_in_early_epochs():
     def kl(share):
         model, rows, heldout, _ = start()

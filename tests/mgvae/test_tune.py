@@ -83,9 +83,11 @@ def test_no_fold_trains_on_a_case_or_a_group_that_it_holds_out(stage, finetuning
     assert set().union(*(keys(one.heldout) for one in folds[:3])) == keys(cases)
 
 
-def test_the_last_fine_tuning_has_all_cases_and_both_choices(stage, finetunings):
+@pytest.mark.parametrize("grid", [(1.0, 10.0), (10.0, 1.0)])
+def test_the_last_fine_tuning_has_all_cases_and_both_choices(stage, finetunings, grid):
     trained, cases, majority, group, settings = stage
-    settings = settings.model_copy(update={"finetune_epochs": 60, "finetune_learning_rate": 1e-2, "finetune_patience": 4})
+    brief = {"finetune_epochs": 60, "finetune_learning_rate": 1e-2, "finetune_patience": 4}
+    settings = settings.model_copy(update=brief | {"ewc_grid": grid})
     got = finetune_cases(trained.model, trained.anchor, cases, majority, group, settings, seed=3)
     last = finetunings[-1]
     assert got.history.best_epoch < 60
@@ -101,6 +103,8 @@ def test_each_fine_tuning_starts_from_the_model_given(stage, finetunings):
     given = stage[0].model.state_dict()
     for one in finetunings:
         assert all(torch.equal(given[name], value) for name, value in one.start.items())
+        assert one.anchor is stage[0].anchor
+        assert one.exemplars is stage[2]
     assert [one.ewc_lambda for one in finetunings[:-1]] == [1.0] * 3 + [10.0] * 3
 
 
