@@ -14,16 +14,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from flows.cache_commands import OUT, StoreOption
-from flows.cache_commands import app as cache
-from flows.champion_commands import app as champion
-from flows.landing_commands import land
-from flows.paper_commands import paper
-from flows.quiet import calm_prefect
-from flows.stores import open_store
-from flows.withheld import described
-from mgvae.config import load_config
+from flows.commands.cache import app as cache
+from flows.commands.champion import app as champion
+from flows.commands.land import land
+from flows.commands.options import OUT, StoreOption
+from flows.commands.paper import paper
+from flows.prefect_settings import calm_prefect
+from flows.redaction import described
+from mgvae.config.study import load_config
 from mgvae.errors import ConfigError, MGVAEError
+from mgvae.store.open import open_store
 
 app = typer.Typer(
     name="mgvae",
@@ -56,8 +56,8 @@ def init(
     debug: Debug = False,
 ) -> None:
     """Draft cohort.yaml and dictionary.yaml by looking at an extract. Lines that say review are for a person to decide."""
-    from flows.init import init as write_draft
-    from flows.init import print_draft
+    from flows.commands.init import init as write_draft
+    from flows.commands.init import print_draft
 
     print_draft(write_draft(extract, out, outcome=outcome, event=event, force=force), extract, out, Console())
 
@@ -76,9 +76,9 @@ def run(
     load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed)  # refuse bad input before the slow imports
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
     calm_prefect(debug=debug)
-    from flows.cohort import cohort_flow
-    from flows.embedded import orchestrated
-    from flows.progress import reporting
+    from flows.commands.terminal import reporting
+    from flows.prefect_server import orchestrated
+    from flows.study.flow import cohort_flow
 
     console = Console(stderr=True)
     with reporting(console), orchestrated():
@@ -93,8 +93,8 @@ def run(
 def validate(cohort: CohortPath, extract: Extract = None, settings: Settings = None, debug: Debug = False) -> None:
     """Check an extract against the data dictionary; nothing is trained or written. Exit code 2 if it fails."""
     config = load_config(cohort, settings=tuple(settings or ()), extract=extract)
-    from mgvae.cohort import build_cohort
-    from mgvae.extract import read_extract
+    from mgvae.cohort.build import build_cohort
+    from mgvae.extract.read import read_extract
     from validation.checks import validate as check
 
     table = read_extract(config)
@@ -109,7 +109,7 @@ def validate(cohort: CohortPath, extract: Extract = None, settings: Settings = N
         if found.warning:
             console.print(f"[yellow]Warning[/]: {escape(found.warning)}")
         return
-    from flows.show import failed_table
+    from flows.commands.show import failed_table
 
     console.print(failed_table(result.failed, f"Failed: {len(result.failed)} of {result.expectations} expectations"))
     raise typer.Exit(2)
@@ -120,7 +120,7 @@ def show(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")], debug: Debug = False
 ) -> None:
     """Print the numbers of a run's report."""
-    from flows.show import show as print_report
+    from flows.commands.show import show as print_report
 
     path = run if run.name == "report.json" else run / "report.json"
     try:
@@ -143,8 +143,8 @@ def generate(
     debug: Debug = False,
 ) -> None:
     """Make further synthetic cases with the model of a finished run. Not anonymous: training material inside the study team."""
-    from flows.generate import check_order
-    from flows.generate import generate as make
+    from flows.study.generate import check_order
+    from flows.study.generate import generate as make
 
     check_order(n=n, out=out, seed=seed, force=force)  # before torch is imported
     status = make(run, n=n, out=out, seed=seed, store=store)

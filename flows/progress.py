@@ -5,14 +5,10 @@ Where the output is no terminal, nothing; or a plain line per step, of studies t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
 class Reporter(Protocol):
@@ -41,57 +37,6 @@ class Silent:
         """See `Reporter`."""
 
 
-class Bars:
-    """One line per stage on a terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.at: TaskID | None = None
-
-    def started(self, stage: str) -> None:
-        """See `Reporter`."""
-        self.at = self.progress.add_task(stage, total=None, note="")
-
-    def advanced(self, done: int, total: int, note: str = "") -> None:
-        """See `Reporter`."""
-        if self.at is not None:
-            self.progress.update(self.at, completed=done, total=total, note=note)
-
-    def ended(self, stage: str, *, cached: bool) -> None:
-        """See `Reporter`."""
-        if self.at is not None:
-            self.progress.update(self.at, completed=1, total=1, note="reused" if cached else "")
-            self.progress.stop_task(self.at)
-        self.at = None
-
-
-class Lines:
-    """A plain line for each step, with the time since the start."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.start = time.monotonic()
-        self.stage = ""
-
-    def started(self, stage: str) -> None:
-        """See `Reporter`."""
-        self.stage = stage
-        self._say("begins")
-
-    def advanced(self, done: int, total: int, note: str = "") -> None:
-        """See `Reporter`."""
-        self._say(f"{done} of {total} done, now {note}" if note else f"{done} of {total} done")
-
-    def ended(self, stage: str, *, cached: bool) -> None:
-        """See `Reporter`."""
-        self._say("reused" if cached else "done")
-
-    def _say(self, what: str) -> None:
-        minutes, seconds = divmod(round(time.monotonic() - self.start), 60)
-        line = f"{minutes:3d}:{seconds:02d} {self.stage}: {what}"
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
 _current: ContextVar[Reporter] = ContextVar("reporter", default=Silent())  # noqa: B039 - Silent holds no state
 
 
@@ -108,21 +53,3 @@ def listening(listener: Reporter) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-@contextmanager
-def reporting(console: Console, *, lines: bool = False) -> Iterator[None]:
-    """Show progress on ``console`` while the block runs; where it is no terminal nothing, or plain ``lines``."""
-    if not console.is_terminal:
-        with listening(Lines(console) if lines else Silent()):
-            yield
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<11}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=console) as progress, listening(Bars(progress)):
-        yield

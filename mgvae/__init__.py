@@ -11,5 +11,5 @@ __all__ = ["MGVAEOverSampler"]
 def __getattr__(name: str) -> Any:
     """Import the sampler when it is asked for: no other module should wait for torch, or count as depending on it."""
     if name == "MGVAEOverSampler":
-        return import_module("mgvae.oversampler").MGVAEOverSampler
+        return import_module("mgvae.sampler.oversampler").MGVAEOverSampler
     raise AttributeError(f"module 'mgvae' has no attribute {name!r}")

@@ -18,6 +18,9 @@ Each message says what must hold, what was got and what to do. It carries column
 
 from __future__ import annotations
 
+import difflib
+import typing
+
 
 class MGVAEError(Exception):
     """Base of all errors raised on purpose; the command line prints it without a traceback."""
@@ -65,3 +68,9 @@ class MissingArtifactError(StoreError):
 
 class DamagedArtifactError(StoreError):
     """An artifact's bytes do not match its digest."""
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or an empty string."""
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{match[0]}'?" if match else ""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mgvae.config import CohortConfig
-from mgvae.dictionary import LEVEL_KINDS, canonical
+from mgvae.config.dictionary import LEVEL_KINDS, canonical
+from mgvae.config.study import CohortConfig
 from validation.suite import Scope, build_suite, checked_columns, event, fraction, great_expectations, readable
 
 # Counts only: the other formats put raw failing values, a patient's, into the result.

@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from mgvae.config import CohortConfig
-from mgvae.dictionary import LEVEL_KINDS, Column, canonical
+from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
+from mgvae.config.study import CohortConfig
 from mgvae.errors import ShapeError
 from validation.drift_gates import column_gate, columns_gate, judged, ratio_gate, worst
-from validation.gates import Gate, Verdict
+from validation.gate import Gate, Verdict
 from validation.intervals import LEVEL, Estimate, difference, rate_ratio
 from validation.stability import binned, distance, noise, stability
 
@@ -27,7 +27,7 @@ class Table:
     """An extract as read.
 
     Attributes:
-        frame: as `mgvae.extract.Extract.frame`.
+        frame: as `mgvae.extract.read.Extract.frame`.
         stored: how the files store each of their columns, those among them that the study does not read; empty if unknown.
     """
 

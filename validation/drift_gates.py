@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from validation.gates import Gate, Verdict
+from validation.gate import Gate, Verdict
 from validation.intervals import Estimate
 
 RANK: dict[Verdict, int] = {"pass": 0, "warn": 1, "fail": 2}

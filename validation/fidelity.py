@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mgvae.dictionary import LEVEL_KINDS, Column
+from mgvae.config.dictionary import LEVEL_KINDS, Column
 from validation.embedding import Floats, numbers
 
 FEWEST_BINS, MOST_BINS = 12, 20

@@ -6,55 +6,21 @@ passes. A value beyond the passing limit without that evidence is a warning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from mgvae.config import CohortConfig
+from mgvae.config.study import CohortConfig
 from mgvae.errors import ShapeError
 from validation.checks import ValidationResult
 from validation.embedding import Floats, fit_embedding
+from validation.gate import Gate, Verdict
 from validation.intervals import Estimate, share
 from validation.privacy import closer_to_training, exact_copies, parent_closeness
 from validation.separation import Separation, separation
 from validation.twosample import two_sample_auc
-
-Verdict = Literal["pass", "warn", "fail"]
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One question asked of the synthetic cases, and its answer.
-
-    Attributes:
-        name: key in report.json.
-        label: what a reader of the report sees.
-        value: the measure; None where it cannot be taken.
-        low, high: its 95 % interval.
-        threshold: what the value is held against: a limit, or a lowest and a highest value.
-        rule: the thresholds in words.
-        verdict: pass, warn or fail.
-        detail: what the number is made of, in a sentence or two.
-    """
-
-    name: str
-    label: str
-    value: float | None
-    low: float | None
-    high: float | None
-    threshold: float | tuple[float, float]
-    rule: str
-    verdict: Verdict
-    detail: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that report.json holds under ``synthetic.gates``."""
-        record = asdict(self)
-        record["threshold"] = list(self.threshold) if isinstance(self.threshold, tuple) else self.threshold
-        return record
 
 
 @dataclass(frozen=True)
@@ -118,12 +84,6 @@ def assess(
         parent_gate(tables, config=config, seed=seed),
         closeness_gate(tables, config=config, seed=seed),
     ]
-
-
-def verdict_of(gates: Iterable[Gate]) -> Verdict:
-    """Return the worst verdict of all gates."""
-    verdicts = {gate.verdict for gate in gates}
-    return "fail" if "fail" in verdicts else "warn" if "warn" in verdicts else "pass"
 
 
 def suite_gate(result: ValidationResult) -> Gate:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mgvae.seeds import numpy_generator
+from mgvae.reproducibility import numpy_generator
 from validation.embedding import Floats, nearest_other, numbers
 from validation.intervals import Estimate, share
 

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.covariance import ledoit_wolf
 
-from mgvae.seeds import numpy_generator
+from mgvae.reproducibility import numpy_generator
 from validation.embedding import Floats, nearest, nearest_other
 from validation.intervals import LEVEL, Estimate, auc_interval, auc_variance, ratio
 

@@ -17,8 +17,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from mgvae.config import CohortConfig
-from mgvae.dictionary import LEVEL_KINDS, Column, canonical
+from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
+from mgvae.config.study import CohortConfig
 
 Scope = Literal["extract", "synthetic"]
 TABLE = "(table)"  # stands for a column in rules about the table as a whole

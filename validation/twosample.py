@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from mgvae.seeds import derive, numpy_generator
+from mgvae.reproducibility import derive, numpy_generator
 from validation.embedding import Floats, plain_matrix
 from validation.intervals import Estimate, auc_interval
 

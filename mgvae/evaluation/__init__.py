@@ -1,1 +1,1 @@
-"""Does it help the classifier that would be deployed? Arms, classifiers, cross-validation, measures with intervals, a rule."""
+"""Evaluate whether synthetic cases help: arms, cross-validation, metrics with intervals, the recommendation."""

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mgvae.config import Training
-from mgvae.dictionary import Column
+from mgvae.cohort.rows import Rows
+from mgvae.config.dictionary import Column
+from mgvae.config.sections import Training
 from mgvae.errors import ConfigError
 from mgvae.evaluation.smote import smote_cases
-from mgvae.evaluation.table import Rows
-from mgvae.seeds import derive, numpy_generator
-
-if TYPE_CHECKING:
-    from mgvae.generator import Variant
+from mgvae.generator.synthesis import Variant, synthetic_cases
+from mgvae.reproducibility import derive, numpy_generator
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -67,7 +65,7 @@ def treat(arm: str, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
     """Return the fitting rows as ``arm`` treats them.
 
     Args:
-        arm: a name in `mgvae.config.Arm`.
+        arm: a name in `mgvae.config.sections.Arm`.
         rows: fitting rows with at least one event and one non-event.
         recipe: dictionary, generator settings, share of cases.
         seed: the arm's own seed.
@@ -119,7 +117,7 @@ def _maker(arm: str) -> Callable[[Rows, Recipe, int, int], pd.DataFrame]:
         return lambda rows, _, n, seed: smote_cases(rows.features, rows.event, n=n, seed=seed)
     if arm in GENERATIVE:
         return lambda rows, recipe, n, seed: _generated(rows, recipe, n, seed, arm)
-    raise ConfigError(f"Arm must be one of those listed in mgvae.config.Arm; got '{arm}'.")
+    raise ConfigError(f"Arm must be one of those listed in mgvae.config.sections.Arm; got '{arm}'.")
 
 
 def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> pd.DataFrame:
@@ -129,8 +127,6 @@ def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> pd.DataFrame:
 
 
 def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> pd.DataFrame:
-    from mgvae.generator import synthetic_cases  # the other arms need no generator
-
     made = synthetic_cases(
         rows.features,
         rows.event,
@@ -139,6 +135,6 @@ def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> p
         training=recipe.training,
         n=n,
         seed=seed,
-        variant=cast("Variant", variant),
+        variant=cast(Variant, variant),
     )
     return made.features

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgvae.errors import OutcomeError
-from mgvae.seeds import derive
+from mgvae.reproducibility import derive
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mgvae.config import CohortConfig
+from mgvae.cohort.rows import Rows
+from mgvae.config.study import CohortConfig
 from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.chain import Chain
-from mgvae.evaluation.contrast import contrasts
-from mgvae.evaluation.crossval import OnDone, Predictions, cross_validate, predict_both, usable_folds
-from mgvae.evaluation.summary import Scores, arms_table, curves_table, differences_table, score
-from mgvae.evaluation.table import Rows
-from mgvae.evaluation.workers import Spread
-from mgvae.seeds import derive
+from mgvae.evaluation.cross_validation import OnDone, Predictions, cross_validate, predict_both, usable_folds
+from mgvae.evaluation.one_split import Chain
+from mgvae.evaluation.parallel import Spread
+from mgvae.evaluation.summary import Scores, arms_table, contrasts, curves_table, differences_table, score
+from mgvae.reproducibility import derive
 
 
 def evaluate(

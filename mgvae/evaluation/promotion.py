@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mgvae.cohort import FEW_EVENTS
+from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.bootstrap import interval, resamples
 from mgvae.evaluation.metrics import accuracy, ones, ranking
 from mgvae.evaluation.summary import number

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mgvae.cohort import FEW_EVENTS
+from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.arms import GENERATIVE
-from mgvae.evaluation.contrast import PRIMARY, SECONDARY
-from mgvae.evaluation.summary import JUDGED
+from mgvae.evaluation.summary import JUDGED, PRIMARY, SECONDARY
 
 CALIBRATED = (0.9, 1.1)  # observed / expected
 

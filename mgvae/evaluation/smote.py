@@ -18,7 +18,7 @@ from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 from numpy.typing import NDArray
 
 from mgvae.errors import OutcomeError
-from mgvae.seeds import derive
+from mgvae.reproducibility import derive
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -10,16 +10,67 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mgvae.classifiers.recalibration import IntArray
 from mgvae.evaluation.arms import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples, interval
-from mgvae.evaluation.calibration import curve
-from mgvae.evaluation.chain import Key, Variant
-from mgvae.evaluation.crossval import Predictions
+from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.metrics import METRICS, measure, ones
+from mgvae.evaluation.one_split import Key, Variant
+
+WILSON_Z = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a calibration plot, ``(bins,)`` each: mean predicted risk, observed share with its interval, number of rows."""
+
+    predicted: FloatArray
+    observed: FloatArray
+    low: FloatArray
+    high: FloatArray
+    n: FloatArray
+
+
+def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: int = 1) -> Curve:
+    """Return the calibration curve in groups of rising risk with about equal numbers of expected events.
+
+    Equal groups of rows would put nine points of ten where a rare outcome never happens; equal expected events give each point
+    about the same precision and reach the high risks, where decisions are made.
+
+    Args:
+        event: outcome in {0, 1}, ``(N,)``.
+        probability: predicted probability, ``(N,)``.
+        bins: most groups; fewer where there are fewer than five events for each.
+        repeats: how often each subject occurs among the N rows; the intervals count it once.
+    """
+    bins = int(np.clip(event.sum() / repeats // 5, 1, bins))
+    order = np.argsort(probability, kind="stable")
+    p, y = probability[order], event[order]
+    expected = np.cumsum(p)
+    group = np.minimum((expected - p / 2) / expected[-1] * bins, bins - 1).astype(np.int64)
+    n = np.bincount(group, minlength=bins).astype(np.float64)
+    filled = n > 0
+    n, events = n[filled], np.bincount(group, weights=y, minlength=bins)[filled]
+    low, high = wilson(events / n, n / repeats)
+    predicted = np.bincount(group, weights=p, minlength=bins)[filled] / n
+    return Curve(predicted=predicted, observed=events / n, low=low, high=high, n=n / repeats)
+
+
+def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return Wilson's 95 % interval of a share of ``n``.
+
+    Source: Wilson 1927, doi 10.1080/01621459.1927.10502953.
+    """
+    z2 = WILSON_Z**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = WILSON_Z / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
+    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+
 
 FloatArray = NDArray[np.float64]
 
 JUDGED: Variant = "recalibrated"
+
 REFERENCE = "none"
 
 
@@ -140,3 +191,52 @@ def nested(items: Iterator[tuple[tuple[str, ...], dict[str, Any]]]) -> dict[str,
 def number(value: float) -> float | None:
     """Return a JSON number; None where it is not finite."""
     return float(value) if math.isfinite(value) else None
+
+
+PRIMARY = "auroc"
+
+SECONDARY = "scaled_brier"
+
+LEVEL = 0.975  # one-sided for the family, so that one arm alone would meet the usual 95 % interval
+
+
+def contrasts(scores: Scores) -> dict[str, Any]:
+    """Return the comparisons that the recommendation reads, recalibrated probabilities throughout.
+
+    The reference is the classifier with the highest AUROC without correction. Candidates are all other arms with all
+    classifiers, less the arms that change no prediction. ``family_low`` is the lower limit of the AUROC difference that holds
+    for all candidates at once with 97.5 % confidence (single-step max-T over the shared resamples): with many arms the
+    luckiest one looks better than it is.
+
+    Returns:
+        ``{reference: {arm, classifier}, candidates, critical, against: {arm: {classifier: {auroc: {value, low, high,
+        family_low, least_repeat}, scaled_brier: {value, low, high}}}}}``; ``least_repeat`` is the smallest difference over
+        the repeats.
+    Source: Westfall and Young 1993, Resampling-Based Multiple Testing, for max-T.
+    """
+    plain = {key[1]: measures for key, measures in scores.items() if key[0] == REFERENCE and key[2] == JUDGED}
+    best = max(plain, key=lambda classifier: plain[classifier][PRIMARY].value)
+    ours = {key[:2]: measures for key, measures in scores.items() if key[2] == JUDGED and key[0] not in (REFERENCE, *SAME_FIT)}
+    gains = {pair: measures[PRIMARY] - plain[best][PRIMARY] for pair, measures in ours.items()}
+    critical = critical_value(list(gains.values()))
+    tables = {
+        pair: {PRIMARY: _gain(gain, critical), SECONDARY: (ours[pair][SECONDARY] - plain[best][SECONDARY]).summary()}
+        for pair, gain in gains.items()
+    }
+    return {
+        "reference": {"arm": REFERENCE, "classifier": best},
+        "candidates": len(ours),
+        "critical": number(critical),
+        "against": nested(iter(tables.items())),
+    }
+
+
+def critical_value(gains: list[Score], *, level: float = LEVEL) -> float:
+    """Return the multiple of its standard error that the largest of all studentised deviations stays below with ``level``."""
+    deviations = [(gain.draws - gain.value) / error for gain in gains if (error := gain.draws.std(ddof=1)) > 0]
+    return float(np.quantile(np.max(deviations, axis=0), level)) if deviations else 0.0
+
+
+def _gain(gain: Score, critical: float) -> dict[str, float | None]:
+    low = gain.value - critical * float(gain.draws.std(ddof=1))
+    return {**gain.summary(), "family_low": number(low), "least_repeat": number(gain.repeats.min())}

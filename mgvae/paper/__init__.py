@@ -1,1 +1,1 @@
-"""The experiments of Ai et al. 2023 (arXiv:2302.10910): their data, their classifiers' losses, their oversamplers."""
+"""Repeat the experiments of Ai et al. 2023 (arXiv:2302.10910)."""

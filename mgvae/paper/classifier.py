@@ -6,18 +6,18 @@ on validation rows is taken, and the best parameters are kept; of several that a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, normalize
+from torch.nn.functional import cross_entropy, linear, normalize, one_hot
 
-from mgvae.errors import TrainingError
-from mgvae.paper.losses import LossName, loss_called
-from mgvae.paper.measures import recalls
-from mgvae.paper.networks import descend, he_initialised, layers
-from mgvae.paper.rows import Rows
-from mgvae.seeds import own_stream, torch_generator
+from mgvae.errors import ConfigError, ShapeError, TrainingError
+from mgvae.paper.datasets.rows import Rows
+from mgvae.paper.models.networks import descend, he_initialised, layers
+from mgvae.torch_runtime import own_stream, torch_generator
 
 HIDDEN = (256, 128)
 
@@ -104,3 +104,124 @@ def predict(model: nn.Module, rows: Rows, *, chunk: int = 8192) -> Tensor:
 def _require_finite(value: Tensor) -> None:
     if not bool(value.detach().isfinite()):
         raise TrainingError("The classifier's loss is no longer finite. Lower its learning rate.")
+
+
+LossName = Literal["cross_entropy", "reweighted", "class_balanced", "focal", "ldam"]
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+BETA = 0.9999  # of the class-balanced weights: for long-tailed sets of this size, Cui et al. 2019
+
+GAMMA = 2.0  # of the focal loss, Lin et al. 2017
+
+MARGIN, SCALE = 0.5, 30.0  # of LDAM, Cao et al. 2019
+
+
+def loss_called(name: LossName, counts: Sequence[int]) -> Loss:
+    """Return a loss, set up for classes with ``counts`` training rows.
+
+    Raises:
+        ConfigError: there is no such loss, or a class has no row.
+    """
+    if name not in get_args(LossName):
+        raise ConfigError(f"A loss must be one of {', '.join(get_args(LossName))}; got {name!r}.")
+    if min(counts) < 1:
+        raise ConfigError(f"Each class must have a training row; got counts {tuple(counts)}.")
+    made: dict[str, Loss] = {
+        "cross_entropy": lambda logits, labels: cross_entropy(logits, labels),
+        "reweighted": weighted(inverse_frequency(counts)),
+        "class_balanced": weighted(class_balanced(counts, beta=BETA)),
+        "focal": lambda logits, labels: focal(logits, labels, gamma=GAMMA),
+        "ldam": lambda logits, labels: ldam(logits, labels, ldam_margins(counts, largest=MARGIN), scale=SCALE),
+    }
+    return made[name]
+
+
+def weighted(weight: Tensor) -> Loss:
+    """Return the cross-entropy whose rows weigh as their class does, ``weight (C,)``, divided by the sum of the weights."""
+    return lambda logits, labels: cross_entropy(logits, labels, weight=weight.to(logits))
+
+
+def inverse_frequency(counts: Sequence[int]) -> Tensor:
+    """Return weights in proportion to 1 / n_c whose mean over classes is one, ``(C,)``."""
+    return _mean_one(1.0 / torch.tensor(counts, dtype=torch.double))
+
+
+def class_balanced(counts: Sequence[int], *, beta: float) -> Tensor:
+    """Return weights in proportion to (1 - beta) / (1 - beta^n_c), the inverse effective number of rows, ``(C,)``.
+
+    Their mean over classes is one: with beta 0 nothing is weighted, and as beta goes to 1 the weights become 1 / n_c.
+
+    Source: Cui et al. 2019, arXiv:1901.05555.
+    """
+    n = torch.tensor(counts, dtype=torch.double)
+    return _mean_one((1.0 - beta) / (1.0 - beta**n))
+
+
+def focal(logits: Tensor, labels: Tensor, *, gamma: float) -> Tensor:
+    """Return the mean of -(1 - p_y)^gamma log p_y, which looks away from rows that are easy.
+
+    Source: Lin et al. 2017, arXiv:1708.02002.
+    """
+    log_p = logits.log_softmax(1).gather(1, labels[:, None])[:, 0]
+    missing = -torch.expm1(log_p)
+    return -(missing.clamp(min=0.0) ** gamma * log_p).mean()
+
+
+def ldam(logits: Tensor, labels: Tensor, margins: Tensor, *, scale: float) -> Tensor:
+    """Return the cross-entropy of ``scale`` times the logits, that of the true class less its margin.
+
+    Args:
+        logits: cosines, ``(B, C)``, of a classifier whose last layer is normalised.
+        labels: ``(B,)``.
+        margins: of each class, ``(C,)``.
+        scale: s.
+    Source: Cao et al. 2019, arXiv:1906.07413.
+    """
+    less = one_hot(labels, logits.shape[1]).to(logits) * margins.to(logits)
+    return cross_entropy(scale * (logits - less), labels)
+
+
+def ldam_margins(counts: Sequence[int], *, largest: float) -> Tensor:
+    """Return margins in proportion to n_c^(-1/4), the rarest class's being ``largest``, ``(C,)``."""
+    raw = torch.tensor(counts, dtype=torch.double) ** -0.25
+    return largest * raw / raw.max()
+
+
+def _mean_one(weight: Tensor) -> Tensor:
+    return weight / weight.mean()
+
+
+MEASURES = ("balanced_accuracy", "g_mean", "minority_recall", "majority_recall")
+
+
+def recalls(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
+    """Return the share of each class's rows that are predicted right, ``(C,)``; NaN for a class without rows.
+
+    Raises:
+        ShapeError: labels and predictions disagree in number.
+    """
+    if labels.shape != predicted.shape:
+        raise ShapeError(f"labels and predicted must agree; got {tuple(labels.shape)} and {tuple(predicted.shape)}.")
+    right = torch.bincount(labels[labels == predicted], minlength=classes).double()
+    return right / torch.bincount(labels, minlength=classes)
+
+
+def measures(labels: Tensor, predicted: Tensor, *, classes: int, minority: Sequence[int]) -> dict[str, float]:
+    """Return the measures of `MEASURES`.
+
+    Balanced accuracy is the mean recall over classes, which the literature on images calls ACSA; the G-mean is their
+    geometric mean; the recalls of minority and majority are means over their classes.
+
+    Args:
+        labels, predicted: classes, ``(n,)``.
+        classes: C.
+        minority: the rare classes.
+    Raises:
+        ShapeError: labels and predictions disagree in number.
+    """
+    recall = recalls(labels, predicted, classes)
+    rare = torch.zeros(classes, dtype=torch.bool)
+    rare[list(minority)] = True
+    values = recall.mean(), recall.log().mean().exp(), recall[rare].mean(), recall[~rare].mean()
+    return dict(zip(MEASURES, (float(value) for value in values), strict=True))

@@ -6,27 +6,27 @@ MNIST and FashionMNIST that were left out, and looked at on digits, with seeds t
 
 from __future__ import annotations
 
+import resource
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, get_args
 
-from mgvae.config import Training
-from mgvae.paper.classifier import Fitting, fit, predict
-from mgvae.paper.conditional import Effort, conditional_vae
-from mgvae.paper.cost import Cost, measured
-from mgvae.paper.datasets import Imbalanced
-from mgvae.paper.finetuned import Plan, Start, plain_vae, pretrained
-from mgvae.paper.gan import gan
-from mgvae.paper.losses import LossName
-from mgvae.paper.made import Made, Task
-from mgvae.paper.measures import MEASURES, measures
-from mgvae.paper.pixels import Size, large
-from mgvae.paper.plausible import free, held, translations
-from mgvae.paper.rows import Rows, joined
-from mgvae.paper.simple import random_oversampling, smote
-from mgvae.seeds import derive
-from mgvae.threads import one_thread
+from mgvae.config.sections import Training
+from mgvae.paper.classifier import MEASURES, Fitting, LossName, fit, measures, predict
+from mgvae.paper.datasets.load import Imbalanced
+from mgvae.paper.datasets.rows import Rows, joined
+from mgvae.paper.models.pixel_models import Size, large
+from mgvae.paper.oversamplers.fine_tuning import Plan, Start, plain_vae, pretrained
+from mgvae.paper.oversamplers.judged_translation import free, held, translations
+from mgvae.paper.oversamplers.rivals import Effort, conditional_vae, gan, random_oversampling, smote
+from mgvae.paper.oversamplers.task import Made, Task
+from mgvae.reproducibility import derive
+from mgvae.torch_runtime import one_thread
 
 Arm = Literal[
     "erm",
@@ -45,18 +45,25 @@ Arm = Literal[
     "mgvae_no_details",
     "mgvae",
 ]
+
 ARMS: tuple[Arm, ...] = get_args(Arm)
+
 LOSSES: dict[str, LossName] = {
     "reweighted": "reweighted",
     "class_balanced": "class_balanced",
     "focal": "focal",
     "ldam": "ldam",
 }
+
 # arms that begin with the pre-trained model
 FROM_MAJORITY = ("mgvae_no_ewc", "mgvae_no_leave_one_out", "mgvae_no_details", "mgvae")
+
 SMALL = 100  # pixels up to which an image has small models
+
 MANY = 10_000  # training rows from which 30 epochs of pre-training are as many steps as fewer rows get in 80
+
 LAMBDAS = (3.0, 10.0, 30.0, 100.0)  # from gently held to hardly moved
+
 LATENT = 40  # D; with 10, digits and MNIST came out lower
 
 
@@ -84,7 +91,7 @@ class Outcome:
     Attributes:
         arm: which.
         seed: of everything.
-        measures: on the test rows, see `mgvae.paper.measures`.
+        measures: on the test rows, see `mgvae.paper.classifier`.
         synthetic: how many rows were made.
         by_lambda: how many rows of each rare class were made with each strength of EWC.
         costs: of the stages pretrain (shared: each arm that starts from it names the same one), generate and classify.
@@ -208,3 +215,36 @@ def _judged(data: Imbalanced, made: Made | None, settings: Settings, arm: Arm, s
         got = predict(model, data.test)
         results.append(measures(data.test.labels, got, classes=len(data.classes), minority=data.minority))
     return {name: sum(one[name] for one in results) / len(results) for name in MEASURES}
+
+
+RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall-clock seconds, and the most memory that the process held meanwhile, in MiB.
+
+    Where the system cannot forget an earlier peak (only Linux can), it is the highest since the process began.
+    """
+
+    seconds: float
+    peak_mib: float
+
+
+@contextmanager
+def measured(costs: dict[str, Cost], stage: str) -> Iterator[None]:
+    """Put the cost of the block into ``costs`` under ``stage``."""
+    with suppress(OSError):
+        RESET.write_text("5")  # the peak so far is forgotten
+    start = time.perf_counter()
+    yield
+    costs[stage] = Cost(time.perf_counter() - start, _peak_mib())
+
+
+def _peak_mib() -> float:
+    with suppress(OSError, ValueError):
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

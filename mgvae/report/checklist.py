@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mgvae.report.formatting import plural, share
 from mgvae.report.schema import Report
-from mgvae.report.text import plural, share
 
 Answer = Literal["yes", "partly", "no"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mgvae.config.strict import Strict
 from mgvae.report.results import Count, Gate, Number, Share, Verdict
-from mgvae.strict import Strict
 
 
 class DriftReference(Strict):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mgvae.config import Arm, Classifier
+from mgvae.config.sections import Arm, Classifier
+from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, UNKNOWN, change, count, limits, listing, number, plural, share
 from mgvae.report.results import Estimate, Gate, Metric, Recommendation, Scores, Verdict
 from mgvae.report.schema import Report
-from mgvae.report.text import ARMS, CLASSIFIERS, METRICS, UNKNOWN, change, count, limits, listing, number, plural, share
 
 _HEADLINES = {"pass": "Passed", "warn": "Passed, with warnings", "fail": "Failed", "invalid": "Extract refused"}
 _MEANS: dict[Arm, str] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mgvae.config import Arm
+from mgvae.config.sections import Arm
 
 # name: (on a light page, on a dark page). Light values are all different: figures are drawn with them, then given the names.
 COLOURS: dict[str, tuple[str, str]] = {

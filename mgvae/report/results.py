@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mgvae.config import Arm, Classifier
-from mgvae.strict import Strict
+from mgvae.config.sections import Arm, Classifier
+from mgvae.config.strict import Strict
 
 
 def _snapped(value: object) -> object:

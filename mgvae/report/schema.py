@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from mgvae.dictionary import Kind
+from mgvae.config.dictionary import Kind
+from mgvae.config.strict import Strict
 from mgvae.report.drift import DriftFacts
 from mgvae.report.results import Count, EvaluationFacts, Recommendation, Seconds, Share, SyntheticFacts, TrainingFacts
-from mgvae.strict import Strict
 
 SCHEMA_VERSION = 1
 

@@ -25,13 +25,14 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 
-from mgvae.config import Training
-from mgvae.likelihood import PixelLikelihood
-from mgvae.model import MGVAE, initialised
-from mgvae.sample import draw_parents, translate
-from mgvae.seeds import derive, numpy_generator, torch_generator
-from mgvae.tilt import exemplar_log_weight
-from mgvae.train import Anchor, anchor_at, finetune, pretrain
+from mgvae.config.sections import Training
+from mgvae.generator.translation import draw_parents, translate
+from mgvae.model.network import MGVAE, initialised
+from mgvae.paper.models.pixel_likelihood import PixelLikelihood
+from mgvae.reproducibility import derive, numpy_generator
+from mgvae.torch_runtime import torch_generator
+from mgvae.training.exemplar_weights import exemplar_log_weight
+from mgvae.training.loops import Anchor, anchor_at, finetune, pretrain
 
 RARE = range(5, 10)
 HELD_OUT = 60  # majority digits that early stopping watches

@@ -12,11 +12,11 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from mgvae.config import CohortConfig
-from mgvae.strict import build
+from mgvae.config.strict import build
+from mgvae.config.study import CohortConfig
 from tests.reference.columns import drawn, of_all_kinds
 from validation.drift import Table, drift
-from validation.gates import verdict_of
+from validation.gate import verdict_of
 
 RUNS = ("100,100,20,400", "100,100,300,100", "200,200,300,60", "2000,100,20,300", "5000,200,20,200", "5000,5000,50,40")
 

@@ -23,13 +23,13 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from mgvae.config import Training
-from mgvae.likelihood import PixelLikelihood
-from mgvae.model import MGVAE, initialised
-from mgvae.paper.cost import Cost, measured
-from mgvae.paper.idx import read_pair
-from mgvae.seeds import torch_generator
-from mgvae.train import OnEpoch, finetune, pretrain
+from mgvae.config.sections import Training
+from mgvae.model.network import MGVAE, initialised
+from mgvae.paper.datasets.images import read_pair
+from mgvae.paper.experiment import Cost, measured
+from mgvae.paper.models.pixel_likelihood import PixelLikelihood
+from mgvae.torch_runtime import torch_generator
+from mgvae.training.loops import OnEpoch, finetune, pretrain
 
 LATENT, HIDDEN, SIDE, HELD_OUT, EPOCHS = 10, (300, 300), 28, 500, 3
 

@@ -20,7 +20,6 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -29,19 +28,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mgvae import train
-from mgvae.config import Training
-from mgvae.dictionary import Column
-from mgvae.elbo import Elbo, elbo
-from mgvae.encoding import fit_encoding
-from mgvae.generator import encoded, new_model
-from mgvae.model import MGVAE
-from mgvae.prior import Exemplars, log_gaussian, log_mixture
-from mgvae.seeds import numpy_generator, torch_generator
+from mgvae.config.dictionary import Column
+from mgvae.config.sections import Training
+from mgvae.generator.synthesis import encoded, new_model
+from mgvae.model.encoding import fit_encoding
+from mgvae.model.network import MGVAE
+from mgvae.model.objective import Elbo, elbo
+from mgvae.model.prior import Exemplars, log_gaussian, log_mixture
+from mgvae.reproducibility import numpy_generator
+from mgvae.torch_runtime import torch_generator
+from mgvae.training import loops as train
+from tests.paths import ROOT
 from tests.reference import published
 
 ROWS, COLUMNS, HELD_OUT, EXEMPLARS = 5581, 166, 500, 4000
-MUSK = Path(__file__).resolve().parents[3] / "shared" / "data" / "musk2" / "clean2.data.gz"
+MUSK = ROOT.parent / "shared" / "data" / "musk2" / "clean2.data.gz"
 RATES = (5e-3, Training().learning_rate)  # the published learning rate, and ours
 NEAREST = 10
 REFERENCE, EXACT, OURS = "published, plain", "exact, own means", f"{Training().exemplars} exemplars"  # ours as it is by default
@@ -164,7 +165,7 @@ def ways(task: Task) -> dict[str, tuple[Step, Training]]:
 
 
 def contender(task: Task, step: Step, settings: Training, seconds: float) -> Run:
-    """Return how `mgvae.train.pretrain` fared with its step replaced by ``step``, which takes ``seconds``."""
+    """Return how `mgvae.training.loops.pretrain` fared with its step replaced by ``step``, which takes ``seconds``."""
     model, start, moments = task.fresh(), time.perf_counter(), list[Moment]()
 
     def note(_: int, __: int, reported: float) -> None:

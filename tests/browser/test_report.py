@@ -1,17 +1,16 @@
 """The page as a browser shows it: nothing overflows, nothing is fetched, nothing is complained of, and it prints."""
 
 import re
-import runpy
-from pathlib import Path
 
 import pytest
-from headless import browser, executable
 
-from mgvae.report import render
+from mgvae.report.render import render
+from tests import report_sample
+from tests.browser.headless import browser, executable
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(executable() is None, reason="Chromium is not installed")]
 
-samples = runpy.run_path(str(Path(__file__).parents[1] / "report_sample.py"))
+samples = vars(report_sample)
 PAGES = {
     "full": samples["sample_report"],
     "wide": lambda: samples["sample_report"](columns=120, arms=tuple(samples["EFFECTS"]), status="pass"),

@@ -5,17 +5,16 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from mgvae.cohort import build_cohort
-from mgvae.config import load_config
-from mgvae.extract import read_extract
-from mgvae.split import holdout
+from mgvae.cohort.build import build_cohort
+from mgvae.cohort.split import holdout
+from mgvae.config.study import load_config
+from mgvae.extract.read import read_extract
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 TABLES = {"nafld": "nafld.parquet", "actg320": "actg320.csv"}
 STUDIES = {"nafld": (17_549, 15_569, 328), "actg320": (1_151, 1_151, 26)}

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.paths import ROOT
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 LASTS_SECONDS = 300
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 DEPLOYMENTS = ROOT / "deployments"
 KUBERNETES = DEPLOYMENTS / "kubernetes"
 COMPOSE = DEPLOYMENTS / "compose.yaml"

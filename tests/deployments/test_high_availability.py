@@ -21,7 +21,8 @@ import httpx
 import pytest
 from prefect.events.schemas.events import Event, Resource
 
-from tests.deployments.manifests import ROOT, SETTINGS, compose
+from tests.deployments.manifests import SETTINGS, compose
+from tests.paths import ROOT
 from tests.ports import free_port
 
 pytestmark = pytest.mark.slow

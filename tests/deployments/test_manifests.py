@@ -22,7 +22,6 @@ from tests.deployments.manifests import (
     COMPOSE,
     DEPLOYMENTS,
     KUBERNETES,
-    ROOT,
     SETTINGS,
     UnsetError,
     compose,
@@ -31,6 +30,7 @@ from tests.deployments.manifests import (
     read,
     walk,
 )
+from tests.paths import ROOT
 
 POOL_FILES = (DEPLOYMENTS / "pools.yaml", KUBERNETES / "pools.yaml")
 VALUES = ("server-values.yaml", "worker-cpu-values.yaml", "worker-gpu-values.yaml")
@@ -124,8 +124,8 @@ def test_the_dockerfile_installs_locked_versions_alone_and_ends_without_root() -
 
 def test_the_image_holds_what_it_needs_and_nothing_of_patients_or_secrets(tmp_path: Path) -> None:
     wanted = {
-        "flows/cohort.py",
-        "mgvae/store.py",
+        "flows/study/flow.py",
+        "mgvae/store/local.py",
         "validation/drift.py",
         "deployments/prefect.yaml",
         "constraints.txt",

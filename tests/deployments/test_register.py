@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from deployments.register import filled
-from tests.deployments.machine import ROOT
+from tests.paths import ROOT
 from tests.ports import free_port
 
 KNOWN = {"DEPLOYMENT": "11111111-2222-3333-4444-555555555555", "STUDY": "nafld"}

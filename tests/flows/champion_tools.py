@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flows.champion import consider
-from flows.facts import config_sha256
-from flows.runfolder import LATEST, point
-from flows.runs import note_run
-from flows.stores import open_store
-from mgvae.cohort import Cohort
-from mgvae.config import CohortConfig
-from mgvae.evaluation.deployed import PREDICTIONS, fit_deployed, save_deployed
-from mgvae.split import holdout
-from mgvae.store import digest_file
-from mgvae.tables import load_cohort, save_cohort
+from flows.runs.champion import consider
+from flows.runs.folder import LATEST, point
+from flows.runs.registry import note_run
+from flows.study.report_facts import config_sha256
+from mgvae.cohort.build import Cohort
+from mgvae.cohort.files import load_cohort, save_cohort
+from mgvae.cohort.split import holdout
+from mgvae.config.study import CohortConfig
+from mgvae.evaluation.deployed_model import PREDICTIONS, fit_deployed, save_deployed
+from mgvae.store.artifact import digest_file
+from mgvae.store.open import open_store
 
 COLUMNS = {
     "severity": {"kind": "continuous"},

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulated_study import write_study
+
+from tests.flows.simulated_study import write_study
 
 HOME = Path(tempfile.mkdtemp(prefix="mgvae-prefect-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
@@ -60,7 +61,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     with pytest.MonkeyPatch.context() as patch, prefect_test_harness(server_startup_timeout=120):
         # the numbers do not depend on how many processes there are, and starting one takes longer than the work
-        patch.setattr("mgvae.evaluation.workers.cores", lambda: 1)
+        patch.setattr("mgvae.evaluation.parallel.cores", lambda: 1)
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # each flow ends by waiting a second for its heart
             yield Path(PREFECT_SERVER_DATABASE_CONNECTION_URL.value().partition("///")[2]).parent
         logging.getLogger("prefect").setLevel(logging.WARNING)  # it would tell of its end a console that is closed by now
@@ -69,7 +70,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def finished(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Return one complete run of the simulated study; tests that change anything take a copy."""
-    from flows.cohort import cohort_flow
+    from flows.study.flow import cohort_flow
 
     folder = tmp_path_factory.mktemp("study")
     cohort = write_study(folder)

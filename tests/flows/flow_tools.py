@@ -6,9 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
-from flows.cohort import cohort_flow
-from flows.stages import STAGES
-from mgvae.store import Reference, Store
+from flows.study.flow import cohort_flow
+from flows.study.stages.registry import STAGES
+from mgvae.store.artifact import Reference
+from mgvae.store.local import Store
 
 NAMES = [stage.name for stage in STAGES]
 
@@ -51,7 +52,7 @@ class Heard:
 
     def __init__(self, monkeypatch):
         self.stages = []
-        monkeypatch.setattr("flows.work.reporter", lambda: self)
+        monkeypatch.setattr("flows.study.stage_runner.reporter", lambda: self)
 
     def started(self, stage):
         self.at = stage
@@ -69,7 +70,7 @@ class Warned:
 
     def __init__(self, monkeypatch):
         self.messages = []
-        monkeypatch.setattr("flows.work.get_run_logger", lambda: self)
+        monkeypatch.setattr("flows.study.stage_runner.get_run_logger", lambda: self)
 
     def warning(self, text, *arguments):
         self.messages.append(text % arguments)

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 import yaml
-from simulated_study import CANARY, study, table, write_study
+
+from tests.flows.command_line import refused
+from tests.flows.simulated_study import CANARY, study, table, write_study
 
 EVERY_COMMAND = (
     ("init",),
@@ -23,16 +25,6 @@ EVERY_COMMAND = (
     ("champion", "promote"),
     ("champion", "rollback"),
 )
-
-
-def refused(said, *words):
-    """Check that the command said what is wrong on stderr, in plain words, and ended with exit code 1."""
-    assert said.code == 1
-    assert said.out == ""
-    assert said.err.startswith("Error: ")
-    assert "Traceback" not in said.err
-    for word in words:
-        assert word in said.err
 
 
 def test_help_names_the_commands_and_the_exit_codes(mgvae):
@@ -198,7 +190,7 @@ def test_an_unforeseen_error_withholds_its_message(mgvae, monkeypatch, tmp_path)
     def fail(*arguments, **options):
         raise ValueError(f"could not convert string to float: {CANARY!r}")
 
-    monkeypatch.setattr("mgvae.extract.read_extract", fail)
+    monkeypatch.setattr("mgvae.extract.read.read_extract", fail)
     said = mgvae("validate", write_study(tmp_path))
     refused(said, "ValueError in test_cli.py, line", "may quote patient data", "--debug")
     assert CANARY not in said.err
@@ -208,7 +200,7 @@ def test_a_command_that_keeps_nothing_does_not_say_so_when_it_is_stopped(mgvae, 
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mgvae.extract.read_extract", interrupted)
+    monkeypatch.setattr("mgvae.extract.read.read_extract", interrupted)
     said = mgvae("validate", write_study(tmp_path))
     assert (said.code, said.out, said.err) == (130, "", "Stopped.\n")
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from simulated_study import write_study
 
 from tests.deployments.machine import wait_for
+from tests.flows.simulated_study import write_study
 
 STOPPED = "Stopped. Finished stages are kept; the same command goes on from there.\n"
 

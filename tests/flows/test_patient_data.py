@@ -7,13 +7,13 @@ import sys
 import traceback
 
 import pytest
-from flow_tools import artifact, fresh_from, holding, run_study
 from safetensors import safe_open
-from simulated_study import CANARY
 
 from flows.cli import main
-from flows.withheld import DefectError
+from flows.redaction import DefectError
 from mgvae.errors import StoreError
+from tests.flows.flow_tools import artifact, fresh_from, holding, run_study
+from tests.flows.simulated_study import CANARY
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -39,12 +39,12 @@ def logged(caplog):
 @pytest.mark.parametrize(
     ("place", "stage"),
     [
-        ("mgvae.reading.cells.numbers", "validate"),
-        ("flows.stages.fit_encoding", "encode"),
-        ("flows.stages.pretrain_majority", "pretrain"),
-        ("flows.facts.load_cohort", "report"),
-        ("flows.publish.released", "publish"),
-        ("flows.work.forget_if_unusable", "the flow itself"),
+        ("mgvae.extract.cells.numbers", "validate"),
+        ("flows.study.stages.encode.fit_encoding", "encode"),
+        ("flows.study.stages.pretrain.pretrain_majority", "pretrain"),
+        ("flows.study.report_facts.load_cohort", "report"),
+        ("flows.runs.publish.released", "publish"),
+        ("flows.study.stage_runner.forget_if_unusable", "the flow itself"),
     ],
 )
 def test_an_unforeseen_error_withholds_its_message(place, stage, database, tmp_path, monkeypatch, capfd, logged, finished):
@@ -61,7 +61,7 @@ def test_an_unforeseen_error_withholds_its_message(place, stage, database, tmp_p
 
 
 def test_debug_shows_what_is_withheld(finished, tmp_path, monkeypatch, mgvae):
-    monkeypatch.setattr("flows.stages.fit_encoding", leaking)
+    monkeypatch.setattr("flows.study.stages.encode.fit_encoding", leaking)
     arguments = ["run", str(finished.cohort), "--out", str(fresh_from(finished, tmp_path, "encode"))]
     said = mgvae(*arguments)
     assert said.code == 1
@@ -77,7 +77,7 @@ def test_an_error_of_a_file_is_named_without_its_text(finished, tmp_path, monkey
     def fail(*arguments):
         raise OSError(f"cannot parse {CANARY}")
 
-    monkeypatch.setattr("flows.stages.fit_encoding", fail)
+    monkeypatch.setattr("flows.study.stages.encode.fit_encoding", fail)
     with pytest.raises(StoreError, match=r"with space left; OSError\.$"):
         run_study(finished.cohort, fresh_from(finished, tmp_path, "encode"))
 

@@ -6,7 +6,8 @@ import re
 
 from rich.console import Console
 
-from flows.progress import Silent, reporter, reporting
+from flows.commands.terminal import reporting
+from flows.progress import Silent, reporter
 
 
 def console(*, terminal):

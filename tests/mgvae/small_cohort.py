@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mgvae.config import Training
-from mgvae.dictionary import Column
+from mgvae.config.dictionary import Column
+from mgvae.config.sections import Training
 
 COLUMNS = {
     "age": Column(kind="continuous", range=(18, 110)),

@@ -6,7 +6,7 @@ import torch
 
 
 def fisher_diagonal(objective, parameters, *per_row):
-    """Return the mean over rows of the squared gradient, as `mgvae.ewc.fisher_diagonal` does."""
+    """Return the mean over rows of the squared gradient, as `mgvae.model.ewc.fisher_diagonal` does."""
     leaves = {name: value.detach().clone().requires_grad_() for name, value in parameters.items()}
     total = {name: torch.zeros_like(value) for name, value in leaves.items()}
     for row in zip(*per_row, strict=True):

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.special import log_expit, log_softmax
 from scipy.stats import norm
 
-from mgvae.encoding import Encoding, Level
-from mgvae.likelihood import TableLikelihood
+from mgvae.model.encoding import Encoding, Level
+from mgvae.model.likelihood import TableLikelihood
 
 
 def log_prob(likelihood: TableLikelihood, encoding: Encoding, hidden, rows) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Source: Ai et al. 2023, arXiv:2302.10910, with the leave-one-out mask of Norouzi et al. 2020, arXiv:2004.04795. Nothing is
 cached, fused or written in place, and gradients reach every exemplar. Encoder, decoder and likelihood heads are those of
-`mgvae.model`.
+`mgvae.model.network`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mgvae.model import MGVAE
+from mgvae.model.network import MGVAE
 
 
 def log_prior(z: Tensor, means: Tensor, log_var: Tensor, own: Tensor) -> Tensor:

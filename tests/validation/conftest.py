@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from simulated_patients import as_extract, draw_patients, population_config
+
+from tests.validation.simulated_patients import as_extract, draw_patients, population_config
 
 
 @pytest.fixture(scope="session")

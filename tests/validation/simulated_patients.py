@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mgvae.config import CohortConfig
+from mgvae.config.study import CohortConfig
 
 LABS, COUNTS, DIAGNOSES, REGIONS = 8, 2, 3, ("north", "east", "south", "west")
 

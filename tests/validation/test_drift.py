@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance as reference
 
-from mgvae.config import CohortConfig, Drift
+from mgvae.config.sections import Drift
+from mgvae.config.strict import build
+from mgvae.config.study import CohortConfig
 from mgvae.errors import ConfigError, ShapeError
-from mgvae.strict import build
 from tests.reference.columns import drawn, of_all_kinds
 from validation.drift import Table, drift
-from validation.gates import verdict_of
+from validation.gate import verdict_of
 from validation.intervals import difference, rate_ratio
 from validation.stability import binned, distance, noise, psi, stability
 

@@ -4,12 +4,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from simulated_patients import draw_patients, population_config
 
 from mgvae.errors import ShapeError
+from tests.validation.simulated_patients import draw_patients, population_config
 from validation import twosample
 from validation.checks import Failure, ValidationResult
-from validation.gates import assess, suite_gate, verdict_of
+from validation.gate import verdict_of
+from validation.gates import assess, suite_gate
 
 CLEAN = ValidationResult(passed=True, expectations=90, failed=(), rows=900)
 NAMES = ["suite_violations", "exact_copies", "c2st_auc", "separation", "parent_copies", "dcr_share"]

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from simulated_patients import draw_patients
 
-from mgvae.dictionary import Column
+from mgvae.config.dictionary import Column
+from tests.validation.simulated_patients import draw_patients
 from validation.fidelity import marginals
 
 

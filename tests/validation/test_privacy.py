@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from simulated_patients import draw_patients
 
+from tests.validation.simulated_patients import draw_patients
 from validation.embedding import fit_embedding
 from validation.privacy import closer_to_training, exact_copies, parent_closeness
 

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from simulated_patients import draw_patients, population_config
 
+from tests.validation.simulated_patients import draw_patients, population_config
 from validation import checks
 from validation.checks import Failure, synthetic_table, validate
 from validation.suite import build_suite

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from simulated_patients import draw_patients
 
+from tests.validation.simulated_patients import draw_patients
 from validation.twosample import two_sample_auc
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from mgvae.config import Arm
+from mgvae.config.sections import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
+from mgvae.report.formatting import ARMS, listing
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.report.results import Curve
-from mgvae.report.text import ARMS, listing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from mgvae.config import Arm
+from mgvae.config.sections import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
+from mgvae.report.formatting import ARMS, METRICS, change
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.report.results import Estimate, Metric
-from mgvae.report.text import ARMS, METRICS, change
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mgvae.report.figures.svg import axes, blank, drawing, inline
+from mgvae.report.formatting import number, shorten
 from mgvae.report.palette import light
 from mgvae.report.results import LevelsMarginal, NumericMarginal
-from mgvae.report.text import number, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

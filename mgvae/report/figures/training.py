@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mgvae.report.figures.svg import axes, blank, drawing, inline
+from mgvae.report.formatting import number, plain
 from mgvae.report.palette import light
 from mgvae.report.results import LambdaTrial, Pretraining
-from mgvae.report.text import number, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

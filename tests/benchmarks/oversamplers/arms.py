@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 import mgvae
-from flows.codeversion import code_digest
-from mgvae.config import Training
+from flows.study.cache_key import code_digest
+from mgvae.cohort.rows import Rows
+from mgvae.config.sections import Training
 from mgvae.evaluation.arms import Recipe, Treated, cases_to_add, treat
-from mgvae.evaluation.table import Rows
-from mgvae.seeds import derive
+from mgvae.reproducibility import derive
 from tests.benchmarks.oversamplers.fingerprints import of_arm
 from tests.benchmarks.oversamplers.generators import adasyn_applies, adasyn_cases, ctgan_cases
 

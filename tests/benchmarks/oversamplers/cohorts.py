@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mgvae.cohort import build_cohort
-from mgvae.config import load_config
-from mgvae.extract import read_extract
-from mgvae.seeds import numpy_generator
+from mgvae.cohort.build import build_cohort
+from mgvae.config.study import load_config
+from mgvae.extract.read import read_extract
+from mgvae.reproducibility import numpy_generator
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 DATA = ROOT.parent / "shared" / "data"
 SHIPPED = ("nafld", "actg320")
 MI_OUTCOMES = {"mi_rupture": "RAZRIV", "mi_fibrillation": "FIBR_JELUD"}
@@ -56,7 +56,7 @@ class Table:
 
     Attributes:
         name: of the cohort.
-        features: predictors, typed as `mgvae.cohort.Cohort.features`, ``(N, P)``.
+        features: predictors, typed as `mgvae.cohort.build.Cohort.features`, ``(N, P)``.
         event: bool ``(N,)``.
         group: int64 ``(N,)``: rows of one group stay on one side of a split.
     """

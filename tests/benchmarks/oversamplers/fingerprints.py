@@ -11,11 +11,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from mgvae.config import Training
+from mgvae.cohort.rows import Rows
+from mgvae.config.sections import Training
 from mgvae.evaluation.arms import Recipe, treat
-from mgvae.evaluation.table import Rows
-from mgvae.seeds import numpy_generator
-from mgvae.threads import one_thread
+from mgvae.reproducibility import numpy_generator
+from mgvae.torch_runtime import one_thread
 from tests.benchmarks.oversamplers.scoring import classifier
 
 ROWS = 600

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mgvae.evaluation.classifiers import BoostingModel, Classifier, make
+from mgvae.classifiers.models import BoostingModel, Classifier, make
 from mgvae.evaluation.metrics import accuracy, decisions, ones, ranking
 
 CLASSIFIERS = {

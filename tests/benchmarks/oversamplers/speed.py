@@ -19,8 +19,8 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from mgvae.evaluation.workers import cores
-from mgvae.seeds import numpy_generator
+from mgvae.evaluation.parallel import cores
+from mgvae.reproducibility import numpy_generator
 from tests.benchmarks.oversamplers.generators import ctgan_cases
 
 ROWS = 20_000

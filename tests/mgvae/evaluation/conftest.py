@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,5 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> Seen:
         made = features.iloc[parent].reset_index(drop=True)
         return SimpleNamespace(features=made.assign(severity=made["severity"] + 1.5), parent=parent)
 
-    module = ModuleType("mgvae.generator")
-    module.synthetic_cases = synthetic_cases  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "mgvae.generator", module)
+    monkeypatch.setattr("mgvae.evaluation.arms.synthetic_cases", synthetic_cases)
     return seen

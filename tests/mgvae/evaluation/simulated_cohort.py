@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mgvae.config import Training
+from mgvae.cohort.rows import Rows
+from mgvae.config.sections import Training
 from mgvae.evaluation.arms import Recipe
-from mgvae.evaluation.chain import Chain
-from mgvae.evaluation.table import Rows
+from mgvae.evaluation.one_split import Chain
 
 
 def simulated(n: int, *, seed: int = 0, prevalence: float = 0.05, group_size: int = 1, strength: float = 1.0) -> Rows:

@@ -7,16 +7,15 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
-from simulated_cohort import simulated, with_events
 from sklearn.utils.class_weight import compute_sample_weight
 
-from mgvae.config import Training
-from mgvae.dictionary import Column
+from mgvae.cohort.rows import Rows
+from mgvae.config.dictionary import Column
+from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError, OutcomeError
 from mgvae.evaluation.arms import GENERATIVE, Recipe, cases_to_add, class_weights, treat
 from mgvae.evaluation.smote import smote_cases
-from mgvae.evaluation.table import Rows
-from mgvae.sections import Arm
+from tests.mgvae.evaluation.simulated_cohort import simulated, with_events
 
 ADDING = ("random_oversampling", "smote", "mgvae", "vae")
 ALL = ("none", "threshold", "class_weight", *ADDING)

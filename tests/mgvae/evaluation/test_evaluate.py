@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from simulated_cohort import simulated
 
-from mgvae.config import CohortConfig
-from mgvae.evaluation.chain import VARIANTS, Outcome
-from mgvae.evaluation.crossval import _run_one, cross_validate, predict_both
+from mgvae.config.study import CohortConfig
+from mgvae.evaluation.cross_validation import _run_one, cross_validate, predict_both
 from mgvae.evaluation.evaluate import chain_of, evaluate
+from mgvae.evaluation.one_split import VARIANTS, Outcome
+from tests.mgvae.evaluation.simulated_cohort import simulated
 
 LR = "logistic_regression"
 RAW = ("none", LR, "raw")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from mgvae.config import CohortConfig
+from mgvae.cohort.rows import rows
+from mgvae.config.study import CohortConfig
 from mgvae.evaluation.evaluate import evaluate
 from mgvae.evaluation.recommendation import recommend
-from mgvae.evaluation.table import rows
+from tests.paths import ROOT
 
-SOURCE = Path(__file__).parents[4] / "shared" / "data" / "crash2" / "crash2.csv.gz"
+SOURCE = ROOT.parent / "shared" / "data" / "crash2" / "crash2.csv.gz"
 NUMBERS = ["age", "injurytime", "sbp", "hr", "rr", "cc", "gcs"]
 
 

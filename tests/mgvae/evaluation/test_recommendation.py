@@ -7,17 +7,16 @@ import json
 import numpy as np
 import pytest
 from scipy.special import expit
-from simulated_cohort import simulated
 
-from mgvae.config import CohortConfig
+from flows.study.report_facts import evaluation_facts, recommendation_facts
+from mgvae.config.study import CohortConfig
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.contrast import contrasts, critical_value
-from mgvae.evaluation.crossval import Predictions
+from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.evaluate import evaluate
-from mgvae.evaluation.facts import evaluation_facts, recommendation_facts
 from mgvae.evaluation.recommendation import recommend, rule
-from mgvae.evaluation.summary import Score, arms_table, curves_table, score
-from mgvae.report.schema import EvaluationFacts, Recommendation
+from mgvae.evaluation.summary import Score, arms_table, contrasts, critical_value, curves_table, score
+from mgvae.report.results import EvaluationFacts, Recommendation
+from tests.mgvae.evaluation.simulated_cohort import simulated
 
 LR = "logistic_regression"
 

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from mgvae.cohort import FEW_EVENTS
+from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.arms import GENERATIVE
 from mgvae.evaluation.recommendation import barred_arms, recommend
 

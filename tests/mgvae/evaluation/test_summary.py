@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.crossval import Predictions
+from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.metrics import measure, ones
 from mgvae.evaluation.summary import Score, differences_table, score, threshold
 

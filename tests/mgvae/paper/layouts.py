@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
 
-SHARED = Path(__file__).parents[4] / "shared" / "data"
+from tests.paths import ROOT
+
+SHARED = ROOT.parent / "shared" / "data"
 HAIR = ("Black_Hair", "Blond_Hair", "Bald", "Brown_Hair", "Gray_Hair")
 
 

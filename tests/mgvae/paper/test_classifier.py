@@ -11,9 +11,8 @@ from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 
 from mgvae.errors import ShapeError, TrainingError
-from mgvae.paper.classifier import Fitting, fit, mlp, predict
-from mgvae.paper.measures import measures, recalls
-from mgvae.paper.rows import Rows
+from mgvae.paper.classifier import Fitting, fit, measures, mlp, predict, recalls
+from mgvae.paper.datasets.rows import Rows
 
 QUICK = Fitting(steps=200, check_every=50)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from layouts import celeba, images, isolet, musk, real, water
 
 from mgvae.errors import ConfigError, DataError
-from mgvae.paper.datasets import load
-from mgvae.paper.rows import Rows
-from mgvae.paper.thinning import at_most, thinned
+from mgvae.paper.datasets.load import load
+from mgvae.paper.datasets.rows import Rows, at_most, thinned
+from tests.mgvae.paper.layouts import celeba, images, isolet, musk, real, water
 
 
 def keys(rows):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
 from mgvae.errors import ConfigError
-from mgvae.paper.losses import class_balanced, focal, inverse_frequency, ldam, ldam_margins, loss_called, weighted
+from mgvae.paper.classifier import class_balanced, focal, inverse_frequency, ldam, ldam_margins, loss_called, weighted
 
 counts_of = st.lists(st.integers(1, 5000), min_size=2, max_size=6)
 

@@ -8,22 +8,18 @@ import numpy as np
 import pytest
 import torch
 from imblearn.over_sampling import SMOTE
-from layouts import celeba
 
-from mgvae.convolution import Block
-from mgvae.paper.classifier import Fitting
-from mgvae.paper.conditional import Effort, conditional_vae
-from mgvae.paper.cost import measured
-from mgvae.paper.datasets import load
-from mgvae.paper.experiment import ARMS, FROM_MAJORITY, run_seed, settings_for
-from mgvae.paper.finetuned import Plan, plain_vae, pretrained
-from mgvae.paper.gan import gan
-from mgvae.paper.made import Task
-from mgvae.paper.measures import MEASURES
-from mgvae.paper.pixels import Size
-from mgvae.paper.plausible import free, held, translations
-from mgvae.paper.rows import Rows
-from mgvae.paper.simple import random_oversampling, smote
+from mgvae.paper.classifier import MEASURES, Fitting
+from mgvae.paper.datasets.load import load
+from mgvae.paper.datasets.rows import Rows
+from mgvae.paper.experiment import ARMS, FROM_MAJORITY, measured, run_seed, settings_for
+from mgvae.paper.models.convolution import Block
+from mgvae.paper.models.pixel_models import Size
+from mgvae.paper.oversamplers.fine_tuning import Plan, plain_vae, pretrained
+from mgvae.paper.oversamplers.judged_translation import free, held, translations
+from mgvae.paper.oversamplers.rivals import Effort, conditional_vae, gan, random_oversampling, smote
+from mgvae.paper.oversamplers.task import Task
+from tests.mgvae.paper.layouts import celeba
 
 SIDE = 6
 SIZE = Size(latent_dim=3, hidden=(32, 32))
@@ -143,7 +139,7 @@ def brief(settings):
 
 
 def test_celeba_goes_through_convolutional_models(tmp_path, monkeypatch):
-    monkeypatch.setattr("mgvae.paper.plausible.ROUNDS", 1)
+    monkeypatch.setattr("mgvae.paper.oversamplers.judged_translation.ROUNDS", 1)
     data = load("celeba", celeba(tmp_path / "celeba", each=(40, 12, 12, 12, 12)), quick=True)
     settings = brief(settings_for(data, quick=True))
     settings = replace(

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from layouts import celeba
 from PIL import Image
 
-from mgvae.paper import pictures
 from mgvae.paper.classifier import Fitting
-from mgvae.paper.datasets import load
+from mgvae.paper.datasets.load import load
 from mgvae.paper.experiment import settings_for
-from mgvae.paper.gallery import SHOWN, gallery, numbers, references
-from mgvae.paper.latent import principal
-from mgvae.paper.sheet import CELL, FINE, GAP, mosaic
+from mgvae.paper.pictures import draw as pictures
+from mgvae.paper.pictures.canvas import CELL, FINE, GAP, mosaic
+from mgvae.paper.pictures.collect import SHOWN, gallery, numbers, references
+from mgvae.paper.pictures.latent_map import principal
+from tests.mgvae.paper.layouts import celeba
 
 
 def made(name, folder=None, *, steps=50, **size):
@@ -132,8 +132,8 @@ def _meet(one, other):
 
 
 def test_colours_are_shown_in_colour(tmp_path, monkeypatch):
-    monkeypatch.setattr("mgvae.paper.gallery.MADE", 12)
-    monkeypatch.setattr("mgvae.paper.gallery.SIZES", (16,))  # as many as there are: nothing is trained twice
+    monkeypatch.setattr("mgvae.paper.pictures.collect.MADE", 12)
+    monkeypatch.setattr("mgvae.paper.pictures.collect.SIZES", (16,))  # as many as there are: nothing is trained twice
     shown, _ = made("celeba", celeba(tmp_path / "celeba", each=(40, 32, 32, 32, 32)), steps=5, latent_dim=3, channels=4)
     assert shown.references.labels.tolist() == [0] * 10
     figures = pictures.draw(shown)

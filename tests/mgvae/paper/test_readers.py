@@ -8,16 +8,13 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from layouts import celeba, idx, images, isolet, musk, real, water
 
 from mgvae.errors import ExtractError, ShapeError
-from mgvae.paper.celeba import read_faces, read_lists
-from mgvae.paper.files import found
-from mgvae.paper.idx import read_idx, read_pair
-from mgvae.paper.isolet import read_isolet
-from mgvae.paper.musk import read_musk
-from mgvae.paper.rows import Rows, joined
-from mgvae.paper.water import read_water
+from mgvae.paper.datasets.files import found
+from mgvae.paper.datasets.images import read_faces, read_idx, read_lists, read_pair
+from mgvae.paper.datasets.rows import Rows, joined
+from mgvae.paper.datasets.tables import read_isolet, read_musk, read_water
+from tests.mgvae.paper.layouts import celeba, idx, images, isolet, musk, real, water
 
 MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",

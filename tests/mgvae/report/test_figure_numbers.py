@@ -7,9 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from mgvae.report import calibration_picture, figures, render
+from mgvae.report.figures.forest import forest
+from mgvae.report.figures.inline import gate_bar
+from mgvae.report.figures.marginals import marginal
 from mgvae.report.palette import ARM_STYLES
 from mgvae.report.palette import COLOURS as LIGHT_AND_DARK
+from mgvae.report.panels import calibration_picture
+from mgvae.report.render import render
 from mgvae.report.results import Estimate, Gate, LevelsMarginal
 from tests.report_distinct import ARMS, CHOSEN, distinct_report
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Drawing, Reading, at, numbers, says
@@ -53,7 +57,7 @@ def test_the_forest_plot_draws_an_arm_with_its_own_interval(report, page, arm, c
 
 def test_an_estimate_without_limits_is_a_marker_alone():
     drawn = {"mgvae": Estimate(value=0.1), "smote": Estimate(value=0.3, low=0.2, high=0.4)}
-    figure = Drawing(figures.forest(drawn, "auroc", span=(-1, 1), key="a", title="T", reference="no correction"))
+    figure = Drawing(forest(drawn, "auroc", span=(-1, 1), key="a", title="T", reference="no correction"))
     assert figure.lines(COLOURS["mgvae"]) == []
     assert len(figure.marks(COLOURS["mgvae"])) == len(figure.lines(COLOURS["smote"])) == 1
 
@@ -179,7 +183,7 @@ def test_the_rest_of_many_levels_is_the_sum_of_the_rare_ones():
     shares["synthetic"] = [0.02, 0.2, 0.06, 0.1, 0.3, 0.2, 0.01, 0.11]
     names = {"column": "x", "label": "X", "unit": None, "kind": "levels", "levels": [f"level {i}" for i in range(8)]}
     data = LevelsMarginal.model_validate(names | shares | {"missing": dict.fromkeys(GROUPS, 0.0), "distance": 0.1})
-    figure = Drawing(figures.marginal(data, key="a"))
+    figure = Drawing(marginal(data, key="a"))
     kept = [1, 3, 4, 5, 7]
     assert [label for label, _ in figure.rows] == [*(f"level {i}" for i in kept), "3 others"]
     for name in GROUPS:
@@ -207,7 +211,7 @@ def test_the_bar_of_a_gate_sets_its_numbers_on_one_scale(report, page, part):
 
 def test_the_bar_of_a_gate_beyond_1_reaches_past_the_largest_number():
     gate = Gate(name="g", label="G", value=2.0, low=1.0, high=4.0, threshold=3.0, verdict="warn", detail="")
-    bar = figures.gate_bar(gate)
+    bar = gate_bar(gate)
     places = [
         re.search(pattern, bar)[1]
         for pattern in (r'cx="([\d.]+)"', r"M([\d.]+) 3V23", r"M([\d.]+) 13H[\d.]+\" stroke=\"var\(--warn")
@@ -224,7 +228,7 @@ def test_the_reading_of_numbers_knows_signs_and_thousands():
 
 @pytest.mark.parametrize(("metric", "words"), [("auroc", "better →"), ("brier", "← better")])
 def test_the_axis_of_a_forest_plot_says_which_side_is_better(metric, words):
-    svg = figures.forest({"mgvae": Estimate(value=0.1)}, metric, span=(-1, 1), key="a", title="T", reference="no correction")
+    svg = forest({"mgvae": Estimate(value=0.1)}, metric, span=(-1, 1), key="a", title="T", reference="no correction")
     assert re.findall(r">([^<]*better[^<]*)</text>", svg) == [words]
     assert f">{METRIC_NAMES[metric][1]}, arm less no correction</text>" in svg
 

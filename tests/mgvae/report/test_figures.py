@@ -5,9 +5,11 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import pytest
 
-from mgvae.report import figures
-from mgvae.report.figures.calibration import floor_of
-from mgvae.report.figures.forest import common_span
+from mgvae.report.figures.calibration import calibration, floor_of
+from mgvae.report.figures.forest import common_span, forest
+from mgvae.report.figures.inline import gate_bar
+from mgvae.report.figures.marginals import marginal
+from mgvae.report.figures.training import lambda_path, learning_curve
 from mgvae.report.palette import ARM_STYLES, COLOURS, contrast
 from mgvae.report.results import Curve, Estimate, Gate, LambdaTrial, LevelsMarginal, NumericMarginal, Pretraining
 
@@ -48,13 +50,13 @@ CURVE = Curve(predicted=(0.001, 0.1), observed=(0.0, 0.2), low=(0.0, None), high
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: figures.marginal(numeric(), key="a"),
-        lambda: figures.marginal(levels(3), key="a"),
-        lambda: figures.calibration({"none": CURVE, "smote": CURVE}, floor=1e-4, key="a", title="T"),
-        lambda: figures.forest(
+        lambda: marginal(numeric(), key="a"),
+        lambda: marginal(levels(3), key="a"),
+        lambda: calibration({"none": CURVE, "smote": CURVE}, floor=1e-4, key="a", title="T"),
+        lambda: forest(
             {"mgvae": Estimate(value=0.1, low=0.0, high=0.2)}, "auroc", span=(-1, 1), key="a", title="T", reference="n"
         ),
-        lambda: figures.lambda_path([LambdaTrial(ewc_lambda=1.0, heldout_elbo=-3.0)], 1.0, key="a"),
+        lambda: lambda_path([LambdaTrial(ewc_lambda=1.0, heldout_elbo=-3.0)], 1.0, key="a"),
     ],
 )
 def test_a_figure_is_one_accessible_svg_and_the_same_every_time(make):
@@ -71,23 +73,23 @@ def test_a_figure_is_one_accessible_svg_and_the_same_every_time(make):
 
 
 def test_ids_differ_between_figures():
-    ids = [set(re.findall(r' id="([^"]+)"', figures.marginal(numeric(), key=key))) for key in ("a", "b")]
+    ids = [set(re.findall(r' id="([^"]+)"', marginal(numeric(), key=key))) for key in ("a", "b")]
     assert ids[0]
     assert not ids[0] & ids[1]
 
 
 def test_settings_hold_only_while_drawing():
     before = dict(mpl.rcParams)
-    figures.marginal(numeric(), key="a")
+    marginal(numeric(), key="a")
     assert dict(mpl.rcParams) == before
 
 
 def test_figures_take_the_colours_of_the_page():
-    assert not re.findall(r"#[0-9a-f]{6}", figures.marginal(numeric(), key="a"))
+    assert not re.findall(r"#[0-9a-f]{6}", marginal(numeric(), key="a"))
 
 
 def test_tick_labels_keep_their_decimals():
-    svg = figures.forest({"mgvae": Estimate(value=0.0)}, "auroc", span=(-0.0625, 0.0625), key="a", title="T", reference="n")
+    svg = forest({"mgvae": Estimate(value=0.0)}, "auroc", span=(-0.0625, 0.0625), key="a", title="T", reference="n")
     ticks = [float(text.replace("−", "-")) for text in texts(svg) if re.fullmatch(r"−?\d+\.\d+", text)]
     steps = {round(b - a, 6) for a, b in pairwise(ticks)}
     assert len(ticks) >= 3
@@ -95,33 +97,33 @@ def test_tick_labels_keep_their_decimals():
 
 
 def test_hostile_labels_are_text_only():
-    svg = figures.marginal(numeric(label='<script>alert("1")</script> $x^', unit="$\\frac{a"), key="a")
+    svg = marginal(numeric(label='<script>alert("1")</script> $x^', unit="$\\frac{a"), key="a")
     assert "<script" not in svg
     assert "$\\frac{a" in texts(svg)
 
 
 def test_many_levels_are_gathered():
-    written = texts(figures.marginal(levels(40), key="a"))
+    written = texts(marginal(levels(40), key="a"))
     assert "35 others" in written
     assert sum(text.startswith("level") for text in written) == 5
 
 
 def test_empty_groups_can_be_drawn():
     nothing = dict.fromkeys(("majority", "cases", "synthetic"), (0.0, 0.0))
-    assert "<svg" in figures.marginal(numeric(**nothing), key="a")
-    assert "<svg" in figures.marginal(levels(2, **nothing), key="a")
+    assert "<svg" in marginal(numeric(**nothing), key="a")
+    assert "<svg" in marginal(levels(2, **nothing), key="a")
 
 
 def test_wide_ranges_get_a_logarithmic_axis():
     shares = dict.fromkeys(("majority", "cases", "synthetic"), (0.25,) * 4)
-    written = texts(figures.marginal(numeric(edges=(1, 10, 100, 1000, 10000), **shares), key="a"))
+    written = texts(marginal(numeric(edges=(1, 10, 100, 1000, 10000), **shares), key="a"))
     assert {"1", "100", "10000"} <= set(written)
 
 
 def test_learning_curve_needs_epochs():
     none = Pretraining(epochs=0, seconds=0, heldout_elbo=None, best_epoch=None, history=())
-    assert figures.learning_curve(none, key="a", title="T") is None
-    assert figures.lambda_path([], None, key="a") is None
+    assert learning_curve(none, key="a", title="T") is None
+    assert lambda_path([], None, key="a") is None
 
 
 def test_calibration_floor_is_a_power_of_ten_below_all():
@@ -140,7 +142,7 @@ def test_gate_bar_keeps_inside_its_box(value):
     gate = Gate(
         name="g", label="G", value=value, low=value - 0.1, high=value + 0.1, threshold=(0.4, 0.6), verdict="warn", detail=""
     )
-    svg = figures.gate_bar(gate)
+    svg = gate_bar(gate)
     places = [float(x) for x in re.findall(r'cx="([-\d.]+)"', svg)] + [float(x) for x in re.findall(r"M([-\d.]+) ", svg)]
     assert all(0 <= x <= 150 for x in places)
 

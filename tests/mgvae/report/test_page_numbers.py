@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from mgvae.report import render
+from mgvae.report.render import render
 from tests.report_distinct import CHOSEN, distinct_refusal, distinct_report
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Reading, says, says_estimate
 from tests.report_sample import refused_report
@@ -26,7 +26,7 @@ def report():
 @pytest.fixture(scope="module")
 def page(report):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mgvae.report.gallery.MOST_MARGINALS", DRAWN)
+        patch.setattr("mgvae.report.panels.MOST_MARGINALS", DRAWN)
         return Reading(render(report))
 
 

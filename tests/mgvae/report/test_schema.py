@@ -1,19 +1,19 @@
 import json
-import runpy
-from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from mgvae.config import Arm, Classifier
+from mgvae.config.sections import Arm, Classifier
+from mgvae.config.strict import build
 from mgvae.errors import ConfigError
-from mgvae.report import Report, render
+from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
 from mgvae.report.palette import ARM_STYLES
+from mgvae.report.render import render
 from mgvae.report.results import Metric, Variant
-from mgvae.report.text import ARMS, CLASSIFIERS, METRICS, VARIANTS
-from mgvae.strict import build
+from mgvae.report.schema import Report
+from tests import report_sample
 
-samples = runpy.run_path(str(Path(__file__).parents[2] / "report_sample.py"))
+samples = vars(report_sample)
 
 
 @pytest.mark.parametrize("make", ["sample_report", "refused_report", "sparse_report"])

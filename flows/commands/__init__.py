@@ -1,0 +1,1 @@
+"""The subcommands of mgvae and what they print."""

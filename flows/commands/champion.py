@@ -1,0 +1,99 @@
+"""The commands `mgvae champion show`, `promote` and `rollback`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.allowed_paths import confine
+from flows.commands.options import OUT, RUNS, Debug, StoreOption
+from mgvae.store.open import AnyStore, open_store
+
+if TYPE_CHECKING:
+    from flows.runs.audit_log import Change
+
+app = typer.Typer(
+    name="champion",
+    help="The run of a study whose model and predictions serve: who it is and why, and what a person decides of it.",
+    no_args_is_help=True,
+)
+Study = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or the folder of its runs.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why. The audit log keeps it, with who and when (MGVAE_USER).")]
+DONE = {"promoted": "became champion", "kept": "did not become champion", "refused": "was refused", "rolled_back": "came back"}
+
+
+@app.command()
+def show(
+    study: Study,
+    out: OUT = RUNS,
+    log: Annotated[bool, typer.Option("--log", help="The whole audit log.")] = False,
+    store: StoreOption = None,
+    debug: Debug = False,
+) -> None:
+    """Tell who the champion is, since when and why, and check audit log, files and model. Exit code 1 if they are damaged."""
+    from flows.runs.inspection import examine
+    from mgvae.errors import StoreError
+
+    folder, kept = _located(study, out, store)
+    found = examine(folder, kept)
+    for change in found.changes if log else ():
+        _tell(change)
+    if found.champion is not None:
+        typer.echo(f"Champion of {folder.name}: run {found.champion.run_id}, since {found.champion.at}.")
+        typer.echo(f"By {found.champion.who}. {found.champion.reason}")
+        typer.echo(f"Predictions: {folder / 'champion' / 'predictions.parquet'}")
+        typer.echo(f"Before: {found.before}; mgvae champion rollback returns to it." if found.before else "Before: none.")
+    elif not found.problems:
+        typer.echo(f"{folder.name} has no champion: {_why_none(len(found.changes))}")
+    if found.problems:
+        raise StoreError("The champion is not what its audit log says:\n" + "\n".join(f"  {one}" for one in found.problems))
+    if found.changes:
+        typer.echo(f"Checked: {len(found.changes)} lines of the audit log, each with the hash of the one before; files; model.")
+
+
+@app.command()
+def promote(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")],
+    reason: Reason,
+    force: Annotated[bool, typer.Option("--force", help="Also where a gate failed.")] = False,
+    store: StoreOption = None,
+    debug: Debug = False,
+) -> None:
+    """Make a run champion, whatever the comparison with the present one says. The audit log keeps who, when and why."""
+    from flows.runs.champion import promote as make_champion
+
+    confine(str(run.resolve()), "RUN")
+    _tell(make_champion(run, reason=reason, force=force, store=store))
+
+
+@app.command()
+def rollback(study: Study, reason: Reason, out: OUT = RUNS, store: StoreOption = None, debug: Debug = False) -> None:
+    """Bring the champion before the present one back. The one that leaves does not return by itself."""
+    from flows.runs.champion import rollback as bring_back
+
+    folder, _ = _located(study, out, store)
+    _tell(bring_back(folder, reason=reason, store=store))
+
+
+def _located(study: str, out: Path, store: str | None) -> tuple[Path, AnyStore]:
+    from flows.runs.inspection import study_folder
+
+    confine(str(out), "--out")
+    folder = study_folder(study, out)
+    confine(str(folder.resolve()), "STUDY")
+    kept = open_store(folder.resolve().parent, store)
+    confine(kept.shown, "--store")
+    return folder, kept
+
+
+def _tell(change: Change) -> None:
+    before = f", after {change.previous}" if change.action in ("promoted", "rolled_back") and change.previous else ""
+    typer.echo(f"{change.at}  Run {change.run_id} {DONE[change.action]}{before}. {change.who}: {change.reason}")
+    if change.note:
+        typer.echo(f"  {change.note}")
+
+
+def _why_none(lines: int) -> str:
+    return "no run passed its gates yet." if lines else "no run has been considered yet. See mgvae champion promote --help."

@@ -1,0 +1,95 @@
+"""`mgvae init`: the drafted files, put in their place together, and what to look at."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mgvae.config.study import load_config
+from mgvae.draft.draft import Draft, draft
+from mgvae.draft.entry import Drafted
+from mgvae.draft.yaml_text import COHORT, DICTIONARY, cohort_text, dictionary_text
+from mgvae.errors import ConfigError
+from mgvae.files import aside
+
+WHOLE_TABLE = 60  # columns; of a wider extract only those to be reviewed are listed
+
+
+def init(extract: str, out: Path, *, outcome: str | None, event: str | None, force: bool) -> Draft:
+    """Write cohort.yaml and dictionary.yaml into ``out``, both or none, and return what they say.
+
+    Args:
+        extract: path, glob or fsspec URL.
+        out: the folder; made where it is missing.
+        outcome: the outcome's column; None to guess it.
+        event: its value that is the event; None for the rarest.
+        force: whether files that are there are replaced.
+    Raises:
+        ConfigError: a file is there, the folder cannot be written, or the outcome is wrong.
+        DataError: the extract cannot be read or used.
+    """
+    _check_free(out, force=force)  # before the extract is read, which may take long
+    made = draft(extract, outcome=outcome, event=event)
+    texts = {DICTIONARY: dictionary_text(made), COHORT: cohort_text(made, extract, out)}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with aside(out) as place:
+            _write(texts, place)
+            _check_free(out, force=force)
+            for name in texts:
+                (place / name).replace(out / name)
+    except OSError as error:
+        raise ConfigError(
+            f"The folder {out} must be writable with space left; {error.strerror or type(error).__name__}. "
+            f"Give another with --out."
+        ) from None
+    return made
+
+
+def _write(texts: dict[str, str], place: Path) -> None:
+    for name, text in texts.items():
+        (place / name).write_text(text, encoding="utf-8")
+    load_config(place / COHORT)  # what init writes, the other commands must take
+
+
+def _check_free(out: Path, *, force: bool) -> None:
+    for name in (COHORT, DICTIONARY):
+        path = out / name
+        if path.is_dir():
+            raise ConfigError(f"{path}: must not be a folder; init writes a file of that name. Give another folder with --out.")
+        if not force and (path.exists() or path.is_symlink()):
+            raise ConfigError(f"{path}: is there already and is not replaced. Give another folder with --out, or --force.")
+
+
+def print_draft(made: Draft, extract: str, out: Path, console: Console) -> None:
+    """Print what was drafted, what to look at, and the command that comes next. No value of any patient is printed."""
+    console.print(_table(made))
+    for remark in made.remarks:
+        console.print(f"[yellow]Review[/]: {escape(remark)}", soft_wrap=True)
+    cohort = out / COHORT
+    console.print(f"Wrote {escape(str(cohort))} and {escape(str(out / DICTIONARY))}.", soft_wrap=True, highlight=False)
+    command = f"mgvae validate {shlex.quote(str(cohort))}"
+    if made.outcome is None:
+        command = f"mgvae init {shlex.quote(extract)} --outcome COLUMN --out {shlex.quote(str(out))} --force"
+    console.print(f"Next: {escape(command)}", soft_wrap=True, highlight=False)
+
+
+def _table(made: Draft) -> Table:
+    shown = [column for column in made.columns if len(made.columns) <= WHOLE_TABLE or column.notes]
+    left = len(made.columns) - len(shown)
+    title = f"{made.look.rows:,} rows, {len(made.columns):,} columns" + (
+        f"; {left:,} without remarks not listed" if left else ""
+    )
+    table = Table("Column", "Kind", "Role", "For review", title=title)
+    for column in shown:
+        table.add_row(escape(column.name), column.kind or "", _role(made, column), escape("; ".join(column.notes)))
+    return table
+
+
+def _role(made: Draft, column: Drafted) -> str:
+    special = {made.outcome_name: "outcome", made.subject: "subject_id", made.group: "group"}
+    return special.get(column.name, ", ".join(column.role))

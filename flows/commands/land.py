@@ -1,0 +1,80 @@
+"""`mgvae land`: what is said of an extract that is to land."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from flows.inbox.folder import SETTING
+from flows.prefect_settings import calm_prefect
+from mgvae.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flows.inbox.landing import Landing
+
+COHORT_SETTING = "MGVAE_COHORT"
+HERE = Path("cohort.yaml")
+
+
+def land(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, or a folder of parts. It is copied.")],
+    cohort: Annotated[
+        Path | None,
+        typer.Option(metavar="COHORT.yaml", help=f"The study; or {COHORT_SETTING}, or ./cohort.yaml.", show_default=False),
+    ] = None,
+    inbox: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help=f"The inbox; or {SETTING}, or ./inbox.", show_default=False),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks. They may quote patient data.")] = False,
+) -> None:
+    """Put an extract into the inbox, whole and valid, and tell the Prefect server. Exit code 2 if it fails validation."""
+    from flows.inbox.landing import land as put
+
+    place = inbox or Path(os.environ.get(SETTING) or "inbox")
+    landing = put(file, cohort=_cohort(cohort), inbox=place)
+    console = Console(soft_wrap=True)
+    if landing.result is not None and not landing.result.passed:
+        from flows.commands.show import failed_table
+
+        failed = landing.result.failed
+        Console().print(failed_table(failed, f"Failed: {len(failed)} of {landing.result.expectations} expectations"))
+        console.print("Nothing has landed. Mend the extract, or, where the data are right, the data dictionary.")
+        raise typer.Exit(2)
+    if not landing.new:
+        console.print(f"Landed before, nothing to do: {escape(str(landing.path))}", highlight=False)
+        return
+    typer.echo(str(landing.path))
+    _tell(console, landing, debug=debug)
+
+
+def _tell(console: Console, landing: Landing, *, debug: bool) -> None:
+    calm_prefect(debug=debug)
+    from flows.inbox.event import EVENT, announce
+
+    told, error = announce(landing)
+    if told == "sent":
+        console.print(f"Event {EVENT} sent.", highlight=False)
+    elif told == "no server":
+        console.print("No event sent: no Prefect server is configured (PREFECT_API_URL). The next run takes the extract.")
+    else:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[yellow]Warning[/]: the extract has landed, but no event was sent: the server in PREFECT_API_URL did not take it "
+            f"({error}). The nightly run takes the extract all the same.",
+            highlight=False,
+        )
+
+
+def _cohort(given: Path | None) -> Path:
+    named = given or (Path(os.environ[COHORT_SETTING]) if os.environ.get(COHORT_SETTING) else None)
+    if named is None and not HERE.is_file():
+        raise ConfigError(
+            f"mgvae land must know the study: there is no cohort.yaml here, and {COHORT_SETTING} is not set. "
+            "Give --cohort COHORT.yaml."
+        )
+    return named or HERE

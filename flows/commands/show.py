@@ -1,0 +1,222 @@
+"""The numbers of report.json in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from mgvae.config.sections import Classifier
+from mgvae.config.strict import build
+from mgvae.report.drift import DriftFacts, DriftFeature, moved
+from mgvae.report.formatting import (
+    ARMS,
+    CLASSIFIERS,
+    METRICS,
+    UNKNOWN,
+    VERDICTS,
+    change,
+    count,
+    duration,
+    gate_numbers,
+    measured,
+    number,
+    plain,
+    share,
+)
+from mgvae.report.overview import advice, banner, deciding_difference
+from mgvae.report.results import ArmScores, EvaluationFacts, Gate, Metric, SyntheticFacts, TrainingFacts
+from mgvae.report.schema import CohortFacts, Lineage, Report, ValidationFacts
+
+
+class Broken(Protocol):
+    """A rule that is broken, and by how many rows."""
+
+    @property
+    def column(self) -> str:
+        """The column."""
+
+    @property
+    def rule(self) -> str:
+        """What must hold."""
+
+    @property
+    def count(self) -> int | None:
+        """Rows that break it; None where the rule is not about single rows."""
+
+
+TONES = {"pass": "green", "warn": "yellow", "fail": "red"}
+MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "calibration_slope", "balanced_accuracy")
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print the numbers of a report: verdict, recommendation, cohort, validation, training, gates, arms, lineage.
+
+    Args:
+        report: the content of report.json; see :class:`mgvae.report.schema.Report`.
+        console: where to print; plain text where it is not a terminal.
+
+    Raises:
+        ConfigError: the report does not keep to its contract; the message names the key.
+    """
+    facts = build(Report, report, where="report.json")
+    blocks = [_verdict(facts), *_advice(facts), _cohort(facts.cohort), _validation(facts.validation)]
+    if facts.drift:
+        blocks += _drift(facts.drift)
+    if facts.training:
+        blocks.append(_training(facts.training))
+    if facts.synthetic:
+        blocks.append(_gates(facts.synthetic))
+    if facts.evaluation:
+        blocks += _evaluation(facts.evaluation)
+    blocks.append(_lineage(facts.lineage))
+    for block in blocks:
+        console.print(block)
+        console.print()
+
+
+def _verdict(report: Report) -> RenderableType:
+    said = banner(report)
+    text = Text.assemble((said.headline, f"bold {TONES[said.tone]}"), "\n", said.detail)
+    for warning in report.warnings:
+        text.append(f"\nWarning: {warning}", style="yellow")
+    title = Text(f"{report.title or report.study} · {report.run_id}")
+    return Panel(text, title=title, title_align="left", border_style=TONES[said.tone])
+
+
+def _advice(report: Report) -> list[RenderableType]:
+    if report.recommendation is None:
+        return []
+    deciding = deciding_difference(report.recommendation) or UNKNOWN
+    said = Text.assemble((advice(report.recommendation), "bold"), "\n", report.recommendation.reason)
+    return [said.append(f"\nPaired difference that decided: {deciding}")]
+
+
+def _cohort(cohort: CohortFacts) -> RenderableType:
+    table = _table("Cohort", "", "Patients", "Events")
+    for step in cohort.flow:
+        _add(table, step.label, count(step.n), count(step.events))
+    if not cohort.flow:
+        _add(table, "Eligible", count(cohort.n), count(cohort.events))
+    _add(table, "Training part", count(cohort.n_train), count(cohort.events_train))
+    _add(table, "Test part", count(cohort.n_test), count(cohort.events_test))
+    table.caption = Text(f"Outcome: {cohort.outcome}; prevalence {share(cohort.prevalence, 2)}", style="dim")
+    return table
+
+
+def _validation(validation: ValidationFacts) -> RenderableType:
+    state = f"{count(validation.expectations)} expectations, {count(len(validation.failed))} failed"
+    if not validation.failed:
+        return Text.assemble(
+            ("Validation  ", "bold"), (VERDICTS["pass" if validation.passed else "fail"], "green"), f"  {state}"
+        )
+    return failed_table(validation.failed, f"Validation: {state}")
+
+
+def failed_table(failed: Sequence[Broken], title: str) -> Table:
+    """Return the rules that an extract breaks as a table."""
+    table = _table(title, "Column", "What must hold", "Broken by")
+    for failure in failed:
+        _add(table, failure.column, failure.rule, count(failure.count))
+    return table
+
+
+def _training(training: TrainingFacts) -> RenderableType:
+    table = _table(
+        f"Training on {training.device}, {count(training.parameters)} parameters",
+        "",
+        "Epochs",
+        "Held-out ELBO",
+        "EWC λ",
+        "Time",
+    )
+    before, after = training.pretrain, training.finetune
+    _add(table, "Pre-training", count(before.epochs), number(before.heldout_elbo, 2), UNKNOWN, duration(before.seconds))
+    elbo, weight = number(after.heldout_elbo, 2), plain(after.ewc_lambda)
+    _add(table, "Fine-tuning", count(after.epochs), elbo, weight, duration(after.seconds))
+    return table
+
+
+def _gates(synthetic: SyntheticFacts) -> RenderableType:
+    return _verdicts(f"Gates on {count(synthetic.n)} synthetic cases", synthetic.gates)
+
+
+def _verdicts(title: str, gates: Sequence[Gate]) -> RenderableType:
+    table = _table(title, "", "Verdict", "Value", "Threshold")
+    for gate in gates:
+        value, limits, threshold = gate_numbers(gate)
+        _add(table, gate.label, _verdict_of(gate), f"{value} {limits}".rstrip(), threshold)
+    return table
+
+
+def _verdict_of(judged: Gate | DriftFeature) -> Text:
+    return Text(VERDICTS[judged.verdict], style=TONES[judged.verdict])
+
+
+def _drift(drift: DriftFacts) -> list[RenderableType]:
+    blocks = [_verdicts(f"Drift against the extract of run {drift.reference.run_id}", drift.gates)]
+    found = moved(drift)
+    if found:
+        table = _table("Columns that moved", "", "Verdict", "Stability index", "By chance", "KS", "Missing before", "Now")
+        for one in found:
+            numbers = (number(one.psi), number(one.noise), number(one.ks))
+            _add(table, one.name, _verdict_of(one), *numbers, share(one.missing_before), share(one.missing_after))
+        blocks.append(table)
+    return blocks
+
+
+def _evaluation(evaluation: EvaluationFacts) -> list[RenderableType]:
+    classifiers = dict.fromkeys(name for by_classifier in evaluation.arms.values() for name in by_classifier)
+    blocks: list[RenderableType] = []
+    for classifier in classifiers:
+        for source, arms in (("cross-validation", evaluation.arms), ("hold-out", evaluation.holdout)):
+            if arms:
+                blocks.append(_arms(f"{CLASSIFIERS[classifier]}, recalibrated, {source}", arms, classifier))
+        blocks.append(_differences(evaluation, classifier))
+    return blocks
+
+
+def _arms(title: str, arms: ArmScores, classifier: Classifier) -> RenderableType:
+    table = _table(title, "Arm", *(METRICS[metric].short for metric in MEASURES))
+    for arm, by_classifier in arms.items():
+        scores = by_classifier.get(classifier, {}).get("recalibrated", {})
+        _add(table, ARMS[arm], *(measured(metric, scores.get(metric)).replace(" (", "\n(") for metric in MEASURES))
+    return table
+
+
+def _differences(evaluation: EvaluationFacts, classifier: Classifier) -> RenderableType:
+    metrics: tuple[Metric, ...] = ("auroc", "scaled_brier", "balanced_accuracy")
+    table = _table(
+        f"{CLASSIFIERS[classifier]}, paired difference from no correction", "Arm", *(METRICS[m].label for m in metrics)
+    )
+    for arm, by_classifier in evaluation.differences.items():
+        found = by_classifier.get(classifier, {})
+        _add(table, ARMS[arm], *(change(metric, found.get(metric)) for metric in metrics))
+    return table
+
+
+def _lineage(lineage: Lineage) -> RenderableType:
+    cached = sum(stage.cached for stage in lineage.stages)
+    extract = lineage.extract_sha256[:16] if lineage.extract_sha256 else UNKNOWN
+    parts = [f"extract {extract}", f"code {lineage.code_version}", f"seed {lineage.seed}", lineage.machine]
+    return Text(" · ".join([*parts, f"{cached} of {len(lineage.stages)} stages reused"]), style="dim")
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(
+        title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, caption_justify="left", pad_edge=False
+    )
+    table.add_column(Text(first))
+    for name in others:
+        table.add_column(Text(name), justify="right" if name != "What must hold" else "left")
+    return table
+
+
+def _add(table: Table, *cells: str | Text) -> None:
+    """Add a row as plain text: a label in square brackets is not markup."""
+    table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))

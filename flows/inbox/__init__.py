@@ -1,0 +1,1 @@
+"""Extracts that land for the next run."""

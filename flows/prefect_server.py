@@ -1,0 +1,68 @@
+"""A flow that a command runs: over the embedded server where no other is configured, and with Prefect's errors told plainly."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL
+
+from flows.redaction import OrchestrationError
+from mgvae.errors import MGVAEError
+
+
+@contextmanager
+def orchestrated() -> Iterator[None]:
+    """Have a server answer, and run a flow in the block.
+
+    Errors of ours pass; any other that leaves a flow whose body is `withheld` is Prefect's own, and quotes no data.
+
+    Raises:
+        OrchestrationError: what Prefect raised.
+    """
+    try:
+        if not served():
+            _start_embedded_server()
+        yield
+    except MGVAEError:
+        raise
+    except Exception as error:
+        said = (str(error).strip() or "no reason given").splitlines()[0].rstrip(".")
+        raise OrchestrationError(
+            f"Prefect must be able to run the flow; {type(error).__name__}: {said}. Check PREFECT_API_URL and PREFECT_HOME, or "
+            "leave both unset to run without a server."
+        ) from None
+
+
+def _start_embedded_server() -> None:
+    """Start Prefect's embedded server out of reach of Ctrl-C, and return once it answers.
+
+    A terminal sends SIGINT to all processes of its foreground group. The server would end before the run that it serves, which
+    then waits over a minute for its answers, fails, and tells of a server that is not there. So the server is started with
+    SIGINT blocked, which it inherits; Prefect stops it when this process ends. Ctrl-C still reaches this process at any moment,
+    and nobody then waits for the thread.
+    """
+    failed: list[Exception] = []
+
+    def start() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # of this thread, and of what it starts
+        try:
+            with get_client(sync_client=True):
+                pass
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=copy_context().run, args=(start,), name="embedded server", daemon=True)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+def served() -> bool:
+    """Return whether a server keeps what is shown; a run without one shows itself in the terminal."""
+    return bool(PREFECT_API_URL.value())

@@ -1,0 +1,1 @@
+"""Run folders, their records, the champion, and cleanup."""

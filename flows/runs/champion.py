@@ -1,0 +1,262 @@
+"""The champion of a study: the run whose model and predictions serve, until a run that is not worse takes its place.
+
+The audit log decides who is champion; the link ``champion`` beside the runs follows it. A change is written to the log first,
+and only when it lasts does the link move, in one step. A process that is killed in between leaves the old champion in place;
+the next one that changes anything moves the link to where the log says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.runs.audit_log import LOG, Change, Log, champions, last_move, opened
+from flows.runs.comparison import judge
+from flows.runs.folder import AGAIN, CHAMPION, finished_run, manifest_of, point, pointed, whole
+from flows.runs.registry import note_champions
+from mgvae.config.study import CohortConfig
+from mgvae.errors import ConfigError, StoreError
+from mgvae.evaluation.promotion import rule
+from mgvae.store.artifact import MANIFEST, digest_file
+from mgvae.store.open import AnyStore, open_store
+
+BY_HAND = "A person decided."
+PASSED = ("pass", "warn")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided of a run.
+
+    Attributes:
+        action: promoted, kept, refused, or unchanged: the same was decided of the same run before, and nothing was written.
+        run_id: the run.
+        champion: the study's champion now; None for none.
+        reason: why, in words without any patient's value.
+        comparison: the numbers; None where there are none.
+        warning: what a person must see to; None for nothing.
+    """
+
+    action: str
+    run_id: str
+    champion: str | None
+    reason: str
+    comparison: Mapping[str, Any] | None = None
+    warning: str | None = None
+
+
+def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path, folders: Mapping[str, Path]) -> Decision:
+    """Make a run champion if its gates passed and it is not worse than the present one; see `mgvae.evaluation.promotion.rule`.
+
+    Args:
+        config: the study.
+        store: where the artifacts lie.
+        out: folder of the runs.
+        run_folder: the run, published.
+        folders: its artifacts by stage; of them ``split`` and ``model`` are read.
+    Raises:
+        StoreError: the audit log is damaged or cannot be written, or the link cannot be moved; the champion stays.
+    """
+    study = out / config.study
+    run = _Candidate.of(run_folder)
+    with opened(study) as log:
+        broken = _mend(study, log)
+        serving = champions(log.changes)
+        now = serving[-1] if serving else None
+        if now is not None and now.run_id == run.run_id:
+            return Decision("unchanged", run.run_id, now.run_id, "It is the champion already.", warning=broken)
+        change, told = _judged(config, store, run, folders, log)
+        warning = " ".join(one for one in (broken, told) if one) or None
+        if change in (_bare(one) for one in _since_last_move(log.changes)):
+            return Decision("unchanged", run.run_id, change.previous, change.reason, change.comparison, warning)
+        if change.action == "promoted":
+            _move(study, store, log, change)
+        else:
+            log.append(change)
+        after = run.run_id if change.action == "promoted" else change.previous
+        return Decision(change.action, run.run_id, after, change.reason, change.comparison, warning)
+
+
+def promote(run: Path, *, reason: str, force: bool = False, store: str | None = None) -> Change:
+    """Make a run champion because a person says so, whatever the comparison with the present one says.
+
+    Args:
+        run: the run folder, or a link to it.
+        reason: why, for the audit log.
+        force: also where a gate failed.
+        store: folder or URL of the artifact store, see `open_store`.
+    Raises:
+        ConfigError: no reason, no run folder, a failed gate, or the run is champion already.
+        StoreError: the run, its model or the audit log is damaged.
+    """
+    told = _reason(reason)
+    manifest = manifest_of(run)
+    if manifest["status"] not in PASSED and not (force and manifest["status"] == "fail"):
+        more = "" if manifest["status"] == "invalid" else " Mend what the report says, or add --force."
+        raise ConfigError(f"{run}: must be a run whose gates passed or only warned; its status is {manifest['status']}.{more}")
+    found = finished_run(run, store, needed=("model",))
+    folder = run.resolve()
+    if not whole(folder):
+        raise StoreError(f"{folder}: must hold the files that its {MANIFEST} names; one is missing or damaged. {AGAIN}")
+    candidate, kept = _Candidate.of(folder), open_store(folder.parent.parent, store)
+    with opened(folder.parent) as log:
+        now = (champions(log.changes) or (None,))[-1]
+        if now is not None and (now.run_id, now.sha256) == (candidate.run_id, candidate.sha256):
+            _mend(folder.parent, log)
+            raise ConfigError(f"{run}: is the champion already, since {now.at}.")
+        before = now.run_id if now else pointed(folder.parent / CHAMPION)
+        comparison = None if now is None else _comparison(found.config, kept, now, run, store)
+        lost = f"There was no {LOG}." if now is None and before is not None else None
+        change = Change("promoted", candidate.run_id, before, told, BY_HAND, comparison, candidate.sha256, note=lost)
+        return _move(folder.parent, kept, log, change)
+
+
+def rollback(study: Path, *, reason: str, store: str | None = None) -> Change:
+    """Bring the champion before the present one back.
+
+    Args:
+        study: folder of the study's runs.
+        reason: why, for the audit log.
+        store: folder or URL of the artifact store, see `open_store`.
+    Raises:
+        ConfigError: no reason, or there is no champion before this one.
+        StoreError: its run folder or the audit log is damaged.
+    """
+    told = _reason(reason)
+    if not (study / LOG).exists():
+        raise ConfigError(f"{study}: must have had a champion before the present one; there is no {LOG}.")
+    with opened(study) as log:
+        stack = champions(log.changes)
+        if len(stack) < 2:
+            there = f"only {stack[-1].run_id} has been one" if stack else "there has been none"
+            raise ConfigError(
+                f"{study}: must have had a champion before the present one; {there}. See mgvae champion show --log."
+            )
+        now, before = stack[-1], stack[-2]
+        folder = study / before.run_id
+        if not whole(folder):
+            raise StoreError(f"{folder}: must hold the files that its {MANIFEST} names; one is missing or damaged. {AGAIN}")
+        change = Change("rolled_back", before.run_id, now.run_id, told, BY_HAND, None, _Candidate.of(folder).sha256)
+        return _move(study, open_store(study.resolve().parent, store), log, change)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A run that might become champion: its name, its status, the gates that failed, and what identifies its bytes."""
+
+    run_id: str
+    status: str
+    sha256: Mapping[str, str | None]
+
+    @classmethod
+    def of(cls, folder: Path) -> _Candidate:
+        manifest = manifest_of(folder)
+        digests: dict[str, str | None] = {name: digest_file(folder / name) for name in (MANIFEST, "report.json")}
+        model = manifest["lineage"]["artifacts"].get("model")
+        return cls(folder.name, str(manifest["status"]), {**digests, "model": model})
+
+
+def _judged(
+    config: CohortConfig, store: AnyStore, run: _Candidate, folders: Mapping[str, Path], log: Log
+) -> tuple[Change, str | None]:
+    """Return the change that the rule asks for, not yet written, and what a person must see to."""
+    now = (champions(log.changes) or (None,))[-1]
+
+    def change(action: Any, reason: str, comparison: Mapping[str, Any] | None = None) -> Change:
+        before = None if now is None else now.run_id
+        return Change(action, run.run_id, before, reason, rule(config.evaluation.margin), comparison, run.sha256)
+
+    if run.status not in PASSED:
+        why = "Its extract failed validation." if run.status == "invalid" else "A gate failed; its report says which."
+        return change("refused", why), None
+    withdrawn = _withdrawn(run, log.changes)
+    if withdrawn is not None:
+        return change("kept", withdrawn), None
+    if now is None:
+        return change("promoted", "It is the first run whose gates passed."), None
+    if now.sha256.get("model") == run.sha256["model"]:
+        return change("promoted", "It has the champion's own model, so there is nothing to compare."), None
+    judged = judge(config, store, now.sha256.get("model"), folders)
+    warning = f"The champion {now.run_id} of {config.study} stays. {judged.reason}" if judged.broken else None
+    return change("promoted" if judged.promoted else "kept", judged.reason, judged.comparison), warning
+
+
+def _withdrawn(run: _Candidate, changes: tuple[Change, ...]) -> str | None:
+    """Return why a run is not brought back unasked: it was champion, or a person took back a champion with this model."""
+    if any(change.action == "promoted" and change.run_id == run.run_id for change in changes):
+        return "It has been champion before, and another took its place. Only a person brings it back."
+    models = {change.run_id: change.sha256.get("model") for change in changes}
+    taken = {models.get(change.previous) for change in changes if change.action == "rolled_back" and change.previous}
+    if run.sha256["model"] in taken - {change.sha256.get("model") for change in champions(changes)}:
+        return "It has the model of a champion that a person rolled back. Only a person brings it back."
+    return None
+
+
+def _comparison(config: CohortConfig, store: AnyStore, now: Change, run: Path, where: str | None) -> Mapping[str, Any] | None:
+    """Return the numbers for a run that a person promotes; None where its cohort is gone or they cannot be had."""
+    try:
+        folders = finished_run(run, where, needed=("split", "model")).folders
+    except StoreError:
+        return None
+    return judge(config, store, now.sha256.get("model"), folders).comparison
+
+
+def _move(study: Path, store: AnyStore, log: Log, change: Change) -> Change:
+    """Write a change of champion down, then let the link follow."""
+    serving = [one.run_id for one in champions((*log.changes, change))[-2:]]
+    note_champions(store, study.parent, study.name, sorted({*serving, *([change.previous] if change.previous else [])}))
+    written = log.append(change)
+    _link(study, change.run_id)
+    return written
+
+
+def _link(study: Path, run_id: str) -> None:
+    try:
+        point(study / CHAMPION, run_id)
+    except OSError as error:
+        raise StoreError(
+            f"The link {study / CHAMPION} must be writable with space left; {error.strerror or type(error).__name__}."
+        ) from None
+
+
+def _mend(study: Path, log: Log) -> str | None:
+    """Let the link follow the log where a process was stopped between the two; return what cannot be mended.
+
+    Raises:
+        StoreError: there is a champion and no log of how it came to be.
+    """
+    last, linked = last_move(log.changes), pointed(study / CHAMPION)
+    if last is None:
+        if linked is not None:
+            raise StoreError(
+                f"{study / LOG} must tell how {linked} became champion; it is lost. Put a copy of it back, or begin anew with "
+                f"mgvae champion promote {study / linked} --reason ..."
+            )
+        return None
+    if not whole(study / last.run_id):
+        return f"The run folder {study / last.run_id} of the champion is missing or damaged. {AGAIN}"
+    if linked != last.run_id:
+        _link(study, last.run_id)
+    return None
+
+
+def _since_last_move(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Return the changes since the present champion became it; all where there is none."""
+    last = last_move(changes)
+    return changes if last is None else changes[changes.index(last) + 1 :]
+
+
+def _bare(change: Change) -> Change:
+    """Return a change as it was before it was written."""
+    return Change(*(getattr(change, name) for name in Change.__dataclass_fields__ if name not in WRITTEN))
+
+
+WRITTEN = ("at", "who", "previous_sha256", "note")
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise ConfigError("--reason must say why, in a few words: the audit log keeps it.")
+    return text.strip()

@@ -1,0 +1,190 @@
+"""What lies in the artifact store, and what of it may go: decided here, removed here, told by `flows.commands.cache`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.runs.records import forget, recorded
+from flows.runs.registry import KnownRun, known_runs, newest, users
+from mgvae.errors import ConfigError, nearest
+from mgvae.store.artifact import Entry
+from mgvae.store.open import AnyStore
+
+LEAST_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Row:
+    """One artifact as a person sees it.
+
+    Attributes:
+        entry: what lies in the store.
+        runs: the runs that use it, as ``study/run id``.
+        rows: rows of its longest table, where it has one that can be read.
+    """
+
+    entry: Entry
+    runs: tuple[str, ...]
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What was removed, or would be.
+
+    Attributes:
+        entries: the artifacts.
+        leftovers: bytes of what killed writers had left half written.
+        kept: why artifacts that were asked for stay, or what could not be read; for the terminal.
+    """
+
+    entries: tuple[Entry, ...]
+    leftovers: int = 0
+    kept: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(entry.size for entry in self.entries) + self.leftovers
+
+
+def listing(store: AnyStore, out: Path) -> tuple[list[Row], list[str]]:
+    """Return every artifact with the runs that use it, and the run folders that cannot be read."""
+    entries = store.entries()
+    runs, unreadable = known_runs(store, out)
+    rows = [Row(one, tuple(f"{run.study}/{run.run_id}" for run in users(one, runs)), _rows(store, one)) for one in entries]
+    return sorted(rows, key=lambda row: (not row.runs, row.runs[:1], row.entry.kind, row.entry.sha256)), unreadable
+
+
+def remove(
+    store: AnyStore, out: Path, *, key: str | None = None, study: str | None = None, stage: str | None = None, dry: bool = False
+) -> Freed:
+    """Remove one artifact, or those of a study, of a stage, or of a stage of a study.
+
+    What runs of another study use as well stays when a study is removed.
+
+    Args:
+        store: where they lie.
+        out: folder of the runs.
+        key: the first digits of the artifact's digest, six or more.
+        study: the study's name.
+        stage: the stage's name.
+        dry: only say what would go.
+    Raises:
+        ConfigError: nothing was chosen, or there is no such artifact, study or stage.
+    """
+    if (key is None) == (study is None and stage is None):
+        raise ConfigError("mgvae cache rm: give either a KEY, as mgvae cache ls shows it, or --study, --stage or both.")
+    entries = store.entries()
+    if key is not None:
+        return _remove(store, [_named(entries, key)], dry=dry)
+    runs, _ = known_runs(store, out)
+    chosen, kept = entries, 0
+    if study is not None:
+        chosen, kept = _of_study(entries, runs, study)
+    if stage is not None:
+        chosen = _of_stage(chosen, stage, {one.kind for one in entries} - {""})
+    note = f"{kept} artifacts that other studies use as well stay." if kept and stage is None else ""
+    return _remove(store, chosen, dry=dry, kept=(note,) if note else ())
+
+
+def collect(store: AnyStore, out: Path, *, keep_last: int, safe_hours: float, dry: bool = False) -> Freed:
+    """Remove what none of the last runs of any study uses and nobody has used lately.
+
+    Args:
+        store: where the artifacts lie.
+        out: folder of the runs.
+        keep_last: how many runs of each study keep their artifacts.
+        safe_hours: what was written or read within so many hours stays: it may belong to a run in progress.
+        dry: only say what would go.
+    Raises:
+        ConfigError: there is no run at all, so that everything would go.
+    """
+    before = time.time() - safe_hours * 3600
+    entries = store.entries()  # before the runs: a run that ends in between is then among them
+    runs, unreadable = known_runs(store, out)
+    if entries and not runs:
+        raise ConfigError(
+            f"mgvae cache gc: must find at least one run below {out} or noted in the store {store.shown}; found none, so "
+            "all of it would go. Correct --out or --store, or remove artifacts with mgvae cache rm."
+        )
+    last = newest(runs, keep_last)
+    going = [one for one in entries if one.used_at < before and not users(one, last)]
+    freed = _remove(store, going, dry=dry, unused_since=before)
+    leftovers = store.sweep(before=before, dry=dry) + _collect_fetched(store, last, before, dry=dry)
+    kept = tuple(
+        f"{folder}: its manifest is damaged; it does not count as a run. Run the study again." for folder in unreadable
+    )
+    return Freed(freed.entries, leftovers, kept)
+
+
+def _collect_fetched(store: AnyStore, last: Sequence[KnownRun], before: float, *, dry: bool) -> int:
+    """Remove copies on this machine of what lies elsewhere, by the same rule; return their bytes."""
+    if store.local is store:
+        return 0
+    going = [one for one in store.local.entries() if one.used_at < before and not users(one, last)]
+    for one in going if not dry else ():
+        store.local.discard(one.reference)
+    return sum(one.size for one in going)
+
+
+def _remove(
+    store: AnyStore, entries: Sequence[Entry], *, dry: bool, kept: tuple[str, ...] = (), unused_since: float | None = None
+) -> Freed:
+    if dry:
+        return Freed(tuple(entries), kept=kept)
+    gone = []
+    for one in entries:
+        if unused_since is None or store.last_used(one.reference) < unused_since:  # a run may have begun to use it just now
+            store.discard(one.reference)
+            gone.append(one)
+    digests = {one.sha256 for one in gone}
+    for key, sha256 in recorded(store).items() if gone else ():
+        if sha256 in digests:
+            forget(store, key)
+    return Freed(tuple(gone), kept=kept)
+
+
+def _named(entries: Sequence[Entry], key: str) -> Entry:
+    if len(key) < LEAST_DIGITS or not set(key) <= set("0123456789abcdef"):
+        raise ConfigError(f"mgvae cache rm: KEY must be {LEAST_DIGITS} or more digits of a key that mgvae cache ls shows.")
+    found = [one for one in entries if one.sha256.startswith(key)]
+    if len(found) != 1:
+        said = "no artifact has it" if not found else f"{len(found)} artifacts have it"
+        raise ConfigError(f"mgvae cache rm: KEY {key} must be that of one artifact; {said}. See mgvae cache ls.")
+    return found[0]
+
+
+def _of_study(entries: Sequence[Entry], runs: Sequence[KnownRun], study: str) -> tuple[list[Entry], int]:
+    """Return the artifacts that runs of a study use and no others do, and how many others use too."""
+    studies = {run.study for run in runs}
+    if study not in studies:
+        raise ConfigError(
+            f"mgvae cache rm: --study {study}: no run of such a study.{nearest(study, studies)} See mgvae cache ls."
+        )
+    by = {one.sha256: {run.study for run in users(one, runs)} for one in entries}
+    own = [one for one in entries if by[one.sha256] == {study}]
+    return own, sum(study in studies for studies in by.values()) - len(own)
+
+
+def _of_stage(entries: Sequence[Entry], stage: str, stages: set[str]) -> list[Entry]:
+    if stage not in stages:
+        raise ConfigError(f"mgvae cache rm: --stage {stage}: no artifact of such a stage.{nearest(stage, stages)}")
+    return [one for one in entries if one.kind == stage]
+
+
+def _rows(store: AnyStore, entry: Entry) -> int | None:
+    """Return the rows of the longest table of an artifact; None where it has none that can be read."""
+    import pyarrow.parquet as pq
+
+    counts: list[Any] = []
+    for name in entry.files:
+        if name.endswith(".parquet"):
+            with suppress(Exception), store.open(entry.reference, name) as file:  # whatever damage looks like
+                counts.append(int(pq.read_metadata(file).num_rows))
+    return max(counts, default=None)

@@ -1,0 +1,80 @@
+"""A new model against the champion's on the new run's hold-out: which patients may judge, and what keeps them from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mgvae.cohort.build import FEW_EVENTS
+from mgvae.cohort.files import load_cohort
+from mgvae.config.study import CohortConfig
+from mgvae.errors import CheckpointError, OutcomeError, StoreError
+from mgvae.evaluation.deployed_model import load_deployed, seen_in_training
+from mgvae.evaluation.promotion import contest, verdict
+from mgvae.reproducibility import derive
+from mgvae.store.artifact import Reference
+from mgvae.store.open import AnyStore
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of it.
+
+    Attributes:
+        promoted: whether the challenger takes the champion's place by `mgvae.evaluation.promotion.rule`.
+        reason: why, or why nobody can tell.
+        comparison: the numbers; None where there are none.
+        broken: whether the champion's model cannot be used, so that a person must see to it.
+    """
+
+    promoted: bool
+    reason: str
+    comparison: Mapping[str, Any] | None = None
+    broken: bool = False
+
+
+def judge(config: CohortConfig, store: AnyStore, champion: str | None, folders: Mapping[str, Path]) -> Judged:
+    """Return how the challenger compares with the champion.
+
+    Args:
+        config: the challenger's study: margin, resamples, seed.
+        store: where the champion's model lies.
+        champion: digest of the artifact that holds it.
+        folders: the challenger's artifacts ``split`` and ``model``.
+    Raises:
+        CheckpointError: the challenger's own model cannot be read.
+    """
+    challenger = load_deployed(folders["model"])
+    try:
+        place = store.folder(Reference("model", str(champion)))
+        serving = load_deployed(place)
+        cohort, test = load_cohort(folders["split"])
+        held = cohort.take(test)
+        seen = seen_in_training(place, held, named=config.subject_id is not None)
+    except (StoreError, CheckpointError) as error:
+        return Judged(False, f"Cannot compare: the champion's model cannot be used. {error}", broken=True)
+    obstacle = serving.obstacle(challenger)
+    if obstacle is not None:
+        return Judged(False, f"Cannot compare with the champion's model: {obstacle}.", broken=True)
+    judges = held.take(~seen)
+    if judges.events < FEW_EVENTS or judges.events == len(judges):
+        return Judged(
+            False,
+            f"Cannot tell: of {len(held):,} patients in the hold-out, {len(judges):,} with {judges.events:,} events are none "
+            f"that the champion was trained on; at least {FEW_EVENTS} events are needed.",
+        )
+    try:
+        found = contest(
+            judges.event.astype(int),
+            judges.group,
+            champion=serving.predict(judges.features),
+            challenger=challenger.predict(judges.features),
+            n=config.evaluation.bootstrap,
+            seed=derive(config.seed, "bootstrap", "champion"),
+        )
+    except OutcomeError as error:
+        return Judged(False, f"Cannot tell: {error}")
+    promoted, reason = verdict(found, config.evaluation.margin)
+    return Judged(promoted, reason, {**found, "left_out": int(seen.sum()), "margin": config.evaluation.margin})

@@ -1,0 +1,132 @@
+"""Cache keys: the key of a stage, and a digest of the code that it depends on.
+
+The code of a stage is the module that defines it and all of our modules that it imports, directly or not.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mgvae.store.artifact import Reference, digest
+
+OURS = ("mgvae", "validation", "flows")
+
+LIBRARIES = (
+    "torch",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "imbalanced-learn",
+    "scipy",
+    "pyarrow",
+    "great-expectations",
+    "prefect",
+)
+
+
+def code_digest(*modules: str) -> str:
+    """Return the sha256 over the sources of ``modules`` and of all our modules that they import, and the libraries' versions.
+
+    A change in the library is seen even if the stage's own lines are the same; a change elsewhere leaves the digest alone.
+    """
+    total = hashlib.sha256()
+    for module in sorted(reached(*modules)):
+        total.update(f"{module}\0{_source_digest(module)}\n".encode())
+    for name, number in library_versions().items():
+        total.update(f"{name}=={number.partition('+')[0]}\n".encode())  # a build for CPU or for CUDA is the same version
+    return total.hexdigest()
+
+
+def stage_key(stage: str, *, code: str, parameters: Mapping[str, Any], inputs: Mapping[str, Reference]) -> str:
+    """Return the cache key of a stage: the same exactly where code, parameters and the content of all inputs are.
+
+    Args:
+        stage: its name.
+        code: digest of the code it depends on.
+        parameters: the part of the configuration that it reads, the seed among it; plain JSON.
+        inputs: references of the artifacts it reads.
+    """
+    content = {
+        "stage": stage,
+        "code": code,
+        "parameters": parameters,
+        "inputs": {name: reference.sha256 for name, reference in inputs.items()},
+    }
+    return f"{stage}-{digest(content)}"
+
+
+def reached(*modules: str) -> set[str]:
+    """Return ``modules`` and all our modules that they import, directly or not."""
+    seen: set[str] = set()
+    queue = list(modules)
+    while queue:
+        module = queue.pop()
+        if module not in seen:
+            seen.add(module)
+            queue += _imports(module)
+    return seen
+
+
+def code_version() -> str:
+    """Return the package's version and the first digits of the digest of all of its code."""
+    every = [module for package in OURS for module in _modules_of(package)]
+    try:
+        number = version("mgvae-cohort")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        number = "0"
+    return f"{number}+{code_digest(*every)[:12]}"
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries whose change may change a result."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+@cache
+def _file(module: str) -> Path | None:
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin is not None and spec.origin.endswith(".py") else None
+
+
+@cache
+def _source_digest(module: str) -> str:
+    path = _file(module)
+    if path is None:
+        return ""
+    total = hashlib.sha256(path.read_bytes())
+    for template in sorted(file for file in (path.parent / "templates").rglob("*") if file.is_file()):
+        total.update(f"{template.name}\0{hashlib.sha256(template.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Return our modules that ``module`` imports anywhere in its source, also inside functions, and its packages."""
+    path = _file(module)
+    if path is None:
+        return ()
+    found: set[str] = {module.rpartition(".")[0]} - {""}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return tuple(sorted(name for name in found if name.partition(".")[0] in OURS and _file(name) is not None))
+
+
+def _modules_of(package: str) -> list[str]:
+    root = _file(package)
+    folder = root.parent if root is not None else Path(__file__).parent.parent / package
+    parts = (path.relative_to(folder.parent).with_suffix("").parts for path in sorted(folder.rglob("*.py")))
+    return [".".join(part for part in names if part != "__init__") for names in parts]

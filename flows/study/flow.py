@@ -1,0 +1,193 @@
+"""The flow mgvae-cohort: validate, split, encode, pretrain, finetune, synthesise, assess, evaluate, report, publish."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+
+from flows.allowed_paths import confine
+from flows.inbox.folder import newest_landed
+from flows.redaction import withheld
+from flows.runs.champion import Decision, consider
+from flows.runs.folder import against
+from flows.runs.publish import publish
+from flows.runs.registry import note_run
+from flows.study.cache_key import code_digest, stage_key
+from flows.study.placement import place
+from flows.study.prefect_pages import posting, show_run, tell_failure
+from flows.study.report_facts import Passed, complete, config_sha256, ran, refused
+from flows.study.stage_runner import Done, Order, make_here, perform, whereabouts
+from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
+from flows.study.stages.stage import Stage
+from flows.study.stages.validate import check_extract_unchanged
+from mgvae.config.study import CohortConfig, load_config
+from mgvae.extract.parts import digest as extract_digest
+from mgvae.extract.parts import find_parts
+from mgvae.store.artifact import Reference, digest
+from mgvae.store.open import AnyStore, open_store
+
+EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
+
+
+@flow(
+    name="mgvae-cohort",
+    persist_result=False,
+    validate_parameters=True,
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+    on_cancellation=[tell_failure],
+)
+def cohort_flow(
+    cohort: str,
+    extract: str | None = None,
+    out: str = "runs",
+    seed: int | None = None,
+    settings: list[str] | None = None,
+    store: str | None = None,
+    inbox: str | None = None,
+    promote: bool = False,
+) -> dict[str, Any]:
+    """Run a study from its extract to its report.
+
+    Args:
+        cohort: path of cohort.yaml.
+        extract: path or URL that replaces the configured extract; with ``inbox``, one that landed there.
+        out: folder of the runs.
+        seed: replaces the configured seed.
+        settings: further ``key=value`` changes of the configuration.
+        store: folder or URL of the artifact store, see `open_store`; it holds no credentials.
+        inbox: where `mgvae land` puts extracts: without ``extract``, the newest of the study is taken, if any has landed.
+        promote: make the run the study's champion if it is no worse than the present one, see `flows.runs.champion.consider`.
+
+    Returns:
+        ``{run, status, exit_code}``: the run folder, what the report says, and the command line's exit code.
+    """
+    with withheld():
+        confine(cohort, "cohort")
+        confine(out, "out")
+        config = load_config(
+            Path(cohort),
+            settings=tuple(settings or ()),
+            extract=extract,
+            seed=seed,
+            allow=lambda one: confine(str(one), "dictionary"),
+        )
+        if inbox is not None and extract is None:
+            confine(inbox, "inbox")
+            config = _newest(config, Path(inbox))
+        confine(config.extract, "extract")
+        folder = Path(out).resolve()
+        kept = open_store(folder, store)
+        confine(kept.shown, "store")
+        with posting(config.study):
+            return _carry_out(config, kept, folder, promote=promote)
+
+
+def _newest(config: CohortConfig, inbox: Path) -> CohortConfig:
+    found = newest_landed(inbox, config.study)
+    log = get_run_logger()
+    if found is None:
+        log.info("No extract of %s has landed in the inbox: the configured one is used.", config.study)
+        return config
+    log.info("The newest extract of %s in the inbox is %s.", config.study, found.name)
+    return config.model_copy(update={"extract": str(found.resolve())})
+
+
+def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: bool) -> dict[str, Any]:
+    run = _Run(config, store, out)
+    run.stage(VALIDATE, extract_sha256=run.extract_sha256)
+    check_extract_unchanged(run.folders["validate"], run.extract_sha256)
+    valid = json.loads((run.folders["validate"] / "validation.json").read_text(encoding="utf-8"))["passed"]
+    for stage in run.planned() if valid else ():
+        run.stage(stage)
+    report = run.report(valid=valid)
+    folder = _publish(config, report, run.folders, out)
+    note_run(store, out, report)
+    remarks = [f"Nothing new: extract, settings and code are those of run {report['run_id']}."] if run.reused else []
+    if promote:
+        remarks.append(_considered(consider(config, store, out, folder, run.folders)))
+    for remark in remarks:
+        get_run_logger().info(remark)
+    show_run(report, folder, remarks=remarks)
+    return {"run": str(folder), "status": report["status"], "exit_code": EXIT[report["status"]]}
+
+
+def _considered(decision: Decision) -> str:
+    if decision.warning:
+        get_run_logger().warning(decision.warning)
+    champion = f"The champion is run {decision.champion}." if decision.champion else "There is no champion."
+    return f"Run {decision.run_id}: {decision.action}. {decision.reason} {champion}"
+
+
+@dataclass
+class _Run:
+    """One run at work: which stages have ended, and where their artifacts lie."""
+
+    config: CohortConfig
+    store: AnyStore
+    out: Path
+    folders: dict[str, Path] = field(default_factory=dict)
+    passed: list[Passed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.extract_sha256 = extract_digest(find_parts(self.config.extract))
+        self.held = against(self.config, self.store, self.out, self.extract_sha256)
+
+    @property
+    def reused(self) -> bool:
+        """Whether every stage was taken from an earlier run."""
+        return all(stage.cached for stage in self.passed)
+
+    def planned(self) -> tuple[Stage, ...]:
+        """Return the stages that follow on a valid extract; drift is measured where there is something to hold it against."""
+        return ((DRIFT,) if self.held.accepted else ()) + ON_VALID_EXTRACT
+
+    def stage(self, stage: Stage, **more: str) -> None:
+        """Run a stage, here or where the configuration places it, or take what an earlier run with the same content made."""
+        known = {done.name: done.reference for done in self.passed}
+        if self.held.accepted:
+            known["reference"] = self.held.accepted.artifact
+        inputs = {name: known[name] for name in stage.needs}
+        order = Order(stage, self.config, inputs, more)
+        self._note(stage.name, perform(stage.name, order.key, lambda: self._make(order), self.store))
+
+    def _make(self, order: Order) -> Reference:
+        pool = {str(name): pool for name, pool in self.config.stages.items()}.get(order.stage.name)
+        return make_here(order, self.store) if pool is None else place(order, pool, self.store, self.out)
+
+    def report(self, *, valid: bool) -> dict[str, Any]:
+        """Return report.json's content; the report's artifact holds the page too."""
+        passed = tuple(self.passed)
+        inputs = {done.name: done.reference for done in passed}
+        code = digest(code_digest("flows.study.report_facts", "mgvae.report.render"))
+        held = self.held.accepted.artifact.sha256 if self.held.accepted else self.held.unjudged
+        read = {"config": config_sha256(self.config), "seed": self.config.seed, "held": held}
+        key = stage_key("report", code=code, parameters=read, inputs=inputs)
+
+        def write(folder: Path) -> None:
+            from mgvae.report.render import render
+
+            settled = (self.config, self.extract_sha256, self.folders, passed)
+            facts = complete(*settled, self.held) if valid else refused(*settled)
+            text = json.dumps(facts, indent=1, allow_nan=False)
+            (folder / "report.json").write_text(text, encoding="utf-8")
+            (folder / "report.html").write_text(render(json.loads(text)), encoding="utf-8")
+
+        about = {"stage": "report", "code": code, "inputs": {name: one.sha256 for name, one in inputs.items()}}
+        about["ran"] = whereabouts()
+        self._note("report", perform("report", key, lambda: self.store.save("report", write, about=about), self.store))
+        return dict(json.loads((self.folders["report"] / "report.json").read_text(encoding="utf-8")))
+
+    def _note(self, name: str, done: Done) -> None:
+        self.folders[name] = done.folder
+        self.passed.append(Passed(name, done.reference, done.seconds, done.cached, ran(done.folder)))
+
+
+@task(name="publish", task_run_name="publish", persist_result=False)
+def _publish(config: CohortConfig, report: dict[str, Any], folders: dict[str, Path], out: Path) -> Path:
+    with withheld():
+        return publish(config, report, folders, out)

@@ -1,0 +1,196 @@
+"""What Prefect's pages show of a run: summary, arms, calibration plot, progress, what a failed night means. Numbers only."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import (
+    create_image_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.events import emit_event
+from prefect.logging import disable_run_logger
+
+from flows.prefect_server import served
+from flows.progress import Silent, listening, reporter
+
+REPORTS_SETTING = "MGVAE_REPORTS_URL"
+
+EVERY_SECONDS = 5.0
+
+SHOWN = ("auroc", "auprc", "scaled_brier", "observed_expected", "balanced_accuracy")
+
+STILL = "The champion and its predictions stay as they were, and finished stages are kept: the next run goes on from there."
+
+
+def show_run(report: Mapping[str, Any], folder: Path, *, remarks: list[str]) -> None:
+    """Make the Prefect artifacts of a finished run, and emit ``mgvae.run.refused`` where its status is fail or invalid.
+
+    A night does not fail for want of them: what cannot be shown is logged.
+
+    Args:
+        report: report.json.
+        folder: the run folder.
+        remarks: what a reader should know besides, such as whether the run was promoted.
+    """
+    if not served():
+        return
+    name = artifact_key(str(report["study"]))
+    _shown(
+        lambda: create_markdown_artifact(summary(report, folder, remarks=remarks), key=name, description="Summary of the run")
+    )
+    if report["evaluation"]:
+        _shown(
+            lambda: create_table_artifact(arms_table(report), key=f"{name}-arms", description="Recalibrated, 95 % intervals")
+        )
+        _shown(lambda: _show_calibration(report, name))
+    if report["status"] in ("fail", "invalid"):
+        run = f"{report['study']}/{report['run_id']}"
+        resource = {"prefect.resource.id": f"mgvae-cohort.run.{run}", "prefect.resource.name": run}
+        _shown(lambda: emit_event("mgvae.run.refused", resource=resource, payload={"status": report["status"]}))
+
+
+def artifact_key(study: str) -> str:
+    """Return the key of a study's artifacts: lower-case letters, digits and dashes, as Prefect wants it."""
+    return "mgvae-" + re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
+
+
+def summary(report: Mapping[str, Any], folder: Path, *, remarks: list[str]) -> str:
+    """Return a run in Markdown: verdict, recommendation, counts, where the report lies."""
+    cohort, advice = report["cohort"], report["recommendation"]
+    place = _address(report, folder)
+    lines = [f"# {report['title'] or report['study']}", "", f"**Status: {report['status']}**", ""]
+    lines += [f"- {remark}" for remark in [*remarks, *report["warnings"]]]
+    if advice:
+        lines.append(f"- Recommended: {advice['arm']} with {advice['classifier']}. {advice['reason']}")
+    if cohort["n"] is not None:
+        lines.append(f"- {cohort['n']:,} subjects, {cohort['events']:,} events ({cohort['prevalence']:.2%})")
+    if report["synthetic"]:
+        verdicts = [gate["verdict"] for gate in report["synthetic"]["gates"]]
+        counted = ", ".join(
+            f"{verdicts.count(verdict)} {verdict}" for verdict in ("pass", "warn", "fail") if verdict in verdicts
+        )
+        lines.append(f"- {report['synthetic']['n']:,} synthetic cases; gates: {counted}")
+    lines += ["", f"Report: {place}", "", "| stage | seconds | | made by |", "|---|---|---|---|"]
+    for stage in report["lineage"]["stages"]:
+        made = stage.get("ran") or {}
+        reused = "reused" if stage["cached"] else "computed"
+        lines.append(f"| {stage['name']} | {stage['seconds']} | {reused} | {made.get('worker') or made.get('host') or '?'} |")
+    return "\n".join(lines)
+
+
+def arms_table(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one row per arm and classifier: the recalibrated measures with their intervals."""
+    rows = []
+    for arm, by_classifier in report["evaluation"]["arms"].items():
+        for classifier, variants in by_classifier.items():
+            measures = variants["recalibrated"]
+            rows.append({"arm": arm, "classifier": classifier, **{name: _measured(measures.get(name)) for name in SHOWN}})
+    return rows
+
+
+class Posted(Silent):
+    """Shows a long stage as a Prefect progress artifact, renewed every few seconds, and tells another listener as well."""
+
+    def __init__(self, key: str, also: Any) -> None:
+        self.key = key
+        self.also = also
+        self.stage = ""
+        self.artifact: UUID | None = None
+        self.told = 0.0
+
+    def started(self, stage: str) -> None:
+        """See `Reporter`."""
+        self.stage, self.artifact, self.told = stage, None, time.monotonic()
+        self.also.started(stage)
+
+    def advanced(self, done: int, total: int, note: str = "") -> None:
+        """See `Reporter`."""
+        self.also.advanced(done, total, note)
+        if time.monotonic() - self.told >= EVERY_SECONDS:
+            self.told = time.monotonic()
+            self._post(100.0 * done / max(total, 1), f"{self.stage}: {done} of {total}. {note}")
+
+    def ended(self, stage: str, *, cached: bool) -> None:
+        """See `Reporter`."""
+        self.also.ended(stage, cached=cached)
+        if self.artifact is not None:
+            self._post(100.0, f"{stage}: done")
+
+    def _post(self, percent: float, text: str) -> None:
+        def post() -> None:
+            if self.artifact is None:
+                made = create_progress_artifact(percent, key=f"{self.key}-progress-{self.stage}", description=text)
+                self.artifact = made if isinstance(made, UUID) else None
+            else:
+                update_progress_artifact(self.artifact, percent, description=text)
+
+        _shown(post)
+
+
+@contextmanager
+def posting(study: str) -> Iterator[None]:
+    """Show progress on the server while the block runs, where there is one."""
+    if not served():
+        yield
+        return
+    with listening(Posted(artifact_key(study), reporter())):
+        yield
+
+
+def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
+    """State hook: say on the run's page what a night that failed, crashed or was cancelled leaves behind."""
+    if not served():
+        return
+    said = (state.message or "no reason given").strip().splitlines()[0]
+    text = f"# This run ended {state.name}\n\n{said}\n\n{STILL}\n\nWhat to do: deployments/README.md, 'When the night failed'."
+    with disable_run_logger():
+        _shown(lambda: create_markdown_artifact(text, key="mgvae-failed", description=f"{flow.name} {flow_run.name}"))
+
+
+def _show_calibration(report: Mapping[str, Any], name: str) -> None:
+    from mgvae.report.panels import calibration_picture
+
+    picture = calibration_picture(dict(report))
+    if picture is not None:
+        create_image_artifact(
+            picture, key=f"{name}-calibration", description="Calibration after recalibration, cross-validated"
+        )
+
+
+def _address(report: Mapping[str, Any], folder: Path) -> str:
+    base = os.environ.get(REPORTS_SETTING)
+    if base:
+        url = f"{base.rstrip('/')}/{report['study']}/{report['run_id']}/report.html"
+        return f"[report.html]({url})"
+    return f"`{folder / 'report.html'}` on the machine of the worker"
+
+
+def _measured(measure: Mapping[str, float | None] | None) -> str:
+    if not measure or measure.get("value") is None:
+        return ""
+    low, high = measure.get("low"), measure.get("high")
+    interval = f" ({low:.3f} to {high:.3f})" if low is not None and high is not None else ""
+    return f"{measure['value']:.3f}{interval}"
+
+
+def _shown(show: Callable[[], Any]) -> None:
+    """Show something; a server that is away for a moment costs the picture and not the night."""
+    try:
+        show()
+    except Exception as error:
+        try:
+            get_run_logger().warning("Prefect did not take an artifact (%s).", type(error).__name__)
+        except Exception:  # outside of a run, as in a state hook
+            return

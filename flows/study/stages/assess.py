@@ -1,0 +1,44 @@
+"""The stage assess: quality and privacy gates on the synthetic cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows.study.stages.stage import Inputs, Stage, sections, write_json
+from mgvae.cohort.files import load_cohort
+from mgvae.config.study import CohortConfig
+from mgvae.generator.release import load_synthetic
+from mgvae.reproducibility import derive
+
+
+def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Judge the synthetic cases: ``gates.json``, ``marginals.json``."""
+    from validation.checks import synthetic_table
+    from validation.checks import validate as check
+    from validation.fidelity import marginals
+    from validation.gates import assess as judge
+
+    cohort, test = load_cohort(inputs["split"])
+    made = load_synthetic(inputs["synthesise"])
+    real = {side: cohort.take(rows) for side, rows in (("train", ~test), ("test", test))}
+    majority = {side: part.features[~part.event].reset_index(drop=True) for side, part in real.items()}
+    cases = {side: part.features[part.event].reset_index(drop=True) for side, part in real.items()}
+    table, unreadable = synthetic_table(made.features, config)
+    suite_result = check(table, unreadable, config, scope="synthetic")
+    gates = judge(
+        made.features,
+        made.parent,
+        majority["train"],
+        cases["train"],
+        majority["test"],
+        cases["test"],
+        config=config,
+        seed=derive(config.seed, "gates"),
+        suite_result=suite_result,
+    )
+    write_json(folder / "gates.json", [gate.to_json() for gate in gates])
+    shown = marginals(majority["train"], cases["train"], made.features, config.columns.features)
+    write_json(folder / "marginals.json", shown)
+
+
+STAGE = Stage("assess", make, needs=("split", "synthesise"), reads=sections("columns", "outcome", "gates"))

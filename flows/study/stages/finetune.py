@@ -1,0 +1,49 @@
+"""The stage finetune: fine-tune on the rare cases with EWC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from flows.study.stages.encoded import encoded_rows
+from flows.study.stages.stage import Inputs, Stage, sections
+from flows.study.stages.training import report_epoch, write_history
+from mgvae.config.study import CohortConfig
+from mgvae.generator.synthesis import device_of, finetune_cases
+from mgvae.reproducibility import derive
+from mgvae.torch_runtime import one_thread
+from mgvae.training.checkpoint import load_checkpoint, save_checkpoint
+from mgvae.training.loops import Anchor
+
+
+def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Fine-tune on the rare cases, held by EWC: a checkpoint, ``history.json``, ``clock.json``."""
+    training, rows = config.training, encoded_rows(inputs["encode"])
+    device = device_of(training)
+    start = load_checkpoint(inputs["pretrain"])
+    anchor = start.anchor and Anchor(_moved(start.anchor.parameters, device), _moved(start.anchor.fisher, device))
+    event = rows["event"]
+    with one_thread():
+        tuned = finetune_cases(
+            start.model.to(device),
+            anchor,
+            rows["rows"][event].to(device),
+            rows["rows"][~event].to(device),
+            rows["group"][event].numpy(),
+            training,
+            seed=derive(config.seed, "generator"),
+            on_epoch=report_epoch,
+        )
+    save_checkpoint(folder, tuned.model, start.encoding, training)
+    chosen = {"ewc_lambda": tuned.ewc_lambda, "candidates": [asdict(candidate) for candidate in tuned.candidates]}
+    write_history(folder, tuned.history, chosen)
+
+
+def _moved(tensors: Mapping[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+    return {name: value.to(device) for name, value in tensors.items()}
+
+
+STAGE = Stage("finetune", make, needs=("encode", "pretrain"), reads=sections("training"))

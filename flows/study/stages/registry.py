@@ -1,0 +1,20 @@
+"""All stages of a study, in the order in which they run."""
+
+from __future__ import annotations
+
+from flows.study.stages import assess, drift, encode, evaluate, finetune, model, pretrain, split, synthesise, validate
+from flows.study.stages.stage import Stage
+
+VALIDATE: Stage = validate.STAGE
+DRIFT: Stage = drift.STAGE  # runs where an earlier extract was accepted
+ON_VALID_EXTRACT: tuple[Stage, ...] = (
+    split.STAGE,
+    encode.STAGE,
+    pretrain.STAGE,
+    finetune.STAGE,
+    synthesise.STAGE,
+    assess.STAGE,
+    evaluate.STAGE,
+    model.STAGE,
+)
+STAGES: tuple[Stage, ...] = (VALIDATE, *ON_VALID_EXTRACT)

@@ -1,0 +1,24 @@
+"""The stage split: eligible subjects and the hold-out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from flows.study.stages.stage import Inputs, Stage, sections
+from mgvae.cohort.build import build_cohort
+from mgvae.cohort.files import save_cohort
+from mgvae.cohort.split import holdout
+from mgvae.config.study import CohortConfig
+from mgvae.reproducibility import derive
+
+
+def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Find the eligible subjects and hold out a test part: the cohort's files."""
+    cohort = build_cohort(config, pd.read_parquet(inputs["validate"] / "frame.parquet"))
+    save_cohort(folder, cohort, holdout(cohort, config.split, seed=derive(config.seed, "split")))
+
+
+READS = sections("subject_id", "group", "index_date", "outcome", "columns", "split")
+STAGE = Stage("split", make, needs=("validate",), reads=READS)

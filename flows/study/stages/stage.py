@@ -1,0 +1,45 @@
+"""What every stage is, and the JSON files that stages share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mgvae.config.study import CohortConfig
+
+Inputs = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a study. Its code is the module that defines ``make`` and all that this module imports.
+
+    Attributes:
+        name: its name, also its artifact's kind.
+        make: ``(config, inputs, folder) -> None``, writes the payload into the empty folder.
+        needs: stages whose artifacts it reads.
+        reads: the part of the configuration that it depends on; with the inputs and the code it makes the cache key.
+    """
+
+    name: str
+    make: Callable[[CohortConfig, Inputs, Path], None]
+    needs: tuple[str, ...]
+    reads: Callable[[CohortConfig], dict[str, Any]]
+
+
+def sections(*names: str) -> Callable[[CohortConfig], dict[str, Any]]:
+    """Return a function that picks the seed and the named sections of a configuration."""
+    return lambda config: {"seed": config.seed, **config.model_dump(mode="json", include=set(names))}
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write ``content`` as strict JSON: no NaN, no infinity."""
+    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))

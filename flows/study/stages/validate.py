@@ -1,0 +1,46 @@
+"""The stage validate: read the extract and check it against the data dictionary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flows.study.stages.stage import Inputs, Stage, read_json, write_json
+from mgvae.config.study import CohortConfig
+from mgvae.errors import ExtractError
+from mgvae.extract.read import read_extract
+
+
+def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Read the extract and run the suite: ``frame.parquet``, ``validation.json``."""
+    from validation.checks import validate as check  # Great Expectations takes seconds to import
+
+    extract = read_extract(config)
+    result = check(extract.frame, extract.unreadable, config)
+    facts = {
+        **result.to_json(),
+        "absent": extract.absent,
+        "unlisted": extract.unlisted,
+        "stored": extract.stored,
+        "sha256": extract.sha256,
+        "missing": {str(name): float(share) for name, share in extract.frame.isna().mean().items()},
+    }
+    write_json(folder / "validation.json", facts)
+    extract.frame.to_parquet(folder / "frame.parquet")
+
+
+def check_extract_unchanged(folder: Path, sha256: str) -> None:
+    """Raise where the extract that was read is not the one the run was keyed by.
+
+    Raises:
+        ExtractError: the file changed in between.
+    """
+    if read_json(folder / "validation.json")["sha256"] != sha256:
+        raise ExtractError("The extract changed while the run began. Start again once it is written.")
+
+
+def _reads(config: CohortConfig) -> dict[str, Any]:
+    return config.model_dump(mode="json", include={"subject_id", "group", "index_date", "outcome", "columns"})
+
+
+STAGE = Stage("validate", make, needs=(), reads=_reads)

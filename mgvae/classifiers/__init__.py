@@ -1,0 +1,1 @@
+"""The downstream classifiers: design matrix, models, recalibration, and their portable form."""

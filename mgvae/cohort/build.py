@@ -1,0 +1,238 @@
+"""The cohort: who is eligible, who has the event, who belongs together, and the predictors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
+from mgvae.config.study import CohortConfig
+from mgvae.errors import DataError, OutcomeError, nearest
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+MIN_EVENTS = 5  # of either class: below, no fold, calibration part and early stopping could each hold one
+FEW_EVENTS = 15
+SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """One step of the cohort flow.
+
+    Attributes:
+        label: what the subjects that are left have in common.
+        n: how many are left.
+        events: how many of them have the event; None where the outcome is not yet looked at.
+    """
+
+    label: str
+    n: int
+    events: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Eligible subjects, one per row.
+
+    Attributes:
+        features: predictors in dictionary order. Numeric kinds float64; level kinds category (ordered for ordinal) with the
+            dictionary's levels; dates float64 days from the index date; missing NaN.
+        event: bool ``(n,)``, true where the event happened.
+        subject: text ``(n,)``, distinct.
+        group: int64 ``(n,)``, equal for subjects who belong together; a subject without a group has a number of its own.
+        group_name: object ``(n,)``, the group as the extract names it, text, or None for a subject without a group. Subject and
+            group are called the same in every extract, which their positions and numbers are not.
+        subgroups: the level columns by which performance is reported, as in ``features``.
+        index_date: datetime64, where the study has one.
+        flow: how many subjects were left after each step.
+    """
+
+    features: pd.DataFrame
+    event: Array
+    subject: Array
+    group: Array
+    group_name: Array
+    subgroups: pd.DataFrame
+    index_date: pd.Series | None
+    flow: tuple[FlowStep, ...]
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    @property
+    def events(self) -> int:
+        """Subjects with the event."""
+        return int(self.event.sum())
+
+    @property
+    def prevalence(self) -> float:
+        """Share of subjects with the event."""
+        return float(self.event.mean())
+
+    @property
+    def warning(self) -> str | None:
+        """What a reader must know where events are few; None where they are not."""
+        if self.events >= FEW_EVENTS:
+            return None
+        return (
+            f"Only {self.events} subjects have the event; with fewer than {FEW_EVENTS}, every interval is wide and no "
+            f"comparison of arms can be trusted. Take the results as a technical trial, not as evidence."
+        )
+
+    def take(self, rows: Array) -> Cohort:
+        """Return the subjects at ``rows``: positions in any order, or a bool mask. The flow stays that of the whole cohort."""
+        at = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return Cohort(
+            features=self.features.iloc[at].reset_index(drop=True),
+            event=self.event[at],
+            subject=self.subject[at],
+            group=self.group[at],
+            group_name=self.group_name[at],
+            subgroups=self.subgroups.iloc[at].reset_index(drop=True),
+            index_date=None if self.index_date is None else self.index_date.iloc[at].reset_index(drop=True),
+            flow=self.flow,
+        )
+
+
+def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
+    """Return the eligible subjects of an extract: those whose outcome, and index date where there is one, are known.
+
+    Args:
+        config: the study.
+        frame: ``Extract.frame``, one row per subject.
+
+    Raises:
+        DataError: a column that the study needs is absent, a subject is missing or doubled, or a level is unknown: the extract
+            did not pass validation.
+        OutcomeError: the outcome has one class only, fewer than five subjects in either, or a value the dictionary lacks.
+    """
+    _check_columns(config, frame)
+    subjects = _subjects(config.subject_id, frame)
+    known = frame[config.outcome.column].notna().to_numpy()
+    happened = _happened(config, frame[config.outcome.column])
+    steps = [FlowStep("Subjects in the extract", len(frame), None), _step("Outcome known", known, happened)]
+    if config.index_date is not None:
+        known = known & frame[config.index_date].notna().to_numpy()
+        steps.append(_step("Index date known", known, happened))
+    _check_counts(config, happened[known])
+    rows = frame[known].reset_index(drop=True)
+    index_date = None if config.index_date is None else rows[config.index_date]
+    subgroups = {name: column for name, column in config.columns.with_role("subgroup") if column.kind in LEVEL_KINDS}
+    return Cohort(
+        features=_typed(rows, config.columns.features, index_date),
+        event=happened[known],
+        subject=subjects[known].to_numpy(object),
+        group=_groups(rows, config),
+        group_name=_group_names(rows, config),
+        subgroups=_typed(rows, {name: column for name, column in subgroups.items() if name in rows}, index_date),
+        index_date=index_date,
+        flow=tuple(steps),
+    )
+
+
+def _step(label: str, known: Array, happened: Array) -> FlowStep:
+    return FlowStep(label, int(known.sum()), int(happened[known].sum()))
+
+
+def _happened(config: CohortConfig, outcome: pd.Series) -> Array:
+    """Return bool ``(n,)``; false also where the outcome is unknown."""
+    name = config.outcome.column
+    spelling = {value: canonical(value) for value in outcome.dropna().unique()}
+    text = outcome.astype(object).map(spelling)
+    column = config.columns.columns.get(name)
+    if column is not None and column.levels:
+        strange = int((~text.isin([canonical(level) for level in column.levels]) & text.notna()).sum())
+        if strange:
+            raise OutcomeError(
+                f"Outcome '{name}' must be one of its {len(column.levels)} categories in the data dictionary or missing; "
+                f"{strange} rows hold something else. Mend the extract, or add the category or missing code to the dictionary."
+            )
+    return (text == canonical(config.outcome.event)).to_numpy(bool)
+
+
+def _check_counts(config: CohortConfig, event: Array) -> None:
+    name, events, others = config.outcome.column, int(event.sum()), int((~event).sum())
+    if not events or not others:
+        missing = "has" if not events else "lacks"
+        raise OutcomeError(
+            f"Outcome '{name}' must be known both with and without the event; none of {len(event)} eligible subjects "
+            f"{missing} it. Check outcome.column and outcome.event in cohort.yaml."
+        )
+    if min(events, others) < MIN_EVENTS:
+        few = f"{events} have it" if events < MIN_EVENTS else f"{others} do not have it"
+        raise OutcomeError(
+            f"Outcome '{name}' needs at least {MIN_EVENTS} eligible subjects with the event and as many without; "
+            f"of {len(event)}, {few}. Collect more subjects, or widen the outcome."
+        )
+
+
+def _check_columns(config: CohortConfig, frame: pd.DataFrame) -> None:
+    own = [config.subject_id, config.outcome.column, config.group, config.index_date]
+    absent = [name for name in dict.fromkeys([*own, *config.columns.features]) if name is not None and name not in frame]
+    if absent:
+        raise DataError(
+            f"The extract must have every column that the study uses; absent: {', '.join(absent)}."
+            f"{nearest(absent[0], map(str, frame.columns))} Mend the extract or the data dictionary."
+        )
+
+
+def _subjects(name: str | None, frame: pd.DataFrame) -> pd.Series:
+    """Return the subjects' names, ``(n,)``; where no column holds them, the rows' numbers in the extract, from 1."""
+    if name is None:
+        return pd.Series([str(number) for number in range(1, len(frame) + 1)], index=frame.index, dtype=object)
+    _check_subjects(name, frame[name])
+    return frame[name]
+
+
+def _check_subjects(name: str, subjects: pd.Series) -> None:
+    missing, doubled = int(subjects.isna().sum()), int(subjects.dropna().duplicated().sum())
+    if missing or doubled:
+        raise DataError(
+            f"'{name}' must name each subject once; it is missing in {missing} rows and repeats an earlier one in {doubled}. "
+            f"Give one row per subject."
+        )
+
+
+def _groups(rows: pd.DataFrame, config: CohortConfig) -> Array:
+    if config.group is None:
+        return np.arange(len(rows), dtype=np.int64)
+    codes, labels = pd.factorize(rows[config.group])
+    alone = codes < 0
+    return np.where(alone, len(labels) + np.cumsum(alone) - 1, codes).astype(np.int64)
+
+
+def _group_names(rows: pd.DataFrame, config: CohortConfig) -> Array:
+    names = np.full(len(rows), None, dtype=object)
+    if config.group is not None:
+        known = rows[config.group].notna().to_numpy()
+        names[known] = rows[config.group][known].astype(str).to_numpy(object)
+    return names
+
+
+def _typed(rows: pd.DataFrame, columns: dict[str, Column], index_date: pd.Series | None) -> pd.DataFrame:
+    out: dict[str, Any] = {}
+    for name, column in columns.items():
+        if column.kind in LEVEL_KINDS:
+            out[name] = _levels(name, rows[name], column)
+        elif column.kind == "date" and index_date is not None:
+            out[name] = (rows[name] - index_date).dt.total_seconds() / SECONDS_A_DAY
+        else:
+            out[name] = rows[name].astype(float)
+    return pd.DataFrame(out, index=rows.index)
+
+
+def _levels(name: str, cells: pd.Series, column: Column) -> pd.Categorical:
+    levels = [canonical(level) for level in column.levels]
+    codes = pd.Index(levels).get_indexer(pd.Index(cells.astype(object)))
+    strange = int(((codes < 0) & cells.notna().to_numpy()).sum())
+    if strange:
+        raise DataError(
+            f"'{name}' must be one of its {len(levels)} categories in the data dictionary or missing; {strange} eligible "
+            f"subjects have something else. Mend the extract, or add the category to the dictionary."
+        )
+    dtype = pd.CategoricalDtype(levels, ordered=column.kind == "ordinal")
+    return pd.Categorical.from_codes(codes.tolist(), dtype=dtype)

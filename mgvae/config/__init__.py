@@ -1,0 +1,1 @@
+"""The study's configuration: cohort.yaml, the data dictionary, and their defaults."""

@@ -1,0 +1,157 @@
+"""The data dictionary: what each column of the extract is, and what its values may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mgvae.config.strict import Strict, build, read_yaml
+from mgvae.errors import ConfigError, nearest
+
+Kind = Literal["continuous", "count", "binary", "categorical", "ordinal", "date"]
+Role = Literal["feature", "subgroup", "identifier", "excluded"]
+Level = bool | int | float | str
+
+NUMERIC_KINDS: tuple[Kind, ...] = ("continuous", "count")
+LEVEL_KINDS: tuple[Kind, ...] = ("binary", "categorical", "ordinal")
+
+
+class Column(Strict):
+    """One column of the extract.
+
+    Attributes:
+        kind: how its values behave: continuous, count (whole numbers from 0, often many zeros), binary, categorical,
+            ordinal (categories in their order) or date (day resolution, related to the index date). An identifier or an
+            excluded column needs none.
+        role: feature (a predictor), subgroup (kept with the cohort for analysis by its levels; not a predictor unless "feature"
+            is named too), identifier or excluded. One word or a list.
+        unit: the unit of measurement, such as ``mmol/l``.
+        label: what a reader of the report sees; the column's name where absent.
+        range: lowest and highest possible value, both included; null for no bound. Numeric kinds only.
+        categories: the levels of a binary (exactly two), categorical or ordinal (in order) column.
+        missing_codes: values that mean "missing", such as ``-9`` or ``?``; empty cells always do.
+        max_missing: the largest tolerable share of missing cells.
+    """
+
+    kind: Kind
+    role: tuple[Role, ...] = ("feature",)
+    unit: str | None = None
+    label: str | None = None
+    range: tuple[float | None, float | None] | None = None
+    categories: tuple[Level, ...] | None = None
+    missing_codes: tuple[Level, ...] = ()
+    max_missing: float = Field(default=0.95, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unused_needs_no_kind(cls, values: object) -> object:
+        if isinstance(values, dict) and "kind" not in values and not _is_used(values.get("role", "feature")):
+            return {**values, "kind": "categorical"}
+        return values
+
+    @field_validator("role", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("range")
+    @classmethod
+    def _ordered(cls, value: tuple[float | None, float | None] | None) -> tuple[float | None, float | None] | None:
+        low, high = value or (None, None)
+        if any(bound is not None and not math.isfinite(bound) for bound in (low, high)):
+            raise ValueError("a bound must be a finite number; write null for no bound")
+        if low is not None and high is not None and low >= high:
+            raise ValueError("the lower bound must be below the upper one")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Column:
+        if self.range is not None and self.kind not in NUMERIC_KINDS:
+            raise ValueError(f"a range belongs to {' and '.join(NUMERIC_KINDS)} columns; this one is {self.kind}")
+        if self.categories is not None:
+            self._check_categories(self.categories)
+        elif self.kind in ("categorical", "ordinal") and _is_used(self.role):
+            raise ValueError(
+                f"a column of kind {self.kind} needs its categories" + (", in order" if self.kind == "ordinal" else "")
+            )
+        return self
+
+    def _check_categories(self, categories: tuple[Level, ...]) -> None:
+        if self.kind not in LEVEL_KINDS:
+            raise ValueError(f"categories belong to {', '.join(LEVEL_KINDS)} columns; this one is {self.kind}")
+        if len({canonical(level) for level in categories}) < len(categories):
+            raise ValueError("each category must be named once")
+        if self.kind == "binary" and len(categories) != 2:
+            raise ValueError("a binary column has exactly two categories")
+        if len(categories) < 2:
+            raise ValueError("at least two categories are needed")
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels of a binary, categorical or ordinal column; ``(0, 1)`` for a binary one that names none."""
+        if self.categories is not None:
+            return self.categories
+        return (0, 1) if self.kind == "binary" else ()
+
+
+class Dictionary(Strict):
+    """All columns of the extract, in the order of the file."""
+
+    columns: dict[str, Column]
+
+    @field_validator("columns")
+    @classmethod
+    def _not_empty(cls, value: dict[str, Column]) -> dict[str, Column]:
+        if not value:
+            raise ValueError("must name at least one column")
+        return value
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self.columns:
+            raise ConfigError(f"The data dictionary has no column '{name}'.{nearest(name, self.columns)}")
+        return self.columns[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def with_role(self, *roles: Role) -> Iterator[tuple[str, Column]]:
+        """Yield name and column of those that have any of ``roles``."""
+        return ((name, column) for name, column in self.columns.items() if set(roles) & set(column.role))
+
+    @property
+    def features(self) -> dict[str, Column]:
+        """The predictors, in order."""
+        return dict(self.with_role("feature"))
+
+
+def _is_used(role: object) -> bool:
+    """Return whether a column with this role, or these roles, is a predictor or a subgroup."""
+    roles = [role] if isinstance(role, str) else role
+    return not isinstance(roles, list | tuple) or bool({"feature", "subgroup"} & {str(one) for one in roles})
+
+
+def read_dictionary(path: Path) -> Dictionary:
+    """Return the data dictionary read from a YAML file with the single key ``columns``.
+
+    Raises:
+        ConfigError: the file cannot be read, or an entry is wrong; the message names the column and the key.
+    """
+    return build(Dictionary, read_yaml(path), where=str(path))
+
+
+def canonical(level: object) -> str:
+    """Return the one spelling by which levels are compared: ``1``, ``1.0`` and ``True`` are all ``"1"``; text stays as it is.
+
+    Parquet stores integers with missing cells as floats, so the number type of a level carries no meaning. Text is left
+    alone, less
+    the blanks around it: ``"010"`` and ``"10"`` are two diagnosis codes.
+    """
+    if isinstance(level, bool):
+        return str(int(level))
+    if isinstance(level, float) and level.is_integer():
+        return str(int(level))
+    return str(level).strip()

@@ -1,0 +1,219 @@
+"""The sections of cohort.yaml, each with its defaults."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mgvae.config.dictionary import Level
+from mgvae.config.strict import Strict
+
+Arm = Literal[
+    "none", "class_weight", "threshold", "random_oversampling", "smote", "vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"
+]
+Classifier = Literal["logistic_regression", "hist_gradient_boosting"]
+
+
+class Outcome(Strict):
+    """What is to be predicted.
+
+    Attributes:
+        column: the column that holds it. Rows where it is missing are not eligible.
+        event: the value that means "the event happened"; every other value means it did not.
+        expected_prevalence: lowest and highest plausible share of events; validation fails outside.
+        label: what a reader of the report sees.
+    """
+
+    column: str
+    event: Level = 1
+    expected_prevalence: tuple[float, float] = (0.0, 0.5)
+    label: str | None = None
+
+    @field_validator("expected_prevalence")
+    @classmethod
+    def _interval(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] < value[1] <= 1:
+            raise ValueError("must be two shares, 0 <= low < high <= 1")
+        return value
+
+
+class Split(Strict):
+    """How a test part is held apart. Subjects of one group always stay on one side.
+
+    Attributes:
+        method: random (stratified by the outcome) or temporal (the latest index dates are the test part).
+        test_fraction: share of the eligible subjects.
+    """
+
+    method: Literal["random", "temporal"] = "random"
+    test_fraction: float = Field(default=0.25, ge=0.05, le=0.5)
+
+
+class Training(Strict):
+    """How the generator is trained. Epochs are upper bounds: early stopping on held-out ELBO ends training sooner.
+
+    Attributes:
+        latent_dim: D, the size of a code.
+        hidden: width of each hidden layer, encoder and decoder alike.
+        batch_size: rows in a pre-training step.
+        pretrain_epochs: most passes over the majority rows; "auto" makes about 2,000 steps, in 10 to 200 passes.
+        finetune_epochs: most passes over the minority rows.
+        learning_rate: Adam's step size in pre-training, annealed by a cosine.
+        finetune_learning_rate: the same in fine-tuning, not annealed.
+        warmup_fraction: share of pre-training over which the weight of the KL term grows from 0 to 1.
+        patience: epochs without a better held-out ELBO after which pre-training stops.
+        finetune_patience: the same in fine-tuning.
+        heldout_fraction: share of the majority rows that early stopping watches and training never sees.
+        exemplars: how many majority rows, drawn anew each epoch, carry the prior; "all" for the exact mixture.
+        exemplar_weights: tilted (exemplars that resemble the cases weigh more in fine-tuning and translation, see
+            mgvae/training/exemplar_weights.py) or
+            uniform (as published).
+        plausibility: matched (of more translations than needed, those are kept that differ from the majority as real
+            cases do, see mgvae/generator/plausibility.py), filtered (those that look less like a case than nearly all real
+            cases are dropped) or none.
+        posterior_variance: free (each row's code has its own spread) or tied (that of the prior, for all).
+        leave_one_out: whether a row is left out of its own prior.
+        ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
+        ewc_grid: the weights that "auto" tries.
+        device: auto, cpu or cuda.
+    """
+
+    latent_dim: int = Field(default=10, ge=1)
+    hidden: tuple[int, ...] = (128, 128)
+    batch_size: int = Field(default=128, ge=2)
+    pretrain_epochs: int | Literal["auto"] = "auto"
+    finetune_epochs: int = Field(default=200, ge=1)
+    learning_rate: float = Field(default=4e-3, gt=0)
+    finetune_learning_rate: float = Field(default=1e-3, gt=0)
+    warmup_fraction: float = Field(default=0.1, ge=0, le=0.9)
+    patience: int = Field(default=10, ge=1)
+    finetune_patience: int = Field(default=15, ge=1)
+    heldout_fraction: float = Field(default=0.15, gt=0, lt=0.5)
+    exemplars: int | Literal["all"] = 2000
+    exemplar_weights: Literal["tilted", "uniform"] = "tilted"
+    plausibility: Literal["matched", "filtered", "none"] = "matched"
+    posterior_variance: Literal["free", "tied"] = "free"
+    leave_one_out: bool = True
+    ewc_lambda: float | Literal["auto"] = 10.0
+    ewc_grid: tuple[float, ...] = (1.0, 10.0, 100.0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @field_validator("ewc_lambda", "ewc_grid")
+    @classmethod
+    def _not_negative(cls, value: float | str | tuple[float, ...]) -> float | str | tuple[float, ...]:
+        weights = value if isinstance(value, tuple) else (value,)
+        if not weights or any(not isinstance(weight, str) and weight < 0 for weight in weights):
+            raise ValueError("a weight must be 0 (no anchor) or a positive number")
+        return value
+
+    @field_validator("exemplars", "pretrain_epochs", "hidden")
+    @classmethod
+    def _positive(cls, value: int | str | tuple[int, ...]) -> int | str | tuple[int, ...]:
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not numbers or any(not isinstance(number, str) and number < 1 for number in numbers):
+            raise ValueError("must be 1 or more")
+        return value
+
+
+class Synthesis(Strict):
+    """How many synthetic cases are made.
+
+    Attributes:
+        prevalence: share of cases after synthetic cases are added to the training rows; 0.5 balances the classes.
+    """
+
+    prevalence: float = Field(default=0.5, gt=0, le=0.5)
+
+
+class Evaluation(Strict):
+    """How the arms are compared.
+
+    Attributes:
+        arms: ways to treat the imbalance; "none" must be among them.
+        classifiers: downstream models.
+        folds: folds of the grouped stratified cross-validation on the training part.
+        repeats: how often it is repeated with other folds.
+        calibration_fraction: share of each training fold held apart, real and at natural prevalence, for recalibration.
+        bootstrap: resamples of subjects (whole groups) behind each interval.
+        margin: how much worse in AUROC or scaled Brier counts as no worse.
+    """
+
+    arms: tuple[Arm, ...] = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
+    classifiers: tuple[Classifier, ...] = ("logistic_regression", "hist_gradient_boosting")
+    folds: int = Field(default=5, ge=2)
+    repeats: int = Field(default=2, ge=1)
+    calibration_fraction: float = Field(default=0.2, ge=0.1, le=0.5)
+    bootstrap: int = Field(default=500, ge=50)
+    margin: float = Field(default=0.005, ge=0)
+
+    @field_validator("arms", "classifiers")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("must name at least one, each once")
+        return value
+
+    @model_validator(mode="after")
+    def _has_reference(self) -> Evaluation:
+        if "none" not in self.arms:
+            raise ValueError("arms must include 'none': every other arm is judged against it")
+        return self
+
+
+class Gates(Strict):
+    """Thresholds of the gates on the synthetic cases; validation/gates.py says what each one measures.
+
+    Attributes:
+        separation_warn, separation_fail: least share of the real cases' separation from the majority.
+        parent_share_warn, parent_share_fail: largest share of synthetic cases that lie within the majority's own
+            nearest-neighbour distance of their parent.
+        dcr_low, dcr_high: range of the share of synthetic cases that lie closer to training than to hold-out cases
+            (diagnostic). c2st_warn: classifier two-sample AUC above which the report warns (0.5 is not realistic with few
+            cases).
+    """
+
+    separation_warn: float = Field(default=0.8, ge=0)
+    separation_fail: float = Field(default=0.5, ge=0)
+    parent_share_warn: float = Field(default=0.05, ge=0, le=1)
+    parent_share_fail: float = Field(default=0.25, ge=0, le=1)
+    dcr_low: float = Field(default=0.45, ge=0, le=1)
+    dcr_high: float = Field(default=0.55, ge=0, le=1)
+    c2st_warn: float = Field(default=0.85, ge=0.5, le=1)
+
+
+class Drift(Strict):
+    """Thresholds of the gates on the extract against the last accepted one; validation/drift.py says what each one measures.
+
+    A gate passes what lies on the good side of its warn threshold, or may lie there by chance. It fails beyond the fail
+    threshold, where chance leaves no doubt that the warn threshold is passed.
+
+    Attributes:
+        against: last_accepted, or nothing: the extract is not judged, and if the run passes, the next is held against it. For
+            a change that a person has looked at and accepts.
+        psi_warn, psi_fail: largest population stability index of a column, less what chance makes of it.
+        ks_warn, ks_fail: largest Kolmogorov-Smirnov distance of a numeric column; the defaults are what the PSI's are for a
+            shifted normal distribution.
+        missing_warn, missing_fail: largest change in the share of missing cells of a column, as a difference.
+        prevalence_warn, prevalence_fail: largest change in prevalence, as a factor up or down.
+        rows_warn, rows_fail: largest change in the number of rows, as a factor up or down.
+    """
+
+    against: Literal["last_accepted", "nothing"] = "last_accepted"
+    psi_warn: float = Field(default=0.1, ge=0)
+    psi_fail: float = Field(default=0.25, ge=0)
+    ks_warn: float = Field(default=0.125, ge=0, le=1)
+    ks_fail: float = Field(default=0.2, ge=0, le=1)
+    missing_warn: float = Field(default=0.05, ge=0, le=1)
+    missing_fail: float = Field(default=0.15, ge=0, le=1)
+    prevalence_warn: float = Field(default=1.25, ge=1)
+    prevalence_fail: float = Field(default=2.0, ge=1)
+    rows_warn: float = Field(default=1.25, ge=1)
+    rows_fail: float = Field(default=2.0, ge=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Drift:
+        for name in ("psi", "ks", "missing", "prevalence", "rows"):
+            if getattr(self, f"{name}_warn") > getattr(self, f"{name}_fail"):
+                raise ValueError(f"{name}_warn must not lie beyond {name}_fail")
+        return self

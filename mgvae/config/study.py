@@ -1,0 +1,185 @@
+"""cohort.yaml as a typed, frozen model. Every key has its default here or in mgvae/config/sections.py, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from mgvae.config.dictionary import Dictionary, read_dictionary
+from mgvae.config.sections import Arm, Classifier, Drift, Evaluation, Gates, Outcome, Split, Synthesis, Training
+from mgvae.config.strict import Strict, build, read_yaml
+from mgvae.errors import ConfigError, nearest
+
+__all__ = [
+    "Arm",
+    "Classifier",
+    "CohortConfig",
+    "Drift",
+    "Evaluation",
+    "Gates",
+    "Outcome",
+    "Split",
+    "Synthesis",
+    "Training",
+    "load_config",
+]
+PlacedStage = Literal["validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model"]
+Pool = Literal["cpu", "gpu"]
+
+
+class CohortConfig(Strict):
+    """The whole of cohort.yaml.
+
+    Attributes:
+        study: short name; the run folder is called so.
+        title: what the report's head says.
+        extract: path, glob or fsspec URL of the table: CSV or Parquet, one file or a folder of parts. A relative path is
+            relative to cohort.yaml.
+        subject_id: column with one distinct value per row; null where the extract has none: each row is then a subject of its
+            own, named by its number, and rows of one patient cannot be told.
+        group: column that ties subjects together (family, site, matched set); a group is never split.
+        index_date: date column at which the prediction is made.
+        lookback_days, horizon_days: what may be seen before the index date, and when the outcome counts; for the report.
+        outcome, split, training, synthesis, evaluation, gates, drift: see mgvae/config/sections.py.
+        dictionary: path of the data dictionary, relative to cohort.yaml; or the entries inline under ``columns``.
+        stages: stages that workers of another pool carry out, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
+            process of the run. It says nothing of the study, and changes no digest.
+        seed: the seed of everything that is drawn.
+    """
+
+    study: str
+    extract: str
+    subject_id: str | None
+    outcome: Outcome
+    columns: Dictionary
+    title: str | None = None
+    group: str | None = None
+    index_date: str | None = None
+    lookback_days: int | None = Field(default=None, gt=0)
+    horizon_days: int | None = Field(default=None, gt=0)
+    split: Split = Split()
+    training: Training = Training()
+    synthesis: Synthesis = Synthesis()
+    evaluation: Evaluation = Evaluation()
+    gates: Gates = Gates()
+    drift: Drift = Drift()
+    stages: dict[PlacedStage, Pool] = Field(default_factory=dict)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @field_validator("study")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", value):
+            raise ValueError("must be 1 to 64 letters, digits, '-' or '_', beginning with a letter or digit: it names a folder")
+        return value
+
+    @model_validator(mode="after")
+    def _names_columns(self) -> CohortConfig:
+        for key in ("subject_id", "group", "index_date"):
+            name = getattr(self, key)
+            if name is not None and name not in self.columns:
+                raise ValueError(f"{key} names '{name}', which the data dictionary lacks.{nearest(name, self.columns.columns)}")
+        if not self.columns.features:
+            raise ValueError("the data dictionary must give at least one column the role 'feature'")
+        return self
+
+    @model_validator(mode="after")
+    def _predicts_from_predictors(self) -> CohortConfig:
+        roles = {"subject_id": "identifier", "group": "identifier", "index_date": "excluded"}
+        used = {key: getattr(self, key) for key in roles} | {"outcome.column": self.outcome.column}
+        for key, name in used.items():
+            if name in self.columns.features:
+                mend = f"give it the role '{roles.get(key, 'excluded')}'"
+                raise ValueError(f"{key} '{name}' must not be a feature; {mend} in the data dictionary")
+        return self
+
+    @model_validator(mode="after")
+    def _dates_have_an_index(self) -> CohortConfig:
+        dates = [name for name, column in self.columns.features.items() if column.kind == "date"]
+        if dates and self.index_date is None:
+            raise ValueError(f"date feature '{dates[0]}' needs an index_date to be measured from")
+        if self.index_date is not None and self.columns[self.index_date].kind != "date":
+            raise ValueError(f"index_date '{self.index_date}' must be of kind date in the data dictionary")
+        if self.split.method == "temporal" and self.index_date is None:
+            raise ValueError("split.method temporal needs an index_date")
+        return self
+
+
+def load_config(
+    path: Path,
+    *,
+    settings: tuple[str, ...] = (),
+    extract: str | None = None,
+    seed: int | None = None,
+    allow: Callable[[Path], None] | None = None,
+) -> CohortConfig:
+    """Return the configuration in ``path``, changed by the command line's options.
+
+    Args:
+        path: cohort.yaml.
+        settings: ``key=value`` texts; the key may be dotted (``training.latent_dim=8``), the value is read as YAML.
+        extract: path or URL that replaces the configured one; relative to the working folder.
+        seed: replaces the configured seed.
+        allow: is told where the data dictionary lies before it is read, and raises where that must not be.
+    Raises:
+        ConfigError: the file or an option is wrong.
+    """
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must be a mapping of keys to values; got {type(values).__name__}.")
+    values = _with_dictionary(values, path, allow)
+    if extract is not None:
+        values["extract"] = _located(extract, Path.cwd())
+    elif "extract" in values:
+        values["extract"] = _located(values["extract"], path.parent)
+    if seed is not None:
+        values["seed"] = seed
+    for setting in settings:
+        _apply(values, setting)
+    return build(CohortConfig, values, where=str(path))
+
+
+def _with_dictionary(values: dict[str, Any], path: Path, allow: Callable[[Path], None] | None) -> dict[str, Any]:
+    values = dict(values)
+    reference = values.pop("dictionary", None)
+    if reference is not None and "columns" in values:
+        raise ConfigError(f"{path}: give either 'dictionary' (a file) or 'columns' (inline), not both.")
+    if reference is not None:
+        place = path.parent / str(reference)
+        if allow is not None:
+            allow(place)
+        values["columns"] = read_dictionary(place).model_dump(exclude_unset=True)
+    elif "columns" in values:
+        values["columns"] = {"columns": values["columns"]}
+    else:
+        raise ConfigError(f"{path}: needs 'dictionary' (a file) or 'columns' (inline): what each column of the extract is.")
+    return values
+
+
+def _located(extract: object, folder: Path) -> object:
+    if not isinstance(extract, str) or "://" in extract:
+        return extract
+    return str((folder / extract).resolve())
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    key, separator, text = setting.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"--set {setting}: must read key=value, for example training.latent_dim=8.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {setting}: the value must be YAML, for example 8, true, [none, mgvae].") from None
+    *parents, last = key.strip().split(".")
+    place = values
+    for parent in parents:
+        below = place.setdefault(parent, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"--set {setting}: '{parent}' is a single value and has no keys below it.")
+        place[parent] = place = dict(below)
+    place[last] = value

@@ -1,0 +1,135 @@
+"""The whole draft: each column's entry, the outcome, who the subjects are, and what keeps them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mgvae.draft import names
+from mgvae.draft.columns import MOST_LEVELS, draft_column
+from mgvae.draft.entry import Drafted
+from mgvae.draft.leaks import without_leaks
+from mgvae.draft.outcome import PLACEHOLDER, Outcome, few_events, outcome_of, proposed
+from mgvae.draft.scan import Look, Seen, look_at
+from mgvae.errors import ConfigError, ExtractError
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """What `mgvae init` proposes.
+
+    Attributes:
+        look: what was found.
+        columns: the dictionary, in the order of the extract.
+        outcome: None where none was named and none shows itself.
+        guessed: whether the outcome is a guess.
+        subject: the column that names the subjects; None where none does, so that each row is one.
+        group: the column that ties rows together, where there is one.
+        dates: the date columns, one of which may be the index date.
+    """
+
+    look: Look
+    columns: tuple[Drafted, ...]
+    outcome: Outcome | None
+    guessed: bool
+    subject: str | None
+    group: str | None
+    dates: tuple[str, ...]
+
+    @property
+    def outcome_name(self) -> str:
+        """The outcome's column; a placeholder that no extract has where it is not known."""
+        return PLACEHOLDER if self.outcome is None else self.outcome.entry.name
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to say on the terminal about the study as a whole."""
+        said = []
+        if self.outcome is None:
+            said.append("No column looks like the outcome, so cohort.yaml cannot be run before you name it.")
+        elif self.guessed:
+            said.append(f"The outcome '{self.outcome_name}' is a guess by name and rarity; --outcome COLUMN names another.")
+        if self.outcome is not None:
+            said += [f"Few events: {note}." for note in few_events(self.outcome)]
+        if self.subject is None:
+            said.append("No column has a different value in every row, so each row is taken for a subject (subject_id: null).")
+        if self.look.nameless:
+            said.append(f"Columns without a name are left out: {self.look.nameless:,}. Name them in the extract to use them.")
+        return tuple(said)
+
+
+def draft(extract: str, *, outcome: str | None = None, event: str | None = None) -> Draft:
+    """Return a draft of cohort.yaml and the data dictionary for an extract.
+
+    Args:
+        extract: path, glob or fsspec URL, CSV or Parquet.
+        outcome: the outcome's column; None to guess it.
+        event: the value that is the event; None for the rarest.
+    Raises:
+        ExtractError: the extract cannot be read.
+        ConfigError: there is no such outcome, or no column is left to predict it.
+        OutcomeError: the outcome has one value only.
+    """
+    if event is not None and outcome is None:
+        raise ConfigError("--event: needs --outcome, the column whose value it is. Give both.")
+    look = look_at(extract)
+    name = outcome if outcome is not None else proposed(look)
+    target = None if name is None else outcome_of(look, name, event)
+    columns = tuple(_entry(seen, target) for seen in look.columns)
+    if not any(column.predicts for column in columns):
+        raise _nothing_left(look, columns)
+    subject = _subject(look, columns)
+    return Draft(
+        look=look,
+        columns=columns,
+        outcome=target,
+        guessed=outcome is None and target is not None,
+        subject=subject,
+        group=_group(look, columns, subject),
+        dates=tuple(column.name for column in columns if column.kind == "date"),
+    )
+
+
+def _entry(seen: Seen, outcome: Outcome | None) -> Drafted:
+    if outcome is not None and seen.name == outcome.entry.name:
+        return outcome.entry
+    return without_leaks(seen, draft_column(seen), None if outcome is None else outcome.happened)
+
+
+def _identifiers(look: Look, columns: Sequence[Drafted]) -> list[tuple[Seen, Drafted]]:
+    return [pair for pair in zip(look.columns, columns, strict=True) if "identifier" in pair[1].role]
+
+
+def _subject(look: Look, columns: Sequence[Drafted]) -> str | None:
+    """Return the identifier with a different value in every row whose name is most that of a subject."""
+    found = [
+        seen.name
+        for seen, drafted in _identifiers(look, columns)
+        if len(seen.values) == look.rows and not drafted.missing_codes
+    ]
+    return min(found, key=lambda name: names.likeness(name, names.SUBJECT), default=None)
+
+
+def _group(look: Look, columns: Sequence[Drafted], subject: str | None) -> str | None:
+    """Return the identifier that several rows share and whose name is most that of a patient or a family."""
+    found = [
+        seen
+        for seen, _ in _identifiers(look, columns)
+        if names.identifies(seen.name)
+        and seen.name != subject
+        and (seen.counts > 1).any()
+        and len(seen.values) > MOST_LEVELS // 5
+    ]
+    ranked = sorted(found, key=lambda seen: (names.likeness(seen.name, names.GROUP), -len(seen.values)))
+    return ranked[0].name if ranked else None
+
+
+def _nothing_left(look: Look, columns: Sequence[Drafted]) -> Exception:
+    reasons = [f"'{column.name}' ({column.notes[0] if column.notes else column.role[0]})" for column in columns[:SHOWN]]
+    more = f", and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+    return ExtractError(
+        f"{look.shown}: must have at least one column that can predict the outcome; of {len(columns)} none can: "
+        f"{', '.join(reasons)}{more}. Check that this is the extract, and that it is complete."
+    )

@@ -1,0 +1,57 @@
+"""One column's entry in the drafted dictionary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mgvae.config.dictionary import Kind, Level, Role
+
+Bounds = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """One column's entry, and what a person must look at.
+
+    Attributes:
+        name: its name.
+        kind: None where it is not used as numbers, levels or dates.
+        role: one or more.
+        categories: its levels, for level kinds.
+        range: for numeric kinds.
+        missing_codes: values taken for "missing".
+        max_missing: None for the default.
+        notes: for review, each a short sentence without any value of a single patient.
+    """
+
+    name: str
+    kind: Kind | None = None
+    role: tuple[Role, ...] = ("feature",)
+    categories: tuple[Level, ...] = ()
+    range: Bounds | None = None
+    missing_codes: tuple[Level, ...] = ()
+    max_missing: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it is a predictor."""
+        return "feature" in self.role
+
+    def noted(self, *notes: str) -> Drafted:
+        """Return the entry with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def excluded(self, *notes: str) -> Drafted:
+        """Return the entry with the role excluded, and why."""
+        return replace(self, role=("excluded",), max_missing=None).noted(*notes)
+
+
+def identifier(name: str, *notes: str, numeric: bool = False) -> Drafted:
+    """Return the entry of an identifier; as a number, ``12.0`` and ``12`` are the same subject."""
+    return Drafted(name, "count" if numeric else None, ("identifier",), notes=notes)
+
+
+def left_out(name: str, *notes: str) -> Drafted:
+    """Return the entry of a column that cannot be used, and why."""
+    return Drafted(name, role=("excluded",), notes=notes)

@@ -1,0 +1,102 @@
+"""Columns that seem to know the outcome: by what they hold, or by their name."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import rankdata
+
+from mgvae.cohort.build import FEW_EVENTS, Array
+from mgvae.config.dictionary import NUMERIC_KINDS
+from mgvae.draft import names
+from mgvae.draft.columns import numbers_of, present
+from mgvae.draft.entry import Drafted
+from mgvae.draft.scan import Seen
+
+SURE, LIKELY = 0.98, 0.9  # single-column AUROC
+ONLY_ROWS, ONLY_PREVALENCE = 10, 0.3  # so many rows, all with an event that is that rare, are no chance
+
+
+def without_leaks(seen: Seen, drafted: Drafted, event: Array | None) -> Drafted:
+    """Return an entry, excluded where it likely leaks the outcome, with what speaks for that.
+
+    What is excluded for another reason is judged too: that reason may be mended.
+
+    Args:
+        seen: the column.
+        drafted: its entry.
+        event: 1 where the event happened, 0 where not, NaN where it is unknown, ``(n,)``; None where there is no outcome yet.
+    """
+    if drafted.kind is None or "identifier" in drafted.role:
+        return drafted
+    if names.afterwards(seen.name):
+        drafted = drafted.excluded("by its name likely known only after the outcome; a feature if it is known before")
+    elif names.whole_stay(seen.name):
+        drafted = drafted.noted("describes the whole stay; exclude it if the prediction is made earlier")
+    return drafted if event is None else _separating(seen, drafted, event)
+
+
+def _separating(seen: Seen, drafted: Drafted, event: Array) -> Drafted:
+    known = ~np.isnan(event)
+    happened, values = event[known] == 1, _ordered(seen, drafted, event)[known]
+    if not happened.any() or happened.all():
+        return drafted
+    auroc, enough = separation(values, happened), happened.sum() >= FEW_EVENTS
+    if auroc >= SURE:
+        said = f"separates the outcome by itself (AUROC {auroc:.3f})"
+        return drafted.excluded(f"{said}: likely a leak") if enough else drafted.noted(f"{said}, in few events: a leak?")
+    if only_with_event(_cells(seen, drafted)[known], happened):
+        return drafted.excluded("a value of it, or its presence, occurs with the event only: likely a leak")
+    return drafted.noted(f"separates the outcome well by itself (AUROC {auroc:.2f}): a leak?") if auroc >= LIKELY else drafted
+
+
+def separation(values: Array, happened: Array) -> float:
+    """Return the AUROC of one column, missing cells taken for the lowest or the highest value, in the better direction.
+
+    Args:
+        values: ``(n,)``, NaN for missing.
+        happened: bool ``(n,)``, both values present.
+    """
+    best = 0.5
+    for place in (-np.inf, np.inf) if np.isnan(values).any() else (-np.inf,):
+        ranks = rankdata(np.where(np.isnan(values), place, values))
+        events, others = int(happened.sum()), int((~happened).sum())
+        auroc = (ranks[happened].sum() - events * (events + 1) / 2) / (events * others)
+        best = max(best, auroc, 1 - auroc)
+    return float(best)
+
+
+def only_with_event(cells: Array, happened: Array) -> bool:
+    """Return whether a value, or being missing or not, occurs in several rows and only with a rare event.
+
+    Args:
+        cells: codes, ``(n,)``; -1 for missing.
+        happened: bool ``(n,)``.
+    """
+    if happened.mean() > ONLY_PREVALENCE:
+        return False
+    return any(_only(codes, happened) for codes in (cells + 1, (cells >= 0).astype(np.int64)))
+
+
+def _only(codes: Array, happened: Array) -> bool:
+    rows, events = np.bincount(codes), np.bincount(codes, weights=happened)
+    return bool(((rows >= ONLY_ROWS) & (rows == events)).any())
+
+
+def _cells(seen: Seen, drafted: Drafted) -> Array:
+    """Return the rows' codes, ``(n,)``, with -1 also for missing codes."""
+    keep = np.append(present(seen, drafted), False)
+    return np.where(keep[seen.codes], seen.codes, -1)
+
+
+def _ordered(seen: Seen, drafted: Drafted, event: Array) -> Array:
+    """Return the rows' values, ``(n,)``: numbers as they are, levels as their share of events, missing NaN."""
+    cells = _cells(seen, drafted)
+    if drafted.kind == "date":  # whether it is given; which day depends on the index date
+        scale = np.zeros(len(seen.values))
+    elif drafted.kind in NUMERIC_KINDS:
+        scale = numbers_of(seen.values)
+    else:
+        known = ~np.isnan(event) & (cells >= 0)
+        rows = np.bincount(cells[known], minlength=len(seen.values))
+        scale = np.bincount(cells[known], weights=event[known], minlength=len(seen.values)) / np.maximum(rows, 1)
+    return np.where(cells >= 0, np.append(scale, np.nan)[cells], np.nan)

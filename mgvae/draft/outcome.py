@@ -1,0 +1,177 @@
+"""The outcome: which column, which of its values is the event, how often it happens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mgvae.cohort.build import FEW_EVENTS, MIN_EVENTS, Array
+from mgvae.config.dictionary import Kind, Level, canonical
+from mgvae.draft import names
+from mgvae.draft.columns import MOST_LEVELS, numbers_of
+from mgvae.draft.entry import Drafted
+from mgvae.draft.scan import Look, Seen
+from mgvae.draft.values import denies, number_codes, plain, ranked, text_codes, two
+from mgvae.errors import ConfigError, OutcomeError, nearest
+from mgvae.extract.formats import similar
+
+PLACEHOLDER = "CHOOSE_THE_OUTCOME_COLUMN"
+RARE = 0.3
+SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The outcome as drafted.
+
+    Attributes:
+        entry: its entry in the dictionary.
+        event: the value that means that the event happened.
+        happened: 1 where it did, 0 where not, NaN where it is unknown, ``(n,)``.
+        notes: for review, beside ``event``.
+    """
+
+    entry: Drafted
+    event: Level
+    happened: Array
+    notes: tuple[str, ...] = ()
+
+    @property
+    def events(self) -> int:
+        """How many rows have the event."""
+        return int(np.nansum(self.happened))
+
+    @property
+    def expected_prevalence(self) -> tuple[float, float]:
+        """From half to twice the observed share of events, rounded outwards to two digits."""
+        share = float(np.nanmean(self.happened))
+        return _rounded(share / 2, math.floor), min(1.0, _rounded(2 * share, math.ceil))
+
+
+def outcome_of(look: Look, name: str, event: str | None) -> Outcome:
+    """Return the column ``name`` as the outcome.
+
+    Args:
+        look: the extract.
+        name: the column.
+        event: the value that is the event; None for the rarest that is not too rare.
+    Raises:
+        ConfigError: there is no such column, it has too many different values, or ``event`` is none of them.
+        OutcomeError: it has one value only.
+    """
+    seen = next((column for column in look.columns if column.name == name), None)
+    if seen is None:
+        found = [column.name for column in look.columns]
+        raise ConfigError(f"--outcome {name}: must be a column of {look.shown}; it has none so named.{similar(name, found)}")
+    levels = _Levels(seen)
+    _check_levels(look, name, levels)
+    chosen = levels.rarest() if event is None else _asked(name, event, levels)
+    at = levels.values.index(chosen)
+    notes = () if event is not None else _notes(levels, chosen)
+    happened = np.where(levels.rows < 0, np.nan, levels.rows == at)
+    return Outcome(_entry(name, levels), chosen, happened, notes)
+
+
+def proposed(look: Look) -> str | None:
+    """Return the column that is likely the outcome: two values, the rarer one rare, and the name of an outcome."""
+    ranks = {
+        seen.name: rank for seen in look.columns if (rank := names.outcome_rank(seen.name)) is not None and _plausible(seen)
+    }
+    return min(ranks, key=lambda name: ranks[name]) if ranks else None
+
+
+def _plausible(seen: Seen) -> bool:
+    if len(seen.values) > MOST_LEVELS or seen.stored == "other":
+        return False
+    levels = _Levels(seen)
+    return len(levels.values) == 2 and min(levels.counts) >= MIN_EVENTS and min(levels.counts) <= RARE * sum(levels.counts)
+
+
+class _Levels:
+    """The outcome's levels, their rows, and which values are codes for "missing".
+
+    Attributes:
+        values: the levels, the one that denies first of two.
+        counts: rows that hold each.
+        rows: position in ``values``, ``(n,)``; -1 for missing.
+        missing: the codes.
+    """
+
+    def __init__(self, seen: Seen) -> None:
+        texts = text_codes(seen.values)
+        known = [value for value in seen.values if value not in texts]
+        numbers = numbers_of(tuple(known))
+        codes: list[float] = []
+        if known and not np.isnan(numbers).any():
+            distinct = np.unique(numbers)
+            codes = number_codes(distinct, np.ones(len(distinct), dtype=np.int64) * len(seen))
+            self.values: list[Level] = [plain(value) for value in distinct if value not in codes]
+            spelt = [plain(value) if not np.isnan(value) else None for value in numbers_of(seen.values)]
+        else:
+            self.values = list(two(known) if len(known) == 2 else ranked(known) or known)
+            spelt = list(seen.values)
+        self.missing: tuple[Level, ...] = (*texts, *(plain(code) for code in codes))
+        place = [self.values.index(value) if value in self.values else -1 for value in spelt]
+        self.rows: Array = np.array([*place, -1], dtype=np.int64)[seen.codes]
+        self.counts: list[int] = np.bincount(self.rows[self.rows >= 0], minlength=len(self.values)).tolist()
+
+    def rarest(self) -> Level:
+        """Return the rarest level with 15 rows, else with 5, else of all; of two equal ones the one that does not deny."""
+        places = range(len(self.values))
+        most = max(places, key=lambda place: (self.counts[place], denies(self.values[place])))
+        for least in (FEW_EVENTS, MIN_EVENTS, 0):
+            enough = [place for place in places if place != most and self.counts[place] >= least]
+            if enough:
+                break
+        return self.values[min(enough, key=lambda place: self.counts[place])]
+
+
+def _check_levels(look: Look, name: str, levels: _Levels) -> None:
+    if len(levels.values) < 2:
+        said = "one value only" if levels.values else "no value"
+        raise OutcomeError(f"{look.shown}: outcome '{name}' must be known both with and without the event; it has {said}.")
+    if len(levels.values) > MOST_LEVELS:
+        raise ConfigError(
+            f"--outcome {name}: must have at most {MOST_LEVELS} different values, one of which is the event; it has "
+            f"{len(levels.values):,}. Add a column with two values to the extract."
+        )
+
+
+def _asked(name: str, event: str, levels: _Levels) -> Level:
+    spelt = {canonical(value): value for value in levels.values}
+    if canonical(event) in spelt:
+        return spelt[canonical(event)]
+    shown = ", ".join(list(spelt)[:SHOWN]) + (", ..." if len(spelt) > SHOWN else "")
+    raise ConfigError(f"--event {event}: must be a value of '{name}'; it has {shown}.{nearest(event, spelt)}")
+
+
+def _notes(levels: _Levels, chosen: Level) -> tuple[str, ...]:
+    notes = []
+    if len(levels.values) > 2:
+        notes.append(f"the rarest of {len(levels.values)} values that {FEW_EVENTS} rows or more have, if any; see --event")
+    elif denies(chosen):
+        notes.append("the rarer value, though it reads as 'no'")
+    return tuple(notes)
+
+
+def _entry(name: str, levels: _Levels) -> Drafted:
+    kind: Kind = "binary" if len(levels.values) == 2 else "categorical"
+    entry = Drafted(name, kind, ("excluded",), tuple(levels.values), missing_codes=levels.missing)
+    return entry.noted(f"taken for missing: {', '.join(map(repr, levels.missing))}") if levels.missing else entry
+
+
+def few_events(outcome: Outcome) -> Sequence[str]:
+    """Return what to say where the events, or the others, are too few for a study."""
+    events, others = outcome.events, int((outcome.happened == 0).sum())
+    if min(events, others) >= FEW_EVENTS:
+        return ()
+    return (f"{events:,} rows have the event and {others:,} do not; a study needs {MIN_EVENTS}, and {FEW_EVENTS} to say much",)
+
+
+def _rounded(value: float, way: object) -> float:
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    whole = math.floor(round(value / step, 9)) if way is math.floor else math.ceil(round(value / step, 9))
+    return float(f"{whole * step:.2g}")

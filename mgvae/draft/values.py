@@ -1,0 +1,219 @@
+"""Values that look like codes for "missing", among texts and among numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from mgvae.cohort.build import Array
+from mgvae.config.dictionary import Kind, Level
+from mgvae.draft import names
+from mgvae.draft import values as codes
+from mgvae.draft.entry import Bounds, Drafted
+
+TEXT_CODES = frozenset(
+    ("?", "na", "n/a", "n.a.", "nan", "null", ".", "..", "-", "--", "<na>", "missing", "(missing)", "<missing>")
+) | {"#n/a", "#num!", "#div/0!", "#value!", "#ref!", "#name?", "#null!", "not available", "not applicable"}
+
+PERHAPS = frozenset(
+    ("none", "unknown", "unk", "unknown/invalid", "not known", "not recorded", "not measured", "not done", "not mapped", "nd")
+)
+
+LOW = re.compile(r"-1|-(9+|8+|7+)(\.[09]+)?")
+
+HIGH = re.compile(r"(9+|8+|7+|9+[78])(\.[09]+)?")
+
+TWO_DIGITS = 99
+
+
+def text_codes(values: tuple[str, ...]) -> list[str]:
+    """Return the texts that commonly mean "missing", such as ``?``. ``unknown`` is an answer, and not among them."""
+    return [value for value in values if value.lower() in TEXT_CODES]
+
+
+def number_codes(values: Array, counts: Array) -> list[float]:
+    """Return the numbers that look like codes for "missing".
+
+    Low ones are -1, -9, -99, -999 and the like where no other value is negative (-1 only among whole numbers), or that lie
+    further below the rest than the rest is wide. High ones are 9, 99, 98, 999 and the like that lie further above the rest than
+    the rest is wide; those of one or two digits must also be as frequent as the highest value of the rest, and twice there.
+
+    Args:
+        values: distinct numbers in ascending order, ``(n,)``.
+        counts: rows that hold each, ``(n,)``.
+    """
+    with np.errstate(over="ignore"):
+        low = _low(values)
+        high = low + _high(values[low:], counts[low:])
+    return [float(value) for value in [*values[:low], *values[high:]]]
+
+
+def _low(values: Array) -> int:
+    """Return how many values at the lower end are codes."""
+    candidates = _run(values, LOW)
+    body = values[candidates:]
+    if not candidates or len(body) < 2:
+        return 0
+    if body[0] < 0:
+        far = values[:candidates] < body[0] - (body[-1] - body[0])
+        return int(far.sum())
+    if values[candidates - 1] == -1 and (body != np.floor(body)).any():
+        return candidates - 1
+    return candidates
+
+
+def _high(values: Array, counts: Array) -> int:
+    """Return where the codes at the upper end begin; the number of values where there are none."""
+    last = len(values)
+    for start in range(max(last - _run(values[::-1], HIGH), 2), last):
+        below = values[:start]
+        far = values[start] - below[-1] > below[-1] - below[0]
+        rare = values[start] <= TWO_DIGITS and counts[start:].sum() < max(2, counts[start - 1])
+        if far and not rare:
+            return start
+    return last
+
+
+def _run(values: Array, pattern: re.Pattern[str]) -> int:
+    """Return how many values at the beginning are spelt like a code."""
+    length = 0
+    while length < len(values) and pattern.fullmatch(f"{values[length]:.12g}"):
+        length += 1
+    return length
+
+
+BAND = re.compile(r"[\[(]?\s*(\d+\.?\d*)\s*(?:-|–|to|,|\.\.)\s*(\d+\.?\d*)\s*[)\]]?(?:\s*[a-z]+)?", re.IGNORECASE)
+
+OPEN_BELOW = re.compile(r"(?:<|<=|≤|under|below)\s*(\d+\.?\d*)", re.IGNORECASE)
+
+OPEN_ABOVE = re.compile(r"(?:>|>=|≥|over|above)\s*(\d+\.?\d*)|(\d+\.?\d*)\s*(?:\+|and over|or more)", re.IGNORECASE)
+
+ROMAN = {name: place for place, name in enumerate(("0", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"))}
+
+RANKED = (
+    ("none", "trace", "minimal", "mild", "moderate", "severe", "very severe", "critical"),
+    ("never", "rarely", "seldom", "sometimes", "often", "always"),
+    ("very low", "low", "medium", "normal", "high", "very high"),
+    ("poor", "fair", "good", "very good", "excellent"),
+    ("tiny", "small", "medium", "large", "huge"),
+    ("first", "second", "third", "fourth", "fifth"),
+)
+
+NO_FIRST = ("no", "n", "false", "f", "negative", "neg", "absent", "none", "never", "alive", "normal", "control")
+
+YES = ("yes", "y", "true", "t", "positive", "pos", "present", "ever", "dead", "abnormal", "case", "died")
+
+
+def of_levels(name: str, values: Sequence[str]) -> Drafted:
+    """Return the entry of a column of at least two distinct texts that are its levels."""
+    notes = _notes(values)
+    if len(values) == 2:
+        return Drafted(name, "binary", categories=tuple(two(values)), notes=notes)
+    order = ranked(values)
+    kind: Kind = "categorical" if order is None else "ordinal"
+    said = () if order is None else ("the levels look ranked; check their order",)
+    return Drafted(name, kind, categories=tuple(order or values), notes=(*said, *notes))
+
+
+def two(values: Sequence[str]) -> list[str]:
+    """Return two levels, the one that denies first."""
+    return sorted(values, key=lambda value: (value.lower() not in NO_FIRST, value))
+
+
+def denies(value: object) -> bool:
+    """Return whether a level says "no"."""
+    return str(value).lower() in (*NO_FIRST, "0")
+
+
+def ranked(values: Sequence[str]) -> list[str] | None:
+    """Return the levels in their order, None where they have none that shows: bands of numbers, stages, degrees."""
+    places = [_band(value) for value in values]
+    if all(place is not None for place in places) and len(set(places)) == len(values):
+        return [value for _, value in sorted(zip(places, values, strict=True), key=lambda pair: pair[0] or ())]
+    lowered = [value.lower() for value in values]
+    stages = [re.sub(r"^(stage|grade|class|nyha|killip)\s*", "", value) for value in lowered]
+    for scale in (ROMAN, *({word: place for place, word in enumerate(scale)} for scale in RANKED)):
+        if all(stage in scale for stage in stages) and len(set(stages)) == len(values) > 2:
+            return [value for _, value in sorted(zip([scale[stage] for stage in stages], values, strict=True))]
+    return None
+
+
+def _band(value: str) -> tuple[float, float] | None:
+    for pattern, end in ((BAND, 0), (OPEN_BELOW, -1), (OPEN_ABOVE, 1)):
+        match = pattern.fullmatch(value.strip())
+        if match and end == 0:
+            return float(match.group(1)), float(match.group(2))
+        if match:
+            return float(match.group(1) or match.group(match.lastindex or 1)), float(end) * float("inf")
+    return None
+
+
+def _notes(values: Sequence[str]) -> tuple[str, ...]:
+    lowered = [value.lower() for value in values]
+    notes = []
+    if len(set(lowered)) < len(lowered):
+        notes.append("some levels differ only in capital letters")
+    perhaps = [value for value in values if value.lower() in codes.PERHAPS]
+    if perhaps:
+        notes.append(f"{' and '.join(map(repr, perhaps))} kept as a level; a missing code if it means that")
+    return tuple(notes)
+
+
+FEW = 10  # distinct whole numbers: as likely levels as amounts
+
+EXACT = 1e15
+
+
+def of_numbers(name: str, values: Array, *, most_levels: int) -> Drafted:
+    """Return the entry of a column of at least two distinct numbers, in ascending order."""
+    whole = all_whole(values)
+    if len(values) == 2:
+        return Drafted(name, "binary", categories=(plain(values[0]), plain(values[1])))
+    if whole and names.coded(name) and len(values) <= most_levels:
+        levels = tuple(plain(value) for value in values)
+        note = "whole numbers, taken for codes of categories because of the name; count or ordinal if they are amounts or ranks"
+        return Drafted(name, "categorical", categories=levels, notes=(note,))
+    if whole and values[0] >= 0:
+        note = f"only {len(values)} whole numbers: a count, or codes of categories (then categorical, or ordinal if ranked)?"
+        return Drafted(name, "count", range=widened(values), notes=(note,) if len(values) <= FEW else ())
+    return Drafted(name, "continuous", range=widened(values))
+
+
+def all_whole(values: Array) -> bool:
+    """Return whether all values are whole numbers."""
+    return bool((values == np.floor(values)).all())
+
+
+def widened(values: Array) -> Bounds | None:
+    """Return a range for the values and for those that are still to come.
+
+    The observed one would refuse tomorrow's oldest patient. This one is wider by its own width on each side, but begins at 0
+    where nothing is negative, and is rounded outwards to two digits: wide enough for new patients, and narrow enough to catch
+    a change of unit or a code such as 9999.
+    """
+    low, high = float(values[0]), float(values[-1])
+    width = high - low
+    lower = 0.0 if low >= 0 else -_outwards(width - low)
+    upper = _outwards(high + width) if high + width > 0 else 0.0
+    bounds = (lower if math.isfinite(lower) else None, upper if math.isfinite(upper) else None)
+    return bounds if lower < upper and bounds != (None, None) else None
+
+
+def _outwards(value: float) -> float:
+    """Return a positive number rounded up to two significant digits."""
+    if not math.isfinite(value) or value <= 0:
+        return value
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    if step == 0 or not math.isfinite(value / step):
+        return value
+    rounded = math.ceil(round(value / step, 9)) * step
+    return float(f"{rounded:.2g}")
+
+
+def plain(value: float | np.floating) -> Level:
+    """Return a number as one would write it: whole where it is whole."""
+    number = float(value)
+    return int(number) if number.is_integer() and abs(number) < EXACT else number

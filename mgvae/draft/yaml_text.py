@@ -1,0 +1,134 @@
+"""The draft as YAML that a person reads and completes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from mgvae.draft.draft import Draft
+from mgvae.draft.entry import Bounds, Drafted
+from mgvae.draft.values import plain
+
+COHORT, DICTIONARY = "cohort.yaml", "dictionary.yaml"
+WIDTH = 110
+UP = 2  # folders upwards: an extract further away is named by its whole path
+REVIEW = "# review: "
+RANGES = """\
+# A range is the observed one widened on each side by its own width, from 0 where nothing is negative, and rounded: it lets new
+# patients in and catches a change of unit. max_missing lies somewhat above today's share. Narrow both to what you know.
+"""
+
+
+def cohort_text(draft: Draft, extract: str, folder: Path) -> str:
+    """Return cohort.yaml.
+
+    Args:
+        draft: the draft.
+        extract: as given on the command line.
+        folder: where the file will lie; a path of this machine is written relative to it.
+    """
+    lines = [
+        _head(draft),
+        f"study: {scalar(study_name(extract))}",
+        f"extract: {scalar(_located(extract, folder))}",
+        f"dictionary: {DICTIONARY}",
+        *_subjects(draft),
+        *_outcome(draft),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def dictionary_text(draft: Draft) -> str:
+    """Return dictionary.yaml."""
+    lines = [line for column in draft.columns for line in _column(column)]
+    return f"{_head(draft)}\n{RANGES}columns:\n" + "\n".join(lines) + "\n"
+
+
+def scalar(value: object) -> str:
+    """Return a value as YAML on one line, quoted where it must be."""
+    style = '"' if isinstance(value, str) and not value.isprintable() else None
+    text = yaml.safe_dump([value], default_flow_style=True, default_style=style, allow_unicode=True, width=1 << 30)
+    return text.strip()[1:-1]
+
+
+def study_name(extract: str) -> str:
+    """Return a name for the study from the extract's: what is before the first point, as far as a folder may be called so."""
+    last = [part for part in re.split(r"[/\\]", extract.partition("?")[0]) if part and not re.fullmatch(r"[*.?]+.*", part)]
+    stem = (last[-1] if last else "").partition(".")[0]
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:64] or "study"
+
+
+def _head(draft: Draft) -> str:
+    found = f"{draft.look.rows:,} rows, {len(draft.columns):,} columns"
+    return f"# Drafted by `mgvae init` from an extract of {found}. Look at each line that says review."
+
+
+def _located(extract: str, folder: Path) -> str:
+    if "://" in extract:
+        return extract
+    path = Path(extract).resolve()
+    relative = Path(os.path.relpath(path, folder.resolve()))
+    return str(path) if relative.parts[: UP + 1] == (os.pardir,) * (UP + 1) else relative.as_posix()
+
+
+def _subjects(draft: Draft) -> Iterator[str]:
+    none = f"  {REVIEW}no column has a different value in every row; each row is taken for a subject"
+    yield f"subject_id: {scalar(draft.subject)}" + (none if draft.subject is None else "")
+    if draft.group is not None:
+        yield f"group: {scalar(draft.group)}  {REVIEW}its values repeat; rows that share one stay on one side of every split"
+    else:
+        yield f"# group: COLUMN  {REVIEW}name the column that ties rows together, if any: patient, family, matched set"
+    for name in draft.dates:
+        yield f"# index_date: {scalar(name)}  {REVIEW}if the prediction is made on this date"
+
+
+def _outcome(draft: Draft) -> Iterator[str]:
+    outcome = draft.outcome
+    yield "outcome:"
+    if outcome is None:
+        yield f"  column: {draft.outcome_name}  {REVIEW}name the outcome; better still, run mgvae init again with --outcome"
+        yield f"  event: 1  {REVIEW}the value that means that it happened"
+        return
+    yield f"  column: {scalar(outcome.entry.name)}" + (f"  {REVIEW}a guess by name and rarity" if draft.guessed else "")
+    yield f"  event: {scalar(outcome.event)}" + "".join(f"  {REVIEW}{note}" for note in outcome.notes)
+    low, high = outcome.expected_prevalence
+    yield f"  expected_prevalence: [{low:g}, {high:g}]  {REVIEW}from half to twice what this extract has"
+
+
+def _column(column: Drafted) -> Iterator[str]:
+    yield f"  {scalar(column.name)}:"
+    yield from (f"    {REVIEW}{note}" for note in column.notes)
+    if column.kind is not None:
+        yield f"    kind: {column.kind}"
+    if column.role != ("feature",):
+        yield f"    role: {column.role[0] if len(column.role) == 1 else '[' + ', '.join(column.role) + ']'}"
+    if column.kind in ("continuous", "count") and column.predicts:
+        yield f"    unit:  {REVIEW}the unit of measurement"
+    if column.range is not None:
+        yield f"    range: {_bounds(column.range)}"
+    if column.categories:
+        yield from _listed("categories", column.categories)
+    if column.missing_codes:
+        yield from _listed("missing_codes", column.missing_codes)
+    if column.max_missing is not None:
+        yield f"    max_missing: {column.max_missing:g}"
+
+
+def _bounds(bounds: Bounds) -> str:
+    return "[" + ", ".join("null" if bound is None else scalar(plain(bound)) for bound in bounds) + "]"
+
+
+def _listed(key: str, values: Sequence[object]) -> Iterator[str]:
+    """Yield a list on one line, or on several where one would be too long."""
+    line = f"    {key}: ["
+    for place, value in enumerate(values):
+        piece = scalar(value) + ("]" if place == len(values) - 1 else ", ")
+        if len(line) + len(piece) > WIDTH and not line.endswith("["):
+            yield line.rstrip()
+            line = "      "
+        line += piece
+    yield line

@@ -1,0 +1,176 @@
+"""Repeated grouped stratified cross-validation and the hold-out, in parallel over splits, the same for any number of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgvae.cohort.rows import Rows
+from mgvae.cohort.split import folds
+from mgvae.errors import OutcomeError
+from mgvae.evaluation.one_split import Chain, Key, Outcome, run_chain
+from mgvae.evaluation.parallel import Spread, spread_here
+from mgvae.reproducibility import derive
+from mgvae.torch_runtime import one_thread
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+OnDone = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted probabilities of N real rows, each by models that never saw it, its group or its label.
+
+    Attributes:
+        event: outcome in {0, 1}, ``(N,)``.
+        group: group of each row, ``(N,)``.
+        fold: the fold in which a row was tested, ``(repeats, N)``.
+        prevalence: share of events among the rows that the row's model was fitted on, ``(repeats, N)``.
+        probability: by arm, classifier and variant, ``(repeats, N)``.
+        unavailable: arm -> why it could not be run on some split; such an arm is not in ``probability``.
+    """
+
+    event: IntArray
+    group: IntArray
+    fold: NDArray[np.int16]
+    prevalence: FloatArray
+    probability: dict[Key, FloatArray]
+    unavailable: dict[str, str]
+
+    @property
+    def repeats(self) -> int:
+        """How often each row was predicted."""
+        return len(self.fold)
+
+
+@dataclass(frozen=True)
+class _Split:
+    repeat: int
+    fold: int
+    train: Rows
+    test: Rows
+    place: IntArray  # where the test rows stand among those that are predicted
+    seed: int
+
+
+def cross_validate(
+    rows: Rows,
+    chain: Chain,
+    *,
+    n_folds: int,
+    repeats: int,
+    seed: int,
+    n_jobs: int | None = None,
+    on_done: OnDone | None = None,
+    spread: Spread | None = None,
+) -> Predictions:
+    """Return out-of-fold predictions of ``rows``.
+
+    Args:
+        rows: the training part.
+        chain: what is done on each split.
+        n_folds: most folds; fewer where fewer groups have an event.
+        repeats: how often the folds are drawn anew.
+        seed: of folds, arms and classifiers.
+        n_jobs: processes; None for one per core.
+        on_done: called with (done, total) after each split.
+        spread: carries the splits out somewhere else, instead of ``n_jobs`` processes here.
+    Raises:
+        OutcomeError: fewer than two groups with an event.
+    """
+    splits = _fold_splits(rows, n_folds=n_folds, repeats=repeats, seed=seed)
+    return _collect(rows, splits, _run(splits, chain, n_jobs=n_jobs, on_done=on_done, spread=spread))
+
+
+def predict_holdout(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Predictions:
+    """Return predictions of the test part by the chain run once on the whole training part; shapes have ``repeats`` 1."""
+    splits = [_holdout_split(train, test, seed=seed)]
+    return _collect(test, splits, _run(splits, chain, n_jobs=1, on_done=None))
+
+
+def predict_both(
+    train: Rows,
+    test: Rows,
+    chain: Chain,
+    *,
+    n_folds: int,
+    repeats: int,
+    seed: int,
+    n_jobs: int | None = None,
+    on_done: OnDone | None = None,
+    spread: Spread | None = None,
+) -> tuple[Predictions, Predictions]:
+    """Return what `cross_validate` and `predict_holdout` return, with all splits in one pool of processes."""
+    inner = _fold_splits(train, n_folds=n_folds, repeats=repeats, seed=seed)
+    outer = _holdout_split(train, test, seed=seed)
+    outcomes = _run([outer, *inner], chain, n_jobs=n_jobs, on_done=on_done, spread=spread)  # the largest first
+    return _collect(train, inner, outcomes[1:]), _collect(test, [outer], outcomes[:1])
+
+
+def usable_folds(rows: Rows, n_folds: int) -> int:
+    """Return the number of folds, at most ``n_folds``, such that each can have a group with an event.
+
+    Raises:
+        OutcomeError: fewer than two groups have an event.
+    """
+    groups = len(np.unique(rows.group[rows.event == 1]))
+    if groups < 2:
+        raise OutcomeError(f"Cross-validation needs events in at least 2 groups of the training part; got {groups}.")
+    return min(n_folds, groups)
+
+
+def _fold_splits(rows: Rows, *, n_folds: int, repeats: int, seed: int) -> list[_Split]:
+    count = usable_folds(rows, n_folds)
+    return [
+        _Split(repeat, fold, rows.take(train), rows.take(test), test, derive(seed, "split", repeat, fold))
+        for repeat in range(repeats)
+        for fold, (train, test) in enumerate(
+            folds(rows.event == 1, rows.group, n_folds=count, seed=derive(seed, "folds", repeat))
+        )
+    ]
+
+
+def holdout_seed(seed: int) -> int:
+    """Return the seed of the chain that is run on the whole training part, given that of the evaluation."""
+    return derive(seed, "holdout")
+
+
+def _holdout_split(train: Rows, test: Rows, *, seed: int) -> _Split:
+    return _Split(0, 0, train, test, np.arange(len(test)), holdout_seed(seed))
+
+
+def _run(
+    splits: list[_Split], chain: Chain, *, n_jobs: int | None, on_done: OnDone | None, spread: Spread | None = None
+) -> list[Outcome]:
+    work = [(position, split, chain) for position, split in enumerate(splits)]
+    outcomes: dict[int, Outcome] = {}
+    with closing((spread or spread_here(n_jobs))(_run_one, work)) as done:
+        for position, outcome in done:
+            outcomes[position] = outcome
+            if on_done is not None:
+                on_done(len(outcomes), len(splits))
+    return [outcomes[position] for position in range(len(splits))]
+
+
+def _run_one(position: int, split: _Split, chain: Chain) -> tuple[int, Outcome]:
+    with one_thread():
+        return position, run_chain(split.train, split.test, chain, seed=split.seed)
+
+
+def _collect(rows: Rows, splits: list[_Split], outcomes: list[Outcome]) -> Predictions:
+    shape = (max(split.repeat for split in splits) + 1, len(rows))
+    unavailable = {arm: reason for outcome in outcomes for arm, reason in outcome.unavailable.items()}
+    keys = [key for key in outcomes[0].probability if key[0] not in unavailable]
+    fold, prevalence = np.zeros(shape, dtype=np.int16), np.full(shape, np.nan)
+    probability = {key: np.full(shape, np.nan) for key in keys}
+    for split, outcome in zip(splits, outcomes, strict=True):
+        fold[split.repeat, split.place] = split.fold
+        prevalence[split.repeat, split.place] = outcome.prevalence
+        for key in keys:
+            probability[key][split.repeat, split.place] = outcome.probability[key]
+    return Predictions(rows.event, rows.group, fold, prevalence, probability, unavailable)

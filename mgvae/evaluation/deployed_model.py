@@ -1,0 +1,188 @@
+"""The model to deploy: the recommended arm and classifier, fitted on the whole training part and recalibrated, as a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mgvae.classifiers.portable import Scorer, scorer_from_json, scorer_of
+from mgvae.classifiers.recalibration import Recalibration, offset
+from mgvae.cohort.build import Cohort
+from mgvae.cohort.rows import rows
+from mgvae.config.dictionary import canonical
+from mgvae.config.study import CohortConfig
+from mgvae.errors import CheckpointError, ShapeError
+from mgvae.evaluation.cross_validation import holdout_seed
+from mgvae.evaluation.evaluate import chain_of, evaluation_seed
+from mgvae.evaluation.one_split import fit_chain
+from mgvae.torch_runtime import one_thread
+
+FloatArray = NDArray[np.float64]
+
+FORMAT = 1
+MODEL, PREDICTIONS, TRAINED_ON = "model.json", "predictions.parquet", "trained_on.parquet"
+
+
+@dataclass(frozen=True)
+class DeployedModel:
+    """A model with all that its predictions need, and nothing of scikit-learn.
+
+    Attributes:
+        arm, classifier: what it is.
+        target: what it predicts, and the columns that name subjects and groups.
+        columns: by name the kind, unit and levels of each predictor, in order.
+        scorer: gives raw probabilities.
+        fitted_share, prevalence, recalibration: their repair, see `mgvae.evaluation.one_split.Fitted`.
+    """
+
+    arm: str
+    classifier: str
+    target: Mapping[str, Any]
+    columns: Mapping[str, Mapping[str, Any]]
+    scorer: Scorer
+    fitted_share: float
+    prevalence: float
+    recalibration: Recalibration
+
+    def predict(self, features: pd.DataFrame) -> FloatArray:
+        """Return the recalibrated probability of the event for each row of a typed table, ``(N,)``.
+
+        Raises:
+            ShapeError: a column is absent or has other levels.
+        """
+        strange = [name for name, told in self.columns.items() if _levels(features, name) != told["levels"]]
+        if strange:
+            raise ShapeError(
+                f"The model needs columns with the levels that it was fitted on; other or absent: {_some(strange)}."
+            )
+        raw = self.scorer.predict_proba(features[list(self.columns)])
+        return self.recalibration(offset(raw, fitted_share=self.fitted_share, share=self.prevalence))
+
+    def obstacle(self, other: DeployedModel) -> str | None:
+        """Return why this model cannot be judged on rows made for ``other``; None where it can. Further columns are none."""
+        moved = [name for name, told in self.target.items() if other.target.get(name) != told]
+        if moved:
+            return f"the study changed since: {_some(moved)}"
+        strange = [name for name, told in self.columns.items() if other.columns.get(name) != told]
+        return f"the data dictionary changed since; its columns {_some(strange)} are other or absent" if strange else None
+
+
+def fit_deployed(cohort: Cohort, config: CohortConfig, *, arm: str, classifier: str) -> DeployedModel:
+    """Return the model fitted on a training part; it predicts the hold-out as `mgvae.evaluation.evaluate.evaluate` did.
+
+    Args:
+        cohort: the training part.
+        config: the study.
+        arm, classifier: as recommended.
+    Raises:
+        OutcomeError: too few events.
+        TrainingError: a generator could not be trained.
+    """
+    train = rows(cohort.features, cohort.event, cohort.group)
+    with one_thread():
+        fitted = fit_chain(train, chain_of(config), arm, classifier, seed=holdout_seed(evaluation_seed(config)))
+    return DeployedModel(
+        arm=arm,
+        classifier=classifier,
+        target={
+            "outcome": [config.outcome.column, canonical(config.outcome.event)],
+            "subject_id": config.subject_id,
+            "group": config.group,
+            "index_date": config.index_date,
+        },
+        columns={
+            str(name): {"kind": column.kind, "unit": column.unit, "levels": _levels(cohort.features, str(name))}
+            for name, column in config.columns.features.items()
+        },
+        scorer=scorer_of(fitted.classifier),
+        fitted_share=fitted.fitted_share,
+        prevalence=fitted.prevalence,
+        recalibration=fitted.recalibration,
+    )
+
+
+def save_deployed(folder: Path, model: DeployedModel, cohort: Cohort, test: NDArray[np.bool_]) -> None:
+    """Write a model into ``folder``: ``model.json``, ``predictions.parquet``, ``trained_on.parquet``.
+
+    Args:
+        folder: is there and empty.
+        model: fitted on the training part.
+        cohort: the eligible subjects.
+        test: bool ``(n,)``, the hold-out, which is predicted; the names of the others tell later whom the model has seen.
+    """
+    content = {
+        "format": FORMAT,
+        **{key: getattr(model, key) for key in ("arm", "classifier", "target", "columns", "fitted_share", "prevalence")},
+        "recalibration": {"intercept": model.recalibration.intercept, "slope": model.recalibration.slope},
+        "scorer": model.scorer.to_json(),
+    }
+    (folder / MODEL).write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    held = cohort.take(test)
+    predicted = _names(held).assign(event=held.event, probability=model.predict(held.features))
+    predicted.to_parquet(folder / PREDICTIONS, index=False)
+    _names(cohort.take(~test)).to_parquet(folder / TRAINED_ON, index=False)
+
+
+def load_deployed(folder: Path) -> DeployedModel:
+    """Return the model that `save_deployed` wrote.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable, of another format or incomplete.
+    """
+    try:
+        content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise CheckpointError(f"A model must have format {FORMAT}; got another. Run the study again.")
+        return DeployedModel(
+            **{key: content[key] for key in ("arm", "classifier", "target", "columns", "fitted_share", "prevalence")},
+            recalibration=Recalibration(**content["recalibration"]),
+            scorer=scorer_from_json(content["scorer"]),
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"A model must be a readable and complete {MODEL}; {type(error).__name__}. Run the study again."
+        ) from None
+
+
+def seen_in_training(folder: Path, cohort: Cohort, *, named: bool) -> NDArray[np.bool_]:
+    """Return bool ``(n,)``: whom the model in ``folder`` may have been fitted on, by their own or their group's name.
+
+    Args:
+        folder: of `save_deployed`.
+        cohort: subjects, of another extract perhaps.
+        named: whether the subjects' names are theirs; where they are numbers of rows, all without a group may have been seen.
+    Raises:
+        CheckpointError: the names cannot be read.
+    """
+    try:
+        known = pd.read_parquet(folder / TRAINED_ON)
+        subjects, groups = set(known["subject"]), set(known["group"].dropna())
+    except (OSError, ValueError, LookupError) as error:
+        raise CheckpointError(f"A model must have a readable {TRAINED_ON}; {type(error).__name__}.") from None
+    own = _names(cohort)
+    by_name = own["subject"].isin(subjects) if named else own["group"].isna()
+    return np.asarray(by_name | own["group"].isin(groups), dtype=bool)
+
+
+def _names(cohort: Cohort) -> pd.DataFrame:
+    return pd.DataFrame({"subject": cohort.subject.astype(str), "group": pd.Series(cohort.group_name, dtype="str")})
+
+
+def _levels(features: pd.DataFrame, name: str) -> list[str] | bool | None:
+    """Return the levels of a column, None for numbers, False where it is absent."""
+    if name not in features:
+        return False
+    dtype = features[name].dtype
+    return [str(level) for level in dtype.categories] if isinstance(dtype, pd.CategoricalDtype) else None
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,160 @@
+"""The whole chain on one split: hold calibration rows apart, treat, fit, predict, repair. Test rows are only ever predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mgvae.classifiers.models import Classifier, make
+from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
+from mgvae.cohort.rows import Rows
+from mgvae.cohort.split import inner_part
+from mgvae.errors import DataError, TrainingError
+from mgvae.evaluation.arms import SAME_FIT, Recipe, Treated, treat
+from mgvae.reproducibility import derive
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+Variant = Literal["raw", "offset", "recalibrated"]
+VARIANTS: tuple[Variant, ...] = ("raw", "offset", "recalibrated")
+Key = tuple[str, str, Variant]  # arm, classifier, variant
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What is done on each split.
+
+    Attributes:
+        arms, classifiers: names, see `mgvae.config.study`.
+        calibration_fraction: share of the training rows held apart for recalibration.
+        recipe: what the arms need.
+    """
+
+    arms: tuple[str, ...]
+    classifiers: tuple[str, ...]
+    calibration_fraction: float
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one split gives.
+
+    Attributes:
+        probability: predicted probability of each test row, ``(N_test,)``, by arm, classifier and variant.
+        prevalence: share of events among the fitting rows, before any arm.
+        unavailable: arm -> why it could not be run on this split.
+    """
+
+    probability: dict[Key, FloatArray]
+    prevalence: float
+    unavailable: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier fitted on treated rows, and the repair of its probabilities.
+
+    Attributes:
+        classifier: gives raw probabilities.
+        fitted_share: (weighted) share of events that it was fitted on.
+        prevalence: share of events among the fitting rows, before the arm.
+        recalibration: learned from rows that neither arm nor classifier saw.
+    """
+
+    classifier: Classifier
+    fitted_share: float
+    prevalence: float
+    recalibration: Recalibration
+
+    def moved(self, features: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+        """Return raw probabilities and those moved back to the prevalence, ``(N,)`` each."""
+        raw = self.classifier.predict_proba(features)
+        return raw, offset(raw, fitted_share=self.fitted_share, share=self.prevalence)
+
+    def predict(self, features: pd.DataFrame) -> dict[Variant, FloatArray]:
+        """Return the event's probability for each row, ``(N,)`` by variant."""
+        raw, moved = self.moved(features)
+        return {"raw": raw, "offset": moved, "recalibrated": self.recalibration(moved)}
+
+
+def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
+    """Fit every arm and classifier on ``train`` and predict ``test``.
+
+    All arms share the calibration rows, drawn first and passed to no arm and no classifier. An arm that cannot be run on so few
+    cases is left out and named; without the no-correction arm there is nothing to report, so its error is raised.
+
+    Args:
+        train: training rows, real.
+        test: rows to predict, real; of these only ``features`` is read.
+        chain: what to do.
+        seed: the seed of this split.
+    Raises:
+        OutcomeError: the fitting rows hold one class only.
+    """
+    fitting, calibration = _held_apart(train, chain, seed)
+    probability: dict[Key, FloatArray] = {}
+    unavailable: dict[str, str] = {}
+    for arm in chain.arms:
+        if SAME_FIT.get(arm) in chain.arms:
+            continue
+        try:
+            treated = _treated(arm, fitting, chain, seed)
+        except (DataError, TrainingError) as error:
+            if arm == "none":
+                raise
+            unavailable[arm] = str(error)
+            continue
+        for classifier in chain.classifiers:
+            fitted = _fitted(classifier, treated, fitting.prevalence, calibration, seed)
+            for variant, values in fitted.predict(test.features).items():
+                probability[arm, classifier, variant] = values
+    return Outcome(_with_shared_fits(probability, chain), fitting.prevalence, unavailable)
+
+
+def fit_chain(train: Rows, chain: Chain, arm: str, classifier: str, *, seed: int) -> Fitted:
+    """Return the model of one arm and one classifier with which `run_chain`, given the same seed, predicts.
+
+    Raises:
+        OutcomeError: the fitting rows hold one class only, or are too few for this arm.
+        TrainingError: a generator could not be trained.
+    """
+    fitting, calibration = _held_apart(train, chain, seed)
+    treated = _treated(SAME_FIT.get(arm, arm), fitting, chain, seed)
+    return _fitted(classifier, treated, fitting.prevalence, calibration, seed)
+
+
+def _held_apart(train: Rows, chain: Chain, seed: int) -> tuple[Rows, Rows]:
+    """Return the rows to fit on and those for recalibration."""
+    apart = inner_part(train.event == 1, train.group, fraction=chain.calibration_fraction, seed=derive(seed, "calibration"))
+    fitting, calibration = train.take(~apart), train.take(apart)
+    fitting.require_both_classes("Fitting a classifier")
+    return fitting, calibration
+
+
+def _treated(arm: str, fitting: Rows, chain: Chain, seed: int) -> Treated:
+    return treat(arm, fitting, chain.recipe, seed=derive(seed, "arm", arm))
+
+
+def _fitted(classifier: str, treated: Treated, prevalence: float, calibration: Rows, seed: int) -> Fitted:
+    model = make(classifier, derive(seed, "classifier", classifier)).fit(treated.features, treated.event, treated.weights)
+    plain = Fitted(model, treated.share, prevalence, Recalibration())
+    _, held = plain.moved(calibration.features)
+    return replace(plain, recalibration=fit_recalibration(calibration.event, held))
+
+
+def _with_shared_fits(probability: dict[Key, FloatArray], chain: Chain) -> dict[Key, FloatArray]:
+    """Add the arms that only move the threshold: their probabilities are those of the arm whose fit they share."""
+    shared = {
+        (arm, classifier, variant): probability[SAME_FIT[arm], classifier, variant]
+        for arm in chain.arms
+        if SAME_FIT.get(arm) in chain.arms
+        for classifier in chain.classifiers
+        for variant in VARIANTS
+    }
+    return {**probability, **shared}

@@ -1,0 +1,1 @@
+"""Read extract files into a typed table: parts, CSV, Parquet, cells."""

@@ -1,0 +1,152 @@
+"""Cells become values: numbers, levels, dates or identifiers, by what the data dictionary says of their column."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import compute
+
+from mgvae.config.dictionary import NUMERIC_KINDS, Column, Level, canonical
+
+Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+DAY = r"\d{4}-\d{2}-\d{2}(?:[T ].*)?|\d{8}"
+ZONE = r"(:\d{2}(?:\.\d+)?)\s*(?:Z|[+-]\d{2}:?\d{2})$"
+YAML_WORDS = {
+    "true": "1",
+    "yes": "1",
+    "on": "1",
+    "false": "0",
+    "no": "0",
+    "off": "0",
+}  # YAML reads an unquoted yes as a boolean
+
+
+def numbers(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
+    """Return float64 values, and where a cell is neither missing nor a finite number.
+
+    Args:
+        cells: Arrow array of any type; text is read as a decimal number with a point.
+        column: its entry in the dictionary; of its missing codes, numbers compare as numbers.
+    """
+    cells = _plain_storage(cells)
+    codes = [canonical(code) for code in column.missing_codes]
+    if _is_number(cells.type):
+        values = compute.cast(cells, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        missing = np.isnan(values)
+    else:
+        text = _text(cells)
+        missing = (text.isna() | text.isin(codes)).to_numpy(bool)
+        values = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(float, na_value=np.nan)
+    missing = missing | np.isin(values, [float(code) for code in codes if NUMBER.fullmatch(code)])
+    bad = ~missing & ~np.isfinite(values)
+    return pd.Series(np.where(missing | bad, np.nan, values)), bad
+
+
+def dates(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
+    """Return datetime64 days, and where a cell is neither missing nor a date.
+
+    Args:
+        cells: Arrow array: dates, timestamps (the day on the clock of their zone), or text such as ``2024-02-29``, with or
+            without a time. Other orders of day, month and year are ambiguous and not read.
+        column: its entry in the dictionary.
+    """
+    cells = _plain_storage(cells)
+    codes = [canonical(code) for code in column.missing_codes]
+    if pa.types.is_timestamp(cells.type) and cells.type.tz is not None:
+        cells = compute.local_timestamp(cells)
+    if pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type):
+        cells = compute.cast(cells, pa.date32(), safe=False)
+    text = _text(cells)
+    missing = (text.isna() | text.isin(codes)).to_numpy(bool)
+    days = text.where(text.str.fullmatch(DAY).fillna(False).astype(bool)).str.replace(ZONE, r"\1", regex=True)
+    values = pd.to_datetime(days, format="ISO8601", errors="coerce").astype("datetime64[us]").dt.normalize()
+    return values.mask(missing), ~missing & values.isna().to_numpy()
+
+
+def levels(cells: Any, known: Sequence[Level], missing_codes: Sequence[Level] = ()) -> pd.Series:
+    """Return text, each level in its canonical spelling; missing is NaN, and levels that are not known stay as they are.
+
+    Args:
+        cells: Arrow array of any type.
+        known: the levels. Where one is a number, cells that equal it as a number are that level; where all are, ``true`` and
+            ``false`` are 1 and 0 as well, and where all are booleans also the other words that YAML takes for one.
+        missing_codes: values that mean "missing".
+    """
+    numeric = [level for level in known if not isinstance(level, str)]
+    targets, whole = {canonical(level) for level in numeric}, len(numeric) == len(known) > 0
+    words = YAML_WORDS if all(isinstance(level, bool) for level in known) else dict.fromkeys(("true",), "1") | {"false": "0"}
+
+    def spell(text: str) -> str:
+        number = canonical(float(text)) if NUMBER.fullmatch(text) else text
+        if whole:
+            return words.get(text.lower(), number)
+        return number if number in targets else text
+
+    return _spelled(cells, spell, missing_codes)
+
+
+def identifiers(cells: Any, column: Column) -> pd.Series:
+    """Return text; missing is NaN. ``12.0`` is ``12`` where the dictionary says that the column is numeric."""
+
+    def spell(text: str) -> str:
+        match = WHOLE.fullmatch(text) if column.kind in NUMERIC_KINDS else None
+        return match.group(1) if match else text
+
+    return _spelled(cells, spell, column.missing_codes)
+
+
+def _spelled(cells: Any, spell: Callable[[str], str], missing_codes: Iterable[Level]) -> pd.Series:
+    codes = {canonical(code) for code in missing_codes}
+    numeric = {canonical(code) for code in missing_codes if not isinstance(code, str)}
+
+    def one(value: object) -> str | None:
+        text = _plain(value)
+        if text is None or text in codes or (NUMBER.fullmatch(text) and canonical(float(text)) in numeric):
+            return None
+        return spell(text)
+
+    encoded = _plain_storage(cells).dictionary_encode()
+    spelled = pd.array([one(value) for value in encoded.dictionary.to_pylist()], dtype="str")
+    places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return pd.Series(spelled.take(places, allow_fill=True)) if len(spelled) else pd.Series([np.nan] * len(places), dtype="str")
+
+
+def _plain(value: object) -> str | None:
+    """Return the canonical text of a cell, None where it is empty."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return canonical(float(value) if isinstance(value, Decimal) else value) or None
+
+
+def _text(cells: Any) -> pd.Series:
+    text = compute.utf8_trim_whitespace(compute.cast(cells, pa.string(), safe=False))
+    series = pd.Series(pd.array(text.to_pandas(), dtype="str"))
+    return series.mask(series == "")
+
+
+def _plain_storage(cells: Any) -> Any:
+    """Return the cells without dictionary encoding; lists, bytes and the like, which no kind has, as a text that says so."""
+    types = pa.types
+    if types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    if types.is_null(cells.type):
+        return cells.cast(pa.string())
+    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_date, types.is_timestamp)
+    if _is_number(cells.type) or any(is_type(cells.type) for is_type in texts):
+        return cells
+    return pa.array(["(not a plain value)" if valid else None for valid in cells.is_valid().to_pylist()], pa.string())
+
+
+def _is_number(kind: Any) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind))

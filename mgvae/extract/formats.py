@@ -1,0 +1,163 @@
+"""The columns of an extract as they are stored: their names, and their cells in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet, types
+
+from mgvae.errors import ExtractError, nearest
+from mgvae.extract.cells import NUMBER
+from mgvae.extract.csv_file import csv_batches, csv_header
+from mgvae.extract.parts import Part
+
+NO_NAMES = ("", "?", ".", "NA", "N/A", "NULL", "NaN")
+
+
+def place(parts: Sequence[Part]) -> str:
+    """Return what messages call the extract: the file, or the first of several and how many more."""
+    more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
+    return parts[0].shown + more
+
+
+def header(part: Part) -> list[str]:
+    """Return the column names of a part, those that its folder names carry at the end.
+
+    Raises:
+        ExtractError: the part cannot be read, or a name occurs twice.
+    """
+    names = parquet_header(part) if part.format == "parquet" else csv_header(part)
+    names = [*names, *(key for key, _ in part.keys if key not in names)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice and looks_like_a_row(names):  # then the doubled "names" are a patient's values
+        raise ExtractError(no_header(part, names))
+    if twice:
+        shown = ", ".join(name or "(no name)" for name in twice)
+        raise ExtractError(f"{part.shown}: each column must have its own name; named more than once: {shown}. Rename them.")
+    return names
+
+
+def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
+    """Return how a part stores each of its columns ``names``: number, text, date, boolean or other. CSV stores text."""
+    kinds = parquet_kinds(part) if part.format == "parquet" else {}
+    return {name: kinds.get(name, "text") for name in names}
+
+
+def looks_like_a_row(names: Sequence[str]) -> bool:
+    """Return whether most of the fields in the first line are numbers or empty, which names are not."""
+    odd = sum(name in NO_NAMES or NUMBER.fullmatch(name) is not None for name in names)
+    return 2 * odd > len(names)
+
+
+def no_header(part: Part, names: Sequence[str]) -> str:
+    """Return the message for a file whose first line seems to be a row; it quotes nothing of that line."""
+    return (
+        f"{part.shown}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
+        f"seems to be a row. Put a line with the columns' names before it."
+    )
+
+
+def common(parts: Sequence[Part], headers: Sequence[Sequence[str]]) -> list[str]:
+    """Return the column names that all parts have.
+
+    Raises:
+        ExtractError: the parts differ.
+    """
+    first = headers[0]
+    for part, names in zip(parts, headers, strict=True):
+        differing = sorted(set(first) ^ set(names))
+        if differing:
+            raise ExtractError(
+                f"{part.shown}: all parts must have the same columns; this one and {parts[0].shown} "
+                f"differ in {len(differing)}: {', '.join(differing[:5])}. Export the parts again with the same columns."
+            )
+    return list(first)
+
+
+def similar(name: str, found: Sequence[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the column most like ``name``, or an empty string."""
+    same = [other for other in found if other.lower() == name.lower()]
+    return f" Did you mean '{same[0]}'?" if same else nearest(name, found)
+
+
+def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the wanted columns as Arrow arrays, those that folder names carry among them.
+
+    Args:
+        part: a file of the extract.
+        names: its `header`.
+        wanted: which of them.
+    """
+    keys = dict(part.keys)
+    stored = [name for name in wanted if name not in keys]
+    own = [name for name in names if name not in keys]
+    read = parquet_batches(part, stored) if part.format == "parquet" else csv_batches(part, own, stored)
+    for batch in read:
+        columns = {name: batch.column(name) for name in stored}
+        columns |= {name: pa.array([keys[name]] * batch.num_rows, pa.string()) for name in wanted if name in keys}
+        yield columns
+
+
+ROWS = 1 << 17
+
+MAGIC = b"PAR1"
+
+
+def parquet_header(part: Part) -> list[str]:
+    """Return the column names.
+
+    Raises:
+        ExtractError: the file is empty, is no Parquet, or its end is missing.
+    """
+    with part.open() as file:
+        _check_ends(part, file)
+        return [str(name) for name in parquet.ParquetFile(file).schema_arrow.names]
+
+
+def parquet_kinds(part: Part) -> dict[str, str]:
+    """Return what each column is stored as: number, text, date, boolean or other.
+
+    Raises:
+        ExtractError: the file is damaged.
+    """
+    with part.open() as file:
+        return {str(field.name): _kind(field.type) for field in parquet.ParquetFile(file).schema_arrow}
+
+
+def parquet_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
+    """Yield Arrow record batches of ``columns`` in their stored types.
+
+    Raises:
+        ExtractError: the file is damaged.
+    """
+    with part.open() as file:
+        yield from parquet.ParquetFile(file).iter_batches(batch_size=ROWS, columns=list(columns))
+
+
+def _kind(stored: Any) -> str:
+    plain = stored.value_type if types.is_dictionary(stored) else stored
+    if types.is_boolean(plain):
+        return "boolean"
+    if types.is_integer(plain) or types.is_floating(plain) or types.is_decimal(plain):
+        return "number"
+    if types.is_date(plain) or types.is_timestamp(plain):
+        return "date"
+    return "text" if types.is_string(plain) or types.is_large_string(plain) or types.is_string_view(plain) else "other"
+
+
+def _check_ends(part: Part, file: Any) -> None:
+    first = file.read(len(MAGIC))
+    size = file.seek(0, 2)
+    file.seek(max(size - len(MAGIC), 0))
+    last = file.read(len(MAGIC))
+    file.seek(0)
+    if size == 0:
+        raise ExtractError(f"{part.shown}: must hold at least one row; the file is empty. Export it again.")
+    if first != MAGIC:
+        raise ExtractError(f"{part.shown}: must be Parquet, as its name says; it is not. Export it again or mend its name.")
+    if last != MAGIC or size < 3 * len(MAGIC):
+        raise ExtractError(
+            f"{part.shown}: the file is cut off: the end of a Parquet file is missing. Copy it again from its source."
+        )

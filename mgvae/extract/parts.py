@@ -1,0 +1,231 @@
+"""Where the files of an extract lie: one file, a glob or a folder of parts, on any fsspec URL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from gzip import BadGzipFile
+from pathlib import PurePosixPath
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import fsspec
+import pyarrow as pa
+from fsspec.utils import infer_compression
+
+from mgvae.errors import ExtractError, nearest
+
+Format = Literal["csv", "tsv", "parquet"]
+FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet"}
+BLOCK = 1 << 22
+NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # what Hive, Spark and pyarrow write for a missing partition value
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of the extract.
+
+    Attributes:
+        fs: the fsspec file system.
+        path: its path there.
+        format: csv, tsv or parquet.
+        keys: columns that folder names such as ``site=A`` carry, with their value; None where it is missing.
+    """
+
+    fs: Any
+    path: str
+    format: Format
+    keys: tuple[tuple[str, str | None], ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The path as messages show it, without a query (which may hold a signature)."""
+        return _shown(self.fs, self.path)
+
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        """Open for reading bytes, decompressed; what goes wrong, here or in the caller's block, becomes an `ExtractError`."""
+        with _told(self.shown), self.fs.open(self.path, "rb", compression=_compression(self.path, self.format)) as file:
+            yield file
+
+    def state(self) -> tuple[Any, ...]:
+        """Return what changes when the file is written anew: size and times or tags."""
+        with _told(self.shown):
+            info = self.fs.info(self.path)
+        return tuple(info.get(key) for key in ("size", "mtime", "LastModified", "ETag", "etag", "generation", "created"))
+
+
+def find_parts(extract: str) -> list[Part]:
+    """Return the files of an extract, sorted by path.
+
+    Args:
+        extract: path, glob or fsspec URL of a file or a folder. In a folder, names that begin with ``_`` or ``.`` and files of
+            other formats are passed over.
+
+    Raises:
+        ExtractError: there is no such file or none of a known format, or the place cannot be reached.
+    """
+    fs, path = _file_system(extract)
+    with _told(_shown(fs, path), remote=not _is_local(fs)):
+        if fs.isfile(path):
+            return [_single(fs, path)]
+        if fs.isdir(path):
+            return _folder(fs, path)
+        if any(sign in path for sign in "*?["):
+            return _globbed(fs, path)
+        raise ExtractError(_missing(fs, path))
+
+
+def digest(parts: Sequence[Part]) -> str:
+    """Return the sha256, in hex, of the bytes of all files as they are stored, one after the other.
+
+    Before the bytes of a file come the columns that its folder names carry, where there are any: they are data too.
+    """
+    total = hashlib.sha256()
+    for part in parts:
+        if part.keys:
+            total.update(json.dumps(part.keys).encode())
+        with _told(part.shown), part.fs.open(part.path, "rb") as file:
+            while block := file.read(BLOCK):
+                total.update(block)
+    return total.hexdigest()
+
+
+def extension(name: str) -> str | None:
+    """Return what the name of a file says of its format, such as ``.csv.gz``; None where that is no format of an extract."""
+    if _format(name) is None:
+        return None
+    suffixes = PurePosixPath(name.lower()).suffixes
+    return "".join(suffixes[-2:] if infer_compression(name.lower()) else suffixes[-1:])
+
+
+def _file_system(extract: str) -> tuple[Any, str]:
+    try:
+        fs, path = fsspec.core.url_to_fs(extract)
+    except ImportError:
+        protocol = extract.partition("://")[0]
+        raise ExtractError(
+            f"The extract's protocol '{protocol}' needs a package that is not installed; "
+            f"install the fsspec file system for it (s3fs for s3, gcsfs for gs, adlfs for abfs)."
+        ) from None
+    except ValueError:
+        protocol = extract.partition("://")[0]
+        raise ExtractError(
+            f"The extract's protocol '{protocol}' is unknown; use a path or a URL such as s3://bucket/key."
+        ) from None
+    return fs, str(path)
+
+
+def _single(fs: Any, path: str) -> Part:
+    known = _format(path)
+    if known is None:
+        raise ExtractError(f"{_shown(fs, path)}: must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name.")
+    return Part(fs, path, known)
+
+
+def _folder(fs: Any, root: str) -> list[Part]:
+    return _same_format(_inside(fs, root), shown=_shown(fs, root))
+
+
+def _globbed(fs: Any, pattern: str) -> list[Part]:
+    parts: list[Part] = []
+    for path in sorted(str(match) for match in fs.glob(pattern)):
+        if fs.isdir(path):
+            parts += [Part(fs, part.path, part.format, _keys(part.path)) for part in _inside(fs, path)]
+        elif (known := _format(path)) is not None:
+            parts.append(Part(fs, path, known, _keys(path)))
+    return _same_format(parts, shown=_shown(fs, pattern))
+
+
+def _inside(fs: Any, root: str) -> list[Part]:
+    parts = []
+    for path in sorted(str(found) for found in fs.find(root)):
+        inner = path[len(root.rstrip("/")) :].strip("/")
+        known = _format(path)
+        if known is not None and not any(name.startswith(("_", ".")) for name in inner.split("/")):
+            parts.append(Part(fs, path, known, _keys(inner)))
+    return parts
+
+
+def _keys(path: str) -> tuple[tuple[str, str | None], ...]:
+    pairs = (folder.partition("=") for folder in path.split("/")[:-1] if "=" in folder)
+    return tuple((unquote(name), None if value == NO_PARTITION else unquote(value)) for name, _, value in pairs)
+
+
+def _same_format(parts: list[Part], *, shown: str) -> list[Part]:
+    formats = {part.format for part in parts}
+    if not parts:
+        raise ExtractError(f"{shown}: must lead to at least one .csv, .csv.gz, .tsv or .parquet file; none was found.")
+    if len(formats) > 1:
+        raise ExtractError(
+            f"{shown}: all parts must have one format; got {', '.join(sorted(formats))}. Give a glob such as *.parquet."
+        )
+    return parts
+
+
+def _format(path: str) -> Format | None:
+    name = PurePosixPath(path.partition("?")[0]).name.lower()
+    stem = name.rpartition(".")[0] if infer_compression(name) else name
+    found = FORMATS.get(PurePosixPath(stem).suffix)
+    return None if found == "parquet" and stem != name else found
+
+
+def _compression(path: str, known: Format) -> str | None:
+    return None if known == "parquet" else infer_compression(path.partition("?")[0].lower())
+
+
+def _missing(fs: Any, path: str) -> str:
+    parent, _, name = path.rpartition("/")
+    try:
+        names = [str(entry).rstrip("/").rpartition("/")[2] for entry in fs.ls(parent or "/", detail=False)]
+    except OSError:
+        return (
+            f"{_shown(fs, path)}: no such file, and its folder does not exist. Correct 'extract' in cohort.yaml or --extract."
+        )
+    return f"{_shown(fs, path)}: no such file.{nearest(name, names)} Correct 'extract' in cohort.yaml or --extract."
+
+
+def _shown(fs: Any, path: str) -> str:
+    return path if _is_local(fs) else str(fs.unstrip_protocol(path)).partition("?")[0]
+
+
+def _is_local(fs: Any) -> bool:
+    return "file" in (fs.protocol if isinstance(fs.protocol, list | tuple) else (fs.protocol,))
+
+
+@contextmanager
+def _told(shown: str, *, remote: bool = False) -> Iterator[None]:
+    """Turn what reading can raise into an `ExtractError`, without the text of the cause, which may quote cells."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ExtractError(
+            f"{shown}: no such file; it vanished while it was looked at. Start again once it is complete."
+        ) from None
+    except PermissionError:
+        raise ExtractError(
+            f"{shown}: must be readable; permission was denied. Change its permissions or run as another user."
+        ) from None
+    except BadGzipFile:
+        raise ExtractError(
+            f"{shown}: must be gzip data, as its name says; it is not. Compress it again or mend its name."
+        ) from None
+    except (EOFError, zlib.error, lzma.LZMAError):
+        raise ExtractError(f"{shown}: the compressed file is cut off or damaged. Copy it again from its source.") from None
+    except pa.ArrowException as error:
+        raise ExtractError(f"{shown}: is damaged or cut off ({type(error).__name__}). Copy it again from its source.") from None
+    except OSError as error:
+        raise ExtractError(
+            f"{shown}: could not be read ({error.strerror or type(error).__name__}). Copy it again from its source."
+        ) from None
+    except Exception as error:
+        if not remote or isinstance(error, ExtractError):
+            raise
+        raise ExtractError(
+            f"{shown}: could not be reached ({type(error).__name__}). Check the address and your credentials."
+        ) from error

@@ -1,0 +1,1 @@
+"""From fitted rows to synthetic cases: synthesis, translation, plausibility, release."""

@@ -1,0 +1,61 @@
+"""Synthetic rows as files and as the table that users see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mgvae.cohort.build import Array, Cohort
+from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
+from mgvae.config.study import CohortConfig
+from mgvae.generator.translation import Synthetic
+
+LABEL = "Synthetic rows for training inside the study team. Not anonymous: do not release."
+
+
+def save_synthetic(made: Synthetic, folder: Path) -> None:
+    """Write ``features.parquet`` and ``parents.parquet``: positions among the training majority."""
+    made.features.to_parquet(folder / "features.parquet")
+    pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
+
+
+def load_synthetic(folder: Path) -> Synthetic:
+    """Return the synthetic cases of a synthesise artifact."""
+    parents = pd.read_parquet(folder / "parents.parquet")["parent"].to_numpy()
+    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents)
+
+
+def released(synthetic: Synthetic, config: CohortConfig, majority: Cohort) -> pd.DataFrame:
+    """Return synthetic cases as users see them: the extract's units and types, with the outcome and the parent's subject id.
+
+    Args:
+        synthetic: what `mgvae.generator.synthesis.synthesise` made.
+        config: the study.
+        majority: the majority patients that ``synthetic.parent`` counts in. A date column is the parent's index date plus days.
+    """
+    columns: dict[str, Any] = {"parent_id": majority.subject[synthetic.parent]}
+    for name, column in config.columns.features.items():
+        columns[name] = _in_units(synthetic.features[name], column, majority, synthetic.parent)
+    columns[config.outcome.column] = config.outcome.event
+    return pd.DataFrame(columns)
+
+
+def write_labelled(table: pd.DataFrame, path: Path, *, note: str) -> None:
+    """Write a table as Parquet whose metadata say what the rows are."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    metadata = {**(arrow.schema.metadata or {}), b"mgvae.label": LABEL.encode(), b"mgvae.note": note.encode()}
+    pq.write_table(arrow.replace_schema_metadata(metadata), path, compression="zstd")
+
+
+def _in_units(values: pd.Series, column: Column, majority: Cohort, parent: Array) -> Any:
+    if column.kind in LEVEL_KINDS:
+        spelt = {canonical(level): level for level in column.levels}
+        plain = values.astype(object).map(spelt)
+        return plain.astype("Int64") if all(type(level) is int for level in column.levels) else plain
+    if column.kind == "date" and majority.index_date is not None:
+        return majority.index_date.iloc[parent].reset_index(drop=True) + pd.to_timedelta(values, unit="D")
+    return values.astype("Int64") if column.kind == "count" else values

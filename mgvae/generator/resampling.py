@@ -1,0 +1,75 @@
+"""What makes more rows of a class once training is over, without any row of a patient in it: a model and two sets of slopes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from mgvae.config.sections import Training
+from mgvae.generator.plausibility import OVERSUPPLY, drawn_once
+from mgvae.generator.synthesis import translations
+from mgvae.generator.translation import Synthetic, decode, draw_parents
+from mgvae.model.encoding import Array, Encoding
+from mgvae.model.network import MGVAE
+from mgvae.torch_runtime import torch_generator
+from mgvae.training.exemplar_weights import fit_tilt, tilted
+
+COMPARED = 2000  # rows of each side from which the slopes of `Translator.keep` are learned
+
+
+@dataclass(frozen=True)
+class Translator:
+    """Translates majority rows into rows of one class.
+
+    Attributes:
+        model: fine-tuned on the class.
+        tilt: slope on the codes of the log weight with which a majority row is a parent, ``(D,)``; None for equal weights.
+        keep: slope on the encoded row of the log weight with which a translation is kept, ``(P,)``: what `matching` did in
+            training, as a linear function; None where it did nothing.
+    """
+
+    model: MGVAE
+    tilt: Tensor | None
+    keep: Tensor | None
+
+    def make(self, encoding: Encoding, majority: Tensor, n: int, *, seed: int) -> Synthetic:
+        """Return ``n`` rows translated from encoded majority rows ``(K, W)``.
+
+        Raises:
+            TrainingError: there is no majority row.
+        """
+        draws = torch_generator(seed, "make")
+        weight = None if self.tilt is None else tilted(self.model.exemplar_means(majority), self.tilt)
+        made = n if self.keep is None else OVERSUPPLY * n
+        parents = draw_parents(len(majority), made, draws, log_weight=weight)
+        features = translations(encoding, self.model, majority, parents, draws, unlike=decode(encoding, majority[:0]))
+        if self.keep is None or not n:
+            return Synthetic(features, parents.numpy())
+        score = encoding.encode(features)[:, : encoding.inputs] @ self.keep.double().numpy()
+        kept = drawn_once(score, n, seed=seed)
+        return Synthetic(features.iloc[kept].reset_index(drop=True), parents.numpy()[kept])
+
+
+def translator(
+    encoding: Encoding, model: MGVAE, majority: Tensor, cases: Tensor, made: Synthetic, settings: Training, *, seed: int
+) -> Translator:
+    """Return what makes more rows like ``made``, learned from encoded majority rows and cases; neither is kept."""
+    tilt = None
+    if settings.exemplar_weights == "tilted":
+        tilt = fit_tilt(model.exemplar_means(majority), model.exemplar_means(cases))
+    if settings.plausibility == "none":
+        return Translator(model, tilt, None)
+    few = min(COMPARED, len(made.features))
+    plain = Translator(model, tilt, None).make(encoding, majority, few, seed=seed)
+    rows = [encoding.encode(part.features.iloc[:few])[:, : encoding.inputs] for part in (plain, made)]
+    return Translator(model, tilt, torch.from_numpy(_slopes(*rows)))
+
+
+def _slopes(plain: Array, kept: Array) -> Array:
+    fit = LogisticRegression(C=1.0, max_iter=1000).fit(np.vstack([plain, kept]), np.repeat([0, 1], [len(plain), len(kept)]))
+    slopes: Array = fit.coef_[0]
+    return slopes

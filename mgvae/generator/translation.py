@@ -1,0 +1,80 @@
+"""One-to-one translation: each synthetic case comes from one majority patient, its parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mgvae.errors import TrainingError
+from mgvae.model.encoding import Array, Encoding
+from mgvae.model.network import MGVAE
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """Synthetic cases.
+
+    Attributes:
+        features: decoded rows, typed as the training features, ``(n, columns)``.
+        parent: position of each row's parent among the majority rows, ``(n,)``; -1 where a plain VAE made the row.
+    """
+
+    features: pd.DataFrame
+    parent: Array
+
+
+def draw_parents(majority: int, n: int, generator: torch.Generator, *, log_weight: Tensor | None = None) -> Tensor:
+    """Return ``n`` positions below ``majority``, in random order.
+
+    Without weights each patient is drawn once before any is drawn again. With weights w_k a patient is drawn n w_k times,
+    rounded up or down (systematic sampling), so the draw adds no more chance than it must.
+
+    Raises:
+        TrainingError: there is nobody to draw from.
+    """
+    if majority < 1:
+        raise TrainingError("Translation needs at least one majority patient; got none.")
+    if log_weight is None:
+        rounds = [torch.randperm(majority, generator=generator) for _ in range(-(-n // majority))]
+        return torch.cat(rounds)[:n] if rounds else torch.empty(0, dtype=torch.long)
+    order = torch.randperm(majority, generator=generator)
+    share = log_weight.detach().cpu().double()[order].exp().cumsum(0)
+    points = (
+        (torch.arange(n, dtype=torch.double) + torch.rand(1, generator=generator, dtype=torch.double)) / max(n, 1) * share[-1]
+    )
+    drawn = order[torch.searchsorted(share, points).clamp(max=majority - 1)]
+    return drawn[torch.randperm(n, generator=generator)]
+
+
+def translate(model: MGVAE, parents: Tensor, generator: torch.Generator) -> Tensor:
+    """Return one row per parent: z ~ r(z|x+), then x ~ p(x|z).
+
+    Args:
+        model: the fine-tuned model.
+        parents: encoded majority rows, ``(n, W)``.
+        generator: CPU stream of all draws.
+    Returns:
+        Encoded synthetic rows, ``(n, P)``.
+    """
+    spread = torch.exp(0.5 * model.prior_log_var.detach())
+    out = []
+    for part in torch.split(parents, model.at_once):
+        mean = model.exemplar_means(part)
+        noise = torch.randn(mean.shape, generator=generator).to(mean)
+        out.append(model.decoded(mean + spread * noise, generator))
+    return torch.cat(out)
+
+
+def dream(model: MGVAE, n: int, generator: torch.Generator) -> Tensor:
+    """Return ``n`` rows of a plain VAE: z ~ N(0, I), then x ~ p(x|z), ``(n, P)``."""
+    z = torch.randn(n, model.latent_dim, generator=generator).to(model.prior_log_var.device)
+    return model.decoded(z, generator)
+
+
+def decode(encoding: Encoding, rows: Tensor) -> pd.DataFrame:
+    """Return synthetic rows ``(n, P)`` as a table typed like the training features."""
+    return encoding.decode(rows.cpu().numpy().astype(np.float64))

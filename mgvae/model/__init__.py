@@ -1,0 +1,1 @@
+"""The mathematics of the MGVAE: encoding, likelihood, prior, network, objective, EWC."""

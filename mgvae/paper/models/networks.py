@@ -1,0 +1,37 @@
+"""Networks of the classifier and of the GAN, with weights drawn from a generator of one's own, and a step of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from mgvae.model.network import mlp
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def he_initialised(network: Network, generator: torch.Generator) -> Network:
+    """Return ``network`` with the weights of every linear map and convolution drawn anew, and no bias (He et al. 2015)."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                spread = (2.0 / module.weight[0].numel()) ** 0.5
+                module.weight.copy_(spread * torch.randn(module.weight.shape, generator=generator))
+                if module.bias is not None:
+                    module.bias.zero_()
+    return network
+
+
+def layers(widths: list[int], unit: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Return linear maps of these widths with units between them, and none after the last."""
+    return nn.Sequential(*list(mlp(widths, unit))[:-1])
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one step against the gradient of ``loss``, a scalar."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()

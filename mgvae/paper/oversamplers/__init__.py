@@ -1,0 +1,1 @@
+"""The oversamplers that the paper's experiments compare."""

@@ -1,0 +1,164 @@
+"""The models of the MGVAE family: one pre-training, from which each rare class is fine-tuned on its own; and a plain VAE.
+
+`mgvae.paper.oversamplers.judged_translation` translates with them.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mgvae.config.sections import Training
+from mgvae.generator.translation import dream
+from mgvae.model.network import MGVAE
+from mgvae.paper.models.pixel_models import Size, pixel_model
+from mgvae.paper.oversamplers.task import Made, Task, gathered
+from mgvae.reproducibility import derive
+from mgvae.torch_runtime import torch_generator
+from mgvae.training.exemplar_weights import LEAST, _log_capped, exemplar_log_weight
+from mgvae.training.loops import Anchor, History, Weigh, anchor_at, cases_a_step, finetune, pretrain
+
+PRIOR_STEPS = 20  # of fine-tuning between two draws of exemplars
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How generators are made.
+
+    Attributes:
+        size: of the models.
+        training: of pre-training and fine-tuning; its ewc_lambda is not used, each model is told its own.
+        steps: of fine-tuning, for each rare class.
+        lambdas: strengths of EWC that a rare class is fine-tuned with, besides none; see
+            `mgvae.paper.oversamplers.judged_translation`.
+        weights: of exemplars in fine-tuning and translation: uniform as published, or towards those that resemble the cases,
+            see `mgvae.training.exemplar_weights`.
+    """
+
+    size: Size
+    training: Training
+    steps: int = 300
+    lambdas: tuple[float, ...] = (3.0, 30.0)
+    weights: Literal["uniform", "tilted", "responsibility"] = "responsibility"
+
+
+@dataclass(frozen=True)
+class Start:
+    """The shared pre-trained model, its anchor, and how pre-training went."""
+
+    model: MGVAE
+    anchor: Anchor
+    history: History
+
+
+def pretrained(task: Task, plan: Plan) -> Start:
+    """Return a model of the majority; a part of its rows is held out for early stopping."""
+    majority = task.train.take(task.of_majority).scaled()
+    order = torch.randperm(len(majority), generator=torch_generator(task.seed, "held out"))
+    apart = max(1, round(plan.training.heldout_fraction * len(majority)))
+    rows, heldout = majority[order[apart:]], majority[order[:apart]]
+    model = untrained(task, plan, rows)
+    history = pretrain(model, rows, heldout, plan.training, seed=task.seed)
+    return Start(model, anchor_at(model, rows, plan.training, seed=task.seed), history)
+
+
+def untrained(task: Task, plan: Plan, rows: Tensor, *names: str | int) -> MGVAE:
+    """Return a fresh model that starts at the mean of ``rows``; ``names`` name its stream."""
+    model = pixel_model(task, plan.size, generator=torch_generator(task.seed, "initialise", *names))
+    model.decoder.likelihood.start_at(rows)
+    return model
+
+
+def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc_lambda: float = 0.0) -> MGVAE:
+    """Return the model that translates into the rare class ``label``.
+
+    Args:
+        task: whose rare class it is.
+        plan: how.
+        start: the shared model; None trains this class's model from scratch.
+        label: the class.
+        ewc_lambda: how strongly fine-tuning is held to the anchor of ``start``.
+    """
+    majority = task.train.take(task.of_majority).scaled()
+    cases = task.train.take(task.train.positions(label)).scaled()
+    model = untrained(task, plan, majority, "scratch") if start is None else copy.deepcopy(start.model)
+    anchor = None if start is None else start.anchor
+    _finetune(model, cases, majority, plan, anchor, ewc_lambda=ewc_lambda, seed=derive(task.seed, "class", label))
+    return model
+
+
+def exemplar_weights(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan) -> Tensor | None:
+    """Return the log weights, ``(K,)``, of majority rows ``(K, P)`` as exemplars and as parents; None for uniform ones."""
+    return _weigher(plan)(model, model.exemplar_means(majority), model.exemplar_means(cases))
+
+
+def _weigher(plan: Plan) -> Weigh:
+    """Return what gives exemplars their log weights, from the model, their means and the means of the cases."""
+    if plan.weights == "responsibility":
+        return lambda model, means, of_cases: log_responsibility(means, of_cases, model.prior_log_var)
+    settings = plan.training.model_copy(update={"exemplar_weights": plan.weights})
+    return lambda model, means, of_cases: exemplar_log_weight(means, of_cases, settings)
+
+
+def plain_vae(task: Task, plan: Plan) -> Made:
+    """Return rows of a VAE with a standard-normal prior, one for each rare class, trained on that class alone."""
+
+    def make(label: int, count: int) -> Tensor:
+        cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "vae", label)
+        model = untrained(task, plan, cases, "vae", label)
+        _finetune(model, cases, None, plan, None, ewc_lambda=0.0, seed=seed)
+        return dream(model, count, torch_generator(seed, "dream"))
+
+    return gathered(make, task)
+
+
+def _finetune(
+    model: MGVAE,
+    cases: Tensor,
+    exemplars: Tensor | None,
+    plan: Plan,
+    anchor: Anchor | None,
+    *,
+    ewc_lambda: float,
+    seed: int,
+) -> None:
+    settings = plan.training
+    epochs = max(1, plan.steps // -(-len(cases) // cases_a_step(len(cases), settings)))
+    finetune(
+        model,
+        cases,
+        exemplars,
+        settings,
+        anchor=anchor,
+        ewc_lambda=ewc_lambda,
+        epochs=epochs,
+        seed=seed,
+        weigh=_weigher(plan),
+        prior_steps=PRIOR_STEPS,
+    )
+
+
+def log_responsibility(means: Tensor, case_means: Tensor, log_var: Tensor, *, chunk: int = 256) -> Tensor:
+    """Return log w_k, ``(K,)``, of exemplars in proportion to how much of the cases they explain.
+
+    w_k is the mean over cases of p(exemplar k | z) under equal weights: one step of expectation maximisation for the weights
+    of the mixture, which unlike the tilt need not be monotone in any direction of the codes. Weights are capped as in `tilted`.
+
+    Args:
+        means: exemplar means, ``(K, D)``.
+        case_means: means of the cases, ``(n, D)``.
+        log_var: log variance that all exemplars share, a scalar.
+        chunk: cases compared with all exemplars at once.
+    Source: Dempster, Laird and Rubin 1977.
+    """
+    means, log_var = means.detach().double(), log_var.detach().double()
+    share = torch.zeros(len(means), dtype=torch.double, device=means.device)
+    for cases in torch.split(case_means.detach().double(), chunk):
+        share += torch.softmax(-0.5 * torch.cdist(cases, means).square() * torch.exp(-log_var), dim=1).sum(0)
+    ratio = np.maximum(share.cpu().numpy(), np.exp(LEAST) * float(share.max()))
+    return _log_capped(ratio).to(case_means)

@@ -1,0 +1,1 @@
+"""MGVAEOverSampler, the method as an imbalanced-learn sampler."""

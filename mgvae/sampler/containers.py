@@ -1,0 +1,190 @@
+"""What the sampler is given and gives back: DataFrame, array, sparse matrix or list, with rows appended in the same kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from imblearn.utils import check_target_type
+from pandas.api import types
+from scipy import sparse
+from sklearn.utils.multiclass import check_classification_targets
+
+from mgvae.errors import TableError
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+def as_table(X: Any) -> pd.DataFrame:
+    """Return ``X`` as a DataFrame; the very object where it is one.
+
+    Raises:
+        TableError: it is of another kind, has no rows or no columns, or is not two-dimensional.
+    """
+    if isinstance(X, pd.DataFrame):
+        table = X
+    elif sparse.issparse(X):
+        table = pd.DataFrame(X.toarray())
+    elif isinstance(X, np.ndarray | list):
+        _require_rows(X)
+        table = pd.DataFrame(X).infer_objects()
+    else:
+        raise TableError(
+            f"X must be a pandas DataFrame, an array, a SciPy sparse matrix or a list of rows; got {type(X).__name__}."
+            " Convert it: a table of another library often has .to_pandas(), a Series .to_frame(). Reshape your data."
+        )
+    if not table.shape[0] or not table.shape[1]:
+        raise TableError(f"X must have at least one row and one column; got shape {table.shape}.")
+    return table
+
+
+def appended(X: Any, made: pd.DataFrame, parents: Array) -> Any:
+    """Return ``X`` with the rows of ``made`` after its own, in the same kind of container.
+
+    Args:
+        X: what the sampler was given; it is left as it is.
+        made: rows with the columns and dtypes of `as_table` of it.
+        parents: position in ``X`` of each row's parent, for `new_labels`.
+    """
+    if isinstance(X, pd.DataFrame):
+        return stacked(X, made.set_axis(new_labels(X.index, parents)))
+    if isinstance(X, list):
+        return X + [list(row) for row in made.itertuples(index=False, name=None)]
+    if sparse.issparse(X):
+        kind = sparse.csr_array if isinstance(X, sparse.sparray) else sparse.csr_matrix
+        return sparse.vstack([X, kind(made.to_numpy(dtype=X.dtype))], format=X.format, dtype=X.dtype)
+    rows = made.astype(object) if X.dtype == object else made
+    return np.concatenate([X, rows.to_numpy(dtype=X.dtype)])
+
+
+def new_labels(index: pd.Index, parents: Array) -> pd.Index:
+    """Return index labels for new rows, of the kind that ``index`` has.
+
+    Whole numbers go on after the largest, text is "synthetic-0", "synthetic-1" and so on; in an index of another kind (dates,
+    several levels, mixed objects, whole numbers at the end of their dtype) a row carries its parent's label.
+    """
+    n = len(parents)
+    if isinstance(index, pd.RangeIndex):
+        start = len(index) * index.step + index.start
+        return pd.RangeIndex(start, start + n * index.step, index.step, name=index.name)
+    if isinstance(index, pd.MultiIndex | pd.CategoricalIndex):
+        return index[parents]
+    if pd.api.types.is_integer_dtype(index.dtype):
+        start = int(index.max()) + 1
+        fits = start + n - 1 <= _largest(index.dtype)
+        return pd.Index(np.arange(start, start + n), dtype=index.dtype, name=index.name) if fits else index[parents]
+    if pd.api.types.is_string_dtype(index):  # for objects this looks at each
+        return pd.Index(_unused(set(index), n), dtype=index.dtype, name=index.name)
+    return index[parents]
+
+
+def _unused(taken: set[Any], n: int) -> list[str]:
+    """Return the first ``n`` of synthetic-0, synthetic-1 and so on that are not taken."""
+    names = (f"synthetic-{at}" for at in range(n + len(taken)))
+    return [name for name in names if name not in taken][:n]
+
+
+def _largest(dtype: Any) -> int:
+    """Return the largest whole number that a dtype, plain or nullable, can hold."""
+    return int(np.iinfo(getattr(dtype, "numpy_dtype", dtype)).max)
+
+
+def _require_rows(X: Any) -> None:
+    """Raise TableError unless an array or list has rows of equal length."""
+    try:
+        dimensions = np.ndim(X)
+    except ValueError:
+        raise TableError("X must have rows of equal length; got a list of rows of several lengths.") from None
+    if dimensions != 2:
+        raise TableError(f"X must have rows and columns; got {dimensions} dimension(s). Reshape your data.")
+    if isinstance(X, np.ma.MaskedArray):
+        raise TableError("X must be a plain array; got a masked one. Use X.filled(np.nan).")
+
+
+def stacked(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
+    """Return both tables, one above the other; equal labels may occur more than once."""
+    names = upper.columns
+    plain = pd.RangeIndex(len(names))
+    out = pd.concat([upper.set_axis(plain, axis=1), lower.set_axis(plain, axis=1)])
+    if isinstance(upper.index, pd.RangeIndex) and isinstance(lower.index, pd.RangeIndex) and len(lower):
+        step = upper.index.step
+        out.index = pd.RangeIndex(upper.index.start, upper.index.start + len(out) * step, step, name=upper.index.name)
+    elif out.index.dtype != upper.index.dtype:  # pandas makes text of objects that are text
+        out.index = out.index.astype(upper.index.dtype)
+    return out.set_axis(names, axis=1)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of a table's rows.
+
+    Attributes:
+        each: of each row, in one plain dtype, ``(N,)``; where there was a column per class, the column's position.
+        one_hot: columns of the indicator matrix that was given; 0 where labels were given as such.
+    """
+
+    each: Array
+    one_hot: int
+
+
+def read_labels(y: Any) -> Labels:
+    """Return the labels in ``y``.
+
+    Raises:
+        ValueError: labels are missing, of several kinds, continuous, or more than one per row.
+    """
+    if sparse.issparse(y):
+        raise TableError("y must be dense; got a SciPy sparse matrix. Use y.toarray().")
+    given = _plain(y)
+    check_classification_targets(given)
+    labels, one_hot = check_target_type(given, indicate_one_vs_all=True)
+    return Labels(np.asarray(labels), given.shape[1] if one_hot else 0)
+
+
+def appended_labels(y: Any, labels: Array, parents: Array, *, one_hot: int = 0) -> Any:
+    """Return ``y`` with ``labels`` after its own, in the same kind of container.
+
+    Args:
+        y: what the sampler was given.
+        labels: the label of each row made, as in `Labels.each`.
+        parents: position in ``y`` of each row's parent.
+        one_hot: as in `Labels`.
+    """
+    if isinstance(y, pd.DataFrame):
+        lower = pd.DataFrame(np.eye(one_hot, dtype=int)[labels]) if one_hot else pd.DataFrame({0: labels})
+        lower = lower.set_axis(y.columns, axis=1).set_axis(new_labels(y.index, parents))
+        kinds = dict(enumerate(y.dtypes))
+        return stacked(y, lower.set_axis(range(y.shape[1]), axis=1).astype(kinds).set_axis(y.columns, axis=1))
+    if isinstance(y, pd.Series):
+        return appended_labels(y.to_frame(), labels, parents).iloc[:, 0].rename(y.name)
+    if isinstance(y, pd.Index | pd.api.extensions.ExtensionArray):
+        out = appended_labels(pd.Series(y), labels, parents)
+        return pd.Index(out, name=y.name) if isinstance(y, pd.Index) else out.array
+    rows = np.eye(one_hot, dtype=int)[labels] if one_hot else labels
+    if isinstance(y, list | tuple):
+        return type(y)([*y, *rows.tolist()])
+    own = np.asarray(y)
+    own = own if one_hot else own.reshape(-1)
+    return np.concatenate([own, rows.astype(own.dtype)])
+
+
+def _plain(y: Any) -> Array:
+    """Return labels as an array of a plain dtype, ``(N,)``, or ``(N, columns)`` where there is more than one column."""
+    if y is None:
+        raise TableError("y must hold a label for every row; got None.")
+    if isinstance(y, pd.DataFrame | pd.Series):
+        y = y.to_numpy()
+    given = np.asarray(y)
+    missing = int(pd.isna(given).sum())
+    if missing:
+        raise TableError(f"y must have a label for every row; got {missing} missing. Drop those rows.")
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = given[:, 0]
+    if given.dtype != object or given.ndim != 1:
+        return given
+    kind = types.infer_dtype(given, skipna=False)
+    if kind.startswith("mixed"):
+        raise TableError("y must hold labels of one kind, such as text or whole numbers; got a mixture. Convert them.")
+    return np.asarray(given.astype(str).astype(object) if kind == "string" else pd.Series(given).infer_objects())

@@ -1,0 +1,76 @@
+"""Where the artifacts of the runs in a folder lie: beside them, in another folder, or on a URL that machines share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from mgvae.errors import ConfigError
+from mgvae.store.local import Store
+from mgvae.store.remote import RemoteStore
+
+AnyStore: TypeAlias = Store | RemoteStore
+BESIDE = ".store"
+FETCHED = ".fetched"
+SETTING = "MGVAE_STORE"
+
+
+def open_store(out: Path, where: str | None = None) -> AnyStore:
+    """Return the store of the runs below ``out``. What is fetched from a URL is kept in ``<out>/.fetched``.
+
+    Args:
+        out: folder of the runs.
+        where: a folder or an fsspec URL such as ``s3://bucket/prefix``; left out, it is MGVAE_STORE in the environment, and
+            where that is not set, ``<out>/.store``.
+    Raises:
+        ConfigError: no such store can be opened, or the URL holds credentials.
+    """
+    where = where or os.environ.get(SETTING)
+    if not where:
+        return Store(out / BESIDE)
+    if "://" not in where and "::" not in where:
+        return Store(Path(where).resolve())
+    _refuse_secrets(where)
+    fs, path = _file_system(where)
+    if "file" in (fs.protocol if isinstance(fs.protocol, list | tuple) else (fs.protocol,)):
+        return Store(Path(path).resolve())
+    shown = str(fs.unstrip_protocol(path))
+    name = hashlib.sha256(shown.encode()).hexdigest()[:12]
+    return RemoteStore(fs, str(path), shown=shown, local=Store(out / FETCHED / name))
+
+
+def is_beside(store: AnyStore, out: Path) -> bool:
+    """Return whether a store is that of the runs below ``out`` alone, as it is unless told otherwise."""
+    return isinstance(store, Store) and store.root.resolve() == (out / BESIDE).resolve()
+
+
+def _refuse_secrets(where: str) -> None:
+    parts = urlsplit(where)
+    if parts.query or parts.fragment or "@" in parts.netloc or "::" in where:
+        raise ConfigError(
+            f"--store {parts.scheme}://...: must be a plain URL such as s3://bucket/prefix, without user, key, query or '::'. "
+            "Give credentials in the environment, such as AWS_ACCESS_KEY_ID."
+        )
+    if not parts.netloc and parts.scheme not in ("file", "local", "memory"):
+        raise ConfigError(f"--store {where}: must name a bucket, such as s3://bucket/prefix.")
+
+
+def _file_system(where: str) -> tuple[Any, str]:
+    import fsspec
+
+    protocol = where.partition("://")[0]
+    try:
+        fs, path = fsspec.core.url_to_fs(where, use_listings_cache=False)
+    except ImportError:
+        raise ConfigError(
+            f"--store {protocol}://...: needs a package that is not installed; install the fsspec file system for it: "
+            "pip install 'mgvae-cohort[s3]' for s3, gcsfs for gs, adlfs for abfs."
+        ) from None
+    except ValueError:
+        raise ConfigError(
+            f"--store {protocol}://...: unknown protocol; give a folder or a URL such as s3://bucket/prefix."
+        ) from None
+    return fs, str(path)

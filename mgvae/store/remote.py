@@ -1,0 +1,258 @@
+"""The store on a URL, such as ``s3://bucket/prefix``: artifacts are uploaded whole, fetched once, verified when read."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mgvae.errors import DamagedArtifactError, MGVAEError, MissingArtifactError, StoreError
+from mgvae.files import aside
+from mgvae.store.artifact import (
+    CLOCK,
+    MANIFEST,
+    PLAIN,
+    Entry,
+    Reference,
+    address,
+    damaged,
+    digest_folder,
+    entry_of,
+    is_digest,
+    missing,
+    payload,
+    plain,
+)
+from mgvae.store.local import Store
+
+FLAT = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "memory"}  # folders there need not be made
+REMEMBERED = 3600.0  # seconds until another use of an artifact is noted anew
+
+
+class RemoteStore:
+    """Artifacts below ``<root>/objects/<2 hex>/<sha256>/`` of a file system that is not this machine's own.
+
+    An artifact exists once its manifest does, which is written last and names the payload files with their sizes. So a reader
+    never sees half an upload, and racing writers put the same bytes under the same names. Stages read from a local store, to
+    which artifacts are fetched and where their digests are checked. Credentials are those of the environment.
+
+    Args:
+        fs: the fsspec file system, without a cache of listings.
+        root: the path there.
+        shown: the URL for messages; it holds no credentials.
+        local: the store of fetched artifacts.
+    """
+
+    def __init__(self, fs: Any, root: str, *, shown: str, local: Store) -> None:
+        self.fs = fs
+        self.root = root.rstrip("/")
+        self.shown = shown
+        self.local = local
+
+    def save(self, kind: str, write: Callable[[Path], None], *, about: Mapping[str, Any]) -> Reference:
+        """Return the reference of a new artifact; see `Store.save`.
+
+        Raises:
+            StoreError: the store or the local one cannot be written.
+        """
+        reference = self.local.save(kind, write, about=about)
+        folder = self.local.folder(reference)
+        base = self._base(reference)
+        with self._reached("writable"):
+            self._make_folder(base)
+            for file in payload(folder) + [one for one in (folder / CLOCK,) if one.is_file()]:
+                self._upload(file, f"{base}/{file.relative_to(folder).as_posix()}")
+            sizes = {file.relative_to(folder).as_posix(): file.stat().st_size for file in payload(folder)}
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            self.fs.pipe_file(f"{base}/{MANIFEST}", json.dumps({**manifest, "files": sizes}, indent=2).encode())
+        return reference
+
+    def folder(self, reference: Reference) -> Path:
+        """Return the artifact's local folder, fetched if need be, after its bytes were found to match the digest.
+
+        Raises:
+            MissingArtifactError: it is not in the store.
+            DamagedArtifactError: its files are not those that its manifest names, or their bytes do not match the digest.
+            StoreError: the store cannot be reached.
+        """
+        names = self._published(reference)
+        try:
+            found = self.local.folder(reference)
+        except (MissingArtifactError, DamagedArtifactError):
+            self.local.discard_damaged(reference)
+            found = self._fetch(reference, names)
+        self._touch(reference)
+        return found
+
+    def discard(self, reference: Reference) -> None:
+        """Remove an artifact here and among the fetched ones; its manifest goes first, so that nobody sees half of it."""
+        base = self._base(reference)
+        with self._reached("writable"):
+            self._withdraw(base)
+            with suppress(FileNotFoundError):
+                self.fs.rm(base, recursive=True)
+        self.local.discard(reference)
+
+    def discard_damaged(self, reference: Reference) -> None:
+        """Withdraw an artifact that was found damaged. Its files stay: another process may be putting it right just now."""
+        with self._reached("writable"):
+            self._withdraw(self._base(reference))
+        self.local.discard_damaged(reference)
+
+    def entries(self) -> list[Entry]:
+        """Return what lies in the store, whole or not; other names are passed over."""
+        with self._reached("readable"):
+            found = self._listed(f"{self.root}/objects")
+            parts: dict[str, dict[str, Any]] = defaultdict(dict)
+            for name, info in found.items():
+                shelf, _, rest = name.partition("/")
+                sha256, _, file = rest.partition("/")
+                if is_digest(sha256) and sha256[:2] == shelf:
+                    parts[sha256][file] = info
+            return [self._entry(sha256, files) for sha256, files in sorted(parts.items())]
+
+    def last_used(self, reference: Reference) -> float:
+        """Return when an artifact was last used, in seconds since 1970; 0 where it is absent."""
+        with self._reached("readable"):
+            return _last(self._listed(self._base(reference)))
+
+    @contextmanager
+    def open(self, reference: Reference, name: str) -> Iterator[BinaryIO]:
+        """Open a payload file of an artifact for reading, its bytes unchecked."""
+        with self._reached("readable"), self.fs.open(f"{self._base(reference)}/{plain(name)}", "rb") as file:
+            yield file
+
+    def sweep(self, *, before: float, dry: bool = False) -> int:
+        """Remove what killed writers left half written; see `Store.sweep`. Half an upload is an entry without manifest."""
+        return self.local.sweep(before=before, dry=dry)
+
+    def read_note(self, name: str) -> Any:
+        """Return the content of a small JSON document kept beside the artifacts; None where it is absent or damaged."""
+        with self._reached("readable"):
+            return self._json(f"{self.root}/{plain(name)}")
+
+    def write_note(self, name: str, content: object) -> None:
+        """Keep a small JSON document beside the artifacts."""
+        path = f"{self.root}/{plain(name)}"
+        with self._reached("writable"):
+            self._make_folder(path.rpartition("/")[0])
+            self.fs.pipe_file(path, json.dumps(content).encode())
+
+    def remove_note(self, name: str) -> None:
+        """Remove such a document; nothing happens where it is absent."""
+        with self._reached("writable"), suppress(FileNotFoundError):
+            self.fs.rm_file(f"{self.root}/{plain(name)}")
+
+    def notes(self, folder: str) -> list[str]:
+        """Return the names of such documents below a folder."""
+        with self._reached("readable"):
+            return [f"{folder}/{name}" for name in self._listed(f"{self.root}/{plain(folder)}")]
+
+    def _base(self, reference: Reference) -> str:
+        return f"{self.root}/{address(reference)}"
+
+    def _published(self, reference: Reference) -> list[str]:
+        """Return the names of the files of an artifact whose manifest is there and names what is there."""
+        base = self._base(reference)
+        with self._reached("readable"):
+            if not self.fs.exists(f"{base}/{MANIFEST}"):
+                raise missing(reference, self.shown)
+            manifest, found = self._json(f"{base}/{MANIFEST}"), self._listed(base)
+        told = manifest if isinstance(manifest, dict) and manifest.get("sha256") == reference.sha256 else {}
+        sizes = {name: info["size"] for name, info in found.items() if name not in (MANIFEST, CLOCK)}
+        if told.get("files") != sizes or not all(PLAIN.fullmatch(part) for name in sizes for part in name.split("/")):
+            raise damaged(reference)
+        return [*sizes, *(name for name in (MANIFEST, CLOCK) if name in found)]
+
+    def _fetch(self, reference: Reference, names: list[str]) -> Path:
+        base = self._base(reference)
+        self.local.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._reached("readable"), aside(self.local.root) as place:
+            folder = place / "artifact"
+            for name in names:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._download(f"{base}/{name}", folder / name, reference)
+            if digest_folder(folder) != reference.sha256:
+                raise damaged(reference)
+            self.local.install(folder, reference)
+        return self.local.folder(reference)
+
+    def _download(self, path: str, file: Path, reference: Reference) -> None:
+        try:
+            self.fs.get_file(path, str(file))
+        except FileNotFoundError:  # taken away in between
+            raise missing(reference, self.shown) from None
+
+    def _upload(self, file: Path, path: str) -> None:
+        self._make_folder(path.rpartition("/")[0])
+        self.fs.put_file(str(file), path)
+
+    def _make_folder(self, path: str) -> None:
+        """Make a folder, but not where there are none: there, a file system might make a bucket that is misspelt."""
+        protocols = self.fs.protocol if isinstance(self.fs.protocol, list | tuple) else (self.fs.protocol,)
+        if not FLAT.intersection(protocols):
+            self.fs.makedirs(path, exist_ok=True)
+
+    def _withdraw(self, base: str) -> None:
+        with suppress(FileNotFoundError):
+            self.fs.rm_file(f"{base}/{MANIFEST}")
+
+    def _touch(self, reference: Reference) -> None:
+        """Write the manifest anew, if it is some time old: its time tells when the artifact was last used."""
+        path = f"{self._base(reference)}/{MANIFEST}"
+        with self._reached("writable"), suppress(FileNotFoundError):
+            if _when(self.fs.info(path)) < datetime.now(UTC).timestamp() - REMEMBERED:
+                self.fs.pipe_file(path, self.fs.cat_file(path))
+
+    def _listed(self, base: str) -> dict[str, Any]:
+        """Return what the file system says of each file below a path, by its name from there."""
+        self.fs.invalidate_cache()
+        found = self.fs.find(base, detail=True)
+        return {str(path)[len(base) + 1 :]: info for path, info in sorted(found.items())}
+
+    def _json(self, path: str) -> Any:
+        try:
+            return json.loads(self.fs.cat_file(path))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _entry(self, sha256: str, files: Mapping[str, Any]) -> Entry:
+        manifest = self._json(f"{self._base(Reference('', sha256))}/{MANIFEST}") if MANIFEST in files else None
+        size = sum(info["size"] for info in files.values())
+        return entry_of(sha256, manifest, size=size, used_at=_last(files), files=files)
+
+    @contextmanager
+    def _reached(self, must: str) -> Iterator[None]:
+        """Turn what a file system raises into a `StoreError` without its text, which might quote a credential."""
+        try:
+            yield
+        except MGVAEError:
+            raise
+        except Exception as error:
+            raise StoreError(
+                f"The artifact store {self.shown} must be {must}; {type(error).__name__}. Check the address, the credentials "
+                "in the environment and what they allow."
+            ) from None
+
+
+def _last(files: Mapping[str, Any]) -> float:
+    """Return when files were last written; of a whole artifact it is its manifest that counts."""
+    return _when(files[MANIFEST]) if MANIFEST in files else max(map(_when, files.values()), default=0.0)
+
+
+def _when(info: Mapping[str, Any]) -> float:
+    """Return the time of a file as file systems tell it, in seconds since 1970; now, where they do not."""
+    for key in ("LastModified", "last_modified", "mtime", "updated", "created"):
+        value = info.get(key)
+        if isinstance(value, datetime):
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+        if isinstance(value, str):
+            with suppress(ValueError):
+                return datetime.fromisoformat(value).timestamp()
+    return datetime.now(UTC).timestamp()

@@ -1,0 +1,56 @@
+"""What torch needs around a computation: named random streams, one thread, tensors as files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from threadpoolctl import threadpool_limits
+
+from mgvae.reproducibility import derive
+
+
+def torch_generator(seed: int, *names: str | int) -> torch.Generator:
+    """Return a CPU torch generator for the use called ``names``: draws made on the CPU do not depend on the device."""
+    return torch.Generator().manual_seed(derive(seed, *names))
+
+
+@contextmanager
+def own_stream() -> Iterator[None]:
+    """Leave torch's global stream as it was before the block: making a layer draws from it."""
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run the block on one thread, in torch and in BLAS alike."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write tensors as a safetensors file.
+
+    Raises:
+        OSError: the file cannot be written; safetensors' own error tells the system's number in its text only.
+    """
+    try:
+        save_file(dict(tensors), path)
+    except SafetensorError as error:
+        found = re.search(r"os error (\d+)", str(error))
+        if found is None:
+            raise
+        number = int(found.group(1))
+        raise OSError(number, os.strerror(number)) from None

@@ -1,0 +1,1 @@
+"""Training loops, the choice of lambda and epochs, exemplar weights, checkpoints."""

@@ -1,0 +1,78 @@
+"""Which majority patients the rare cases resemble: weights on the exemplars of the prior.
+
+Cases are not spread over the majority's codes: those who die within two years are old and ill, and a uniform mixture
+would have young and healthy patients translated as often as old and ill ones. In fine-tuning, exemplar k therefore
+weighs w_k, proportional to the ratio of the densities of case and majority codes at its mean, estimated by a ridge-
+penalised logistic regression on the codes. With few cases the penalty holds the weights near 1/K, which is the
+paper's uniform mixture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from mgvae.config.sections import Training
+from mgvae.model.encoding import Array
+
+LEAST = -60.0  # of a log ratio to the largest: beyond it lies nothing that could be drawn
+
+RIDGE = 1.0  # C of the logistic regression on standardised codes: a standard-normal belief about each slope
+
+
+def exemplar_log_weight(means: Tensor, case_means: Tensor, settings: Training) -> Tensor | None:
+    """Return the exemplars' log weights that ``settings.exemplar_weights`` asks for, ``(K,)``; None for uniform ones."""
+    return log_tilt(means, case_means) if settings.exemplar_weights == "tilted" else None
+
+
+def log_tilt(means: Tensor, case_means: Tensor) -> Tensor:
+    """Return log w_k of exemplars ``(K, D)`` that resemble cases ``(n, D)``: `fit_tilt`, then `tilted`."""
+    return tilted(means, fit_tilt(means, case_means))
+
+
+def fit_tilt(means: Tensor, case_means: Tensor) -> Tensor:
+    """Return the slope of the log density ratio of cases to majority, ``(D,)``.
+
+    Args:
+        means: exemplar means, ``(K, D)``.
+        case_means: means of the cases, ``(n, D)``.
+    Source: density ratio by classification, Sugiyama et al. 2012.
+    """
+    codes = means.detach().cpu().numpy().astype(np.float64)
+    cases = case_means.detach().cpu().numpy().astype(np.float64)
+    centre, spread = codes.mean(0), codes.std(0) + 1e-6
+    rows = (np.vstack([codes, cases]) - centre) / spread
+    label = np.repeat([0, 1], [len(codes), len(cases)])
+    balance = np.where(label == 1, 1.0, len(cases) / len(codes))
+    fit = LogisticRegression(C=RIDGE).fit(rows, label, sample_weight=balance)
+    return torch.from_numpy(fit.coef_[0] / spread)
+
+
+def tilted(means: Tensor, slope: Tensor) -> Tensor:
+    """Return log w_k, ``(K,)``, summing to one as weights, of exemplars with ``means (K, D)``.
+
+    No weight exceeds 1 / sqrt(K), which is sqrt(K) times their mean, so that no patient becomes the parent of a large share of
+    the synthetic cases; what is cut off goes to the others in proportion.
+
+    Source: truncation, Ionides 2008, doi:10.1198/106186008X320456.
+    """
+    score = means.detach().cpu().numpy().astype(np.float64) @ slope.cpu().numpy()
+    ratio = np.exp(np.maximum(score - score.max(), LEAST))
+    return _log_capped(ratio).to(means)
+
+
+def _log_capped(ratio: Array) -> Tensor:
+    """Return log weights, ``(K,)``, in proportion to ``ratio``, none above 1 / sqrt(K): see `tilted`."""
+    return torch.from_numpy(np.log(capped(ratio, len(ratio) ** -0.5)))
+
+
+def capped(weight: Array, cap: float) -> Array:
+    """Return weights ``(K,)`` that sum to one, none above ``cap >= 1/K``: the largest are cut, the rest keep their ratios."""
+    ordered = np.sort(weight)[::-1]
+    rest = ordered[::-1].cumsum()[::-1]  # sum of a weight and all below it
+    scale = (1 - cap * np.arange(len(weight))) / rest
+    cut = int(np.argmax(scale * ordered <= cap * (1 + 1e-12)))  # how many stand at the cap
+    capped: Array = np.minimum(weight * scale[cut], cap)
+    return capped

@@ -1,0 +1,166 @@
+"""Fine-tuning with its two choices, lambda and the number of epochs, made by cross-validation over the cases.
+
+With a few dozen cases a fixed held-out part would be a handful of patients, and setting it apart would cost the model a sixth
+of all that it has. So each candidate lambda is fine-tuned with one fold of the cases held out at a time, the held-out ELBO is
+averaged over folds epoch by epoch, and the best pair of lambda and epochs is then used once more on all cases.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mgvae.config.sections import Training
+from mgvae.model.encoding import Array
+from mgvae.model.network import MGVAE
+from mgvae.reproducibility import derive, numpy_generator
+from mgvae.training.loops import Anchor, Epoch, History, OnEpoch, finetune
+
+FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Mean held-out ELBO of the cases at the best number of epochs of one lambda, nats per row."""
+
+    ewc_lambda: float
+    epochs: int
+    heldout_elbo: float
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """The fine-tuned model and how it was chosen.
+
+    Attributes:
+        model: fine-tuned on all cases.
+        history: mean over folds of the chosen lambda's epochs; its heldout_elbo is cross-validated.
+        ewc_lambda: the chosen weight; 0 without an anchor.
+        candidates: every lambda that was tried.
+    """
+
+    model: MGVAE
+    history: History
+    ewc_lambda: float
+    candidates: tuple[Candidate, ...]
+
+
+def finetune_chosen(
+    model: MGVAE,
+    anchor: Anchor | None,
+    cases: Tensor,
+    exemplars: Tensor | None,
+    group: Array,
+    settings: Training,
+    *,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> Finetuned:
+    """Fine-tune ``model`` in place and return it with the choices made.
+
+    Args:
+        model: the pre-trained model, or a fresh one.
+        anchor: where EWC holds; None for no EWC.
+        cases: encoded minority rows, ``(n, W)``.
+        exemplars: encoded majority rows, ``(K, W)``; None for a plain VAE.
+        group: group codes of the cases, ``(n,)``; a group is never on both sides of a fold.
+        settings: how to train; ``ewc_lambda`` "auto" tries ``settings.ewc_grid``.
+        seed: the seed.
+        on_epoch: called after each epoch of all fine-tunings together.
+    """
+    lambdas = _lambdas(anchor, settings)
+    parts = _folds(group, seed)
+    progress = _Progress(on_epoch, (len(lambdas) * len(parts) + 1) * settings.finetune_epochs)
+    curves, seconds = {}, 0.0
+    for weight in lambdas:
+        runs = [_one_fold(model, anchor, cases, exemplars, part, settings, weight, seed, progress) for part in parts]
+        curves[weight] = _mean_curve(runs, [int(part.sum()) for part in parts])
+        seconds += sum(run.seconds for run in runs)
+    candidates = tuple(_candidate(weight, curve) for weight, curve in curves.items())
+    best = max(candidates, key=lambda candidate: candidate.heldout_elbo)
+    final = finetune(
+        model,
+        cases,
+        exemplars,
+        settings,
+        anchor=anchor,
+        ewc_lambda=best.ewc_lambda,
+        epochs=best.epochs,
+        seed=seed,
+        on_epoch=progress,
+    )
+    history = History(curves[best.ewc_lambda], best.epochs, best.heldout_elbo, seconds + final.seconds)
+    return Finetuned(model, history, best.ewc_lambda, candidates)
+
+
+def _lambdas(anchor: Anchor | None, settings: Training) -> tuple[float, ...]:
+    if anchor is None:
+        return (0.0,)
+    return settings.ewc_grid if settings.ewc_lambda == "auto" else (float(settings.ewc_lambda),)
+
+
+def _folds(group: Array, seed: int) -> list[Array]:
+    """Return bool ``(n,)`` per fold, true where a case is held out; groups stay whole, folds are about equally large."""
+    codes = np.unique(group)
+    order = numpy_generator(seed, "case folds").permutation(len(codes))
+    folds = max(2, min(FOLDS, len(codes)))
+    return [np.isin(group, codes[order[fold::folds]]) for fold in range(folds)]
+
+
+def _one_fold(
+    model: MGVAE,
+    anchor: Anchor | None,
+    cases: Tensor,
+    exemplars: Tensor | None,
+    part: Array,
+    settings: Training,
+    weight: float,
+    seed: int,
+    progress: OnEpoch,
+) -> History:
+    out = torch.from_numpy(part).to(cases.device)
+    kept = cases[~out] if bool((~out).any()) else cases  # all cases in one group: nothing can be held out honestly
+    return finetune(
+        copy.deepcopy(model),
+        kept,
+        exemplars,
+        settings,
+        anchor=anchor,
+        ewc_lambda=weight,
+        epochs=settings.finetune_epochs,
+        seed=derive(seed, "fold"),
+        heldout=cases[out] if bool(out.any()) else cases,
+        on_epoch=progress,
+    )
+
+
+def _mean_curve(runs: list[History], weights: list[int]) -> tuple[Epoch, ...]:
+    """Return the mean over folds, epoch by epoch, up to the shortest fold, weighted by the cases held out."""
+    share = np.asarray(weights, float) / sum(weights)
+    out = []
+    for records in zip(*(run.epochs for run in runs), strict=False):
+        scores = np.array([np.nan if record.heldout_elbo is None else record.heldout_elbo for record in records])
+        train = float(share @ np.array([record.train_elbo for record in records]))
+        out.append(Epoch(records[0].epoch, train, float(share @ scores)))
+    return tuple(out)
+
+
+def _candidate(weight: float, curve: tuple[Epoch, ...]) -> Candidate:
+    best = max(curve, key=lambda record: -np.inf if record.heldout_elbo is None else record.heldout_elbo)
+    return Candidate(weight, best.epoch, float("nan") if best.heldout_elbo is None else best.heldout_elbo)
+
+
+class _Progress:
+    """Counts the epochs of all fine-tunings, so that one bar can show them."""
+
+    def __init__(self, on_epoch: OnEpoch | None, total: int) -> None:
+        self.on_epoch, self.total, self.done = on_epoch, total, 0
+
+    def __call__(self, epoch: int, epochs: int, score: float) -> None:
+        self.done += 1
+        if self.on_epoch is not None:
+            self.on_epoch(self.done, self.total, score)

@@ -1,0 +1,180 @@
+"""Every cell that the terminal and Prefect's pages print holds the number of report.json that its row and column name."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from flows.commands.show import show
+from flows.study.prefect_pages import arms_table, summary
+from tests.report_distinct import CHOSEN, distinct_refusal, distinct_report
+from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, says, says_estimate
+from tests.report_sample import refused_report
+
+SOURCES = {"cross-validation": "arms", "hold-out": "holdout"}
+VERDICT_NAMES = {"pass": "pass", "warn": "warning", "fail": "fail"}
+models = [(source, classifier) for source in SOURCES for classifier in CLASSIFIER_NAMES]
+
+
+def printed(report):
+    console = Console(file=io.StringIO(), width=300)
+    show(report, console)
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def report():
+    return distinct_report()
+
+
+@pytest.fixture(scope="module")
+def text(report):
+    return printed(report)
+
+
+def table(text, title):
+    """Return the head of a table and its rows by their first cell; a cell of two lines is one text."""
+    lines = text.splitlines()
+    (start,) = [place for place, line in enumerate(lines) if line.strip() == title]
+    rule = next(place for place in range(start, len(lines)) if "───" in lines[place])
+    rows, label = {}, ""
+    for line in lines[rule + 1 :]:
+        if not line.strip():
+            break
+        cells = re.split(r" {2,}", line.strip())
+        if line.startswith("   "):
+            rows[label] = [f"{one} {other}" for one, other in zip(rows[label], cells, strict=True)]
+        else:
+            label = cells[0]
+            rows[label] = cells[1:]
+    return re.split(r" {2,}", lines[rule - 1].strip()), rows
+
+
+@pytest.mark.parametrize(("source", "classifier"), models)
+def test_an_arm_has_its_own_recalibrated_measures(report, text, source, classifier):
+    head, rows = table(text, f"{CLASSIFIER_NAMES[classifier]}, recalibrated, {source}")
+    metrics = {short: metric for metric, (_, short) in METRIC_NAMES.items()}
+    arms = report["evaluation"][SOURCES[source]]
+    assert list(rows) == [ARM_NAMES[arm] for arm in arms]
+    for arm, by_classifier in arms.items():
+        cells = dict(zip((metrics[name] for name in head[1:]), rows[ARM_NAMES[arm]], strict=True))
+        if classifier not in by_classifier:
+            assert set(cells.values()) == {"–"}
+            continue
+        for metric, cell in cells.items():
+            assert says_estimate(cell, by_classifier[classifier]["recalibrated"][metric]), (arm, metric, cell)
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIER_NAMES)
+def test_an_arm_has_its_own_differences(report, text, classifier):
+    head, rows = table(text, f"{CLASSIFIER_NAMES[classifier]}, paired difference from no correction")
+    metrics = {label: metric for metric, (label, _) in METRIC_NAMES.items()}
+    differences = report["evaluation"]["differences"]
+    assert list(rows) == [ARM_NAMES[arm] for arm in differences]
+    for arm, by_classifier in differences.items():
+        for name, cell in zip(head[1:], rows[ARM_NAMES[arm]], strict=True):
+            one = by_classifier.get(classifier, {}).get(metrics[name])
+            assert cell == "–" if one is None else says_estimate(cell, one), (arm, name, cell)
+
+
+@pytest.mark.parametrize(
+    ("part", "title"),
+    [("synthetic", "Gates on 11,187 synthetic cases"), ("drift", "Drift against the extract of run 77c04e11a0b2")],
+)
+def test_a_gate_is_judged_by_its_own_numbers(report, text, part, title):
+    _, rows = table(text, title)
+    assert list(rows) == [gate["label"] for gate in report[part]["gates"]]
+    for gate in report[part]["gates"]:
+        verdict, value, threshold = rows[gate["label"]]
+        bounds = gate["threshold"] if isinstance(gate["threshold"], list) else [gate["threshold"]]
+        assert verdict == VERDICT_NAMES[gate["verdict"]]
+        assert says_estimate(value, gate), (gate["name"], value)
+        assert says(threshold, *bounds), (gate["name"], threshold)
+
+
+def test_a_column_that_drifted_has_its_own_numbers(report, text):
+    _, rows = table(text, "Columns that moved")
+    features = {one["name"]: one for one in report["drift"]["features"] if one["verdict"] != "pass"}
+    assert set(rows) == set(features)
+    for name, one in features.items():
+        verdict, *cells = rows[name]
+        known = [one["psi"], one["noise"], one["ks"], 100 * one["missing_before"], 100 * one["missing_after"]]
+        assert verdict == VERDICT_NAMES[one["verdict"]]
+        assert all(says(cell, value) for cell, value in zip(cells, known, strict=True)), (name, cells)
+
+
+def test_cohort_and_its_parts_have_their_own_counts(report, text):
+    cohort = report["cohort"]
+    _, rows = table(text, "Cohort")
+    expected = {step["label"]: (step["n"], step["events"]) for step in cohort["flow"]}
+    expected |= {
+        "Training part": (cohort["n_train"], cohort["events_train"]),
+        "Test part": (cohort["n_test"], cohort["events_test"]),
+    }
+    assert list(rows) == list(expected)
+    for label, counts in expected.items():
+        assert rows[label] == ["–" if one is None else f"{one:,}" for one in counts], label
+    (share,) = re.findall(r"prevalence (\S+) %", text.replace("\u00a0", " "))
+    assert says(share, 100 * cohort["prevalence"])
+
+
+def test_a_training_step_has_its_own_numbers(report, text):
+    _, rows = table(text, f"Training on cpu, {report['training']['parameters']:,} parameters")
+    times = {"Pre-training": "41 s", "Fine-tuning": "2 min 7 s"}
+    assert list(rows) == list(times)
+    for (label, time), step in zip(
+        times.items(), (report["training"]["pretrain"], report["training"]["finetune"]), strict=True
+    ):
+        epochs, elbo, weight, spent = rows[label]
+        assert says(epochs, step["epochs"])
+        assert says(elbo, step["heldout_elbo"])
+        assert says(weight, step.get("ewc_lambda"))
+        assert spent == time
+
+
+def test_the_recommendation_and_the_difference_that_decided(report, text):
+    found = report["recommendation"]["difference"]
+    assert "Deploy gradient boosting with MGVAE synthetic cases (no EWC), recalibrated on real patients." in text
+    (said,) = re.findall(r"that decided: (MGVAE with logistic regression, Scaled Brier score .*) when all", text)
+    assert says(said, found["value"], found["low"], found["high"], found["family_low"])
+
+
+def test_lineage_counts_what_was_reused(report, text):
+    lineage = report["lineage"]
+    reused = sum(stage["cached"] for stage in lineage["stages"])
+    assert f"extract {lineage['extract_sha256'][:16]} · " in text
+    assert f"seed {lineage['seed']} · {lineage['machine']} · {reused} of {len(lineage['stages'])} stages reused" in text
+
+
+def test_a_rule_that_is_broken_has_its_own_count():
+    checked = distinct_refusal()
+    _, rows = table(printed(refused_report() | {"validation": checked}), "Validation: 148 expectations, 4 failed")
+    assert rows == {
+        one["column"]: [one["rule"], "–" if one["count"] is None else str(one["count"])] for one in checked["failed"]
+    }
+
+
+def test_prefects_table_of_arms_has_the_recalibrated_measures_of_each_model(report):
+    rows = {(row["arm"], row["classifier"]): row for row in arms_table(report)}
+    arms = report["evaluation"]["arms"]
+    assert list(rows) == [(arm, classifier) for arm, found in arms.items() for classifier in found]
+    for (arm, classifier), row in rows.items():
+        assert len(row) > 5
+        for metric in set(row) - {"arm", "classifier"}:
+            assert says_estimate(row[metric], arms[arm][classifier]["recalibrated"][metric]), (arm, classifier, metric)
+
+
+def test_prefects_summary_has_the_counts_of_the_run(report, tmp_path):
+    lines, cohort = summary(report, tmp_path, remarks=[]).splitlines(), report["cohort"]
+    (counts,) = [line for line in lines if "subjects" in line]
+    assert counts.endswith("%)")
+    assert says(counts.removeprefix("- "), cohort["n"], cohort["events"], 100 * cohort["prevalence"])
+    verdicts = [gate["verdict"] for gate in report["synthetic"]["gates"]]
+    parts = ", ".join(f"{verdicts.count(one)} {one}" for one in ("pass", "warn", "fail") if one in verdicts)
+    assert f"- {report['synthetic']['n']:,} synthetic cases; gates: {parts}" in lines
+    assert any(line.startswith(f"- Recommended: {CHOSEN['arm']} with {CHOSEN['classifier']}. ") for line in lines)
+    stages = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
+    for cells, stage in zip(stages, report["lineage"]["stages"], strict=True):
+        result = "reused" if stage["cached"] else "computed"
+        assert cells == [stage["name"], str(stage["seconds"]), result, stage["ran"]["worker"]]

@@ -1,0 +1,96 @@
+"""Placed stages: what is wrong with a server, a deployment or another side's code is said, and nothing is half done."""
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.redaction import OrchestrationError
+from flows.study.placement import place, stage_flow, write_settings
+from flows.study.stage_runner import Order
+from flows.study.stages.registry import STAGES
+from mgvae.config.study import load_config
+from mgvae.errors import ConfigError
+from mgvae.store.artifact import Reference
+from mgvae.store.open import open_store
+from tests.flows.flow_tools import fresh_from, run_study
+from tests.flows.simulated_study import write_study
+
+BY_NAME = {stage.name: stage for stage in STAGES}
+
+
+@pytest.fixture
+def order(finished, report):
+    artifacts = report["lineage"]["artifacts"]
+    inputs = {"split": Reference("split", artifacts["split"])}
+    return Order(BY_NAME["encode"], load_config(finished.cohort), inputs)
+
+
+def sent(order, store, **changes):
+    """Carry out on this side what another one ordered."""
+    settings = store.save("settings", lambda folder: write_settings(order, folder), about={})
+    told = {
+        "stage": order.stage.name,
+        "key": order.key,
+        "settings": settings.sha256,
+        "inputs": {name: one.to_json() for name, one in order.inputs.items()},
+        "out": str(store.root.parent),
+        "store": store.shown,
+    }
+    return stage_flow(**(told | changes))
+
+
+def test_the_other_side_makes_the_same_artifact_under_the_same_key(finished, report, order, tmp_path):
+    from flows.runs.records import record_of
+
+    out = fresh_from(finished, tmp_path, "encode")
+    store = open_store(out)
+    store.discard(Reference("encode", report["lineage"]["artifacts"]["encode"]))
+    sent(order, store)
+    assert record_of(store, order.key) == Reference("encode", report["lineage"]["artifacts"]["encode"])
+
+
+def test_other_code_on_the_other_side_is_refused(finished, order, tmp_path):
+    store = open_store(fresh_from(finished, tmp_path, "encode"))
+    with pytest.raises(OrchestrationError, match=r"this worker has others\. Install the same version"):
+        sent(order, store, key="encode-" + "0" * 64)
+
+
+def test_an_unknown_stage_is_refused(finished, order, tmp_path):
+    store = open_store(fresh_from(finished, tmp_path, "encode"))
+    with pytest.raises(OrchestrationError, match="'encoding' must be one of validate, split"):
+        sent(order, store, stage="encoding")
+
+
+def test_the_other_side_is_confined_too(finished, order, tmp_path, monkeypatch):
+    store = open_store(fresh_from(finished, tmp_path, "encode"))
+    monkeypatch.setenv("MGVAE_ROOTS", str(tmp_path / "elsewhere"))
+    with pytest.raises(ConfigError, match="out: must lie below one of the folders"):
+        sent(order, store)
+
+
+def test_without_a_server_nothing_is_sent(finished, order):
+    store = open_store(finished.out)
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), pytest.raises(OrchestrationError, match="make up"):
+        place(order, "gpu", store, finished.out)
+
+
+def test_a_deployment_that_is_not_registered_is_named(finished, tmp_path):
+    out = fresh_from(finished, tmp_path, "pretrain")
+    with pytest.raises(OrchestrationError, match=r"deployment mgvae-stage/gpu must be registered.*make deploy"):
+        run_study(finished.cohort, out, "stages={pretrain: gpu}")
+    assert not list(out.rglob(".writing-*"))
+
+
+def test_a_pool_or_stage_that_does_not_exist_is_refused(tmp_path):
+    cohort = write_study(tmp_path)
+    with pytest.raises(ConfigError, match="stages"):
+        load_config(cohort, settings=("stages={pretrain: tpu}",))
+    with pytest.raises(ConfigError, match="stages"):
+        load_config(cohort, settings=("stages={pretraining: gpu}",))
+
+
+def test_placement_says_nothing_of_the_study(tmp_path):
+    from flows.study.report_facts import config_sha256
+
+    cohort = write_study(tmp_path)
+    placed = load_config(cohort, settings=("stages={pretrain: gpu}",))
+    assert config_sha256(placed) == config_sha256(load_config(cohort))

@@ -1,0 +1,128 @@
+"""What Prefect shows of a run: its numbers, where it lies, and no patient; a server that is away costs no night."""
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.progress import Silent, reporter
+from flows.study import prefect_pages as notices
+from flows.study.prefect_pages import Posted, arms_table, artifact_key, posting, show_run, summary, tell_failure
+from tests.flows.simulated_study import CANARY
+
+SENDING = (
+    "create_markdown_artifact",
+    "create_table_artifact",
+    "create_image_artifact",
+    "create_progress_artifact",
+    "update_progress_artifact",
+    "emit_event",
+)
+
+
+def test_the_summary_says_what_was_found_and_where_it_lies(report, finished):
+    text = summary(report, finished.run, remarks=["Nothing new."])
+    assert f"**Status: {report['status']}**" in text
+    assert "- Nothing new." in text
+    assert f"{report['cohort']['events']:,} events" in text
+    assert str(finished.run / "report.html") in text
+    assert all(f"| {stage['name']} |" in text for stage in report["lineage"]["stages"])
+    assert CANARY not in text
+
+
+def test_the_report_is_linked_where_it_is_served(report, finished, monkeypatch):
+    monkeypatch.setenv("MGVAE_REPORTS_URL", "https://reports.example.org/runs/")
+    text = summary(report, finished.run, remarks=[])
+    assert f"[report.html](https://reports.example.org/runs/small/{report['run_id']}/report.html)" in text
+
+
+def test_the_table_has_every_arm_with_its_recalibrated_numbers(report):
+    rows = arms_table(report)
+    arms = report["evaluation"]["arms"]
+    assert [(row["arm"], row["classifier"]) for row in rows] == [(arm, one) for arm, found in arms.items() for one in found]
+    value = arms[rows[0]["arm"]][rows[0]["classifier"]]["recalibrated"]["auroc"]["value"]
+    assert rows[0]["auroc"].startswith(f"{value:.3f} (")
+
+
+@pytest.mark.parametrize(("study", "key"), [("NAFLD_2y", "mgvae-nafld-2y"), ("a__b-", "mgvae-a-b"), ("small", "mgvae-small")])
+def test_the_key_is_one_that_prefect_takes(study, key):
+    assert artifact_key(study) == key
+
+
+def spied(monkeypatch, answer):
+    """Replace all that `prefect_pages` sends to the server by ``answer``; return the list of what was sent."""
+    sent = []
+
+    def spy(name):
+        def send(*arguments, **options):
+            sent.append(name)
+            return answer()
+
+        return send
+
+    for name in SENDING:
+        monkeypatch.setattr(f"flows.study.prefect_pages.{name}", spy(name))
+    return sent
+
+
+def raise_away():
+    raise ConnectionError("away")
+
+
+def test_all_that_is_sent_is_watched():
+    imported = {name for name in vars(notices) if name.endswith("_artifact") or name == "emit_event"}
+    assert imported == set(SENDING)
+
+
+def test_without_a_server_nothing_is_shown(report, finished, monkeypatch, database):
+    sent = spied(monkeypatch, lambda: None)
+    refused = {**report, "status": "fail"}
+    show_run(refused, finished.run, remarks=[])
+    assert {"create_markdown_artifact", "create_table_artifact", "create_image_artifact", "emit_event"} == set(sent)
+    sent.clear()
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        show_run(refused, finished.run, remarks=[])
+        tell_failure(None, None, None)
+        with posting("small"):
+            assert not isinstance(reporter(), Posted)
+    assert sent == []
+
+
+@pytest.mark.parametrize("status", ["pass", "warn", "fail", "invalid"])
+def test_a_refused_run_alone_is_an_event(status, report, finished, monkeypatch, database):
+    sent = spied(monkeypatch, lambda: None)
+    show_run({**report, "status": status}, finished.run, remarks=[])
+    assert ("emit_event" in sent) is (status in ("fail", "invalid"))
+
+
+def test_a_server_that_is_away_costs_no_night(report, finished, monkeypatch, database):
+    sent = spied(monkeypatch, raise_away)
+    show_run({**report, "status": "fail"}, finished.run, remarks=[])
+    posted = Posted("mgvae-small", Silent())
+    monkeypatch.setattr("flows.study.prefect_pages.EVERY_SECONDS", 0.0)
+    posted.started("pretrain")
+    posted.advanced(1, 10)
+    posted.ended("pretrain", cached=False)
+    assert set(sent) == set(SENDING) - {"update_progress_artifact"}  # none was made that could be renewed
+
+
+def test_progress_is_one_artifact_that_grows(database, monkeypatch):
+    import prefect
+
+    monkeypatch.setattr("flows.study.prefect_pages.EVERY_SECONDS", 0.0)
+    made = []
+
+    @prefect.flow
+    def long_stage():
+        posted = Posted("mgvae-test", Silent())
+        posted.started("pretrain")
+        for done in range(1, 4):
+            posted.advanced(done, 4, "ELBO -1.00")
+            made.append(posted.artifact)
+        posted.ended("pretrain", cached=False)
+
+    long_stage()
+    assert made[0] is not None
+    assert set(made) == {made[0]}
+    with prefect.get_client(sync_client=True) as client:
+        found = client.request("GET", f"/artifacts/{made[0]}").json()
+    assert found["key"] == "mgvae-test-progress-pretrain"
+    assert float(found["data"]) == 100.0

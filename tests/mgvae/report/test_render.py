@@ -1,0 +1,223 @@
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from mgvae.report.checklist import probast, tripod
+from mgvae.report.panels import MOST_MARGINALS
+from mgvae.report.render import render
+from mgvae.report.schema import Report
+from tests import report_sample
+
+samples = vars(report_sample)
+sample_report, refused_report, sparse_report = (samples[name] for name in ("sample_report", "refused_report", "sparse_report"))
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects tags, ids, links and text, and notes tags that do not nest."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.wrong, self.tags, self.words = [], [], [], []
+        self.feed(html)
+        self.ids = [attributes["id"] for _, attributes in self.tags if "id" in attributes]
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module", params=["full", "refused", "sparse"])
+def page(request):
+    return Page(render({"full": sample_report, "refused": refused_report, "sparse": sparse_report}[request.param]()))
+
+
+@pytest.fixture(scope="module")
+def full():
+    return Page(render(sample_report()))
+
+
+def test_tags_nest_and_ids_are_unique(page):
+    assert page.wrong == []
+    assert page.open == []
+    assert [name for name, times in Counter(page.ids).items() if times > 1] == []
+
+
+def test_links_lead_somewhere_on_the_page(page):
+    targets = [link["href"] for link in page.all("a")]
+    assert targets
+    assert all(target.startswith("#") and target[1:] in page.ids for target in targets)
+
+
+def test_labels_refer_to_what_exists(page):
+    named = [attributes["aria-labelledby"] for _, attributes in page.tags if "aria-labelledby" in attributes]
+    assert set(named) <= set(page.ids)
+
+
+def test_nothing_is_loaded_or_run(page):
+    assert not page.all("script")
+    assert not page.all("img")
+    assert [link["href"] for link in page.all("link")] == ["data:,"]
+    assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on") or a in ("src", "srcset")]
+    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'")
+
+
+def test_page_can_be_read_by_all(page):
+    assert page.all("html") == [{"lang": "en"}]
+    assert all(head.get("scope") in ("col", "row", "colgroup", "rowgroup") for head in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all("aria-label" in svg or svg.get("aria-hidden") == "true" for svg in page.all("svg"))
+    assert len(page.all("h1")) == 1
+
+
+def test_no_python_shows_through(page):
+    assert not re.search(r"\bNone\b|\bnan\b|\binf\b|Undefined|<bound|\{\{|\{%", page.text)
+
+
+def test_same_numbers_same_bytes():
+    assert render(sample_report()) == render(sample_report())
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("pass", "Passed All 12 gates pass."),
+        ("warn", "Passed, with warnings No gate failed."),
+        ("fail", "Failed 1 of 6 gates failed"),
+    ],
+)
+def test_verdict_comes_first(status, words):
+    text = Page(render(sample_report(status=status, columns=2))).text
+    assert text.index(words) < text.index("Recommendation") < text.index("Cohort")
+
+
+def test_headline_numbers_are_the_reports(full):
+    assert "Deploy logistic regression without any correction for imbalance, recalibrated on real patients." in full.text
+    assert "MGVAE with logistic regression, AUROC +0.004 (−0.011 to +0.019); lower limit −0.016" in full.text
+    assert "15,567" in full.text
+    assert "2.11\u00a0%" in render(sample_report(columns=2))
+    assert "1,899 left out" in full.text
+
+
+def test_every_recalibrated_auroc_is_on_the_page(full):
+    evaluation = sample_report()["evaluation"]
+    for table in (evaluation["arms"], evaluation["holdout"]):
+        for by_classifier in table.values():
+            for scores in by_classifier.values():
+                one = scores["recalibrated"]["auroc"]
+                assert f"{one['value']:.3f} ({one['low']:.2f} to {one['high']:.2f})" in full.text
+
+
+def test_refused_extract_is_short_and_clear():
+    html = render(refused_report())
+    page = Page(html)
+    assert "Extract refused 3 of 148 expectations are not met. Nothing was trained on this extract." in page.text
+    assert "values between 10 and 80 kg/m² 412" in page.text
+    assert page.ids.index("validation") < page.ids.index("cohort")
+    assert not {"training", "synthetic", "evaluation", "limits"} & set(page.ids)
+    assert "not anonymous" not in page.text  # there is no synthetic case to warn of
+    assert len(html) < 40_000
+
+
+def test_hostile_text_is_inert():
+    report = sample_report(columns=3)
+    evil = "<script>alert(1)</script><img src=x onerror=alert(1)> {{ 7*7 }} \" onload='x'"
+    report |= {"title": evil, "study": evil, "run_id": evil, "warnings": [evil]}
+    report["cohort"]["outcome"] = report["cohort"]["flow"][0]["label"] = report["recommendation"]["reason"] = evil
+    report["cohort"]["columns"][0]["label"] = report["synthetic"]["marginals"][0]["label"] = evil
+    report["synthetic"]["marginals"][1]["levels"][0] = report["synthetic"]["gates"][0]["label"] = evil
+    report["lineage"]["machine"] = report["evaluation"]["thresholds"][evil] = evil
+    html = render(report)
+    page = Page(html)
+    assert not page.all("script")
+    assert not page.all("img")
+    assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
+    assert page.wrong == []
+    assert "49" not in page.text.split("Recommendation")[0].replace("17,549", "")
+
+
+def test_a_wide_study_stays_small_and_says_what_is_left_out():
+    report = sample_report(columns=150, arms=tuple(samples["EFFECTS"]))
+    html = render(report)
+    page = Page(html)
+    ranked = sorted(report["synthetic"]["marginals"], key=lambda m: -m["distance"])
+    captions = re.findall(r"<figcaption>([^<]+) <small>distance", html)
+    assert captions == [m["label"] for m in ranked[:MOST_MARGINALS]]
+    assert f"Drawn are the {MOST_MARGINALS} columns with the largest distance" in page.text
+    assert all(f"<code>{m['column']}</code>" in html for m in ranked[MOST_MARGINALS:])
+    assert len(html.encode()) < 3_000_000
+
+
+def test_few_arms_and_unknown_numbers():
+    page = Page(render(sparse_report()))
+    assert "Only 19 events to train on" in page.text
+    assert "There is no hold-out part." in page.text
+    assert "No paired difference could be computed." in page.text
+    assert "SMOTE" not in page.text
+
+
+def test_arms_that_could_not_run_are_named():
+    report = sample_report(columns=2)
+    report["evaluation"]["unavailable"] = {"smote": "SMOTE needs 6 events in each fold"}
+    assert "SMOTE needs 6 events in each fold" in Page(render(report)).text
+
+
+def test_remarks_are_spelled_out(full):
+    assert "Margin in scaled Brier score 0.005 Arms and classifiers compared with no correction 8" in full.text
+    assert "Variant recalibrated Value 0.021 Sensitivity 0.741 Remark Cut at the prevalence." in full.text
+
+
+def test_checklist_claims_only_what_is_there():
+    whole, refused = (Report.model_validate(make()) for make in (sample_report, refused_report))
+    answers = {item.code: item.answer for item in tripod(whole)}
+    assert answers["14"] == answers["22"] == "no"
+    assert answers["13"] == answers["20a"] == "yes"
+    assert answers["23a"] == "partly"  # by subgroup is missing
+    assert not [item for item in tripod(refused) if item.answer == "yes"]
+    assert probast(refused) == []
+
+
+def test_checklist_doubts_an_arm_without_recalibration():
+    report = sample_report(columns=2)
+    del report["evaluation"]["arms"]["smote"]["logistic_regression"]["recalibrated"]
+    assert probast(Report.model_validate(report))[0].answer == "partly"
+    assert probast(Report.model_validate(sample_report(columns=2)))[0].answer == "yes"
+
+
+def test_drift_is_shown_where_there_is_a_run_to_hold_it_against(full):
+    assert "drift" in full.ids
+    assert "Held against the extract of run 77c04e11a0b2" in full.text
+    assert "Columns that moved" in full.text
+    assert "0.231 (0.190 to 0.284)" in full.text
+    assert "smoke (text before, number now)" in full.text
+    calm = Page(render(sample_report(status="pass")))
+    assert "Columns that moved" not in calm.text
+    assert "drift" not in Page(render(sparse_report())).ids
+
+
+def test_a_failed_drift_comes_first():
+    report = sample_report(status="pass")
+    report["drift"]["gates"][4] |= {"verdict": "fail"}
+    report |= {"status": "fail", "warnings": ["The extract has drifted."]}
+    text = Page(render(report)).text
+    label = report["drift"]["gates"][4]["label"]
+    assert f"Failed The extract has drifted from the last accepted one: “{label}”. The run is not promoted." in text
