@@ -7,7 +7,7 @@
     │   └── OutcomeError     the outcome is absent, has one class only, or too few events
     ├── ShapeError           tensors or tables that must agree do not
     ├── TableError           a table given to the sampler holds what it cannot learn
-    ├── TrainingError        the objective left the finite numbers, or there is nothing to train on
+    ├── TrainingError        the objective diverged, or there is nothing to train on
     ├── CheckpointError      a checkpoint cannot be read by this version
     └── StoreError           the artifact store cannot be read or written
         ├── MissingArtifactError  an artifact is not in the store
@@ -68,6 +68,11 @@ class MissingArtifactError(StoreError):
 
 class DamagedArtifactError(StoreError):
     """An artifact's bytes do not match its digest."""
+
+
+def reason_of(error: OSError) -> str:
+    """Return why the operating system refused, without any path: its message, else the error's type."""
+    return error.strerror or type(error).__name__
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from mgvae.config.study import load_config
 from mgvae.draft.draft import Draft, draft
 from mgvae.draft.entry import Drafted
 from mgvae.draft.yaml_text import COHORT, DICTIONARY, cohort_text, dictionary_text
-from mgvae.errors import ConfigError
+from mgvae.errors import ConfigError, reason_of
 from mgvae.files import aside
 
 WHOLE_TABLE = 60  # columns; of a wider extract only those to be reviewed are listed
@@ -44,8 +44,7 @@ def init(extract: str, out: Path, *, outcome: str | None, event: str | None, for
                 (place / name).replace(out / name)
     except OSError as error:
         raise ConfigError(
-            f"The folder {out} must be writable with space left; {error.strerror or type(error).__name__}. "
-            f"Give another with --out."
+            f"The folder {out} must be writable with space left; {reason_of(error)}. Give another with --out."
         ) from None
     return made
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mgvae.config.strict import Strict, build, read_yaml
+from mgvae.config.strict import Strict, build
+from mgvae.config.yaml_reader import read_yaml
 from mgvae.errors import ConfigError, nearest
 
 Kind = Literal["continuous", "count", "binary", "categorical", "ordinal", "date"]
 Role = Literal["feature", "subgroup", "identifier", "excluded"]
-Level = bool | int | float | str
+
+
+def _check_level(value: object) -> object:
+    if value is None:
+        raise ValueError("null is no value of a column: put the word into quotes if cells hold it; empty cells need no entry")
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(f"must be text, a number, true or false; got {type(value).__name__}. Put text into quotes")
+    return value
+
+
+Level = Annotated[bool | int | float | str, BeforeValidator(_check_level)]
 
 NUMERIC_KINDS: tuple[Kind, ...] = ("continuous", "count")
 LEVEL_KINDS: tuple[Kind, ...] = ("binary", "categorical", "ordinal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from mgvae.config.dictionary import Level
 from mgvae.config.strict import Strict
@@ -94,7 +94,7 @@ class Training(Strict):
     exemplar_weights: Literal["tilted", "uniform"] = "tilted"
     plausibility: Literal["matched", "filtered", "none"] = "matched"
     posterior_variance: Literal["free", "tied"] = "free"
-    leave_one_out: bool = True
+    leave_one_out: StrictBool = True
     ewc_lambda: float | Literal["auto"] = 10.0
     ewc_grid: tuple[float, ...] = (1.0, 10.0, 100.0)
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import inspect
 import typing
-from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mgvae.errors import ConfigError, nearest
@@ -40,26 +38,6 @@ def build(model: type[Model], values: object, *, where: str) -> Model:
         raise ConfigError(f"{where} is not usable:\n" + "\n".join(lines)) from None
 
 
-def read_yaml(path: Path) -> Any:
-    """Return the content of a YAML file, read with the safe loader.
-
-    Raises:
-        ConfigError: the file is missing, not UTF-8 or not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file. Give the path of an existing file.") from None
-    except (IsADirectoryError, PermissionError) as error:
-        raise ConfigError(f"{path}: must be a readable file; {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: must be UTF-8 text. Save it as UTF-8.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{path}{place}: must be YAML; {getattr(error, 'problem', None) or 'it cannot be parsed'}.") from None
-
-
 def _sentence(model: type[BaseModel], item: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in item["loc"]) or "(top level)"
     if item["type"] == "extra_forbidden":
@@ -70,6 +48,8 @@ def _sentence(model: type[BaseModel], item: dict[str, Any]) -> str:
         return f"{place}: this key is required; add it."
     message = item["msg"].removeprefix("Value error, ")
     got = item.get("input")
+    if item["type"] == "bool_type":
+        return f"{place}: must be true or false; got {got!r}. Write true or false, without quotes."
     shown = f" (got {got!r})" if isinstance(got, str | int | float | bool) else ""
     return f"{place}: {message}{shown}"
 

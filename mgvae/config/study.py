@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.dictionary import Dictionary, read_dictionary
 from mgvae.config.sections import Arm, Classifier, Drift, Evaluation, Gates, Outcome, Split, Synthesis, Training
-from mgvae.config.strict import Strict, build, read_yaml
+from mgvae.config.strict import Strict, build
+from mgvae.config.yaml_reader import parse_yaml, read_yaml
 from mgvae.errors import ConfigError, nearest
 
 __all__ = [
@@ -172,8 +172,8 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     if not separator or not key.strip():
         raise ConfigError(f"--set {setting}: must read key=value, for example training.latent_dim=8.")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = parse_yaml(text, where="--set")
+    except ConfigError:
         raise ConfigError(f"--set {setting}: the value must be YAML, for example 8, true, [none, mgvae].") from None
     *parents, last = key.strip().split(".")
     place = values

@@ -15,7 +15,7 @@ from mgvae.draft import names
 from mgvae.draft.entry import Drafted, identifier, left_out
 from mgvae.draft.scan import Seen
 from mgvae.draft.values import FEW, all_whole, number_codes, of_levels, of_numbers, plain, text_codes
-from mgvae.extract.cells import DAY, NUMBER
+from mgvae.extract.cells import DAY, NUMBER, ZEROS_AHEAD
 
 MOST_LEVELS = 50
 MOST_MISSING = 0.95
@@ -23,7 +23,6 @@ MOST_DISTINCT, MANY_DISTINCT = 0.5, 0.2  # share of the rows beyond which texts 
 LONGEST = 80  # letters of a level
 SURE = 100  # rows: so many distinct whole numbers are hardly measurements
 STRAY = 5  # texts among numbers that may be codes
-ZEROS_AHEAD = re.compile(r"[+-]?0\d.*")
 OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?:[T ].*)?|\d{4}[./]\d{1,2}[./]\d{1,2}(?:[T ].*)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 

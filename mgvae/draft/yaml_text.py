@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
 
+from mgvae.config.yaml_reader import parse_yaml
 from mgvae.draft.draft import Draft
 from mgvae.draft.entry import Bounds, Drafted
 from mgvae.draft.values import plain
+from mgvae.errors import ConfigError
 
 COHORT, DICTIONARY = "cohort.yaml", "dictionary.yaml"
 WIDTH = 110
@@ -49,10 +52,21 @@ def dictionary_text(draft: Draft) -> str:
 
 
 def scalar(value: object) -> str:
-    """Return a value as YAML on one line, quoted where it must be."""
-    style = '"' if isinstance(value, str) and not value.isprintable() else None
-    text = yaml.safe_dump([value], default_flow_style=True, default_style=style, allow_unicode=True, width=1 << 30)
-    return text.strip()[1:-1]
+    """Return a value as YAML on one line, in quotes where it would be read as another value without."""
+    text = _written(value)
+    try:
+        same = repr(parse_yaml(f"- {text}\n- [{text}, {text}]", where="")) == repr([value, [value, value]])
+    except ConfigError:  # ruamel.yaml leaves ': x' and '?x' without quotes
+        same = False
+    return text if same and text.isprintable() else _written(value, style='"')
+
+
+def _written(value: object, style: str | None = None) -> str:
+    writer, text = YAML(typ="safe", pure=True), io.StringIO()
+    writer.default_flow_style, writer.width = True, 1 << 30
+    writer.default_style = style  # type: ignore[assignment]  # ruamel.yaml declares None alone
+    writer.dump([value], text)
+    return text.getvalue().strip()[1:-1]
 
 
 def study_name(extract: str) -> str:

@@ -19,16 +19,11 @@ Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+INTEGER = re.compile(r"([+-]?\d{1,4000})(\.0*)?", re.ASCII)  # Python reads no longer one
+ZEROS_AHEAD = re.compile(r"[+-]?0\d.*")
 DAY = r"\d{4}-\d{2}-\d{2}(?:[T ].*)?|\d{8}"
 ZONE = r"(:\d{2}(?:\.\d+)?)\s*(?:Z|[+-]\d{2}:?\d{2})$"
-YAML_WORDS = {
-    "true": "1",
-    "yes": "1",
-    "on": "1",
-    "false": "0",
-    "no": "0",
-    "off": "0",
-}  # YAML reads an unquoted yes as a boolean
+BOOLEANS = {"true": "1", "false": "0"}
 
 
 def numbers(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
@@ -36,7 +31,7 @@ def numbers(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
 
     Args:
         cells: Arrow array of any type; text is read as a decimal number with a point.
-        column: its entry in the dictionary; of its missing codes, numbers compare as numbers.
+        column: its entry in the dictionary; of its missing codes, numbers compare as numbers, but ``010`` as text alone.
     """
     cells = _plain_storage(cells)
     codes = [canonical(code) for code in column.missing_codes]
@@ -47,7 +42,9 @@ def numbers(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
         text = _text(cells)
         missing = (text.isna() | text.isin(codes)).to_numpy(bool)
         values = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(float, na_value=np.nan)
-    missing = missing | np.isin(values, [float(code) for code in codes if NUMBER.fullmatch(code)])
+    missing = missing | np.isin(
+        values, [float(code) for code in codes if NUMBER.fullmatch(code) and not ZEROS_AHEAD.fullmatch(code)]
+    )
     bad = ~missing & ~np.isfinite(values)
     return pd.Series(np.where(missing | bad, np.nan, values)), bad
 
@@ -78,19 +75,19 @@ def levels(cells: Any, known: Sequence[Level], missing_codes: Sequence[Level] = 
 
     Args:
         cells: Arrow array of any type.
-        known: the levels. Where one is a number, cells that equal it as a number are that level; where all are, ``true`` and
-            ``false`` are 1 and 0 as well, and where all are booleans also the other words that YAML takes for one.
+        known: the levels. Where one is a number, cells that equal it as a number, and no other level as text, are that level;
+            where all are, ``true`` and ``false`` are 1 and 0 as well.
         missing_codes: values that mean "missing".
     """
     numeric = [level for level in known if not isinstance(level, str)]
+    texts = {canonical(level) for level in known if isinstance(level, str)}
     targets, whole = {canonical(level) for level in numeric}, len(numeric) == len(known) > 0
-    words = YAML_WORDS if all(isinstance(level, bool) for level in known) else dict.fromkeys(("true",), "1") | {"false": "0"}
 
     def spell(text: str) -> str:
-        number = canonical(float(text)) if NUMBER.fullmatch(text) else text
+        number = _canonical_number(text) if NUMBER.fullmatch(text) else text
         if whole:
-            return words.get(text.lower(), number)
-        return number if number in targets else text
+            return BOOLEANS.get(text.lower(), number)
+        return number if number in targets and text not in texts else text
 
     return _spelled(cells, spell, missing_codes)
 
@@ -111,7 +108,7 @@ def _spelled(cells: Any, spell: Callable[[str], str], missing_codes: Iterable[Le
 
     def one(value: object) -> str | None:
         text = _plain(value)
-        if text is None or text in codes or (NUMBER.fullmatch(text) and canonical(float(text)) in numeric):
+        if text is None or text in codes or (NUMBER.fullmatch(text) and _canonical_number(text) in numeric):
             return None
         return spell(text)
 
@@ -119,6 +116,12 @@ def _spelled(cells: Any, spell: Callable[[str], str], missing_codes: Iterable[Le
     spelled = pd.array([one(value) for value in encoded.dictionary.to_pylist()], dtype="str")
     places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return pd.Series(spelled.take(places, allow_fill=True)) if len(spelled) else pd.Series([np.nan] * len(places), dtype="str")
+
+
+def _canonical_number(text: str) -> str:
+    """Return the canonical spelling of a number; a whole one keeps every digit."""
+    whole = INTEGER.fullmatch(text)
+    return str(int(whole.group(1))) if whole else canonical(float(text))
 
 
 def _plain(value: object) -> str | None:

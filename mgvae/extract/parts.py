@@ -18,7 +18,7 @@ import fsspec
 import pyarrow as pa
 from fsspec.utils import infer_compression
 
-from mgvae.errors import ExtractError, nearest
+from mgvae.errors import ExtractError, nearest, reason_of
 
 Format = Literal["csv", "tsv", "parquet"]
 FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet"}
@@ -220,9 +220,7 @@ def _told(shown: str, *, remote: bool = False) -> Iterator[None]:
     except pa.ArrowException as error:
         raise ExtractError(f"{shown}: is damaged or cut off ({type(error).__name__}). Copy it again from its source.") from None
     except OSError as error:
-        raise ExtractError(
-            f"{shown}: could not be read ({error.strerror or type(error).__name__}). Copy it again from its source."
-        ) from None
+        raise ExtractError(f"{shown}: could not be read ({reason_of(error)}). Copy it again from its source.") from None
     except Exception as error:
         if not remote or isinstance(error, ExtractError):
             raise

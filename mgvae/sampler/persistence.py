@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 from safetensors.torch import save
 
-from mgvae.errors import CheckpointError, TableError
+from mgvae.errors import CheckpointError, TableError, reason_of
 from mgvae.files import aside
 from mgvae.generator.resampling import Translator
 from mgvae.model.encoding import encoding_from_json
@@ -64,7 +64,7 @@ def save_sampler(sampler: MGVAEOverSampler, folder: Path) -> Path:
                 (place / name).chmod(0o600)
                 (place / name).replace(folder / name)
     except OSError as error:
-        raise CheckpointError(f"{folder} must be writable with space left; {error.strerror or type(error).__name__}.") from None
+        raise CheckpointError(f"{folder} must be writable with space left; {reason_of(error)}.") from None
     return folder
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mgvae.errors import StoreError
+from mgvae.errors import StoreError, reason_of
 from mgvae.files import PREFIX, aside
 from mgvae.store.artifact import (
     CLOCK,
@@ -212,9 +212,7 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             yield
         except OSError as error:
-            raise StoreError(
-                f"The artifact store {self.root} must be writable with space left; {error.strerror or type(error).__name__}."
-            ) from None
+            raise StoreError(f"The artifact store {self.root} must be writable with space left; {reason_of(error)}.") from None
 
 
 def size_of(folder: Path) -> int:

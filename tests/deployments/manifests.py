@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from tests.paths import ROOT
 
@@ -32,7 +32,7 @@ class UnsetError(Exception):
 
 def compose(settings: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return compose.yaml as Compose understands it."""
-    return dict(yaml.safe_load(filled(COMPOSE.read_text(encoding="utf-8"), SETTINGS if settings is None else settings)))
+    return dict(YAML(typ="safe").load(filled(COMPOSE.read_text(encoding="utf-8"), SETTINGS if settings is None else settings)))
 
 
 def filled(text: str, settings: Mapping[str, str]) -> str:
@@ -54,14 +54,14 @@ def filled(text: str, settings: Mapping[str, str]) -> str:
 
 def read(name: str, folder: Path = DEPLOYMENTS) -> Any:
     """Return the only document of a YAML or JSON file."""
-    return yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+    return YAML(typ="safe").load((folder / name).read_text(encoding="utf-8"))
 
 
 def documents() -> list[dict[str, Any]]:
     """Return all that kubectl is told to apply."""
     found = []
     for path in sorted(KUBERNETES.glob("*.yaml")):
-        found += [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one and "kind" in one]
+        found += [one for one in YAML(typ="safe").load_all(path.read_text(encoding="utf-8")) if one and "kind" in one]
     return found
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import yaml
 from docker.utils import exclude_paths
 from prefect import Flow
 from prefect.events.schemas.automations import AutomationCore
+from ruamel.yaml import YAML
 
 from deployments.register import filled as with_names
 from tests.deployments.manifests import (
@@ -192,7 +192,7 @@ def test_no_secret_stands_in_a_file() -> None:
         SETTINGS["PREFECT_SERVER_ENCRYPTION_KEY"],
     )
     marked = {name: f"<{name}>" for name, value in SETTINGS.items() if value in ours}
-    for at, value in walk(yaml.safe_load(filled(COMPOSE.read_text(encoding="utf-8"), {**SETTINGS, **marked}))):
+    for at, value in walk(YAML(typ="safe").load(filled(COMPOSE.read_text(encoding="utf-8"), {**SETTINGS, **marked}))):
         if SECRET.search(at[-1]) and isinstance(value, str):
             assert value in marked.values(), at
     for told in [*(read(name, KUBERNETES) for name in VALUES), *documents()]:

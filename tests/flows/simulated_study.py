@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
+from ruamel.yaml import YAML
 
 CANARY = "patient-0417-zebra"  # a subject id: what must not be found in a log, a message or a database
 
@@ -98,5 +98,7 @@ def write_study(folder: Path, frame: pd.DataFrame | None = None, **changes: Any)
     folder.mkdir(parents=True, exist_ok=True)
     (table() if frame is None else frame).to_csv(folder / "extract.csv", index=False)
     path = folder / "cohort.yaml"
-    path.write_text(yaml.safe_dump(study(**changes), sort_keys=False), encoding="utf-8")
+    writer = YAML(typ="safe")
+    writer.default_flow_style = False
+    writer.dump(study(**changes), path)
     return path

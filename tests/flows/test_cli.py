@@ -5,8 +5,8 @@ import shutil
 import sys
 
 import pytest
-import yaml
 
+from mgvae.config.yaml_reader import parse_yaml
 from tests.flows.command_line import refused
 from tests.flows.simulated_study import CANARY, study, table, write_study
 
@@ -90,7 +90,7 @@ CONFIGURATIONS = {
 def test_wrong_configuration(case, command, mgvae, tmp_path):
     text, words = CONFIGURATIONS[case]
     cohort = tmp_path / "cohort.yaml"
-    cohort.write_text(yaml.safe_dump(study() | yaml.safe_load(text)), encoding="utf-8")
+    cohort.write_text(json.dumps(study() | parse_yaml(text, where=case)), encoding="utf-8")
     refused(mgvae(command, cohort), "cohort.yaml is not usable", *words)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cohort.yaml"]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from mgvae.errors import ExtractError
+from mgvae.errors import ExtractError, reason_of
 
 GZIP = b"\x1f\x8b"
 
@@ -45,6 +45,4 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise ExtractError(f"{path}: its compressed data are cut off or damaged. Fetch the file again.") from None
     except OSError as error:
-        raise ExtractError(
-            f"{path}: cannot be read ({error.strerror or 'input error'}). Check the path and its rights."
-        ) from None
+        raise ExtractError(f"{path}: cannot be read ({reason_of(error)}). Check the path and its rights.") from None

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from flows.commands import init as initialising
 from flows.commands.init import init
 from mgvae.config.study import load_config
+from mgvae.config.yaml_reader import read_yaml
 from mgvae.errors import ConfigError
 from tests.flows.command_line import refused
 from tests.flows.simulated_study import CANARY, table
@@ -85,7 +85,7 @@ def test_into_another_folder(mgvae, extract):
     said = mgvae("init", extract, "--outcome", "died", "--out", "my study")
     assert said.code == 0
     assert said.out.splitlines()[-1] == "Next: mgvae validate 'my study/cohort.yaml'"
-    assert yaml.safe_load(Path("my study/cohort.yaml").read_text())["extract"] == "../extract.csv"
+    assert read_yaml(Path("my study/cohort.yaml"))["extract"] == "../extract.csv"
     assert mgvae("validate", "my study/cohort.yaml").code == 0
 
 
@@ -199,7 +199,7 @@ def test_the_cohorts_that_ship(path, outcome, mgvae, tmp_path):
     said = mgvae("init", SHIPPED / path, "--out", tmp_path)
     assert f"The outcome '{outcome}' is a guess" in plain(said.out)
     assert mgvae("validate", tmp_path / "cohort.yaml").code == 0
-    written = yaml.safe_load((SHIPPED / path).with_name("cohort.yaml").read_text())
+    written = read_yaml((SHIPPED / path).with_name("cohort.yaml"))
     config = load_config(tmp_path / "cohort.yaml")
     assert (config.subject_id, config.group) == (written["subject_id"], written.get("group"))
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from flows.runs.folder import finished_run
 from flows.study.generate import generate
@@ -182,7 +181,7 @@ def test_nothing_is_said_of_patients(finished, mgvae, tmp_path):
     said = mgvae("generate", finished.run, "--n", 2000, "--out", tmp_path / "a.parquet")
     assert CANARY not in said.out + said.err
     assert CANARY not in (finished.run / "manifest.json").read_text()
-    assert yaml.safe_load((finished.run / "manifest.json").read_text())["config"]["study"] == "small"
+    assert json.loads((finished.run / "manifest.json").read_text())["config"]["study"] == "small"
 
 
 def test_a_folder_that_cannot_be_written(finished, tmp_path, monkeypatch):

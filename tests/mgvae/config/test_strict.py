@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import Field
 
-from mgvae.config.strict import Strict, build, read_yaml
+from mgvae.config.strict import Strict, build
 from mgvae.errors import ConfigError, nearest
 
 
@@ -71,39 +71,3 @@ def test_models_are_frozen():
 @pytest.mark.parametrize(("word", "hint"), [("latent_dmi", " Did you mean 'latent_dim'?"), ("qqq", "")])
 def test_nearest(word, hint):
     assert nearest(word, ["latent_dim", "hidden"]) == hint
-
-
-def test_yaml(tmp_path):
-    path = tmp_path / "cohort.yaml"
-    path.write_text("name: größe\n", encoding="utf-8")
-    assert read_yaml(path) == {"name": "größe"}
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"name: gr\xf6\xdfe\n", "must be UTF-8 text. Save it as UTF-8."),
-        (b"a: 1\nb: [1, 2\nc: 3\n", "line 3: must be YAML; "),
-        (b"a: b: c\n", "line 1: must be YAML; mapping values are not allowed here."),
-        (b"!!python/object/apply:os.system ['true']\n", "must be YAML; could not determine a constructor"),
-        (b"a: \x00\n", "must be YAML; "),
-    ],
-    ids=["not UTF-8", "open bracket", "two colons", "code", "control character"],
-)
-def test_yaml_that_cannot_be_read(tmp_path, content, expected):
-    path = tmp_path / "cohort.yaml"
-    path.write_bytes(content)
-    with pytest.raises(ConfigError) as caught:
-        read_yaml(path)
-    assert str(caught.value).startswith(str(path))
-    assert expected in str(caught.value)
-
-
-def test_a_missing_file(tmp_path):
-    with pytest.raises(ConfigError, match=r"absent.yaml: no such file. Give the path of an existing file."):
-        read_yaml(tmp_path / "absent.yaml")
-
-
-def test_a_folder(tmp_path):
-    with pytest.raises(ConfigError, match="must be a readable file; Is a directory"):
-        read_yaml(tmp_path)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-import yaml
 
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.errors import ConfigError
@@ -26,7 +27,7 @@ MINIMAL = {
 
 def changed(**changes):
     """Return the minimal configuration with dotted keys replaced; None removes one."""
-    values = yaml.safe_load(yaml.safe_dump(MINIMAL))
+    values = json.loads(json.dumps(MINIMAL))
     for dotted, value in changes.items():
         *parents, last = dotted.split("__")
         place = values
@@ -41,7 +42,7 @@ def changed(**changes):
 
 def load(tmp_path, values=MINIMAL, **options):
     path = tmp_path / "cohort.yaml"
-    path.write_text(values if isinstance(values, str) else yaml.safe_dump(values), encoding="utf-8")
+    path.write_text(values if isinstance(values, str) else json.dumps(values), encoding="utf-8")
     return load_config(path, **options)
 
 
@@ -75,7 +76,7 @@ def test_an_url_and_an_absolute_path_stay_as_they_are(tmp_path):
 
 def test_dictionary_in_a_file_of_its_own(tmp_path):
     values = changed(dictionary="dictionary.yaml")
-    (tmp_path / "dictionary.yaml").write_text(yaml.safe_dump({"columns": values.pop("columns")}))
+    (tmp_path / "dictionary.yaml").write_text(json.dumps({"columns": values.pop("columns")}))
     assert load(tmp_path, values).columns == load(tmp_path).columns
 
 
@@ -90,6 +91,10 @@ def test_dictionary_in_a_file_of_its_own(tmp_path):
         (" study = other", lambda config: config.study == "other"),
         ("columns.columns.age.unit=years", lambda config: config.columns["age"].unit == "years"),
         ("title=a=b", lambda config: config.title == "a=b"),
+        ("outcome.event=no", lambda config: config.outcome.event == "no"),
+        ("outcome.event=010", lambda config: config.outcome.event == "010"),
+        ("title=1900-01-01", lambda config: config.title == "1900-01-01"),
+        ("training.leave_one_out=false", lambda config: config.training.leave_one_out is False),
     ],
 )
 def test_set(tmp_path, setting, read):
@@ -107,6 +112,13 @@ def test_later_settings_win_and_the_seed_option_too(tmp_path):
         ("training.latent_dim", "--set training.latent_dim: must read key=value, for example training.latent_dim=8."),
         ("=3", "--set =3: must read key=value"),
         ("seed=[1", "--set seed=[1: the value must be YAML, for example 8, true, [none, mgvae]."),
+        (
+            "training.leave_one_out=no",
+            "training.leave_one_out: must be true or false; got 'no'. Write true or false, without quotes.",
+        ),
+        ("training.hidden={a: 1, a: 2}", "the value must be YAML"),
+        ("outcome.event=null", "outcome.event: null is no value of a column: put the word into quotes"),
+        ("outcome.event=[1]", "outcome.event: must be text, a number, true or false; got list. Put text into quotes"),
         ("study.name=x", "--set study.name=x: 'study' is a single value and has no keys below it."),
         ("training.latentdim=8", "training.latentdim: unknown key. Did you mean 'latent_dim'?"),
         ("trainin.latent_dim=8", "trainin: unknown key. Did you mean 'training'?"),

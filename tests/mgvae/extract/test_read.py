@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mgvae.config.dictionary import read_dictionary
 from mgvae.config.strict import build
 from mgvae.config.study import CohortConfig
 from mgvae.extract.read import read_extract
@@ -209,11 +210,34 @@ def test_text_levels_are_not_numbers(tmp_path):
     assert plain(frame["stage"]) == ["010", "10", "10.0"]
 
 
-def test_yaml_booleans_stand_for_the_words_that_yaml_reads_as_them(tmp_path):
-    columns = COLUMNS | {"male": {"kind": "binary", "categories": [False, True]}}
+@pytest.mark.parametrize(
+    ("levels", "cells", "read"),
+    [
+        ("[no, yes]", ["no", "yes", "No"], ["no", "yes", "No"]),  # levels of the dictionary are matched as they are spelt
+        ("[NO, SE, DK]", ["NO", "DK", "no"], ["NO", "DK", "no"]),
+        ("[010, 10, 1e]", ["010", "10", "10.0"], ["010", "10", "10"]),
+        ("[1900-01-01, 12:30]", ["1900-01-01", "12:30", ""], ["1900-01-01", "12:30", None]),
+        ("[false, true]", ["false", "TRUE", "yes"], ["0", "1", "yes"]),
+        ("[9007199254740993, 9007199254740992]", ["9007199254740993", "9007199254740992.0", "3"], None),
+    ],
+)
+def test_levels_of_a_dictionary_file_match_the_text_of_the_cells(levels, cells, read, tmp_path):
+    (tmp_path / "d.yaml").write_text(f"columns:\n  x:\n    kind: categorical\n    categories: {levels}\n")
+    columns = COLUMNS | read_dictionary(tmp_path / "d.yaml").model_dump(exclude_unset=True)["columns"]
     path = tmp_path / "t.csv"
-    path.write_text("id,site,seen,male,dead\n1,a,2020-01-01,yes,0\n2,a,2020-01-01,No,1\n3,a,2020-01-01,maybe,1\n")
-    assert plain(read_extract(study(path, columns={"columns": columns})).frame["male"]) == ["1", "0", "maybe"]
+    path.write_text("id,site,seen,x,dead\n" + "".join(f"{n},a,2020-01-01,{cell},{n % 2}\n" for n, cell in enumerate(cells)))
+    expected = read or ["9007199254740993", "9007199254740992", "3"]
+    assert plain(read_extract(study(path, columns={"columns": columns})).frame["x"]) == expected
+
+
+def test_a_missing_code_with_zeros_ahead_is_text_and_no_number(tmp_path):
+    (tmp_path / "d.yaml").write_text("columns:\n  x:\n    kind: count\n    missing_codes: [010, -9]\n")
+    columns = COLUMNS | read_dictionary(tmp_path / "d.yaml").model_dump(exclude_unset=True)["columns"]
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "id,site,seen,x,dead\n1,a,2020-01-01,010,0\n2,a,2020-01-01,10,1\n3,a,2020-01-01,-9.0,1\n4,a,2020-01-01,8,1\n"
+    )
+    assert plain(read_extract(study(path, columns={"columns": columns})).frame["x"]) == [None, 10.0, None, 8.0]
 
 
 def test_large_identifiers_keep_every_digit(tmp_path):
