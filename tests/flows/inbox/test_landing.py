@@ -320,7 +320,7 @@ def test_a_study_cannot_lead_out_of_the_inbox(study, mgvae, place):
 def test_yaml_cannot_run_code(mgvae, place):
     mark = place / "ran"
     with Path("cohort.yaml").open("a") as file:
-        file.write(f"title: !!python/object/apply:os.system ['touch {mark}']\n")
+        file.write(f"code: !!python/object/apply:os.system ['touch {mark}']\n")
     said = mgvae("land", "extract.csv")
     assert said.code == 1
     assert "must be YAML" in said.err
