@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up deploy down test test-slow lint format lock clean help
+.PHONY: demo up deploy down test test-slow lint format docs picture lock clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -35,20 +35,28 @@ lint: $(READY) ## Check style, types and import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/codespell
 
 format: $(READY) ## Put the code into the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+docs: $(VENV)/.docs ## Build the documentation site in site/, without the network
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Built site/. Read it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
+
+picture: $(READY) ## Photograph the report of make demo for the README; needs Chromium
+	@$(BIN)/python -m docs.tools.picture runs/nafld/latest/report.html docs/report.png
+
 lock: ## Resolve the dependencies afresh into constraints.txt
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --upgrade pip '.[dev,prepare,s3,server,kubernetes,dask,bench]'
+	$(VENV)-lock/bin/pip install --upgrade pip '.[dev,docs,prepare,s3,server,kubernetes,dask,bench]'
 	(sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze | grep -v '^mgvae-cohort' | sed 's/+cpu//') > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf $(VENV)-lock
 
 clean: ## Remove the virtual environment and caches; runs stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("mgvae-cohort needs Python 3.11 or newer; this is %d.%d. Run: make PYTHON=python3.11 ..." % sys.version_info[:2])'
@@ -57,3 +65,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=24'
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
+
+$(VENV)/.docs: $(READY)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	@touch $(VENV)/.docs

@@ -35,17 +35,16 @@ class Column(Strict):
     """One column of the extract.
 
     Attributes:
-        kind: how its values behave: continuous, count (whole numbers from 0, often many zeros), binary, categorical,
-            ordinal (categories in their order) or date (day resolution, related to the index date). An identifier or an
-            excluded column needs none.
-        role: feature (a predictor), subgroup (kept with the cohort for analysis by its levels; not a predictor unless "feature"
-            is named too), identifier or excluded. One word or a list.
+        kind: continuous, count (whole numbers from 0, often many zeros), binary, categorical, ordinal (categories in order) or
+            date (measured in whole days from the index date). An identifier or an excluded column needs none.
+        role: feature (a predictor), subgroup (kept for analysis by its levels; a predictor only if "feature" is given too),
+            identifier or excluded. One word or a list.
         unit: the unit of measurement, such as ``mmol/l``.
-        label: what a reader of the report sees; the column's name where absent.
+        label: name of the column in the report; the column's name if absent.
         range: lowest and highest possible value, both included; null for no bound. Numeric kinds only.
         categories: the levels of a binary (exactly two), categorical or ordinal (in order) column.
         missing_codes: values that mean "missing", such as ``-9`` or ``?``; empty cells always do.
-        max_missing: the largest tolerable share of missing cells.
+        max_missing: largest tolerable share of missing cells.
     """
 
     kind: Kind

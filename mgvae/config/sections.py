@@ -19,10 +19,10 @@ class Outcome(Strict):
     """What is to be predicted.
 
     Attributes:
-        column: the column that holds it. Rows where it is missing are not eligible.
-        event: the value that means "the event happened"; every other value means it did not.
-        expected_prevalence: lowest and highest plausible share of events; validation fails outside.
-        label: what a reader of the report sees.
+        column: the column that holds the outcome. Rows without an outcome are not eligible.
+        event: the value that means "the event happened"; every other value means that it did not.
+        expected_prevalence: lowest and highest plausible share of events; validation fails outside this range.
+        label: name of the outcome in the report; the column's name if absent.
     """
 
     column: str
@@ -39,11 +39,11 @@ class Outcome(Strict):
 
 
 class Split(Strict):
-    """How a test part is held apart. Subjects of one group always stay on one side.
+    """How the test part is held out. Subjects of one group always stay on one side.
 
     Attributes:
         method: random (stratified by the outcome) or temporal (the latest index dates are the test part).
-        test_fraction: share of the eligible subjects.
+        test_fraction: share of the eligible subjects in the test part.
     """
 
     method: Literal["random", "temporal"] = "random"
@@ -57,22 +57,21 @@ class Training(Strict):
         latent_dim: D, the size of a code.
         hidden: width of each hidden layer, encoder and decoder alike.
         batch_size: rows in a pre-training step.
-        pretrain_epochs: most passes over the majority rows; "auto" makes about 2,000 steps, in 10 to 200 passes.
-        finetune_epochs: most passes over the minority rows.
-        learning_rate: Adam's step size in pre-training, annealed by a cosine.
-        finetune_learning_rate: the same in fine-tuning, not annealed.
+        pretrain_epochs: maximum passes over the majority rows; "auto" makes about 2,000 steps, in 10 to 200 passes.
+        finetune_epochs: maximum passes over the minority rows.
+        learning_rate: Adam's learning rate in pre-training, with cosine decay.
+        finetune_learning_rate: Adam's learning rate in fine-tuning, constant.
         warmup_fraction: share of pre-training over which the weight of the KL term grows from 0 to 1.
         patience: epochs without a better held-out ELBO after which pre-training stops.
-        finetune_patience: the same in fine-tuning.
-        heldout_fraction: share of the majority rows that early stopping watches and training never sees.
-        exemplars: how many majority rows, drawn anew each epoch, carry the prior; "all" for the exact mixture.
+        finetune_patience: the same for fine-tuning.
+        heldout_fraction: share of the majority rows held out for early stopping.
+        exemplars: number of majority rows, drawn anew each epoch, that form the mixture prior; "all" for the exact mixture.
         exemplar_weights: tilted (exemplars that resemble the cases weigh more in fine-tuning and translation, see
-            mgvae/training/exemplar_weights.py) or
-            uniform (as published).
-        plausibility: matched (of more translations than needed, those are kept that differ from the majority as real
-            cases do, see mgvae/generator/plausibility.py), filtered (those that look less like a case than nearly all real
-            cases are dropped) or none.
-        posterior_variance: free (each row's code has its own spread) or tied (that of the prior, for all).
+            mgvae/training/exemplar_weights.py) or uniform (as published).
+        plausibility: matched (of more translations than needed, keep those that differ from the majority as real cases do, see
+            mgvae/generator/plausibility.py), filtered (drop those that look less like a case than nearly all real cases) or
+            none.
+        posterior_variance: free (each code has its own variance) or tied (all have that of the prior).
         leave_one_out: whether a row is left out of its own prior.
         ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
         ewc_grid: the weights that "auto" tries.
@@ -120,7 +119,7 @@ class Synthesis(Strict):
     """How many synthetic cases are made.
 
     Attributes:
-        prevalence: share of cases after synthetic cases are added to the training rows; 0.5 balances the classes.
+        prevalence: share of cases in the training rows once synthetic cases are added; 0.5 balances the classes.
     """
 
     prevalence: float = Field(default=0.5, gt=0, le=0.5)
@@ -133,10 +132,10 @@ class Evaluation(Strict):
         arms: ways to treat the imbalance; "none" must be among them.
         classifiers: downstream models.
         folds: folds of the grouped stratified cross-validation on the training part.
-        repeats: how often it is repeated with other folds.
-        calibration_fraction: share of each training fold held apart, real and at natural prevalence, for recalibration.
-        bootstrap: resamples of subjects (whole groups) behind each interval.
-        margin: how much worse in AUROC or scaled Brier counts as no worse.
+        repeats: number of cross-validations, each with other folds.
+        calibration_fraction: share of each training fold held out for recalibration: real rows at natural prevalence.
+        bootstrap: bootstrap resamples (of whole groups) behind each interval.
+        margin: largest loss in AUROC or scaled Brier score that still counts as "not worse".
     """
 
     arms: tuple[Arm, ...] = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
@@ -165,12 +164,12 @@ class Gates(Strict):
     """Thresholds of the gates on the synthetic cases; validation/gates.py says what each one measures.
 
     Attributes:
-        separation_warn, separation_fail: least share of the real cases' separation from the majority.
-        parent_share_warn, parent_share_fail: largest share of synthetic cases that lie within the majority's own
-            nearest-neighbour distance of their parent.
+        separation_warn, separation_fail: lowest tolerable separation from the majority, as a share of that of the real cases.
+        parent_share_warn, parent_share_fail: largest share of synthetic cases that lie closer to their parent than the parent's
+            nearest majority row does.
         dcr_low, dcr_high: range of the share of synthetic cases that lie closer to training than to hold-out cases
-            (diagnostic). c2st_warn: classifier two-sample AUC above which the report warns (0.5 is not realistic with few
-            cases).
+            (diagnostic).
+        c2st_warn: classifier two-sample AUC above which the report warns (0.5 is not realistic with few cases).
     """
 
     separation_warn: float = Field(default=0.8, ge=0)
@@ -183,17 +182,17 @@ class Gates(Strict):
 
 
 class Drift(Strict):
-    """Thresholds of the gates on the extract against the last accepted one; validation/drift.py says what each one measures.
+    """Thresholds of the drift gates against the last accepted extract; validation/drift.py says what each one measures.
 
-    A gate passes what lies on the good side of its warn threshold, or may lie there by chance. It fails beyond the fail
-    threshold, where chance leaves no doubt that the warn threshold is passed.
+    A gate passes if the value, or part of its interval, lies on the good side of the warn threshold. It fails if the value lies
+    beyond the fail threshold and the whole interval beyond the warn threshold.
 
     Attributes:
-        against: last_accepted, or nothing: the extract is not judged, and if the run passes, the next is held against it. For
-            a change that a person has looked at and accepts.
-        psi_warn, psi_fail: largest population stability index of a column, less what chance makes of it.
-        ks_warn, ks_fail: largest Kolmogorov-Smirnov distance of a numeric column; the defaults are what the PSI's are for a
-            shifted normal distribution.
+        against: last_accepted, or nothing: this extract is not judged, and becomes the reference of the next one if the run
+            passes. For a change that a person has examined and accepted.
+        psi_warn, psi_fail: largest population stability index of a column, minus the value that chance alone gives.
+        ks_warn, ks_fail: largest Kolmogorov-Smirnov distance of a numeric column; the defaults correspond to those of the PSI
+            for a shifted normal distribution.
         missing_warn, missing_fail: largest change in the share of missing cells of a column, as a difference.
         prevalence_warn, prevalence_fail: largest change in prevalence, as a factor up or down.
         rows_warn, rows_fail: largest change in the number of rows, as a factor up or down.

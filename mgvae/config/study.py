@@ -36,20 +36,22 @@ class CohortConfig(Strict):
     """The whole of cohort.yaml.
 
     Attributes:
-        study: short name; the run folder is called so.
-        title: what the report's head says.
+        study: short name, also the name of the folder of its runs.
+        title: headline of the report.
         extract: path, glob or fsspec URL of the table: CSV or Parquet, one file or a folder of parts. A relative path is
             relative to cohort.yaml.
-        subject_id: column with one distinct value per row; null where the extract has none: each row is then a subject of its
-            own, named by its number, and rows of one patient cannot be told.
-        group: column that ties subjects together (family, site, matched set); a group is never split.
+        subject_id: column with one distinct value per row; null if the extract has none: each row is then a subject, identified
+            by its row number, and several rows of one patient cannot be recognised.
+        group: column that groups subjects (family, site, matched set); a group is never split between training and test.
         index_date: date column at which the prediction is made.
-        lookback_days, horizon_days: what may be seen before the index date, and when the outcome counts; for the report.
-        outcome, split, training, synthesis, evaluation, gates, drift: see mgvae/config/sections.py.
-        dictionary: path of the data dictionary, relative to cohort.yaml; or the entries inline under ``columns``.
-        stages: stages that workers of another pool carry out, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
-            process of the run. It says nothing of the study, and changes no digest.
-        seed: the seed of everything that is drawn.
+        lookback_days: days before the index date from which predictors come; for the report only.
+        horizon_days: days after the index date in which the outcome counts; for the report only.
+        outcome, split, training, synthesis, evaluation, gates, drift: a section of its own, see below.
+        columns: the data dictionary, inline. Usually the key ``dictionary`` stands instead: the path of its file, relative to
+            cohort.yaml.
+        stages: stages that run on workers of another pool, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
+            process of the run. Placement changes no result and no digest.
+        seed: seed of all random draws.
     """
 
     study: str

@@ -1,7 +1,7 @@
 """One experiment of the paper: a data set, a seed, and a row of the table for each way of treating the imbalance: `run_seed`.
 
 The settings are those of every data set, except that small images have small models. They were chosen on training images of
-MNIST and FashionMNIST that were left out, and looked at on digits, with seeds that no table uses: see `flows/PAPER.md`.
+MNIST and FashionMNIST that were left out, and looked at on digits, with seeds that no table uses: see `docs/results/paper.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How often drift sees what is not there: two random halves of one simulated cohort, columns of all kinds, many seeds.
 
-python -m tests.benchmarks.drift_false_alarms            # the table in CONTRIBUTING.md
+python -m tests.benchmarks.drift_false_alarms            # the table in docs/decisions/0019
 python -m tests.benchmarks.drift_false_alarms 100,100,300,100   # rows before, rows now, columns, seeds
 """
 
