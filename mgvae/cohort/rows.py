@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,6 +65,25 @@ class Rows:
                 f"{purpose} needs rows with and without the event; got {events} events in {len(self)} rows. "
                 "Use fewer folds, a smaller calibration_fraction, or more data."
             )
+
+
+def cases_to_add(event: NDArray[Any], prevalence: float) -> int:
+    """Return how many further cases bring the share of cases nearest to ``prevalence``.
+
+    Args:
+        event: outcome in {0, 1} or bool, ``(N,)``.
+        prevalence: the asked share, below 1.
+
+    Returns:
+        0 where the share is that high already. The arithmetic is exact.
+    """
+    cases = int(event.sum())
+    others, asked = len(event) - cases, Fraction(prevalence)
+    if not others:
+        return 0
+    below = floor(asked * others / (1 - asked))
+    nearest = min((below, below + 1), key=lambda count: abs(Fraction(count, count + others) - asked))
+    return max(0, nearest - cases)
 
 
 def rows(features: pd.DataFrame, event: object, group: object) -> Rows:

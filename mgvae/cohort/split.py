@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from mgvae.cohort.build import Cohort
+from mgvae.cohort.groups import Parts, deal_groups, hold_out_stratified
 from mgvae.config.sections import Split
 from mgvae.errors import OutcomeError
-from mgvae.reproducibility import numpy_generator
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
@@ -50,7 +49,7 @@ def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[
     Raises:
         OutcomeError: a fold would have no event, or nothing but events.
     """
-    fold = _deal(event, group, [1 / n_folds] * n_folds, seed=seed, use="folds")
+    fold = deal_groups(event, group, [1 / n_folds] * n_folds, seed=seed, use="folds")
     tests = [fold == number for number in range(n_folds)]
     holding = len(np.unique(group[event]))
     mend = f"Events lie in {holding} groups: set evaluation.folds to at most {max(holding, 2)}."
@@ -58,21 +57,22 @@ def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[
     return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests]
 
 
-def inner_part(event: Array, group: Array, *, fraction: float, seed: int) -> Array:
-    """Return, as bool ``(n,)``, a part of training rows to be held apart: for calibration or early stopping.
+def inner_part(event: Array, group: Array, *, fraction: float, seed: int) -> Parts:
+    """Hold out a part of training rows for calibration.
 
     Args:
-        event: bool ``(n,)``; where it has both classes, so has each side.
-        group: int64 ``(n,)``.
+        event: bool ``(n,)``; where it has both classes, so has each part.
+        group: int64 ``(n,)``; whole in one part unless no choice of whole groups comes near the share.
         fraction: share of the rows.
         seed: decides which groups are taken.
 
     Raises:
-        OutcomeError: a side would be empty or lack a class.
+        OutcomeError: a part would be empty or lack a class.
     """
-    part = _part(event, group, fraction, seed=seed, use="inner part")
-    _check(event, [~part, part], what="Training rows and rows held apart", mend="Use fewer folds or collect more subjects.")
-    return part
+    parts = hold_out_stratified(event, group, fraction, seed=seed, use="inner part")
+    sides = [~parts.held_out, parts.held_out]
+    _check(event, sides, what="Training rows and rows held out", mend="Use fewer folds or collect more subjects.")
+    return parts
 
 
 def _lowest(cohort: Cohort, fraction: float, *, seed: int) -> Array:
@@ -125,46 +125,6 @@ def _filled(amounts: Array, due: float) -> Array:
     if len(amounts) > 1 and taken.all():
         taken[-1] = False
     return taken
-
-
-def _part(event: Array, group: Array, fraction: float, *, seed: int, use: str) -> Array:
-    """Return bool ``(n,)``: a grouped, stratified part with ``fraction`` of the rows."""
-    larger_first = [max(fraction, 1 - fraction), min(fraction, 1 - fraction)]
-    side = _deal(event, group, larger_first, seed=seed, use=use)
-    return np.asarray(side == (1 if fraction <= 0.5 else 0))
-
-
-def _deal(event: Array, group: Array, shares: Sequence[float], *, seed: int, use: str) -> Array:
-    """Return the side of each row, int ``(n,)``.
-
-    Groups are dealt one by one, those with most events first, then the largest, in random order among equals; each goes to
-    the side furthest behind its due: of events for a group that has some, else of rows. A side without an event comes before
-    all others, and the many small groups at the end even out what the large ones left uneven.
-    """
-    codes = pd.factorize(group)[0]
-    rows = np.bincount(codes)
-    events = np.bincount(codes, weights=event).astype(int)
-    order = np.lexsort((numpy_generator(seed, "split", use).random(len(rows)), -rows, -events))
-    side = np.zeros(len(rows), dtype=np.int64)
-    with_event = order[events[order] > 0]
-    side[with_event] = _dealt(events[with_event], [0.0] * len(shares), shares)
-    held = np.bincount(side[with_event], weights=rows[with_event], minlength=len(shares))
-    without = order[events[order] == 0]
-    side[without] = _dealt(rows[without], held.tolist(), shares)
-    return side[codes]
-
-
-def _dealt(amounts: Array, held: Sequence[float], shares: Sequence[float]) -> Array:
-    """Return the side of each amount, given in turn to a side that has nothing, else to the one furthest behind its due."""
-    have = list(held)
-    due = [max(share * (sum(held) + float(amounts.sum())), 1e-9) for share in shares]
-    out = np.empty(len(amounts), dtype=np.int64)
-    for place, amount in enumerate(amounts.tolist()):
-        # half of the amount counts already (Sainte-Lague's rule): the sides end within half an amount of their due
-        filled = [(now + amount / 2) / want if now else 0.0 for now, want in zip(have, due, strict=True)]
-        side = filled.index(min(filled))
-        out[place], have[side] = side, have[side] + amount
-    return out
 
 
 def _latest(cohort: Cohort, fraction: float) -> Array:

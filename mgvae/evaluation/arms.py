@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mgvae.cohort.rows import Rows
+from mgvae.cohort.rows import Rows, cases_to_add
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import ConfigError
 from mgvae.evaluation.smote import smote_cases
 from mgvae.generator.synthesis import Variant, synthetic_cases
+from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive, numpy_generator
 
 FloatArray = NDArray[np.float64]
@@ -48,12 +49,14 @@ class Treated:
         features, event: the rows, the real ones first and unchanged.
         weights: row weights with mean 1, or None for equal ones.
         n_real: number of real rows.
+        remarks: what a reader must know of how cases were made, in full sentences.
     """
 
     features: pd.DataFrame
     event: IntArray
     weights: FloatArray | None
     n_real: int
+    remarks: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -83,13 +86,8 @@ def treat(arm: str, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
     n = cases_to_add(rows.event, recipe.prevalence)
     if n == 0:
         return Treated(rows.features, rows.event, None, len(rows))
-    return _with_cases(rows, make(rows, recipe, n, derive(seed, arm)))
-
-
-def cases_to_add(event: IntArray, prevalence: float) -> int:
-    """Return how many cases bring the share of cases to ``prevalence``; 0 where it is that high already."""
-    cases = int(event.sum())
-    return max(0, round(prevalence / (1 - prevalence) * (len(event) - cases)) - cases)
+    made = make(rows, recipe, n, derive(seed, arm))
+    return _with_cases(rows, made.features, made.remarks)
 
 
 def class_weights(event: IntArray, prevalence: float) -> FloatArray:
@@ -102,32 +100,36 @@ def class_weights(event: IntArray, prevalence: float) -> FloatArray:
     return np.where(event == 1, target / share, (1 - target) / (1 - share))
 
 
-def _with_cases(rows: Rows, cases: pd.DataFrame) -> Treated:
+def _with_cases(rows: Rows, cases: pd.DataFrame, remarks: tuple[str, ...]) -> Treated:
     features = pd.concat([rows.features, cases[list(rows.features.columns)]], ignore_index=True).astype(
         rows.features.dtypes.to_dict()
     )
     event = np.concatenate([rows.event, np.ones(len(cases), dtype=np.int64)])
-    return Treated(features, event, None, len(rows))
+    return Treated(features, event, None, len(rows), remarks)
 
 
-def _maker(arm: str) -> Callable[[Rows, Recipe, int, int], pd.DataFrame]:
+def _maker(arm: str) -> Callable[[Rows, Recipe, int, int], Synthetic]:
     if arm == "random_oversampling":
         return _repeated
     if arm == "smote":
-        return lambda rows, _, n, seed: smote_cases(rows.features, rows.event, n=n, seed=seed)
+        return _interpolated
     if arm in GENERATIVE:
         return lambda rows, recipe, n, seed: _generated(rows, recipe, n, seed, arm)
     raise ConfigError(f"Arm must be one of those listed in mgvae.config.sections.Arm; got '{arm}'.")
 
 
-def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> pd.DataFrame:
+def _interpolated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Synthetic:
+    return Synthetic(smote_cases(rows.features, rows.event, n=n, seed=seed), np.full(n, -1))
+
+
+def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Synthetic:
     cases = np.flatnonzero(rows.event == 1)
     drawn = numpy_generator(seed, "draw").choice(cases, size=n, replace=True)
-    return rows.features.iloc[drawn]
+    return Synthetic(rows.features.iloc[drawn], drawn)
 
 
-def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> pd.DataFrame:
-    made = synthetic_cases(
+def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> Synthetic:
+    return synthetic_cases(
         rows.features,
         rows.event,
         rows.group,
@@ -137,4 +139,3 @@ def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> p
         seed=seed,
         variant=cast(Variant, variant),
     )
-    return made.features

@@ -33,6 +33,7 @@ class Predictions:
         prevalence: share of events among the rows that the row's model was fitted on, ``(repeats, N)``.
         probability: by arm, classifier and variant, ``(repeats, N)``.
         unavailable: arm -> why it could not be run on some split; such an arm is not in ``probability``.
+        remarks: what a reader must know of some split, in full sentences.
     """
 
     event: IntArray
@@ -41,6 +42,7 @@ class Predictions:
     prevalence: FloatArray
     probability: dict[Key, FloatArray]
     unavailable: dict[str, str]
+    remarks: tuple[str, ...] = ()
 
     @property
     def repeats(self) -> int:
@@ -173,4 +175,5 @@ def _collect(rows: Rows, splits: list[_Split], outcomes: list[Outcome]) -> Predi
         prevalence[split.repeat, split.place] = outcome.prevalence
         for key in keys:
             probability[key][split.repeat, split.place] = outcome.probability[key]
-    return Predictions(rows.event, rows.group, fold, prevalence, probability, unavailable)
+    remarks = tuple(dict.fromkeys(remark for outcome in outcomes for remark in outcome.remarks))
+    return Predictions(rows.event, rows.group, fold, prevalence, probability, unavailable, remarks)

@@ -1,4 +1,4 @@
-"""The whole chain on one split: hold calibration rows apart, treat, fit, predict, repair. Test rows are only ever predicted."""
+"""Run the whole chain on one split: hold out calibration rows, treat, fit, predict, recalibrate."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Chain:
 
     Attributes:
         arms, classifiers: names, see `mgvae.config.study`.
-        calibration_fraction: share of the training rows held apart for recalibration.
+        calibration_fraction: share of the training rows held out for recalibration.
         recipe: what the arms need.
     """
 
@@ -49,11 +49,13 @@ class Outcome:
         probability: predicted probability of each test row, ``(N_test,)``, by arm, classifier and variant.
         prevalence: share of events among the fitting rows, before any arm.
         unavailable: arm -> why it could not be run on this split.
+        remarks: what a reader must know, in full sentences: where groups could not be kept whole inside the training part.
     """
 
     probability: dict[Key, FloatArray]
     prevalence: float
     unavailable: dict[str, str]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
     Raises:
         OutcomeError: the fitting rows hold one class only.
     """
-    fitting, calibration = _held_apart(train, chain, seed)
+    fitting, calibration, remarks = _calibration_rows(train, chain, seed)
     probability: dict[Key, FloatArray] = {}
     unavailable: dict[str, str] = {}
     for arm in chain.arms:
@@ -110,11 +112,13 @@ def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
                 raise
             unavailable[arm] = str(error)
             continue
+        remarks += treated.remarks
         for classifier in chain.classifiers:
             fitted = _fitted(classifier, treated, fitting.prevalence, calibration, seed)
             for variant, values in fitted.predict(test.features).items():
                 probability[arm, classifier, variant] = values
-    return Outcome(_with_shared_fits(probability, chain), fitting.prevalence, unavailable)
+    distinct = tuple(dict.fromkeys(remarks))
+    return Outcome(_with_shared_fits(probability, chain), fitting.prevalence, unavailable, distinct)
 
 
 def fit_chain(train: Rows, chain: Chain, arm: str, classifier: str, *, seed: int) -> Fitted:
@@ -124,17 +128,17 @@ def fit_chain(train: Rows, chain: Chain, arm: str, classifier: str, *, seed: int
         OutcomeError: the fitting rows hold one class only, or are too few for this arm.
         TrainingError: a generator could not be trained.
     """
-    fitting, calibration = _held_apart(train, chain, seed)
+    fitting, calibration, _ = _calibration_rows(train, chain, seed)
     treated = _treated(SAME_FIT.get(arm, arm), fitting, chain, seed)
     return _fitted(classifier, treated, fitting.prevalence, calibration, seed)
 
 
-def _held_apart(train: Rows, chain: Chain, seed: int) -> tuple[Rows, Rows]:
-    """Return the rows to fit on and those for recalibration."""
-    apart = inner_part(train.event == 1, train.group, fraction=chain.calibration_fraction, seed=derive(seed, "calibration"))
-    fitting, calibration = train.take(~apart), train.take(apart)
+def _calibration_rows(train: Rows, chain: Chain, seed: int) -> tuple[Rows, Rows, tuple[str, ...]]:
+    """Return the rows to fit on, those for recalibration, and remarks on how they were divided."""
+    parts = inner_part(train.event == 1, train.group, fraction=chain.calibration_fraction, seed=derive(seed, "calibration"))
+    fitting, calibration = train.take(~parts.held_out), train.take(parts.held_out)
     fitting.require_both_classes("Fitting a classifier")
-    return fitting, calibration
+    return fitting, calibration, parts.remarks("Recalibration was learned")
 
 
 def _treated(arm: str, fitting: Rows, chain: Chain, seed: int) -> Treated:

@@ -18,6 +18,7 @@ rejection by a classifier, Azadi et al. 2019, arXiv:1810.06758.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -26,7 +27,9 @@ import torch
 
 from mgvae.classifiers.models import Classifier, make
 from mgvae.classifiers.recalibration import fit_recalibration, to_logit
+from mgvae.cohort.groups import Parts
 from mgvae.cohort.split import folds
+from mgvae.errors import OutcomeError
 from mgvae.generator.translation import draw_parents
 from mgvae.model.encoding import Array
 from mgvae.reproducibility import derive, numpy_generator
@@ -44,6 +47,14 @@ Plausibility = Literal["matched", "filtered", "none"]
 LogRatio = Callable[[pd.DataFrame], Array]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Positions of the translations that are kept, ``(n,)``, distinct, and what a reader must know of the choice."""
+
+    rows: Array
+    remarks: tuple[str, ...] = ()
+
+
 def keep_plausible(
     made: pd.DataFrame,
     majority: pd.DataFrame,
@@ -53,26 +64,29 @@ def keep_plausible(
     n: int,
     how: Plausibility,
     seed: int,
-) -> Array:
-    """Return positions of the translations to keep, ``(n,)``, distinct.
+) -> Kept:
+    """Choose ``n`` of the translations.
 
     Args:
         made: translations, ``(M, P)``, M at least n.
         majority, cases: training rows, typed alike.
-        group: group codes of the majority rows, then of the cases; a group is never on both sides of a fold.
+        group: group codes of the majority rows, then of the cases; a group is on one side of a fold unless
+            groups cannot be divided so that each fold has both classes.
         n: how many are kept.
         how: see the module. With one case, or one group of them, nobody can judge, and the first n are kept.
         seed: of folds and classifiers.
     """
     event = np.repeat([False, True], [len(majority), len(cases)])
     if how == "none" or len(np.unique(group[event])) < 2 or len(made) == n or not n:
-        return np.arange(n)
-    like_case, of_cases = _case_ratio(pd.concat([majority, cases], ignore_index=True), event, group, seed=seed)
+        return Kept(np.arange(n))
+    like_case, of_cases, remarks = _case_ratio(pd.concat([majority, cases], ignore_index=True), event, group, seed=seed)
     score = like_case(made)
     if how == "filtered":
         implausible = score < np.quantile(of_cases, IMPLAUSIBLE)
-        return np.lexsort((-score * implausible, implausible))[:n]  # the best of the rest fill up what is lacking
-    return drawn_once(_matching_weight(score, made, majority, n, seed=seed), n, seed=seed)
+        return Kept(
+            np.lexsort((-score * implausible, implausible))[:n], remarks
+        )  # the best of the rest fill up what is lacking
+    return Kept(drawn_once(_matching_weight(score, made, majority, n, seed=seed), n, seed=seed), remarks)
 
 
 def drawn_once(log_weight: Array, n: int, *, seed: int) -> Array:
@@ -86,18 +100,28 @@ def _share(log_weight: Array, n: int) -> Array:
     return capped(np.exp(np.maximum(log_weight - log_weight.max(), LEAST)), (1 - 1e-6) / n)
 
 
-def _case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: int) -> tuple[LogRatio, Array]:
-    """Return log p(x | case) - log p(x | majority) but for a constant, and its cross-fitted values at the cases."""
+def _case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: int) -> tuple[LogRatio, Array, tuple[str, ...]]:
+    """Return log p(x | case) - log p(x | majority) but for a constant, its cross-fitted values at the cases, and remarks."""
     kept = event | _some(len(event), MOST_ROWS, seed)
     features, event, group = features[kept].reset_index(drop=True), event[kept], group[kept]
     unseen = np.empty(len(event))
-    count = min(FOLDS, len(np.unique(group[event])))
-    for train, test in folds(event, group, n_folds=count, seed=derive(seed, "judge")):
+    pairs, remarks = _judging_folds(event, group, derive(seed, "judge"))
+    for train, test in pairs:
         judges = _judges(features.iloc[train].reset_index(drop=True), event[train], seed)
         unseen[test] = _log_odds(judges, features.iloc[test])
     slope = fit_recalibration(event.astype(np.int64), 1 / (1 + np.exp(-unseen))).slope
     final = _judges(features, event, seed)
-    return lambda rows: slope * _log_odds(final, rows), slope * unseen[event]
+    return lambda rows: slope * _log_odds(final, rows), slope * unseen[event], remarks
+
+
+def _judging_folds(event: Array, group: Array, seed: int) -> tuple[list[tuple[Array, Array]], tuple[str, ...]]:
+    """Return folds of whole groups, or of single rows with a remark where a fold would lack a class."""
+    try:
+        return folds(event, group, n_folds=min(FOLDS, len(np.unique(group[event]))), seed=seed), ()
+    except OutcomeError:
+        single = Parts(np.zeros(len(event)), whole=False)
+        count = max(2, min(FOLDS, int(event.sum()), int((~event).sum())))
+        return folds(event, np.arange(len(event)), n_folds=count, seed=seed), single.remarks("Plausibility was judged")
 
 
 def _matching_weight(score: Array, made: pd.DataFrame, majority: pd.DataFrame, n: int, *, seed: int) -> Array:

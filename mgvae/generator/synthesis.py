@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mgvae.cohort.groups import hold_out
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
@@ -20,7 +21,7 @@ from mgvae.generator.translation import Synthetic, decode, draw_parents, dream, 
 from mgvae.model.encoding import Array, Encoding, fit_encoding
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE, initialised
-from mgvae.reproducibility import derive, numpy_generator
+from mgvae.reproducibility import derive
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.exemplar_weights import exemplar_log_weight
 from mgvae.training.loops import Anchor, History, OnEpoch, anchor_at, pretrain
@@ -78,10 +79,12 @@ def pretrain_majority(
         seed: the seed.
         on_epoch: called after each epoch.
     """
-    apart = torch.from_numpy(_held_apart(group, settings.heldout_fraction, seed)).to(majority.device)
-    rows, heldout = majority[~apart], majority[apart]
+    parts = hold_out(group, settings.heldout_fraction, seed=seed)
+    held_out = torch.from_numpy(parts.held_out).to(majority.device)
+    rows = majority[~held_out]
     model = new_model(encoding, rows, settings, seed=seed)
-    history = pretrain(model, rows, heldout, settings, seed=seed, on_epoch=on_epoch)
+    history = pretrain(model, rows, majority[held_out], settings, seed=seed, on_epoch=on_epoch)
+    history = replace(history, remarks=parts.remarks("Early stopping of pre-training watched the ELBO"))
     return Pretrained(model, anchor_at(model, rows, settings, seed=seed), history)
 
 
@@ -116,17 +119,19 @@ def synthetic_cases(
     encoding = fit_encoding(features, columns)
     rows = encoded(encoding, features, training)
     majority, cases = rows[torch.from_numpy(~event)], rows[torch.from_numpy(event)]
+    remarks: tuple[str, ...] = ()
     if variant in ("vae", "mgvae_no_pretraining"):
         start, anchor = new_model(encoding, cases, training, seed=seed), None
     else:
         trained = pretrain_majority(encoding, majority, np.asarray(group)[~event], training, seed=seed)
         start, anchor = trained.model, trained.anchor if variant == "mgvae" else None
+        remarks = trained.history.remarks
     exemplars = None if variant == "vae" else majority
     tuned = finetune_cases(start, anchor, cases, exemplars, np.asarray(group)[event], training, seed=seed)
     codes = np.concatenate([np.asarray(group)[~event], np.asarray(group)[event]])
     made = synthesise(encoding, tuned.model, exemplars, cases, training, n=n, seed=seed, group=codes)
     parent = np.flatnonzero(~event)[made.parent] if exemplars is not None else made.parent
-    return Synthetic(made.features, parent)
+    return Synthetic(made.features, parent, remarks + tuned.history.remarks + made.remarks)
 
 
 def finetune_cases(
@@ -173,7 +178,7 @@ def synthesise(
     features = translations(encoding, model, majority, parents, draws, unlike=real[1])
     group = np.arange(len(majority) + len(cases)) if group is None else group
     kept = keep_plausible(features, *real, group, n=n, how=settings.plausibility, seed=derive(seed, "keep"))
-    return Synthetic(features.iloc[kept].reset_index(drop=True), parents.numpy()[kept])
+    return Synthetic(features.iloc[kept.rows].reset_index(drop=True), parents.numpy()[kept.rows], kept.remarks)
 
 
 def translations(
@@ -208,21 +213,3 @@ def _translated_afresh(encoding: Encoding, model: MGVAE, parents: Tensor, known:
 def _row_keys(features: pd.DataFrame) -> Array:
     """Return a 64-bit digest of each row; missing equals missing."""
     return pd.util.hash_pandas_object(features, index=False).to_numpy(copy=True)
-
-
-def synthetic_count(events: int, others: int, prevalence: float) -> int:
-    """Return how many synthetic cases bring ``events`` among ``events + others`` up to ``prevalence``; at least 0."""
-    return max(0, round(prevalence * others / (1 - prevalence)) - events)
-
-
-def _held_apart(group: Array, fraction: float, seed: int) -> Array:
-    """Return bool ``(n,)``: whole groups, drawn until at least ``fraction`` of the rows, one at least, are held apart."""
-    codes, members = np.unique(group, return_counts=True)
-    order = numpy_generator(seed, "heldout groups").permutation(len(codes))
-    taken = order[: max(1, int(np.searchsorted(members[order].cumsum(), fraction * len(group))) + 1)]
-    apart: Array = np.isin(group, codes[taken])
-    if apart.all():
-        raise TrainingError(
-            "Early stopping needs majority patients of at least two groups; got one group. Leave 'group' out or merge less."
-        )
-    return apart

@@ -21,10 +21,12 @@ class Synthetic:
     Attributes:
         features: decoded rows, typed as the training features, ``(n, columns)``.
         parent: position of each row's parent among the majority rows, ``(n,)``; -1 where a plain VAE made the row.
+        remarks: what a reader must know of how they were made, in full sentences.
     """
 
     features: pd.DataFrame
     parent: Array
+    remarks: tuple[str, ...] = ()
 
 
 def draw_parents(majority: int, n: int, generator: torch.Generator, *, log_weight: Tensor | None = None) -> Tensor:

@@ -47,12 +47,14 @@ class History:
         best_epoch: the pass whose parameters were kept; 0 is the start.
         heldout_elbo: mean held-out ELBO at ``best_epoch``, nats per row; None where nothing was held out.
         seconds: wall-clock time.
+        remarks: what a reader must know, in full sentences: how far groups could not be kept whole.
     """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
     heldout_elbo: float | None
     seconds: float
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

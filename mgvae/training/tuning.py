@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mgvae.cohort.groups import balanced_folds
 from mgvae.config.sections import Training
 from mgvae.model.encoding import Array
 from mgvae.model.network import MGVAE
-from mgvae.reproducibility import derive, numpy_generator
+from mgvae.reproducibility import derive
 from mgvae.training.loops import Anchor, Epoch, History, OnEpoch, finetune
 
 FOLDS = 3
+ONE_CASE = "Lambda and epochs were chosen by the one case that was trained on, for there is no other to hold out."
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,14 @@ def finetune_chosen(
         anchor: where EWC holds; None for no EWC.
         cases: encoded minority rows, ``(n, W)``.
         exemplars: encoded majority rows, ``(K, W)``; None for a plain VAE.
-        group: group codes of the cases, ``(n,)``; a group is never on both sides of a fold.
+        group: group codes of the cases, ``(n,)``; a group is on one side of a fold, unless groups are too few or too uneven.
         settings: how to train; ``ewc_lambda`` "auto" tries ``settings.ewc_grid``.
         seed: the seed.
         on_epoch: called after each epoch of all fine-tunings together.
     """
     lambdas = _lambdas(anchor, settings)
-    parts = _folds(group, seed)
+    folds = balanced_folds(group, FOLDS, seed=seed)
+    parts = [folds.part == fold for fold in range(folds.part.max() + 1)]
     progress = _Progress(on_epoch, (len(lambdas) * len(parts) + 1) * settings.finetune_epochs)
     curves, seconds = {}, 0.0
     for weight in lambdas:
@@ -93,7 +96,8 @@ def finetune_chosen(
         seed=seed,
         on_epoch=progress,
     )
-    history = History(curves[best.ewc_lambda], best.epochs, best.heldout_elbo, seconds + final.seconds)
+    remarks = folds.remarks("Cross-validation over the cases chose lambda and epochs") if len(cases) > 1 else (ONE_CASE,)
+    history = History(curves[best.ewc_lambda], best.epochs, best.heldout_elbo, seconds + final.seconds, remarks)
     return Finetuned(model, history, best.ewc_lambda, candidates)
 
 
@@ -101,14 +105,6 @@ def _lambdas(anchor: Anchor | None, settings: Training) -> tuple[float, ...]:
     if anchor is None:
         return (0.0,)
     return settings.ewc_grid if settings.ewc_lambda == "auto" else (float(settings.ewc_lambda),)
-
-
-def _folds(group: Array, seed: int) -> list[Array]:
-    """Return bool ``(n,)`` per fold, true where a case is held out; groups stay whole, folds are about equally large."""
-    codes = np.unique(group)
-    order = numpy_generator(seed, "case folds").permutation(len(codes))
-    folds = max(2, min(FOLDS, len(codes)))
-    return [np.isin(group, codes[order[fold::folds]]) for fold in range(folds)]
 
 
 def _one_fold(
@@ -123,7 +119,7 @@ def _one_fold(
     progress: OnEpoch,
 ) -> History:
     out = torch.from_numpy(part).to(cases.device)
-    kept = cases[~out] if bool((~out).any()) else cases  # all cases in one group: nothing can be held out honestly
+    kept = cases[~out] if bool((~out).any()) else cases  # the only case: it is trained on and judged by
     return finetune(
         copy.deepcopy(model),
         kept,
@@ -133,7 +129,7 @@ def _one_fold(
         ewc_lambda=weight,
         epochs=settings.finetune_epochs,
         seed=derive(seed, "fold"),
-        heldout=cases[out] if bool(out.any()) else cases,
+        heldout=cases[out],
         on_epoch=progress,
     )
 

@@ -8,10 +8,11 @@ import torch
 
 from flows.study.stages.encoded import encoded_rows
 from flows.study.stages.stage import Inputs, Stage, sections
+from mgvae.cohort.rows import cases_to_add
 from mgvae.config.sections import Training
 from mgvae.config.study import CohortConfig
 from mgvae.generator.release import save_synthetic
-from mgvae.generator.synthesis import device_of, synthesise, synthetic_count
+from mgvae.generator.synthesis import device_of, synthesise
 from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread
@@ -38,7 +39,7 @@ def translate(finetuned: Path, encoded: Path, training: Training, *, seed: int, 
     """
     tuned, rows = load_checkpoint(finetuned), encoded_rows(encoded)
     device, event = device_of(training), rows["event"]
-    wanted = synthetic_count(int(event.sum()), int((~event).sum()), prevalence)
+    wanted = cases_to_add(event.numpy(), prevalence)
     with one_thread():
         return synthesise(
             tuned.encoding,

@@ -15,9 +15,9 @@ import pandas as pd
 
 import mgvae
 from flows.study.cache_key import code_digest
-from mgvae.cohort.rows import Rows
+from mgvae.cohort.rows import Rows, cases_to_add
 from mgvae.config.sections import Training
-from mgvae.evaluation.arms import Recipe, Treated, cases_to_add, treat
+from mgvae.evaluation.arms import Recipe, Treated, treat
 from mgvae.reproducibility import derive
 from tests.benchmarks.oversamplers.fingerprints import of_arm
 from tests.benchmarks.oversamplers.generators import adasyn_applies, adasyn_cases, ctgan_cases

@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mgvae.generator.translation import Synthetic
+
 
 @dataclass
 class Seen:
-    """What a stand-in generator was given: its arguments by name, and the parents that it drew."""
+    """What a stand-in generator was given: its arguments by name, and the parents that it drew; and its remarks."""
 
     tables: list[pd.DataFrame] = field(default_factory=list)
     parents: list[pd.DataFrame] = field(default_factory=list)
     given: list[SimpleNamespace] = field(default_factory=list)
+    remarks: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -25,13 +28,13 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
     def synthetic_cases(
         features: pd.DataFrame, event: Any, group: Any, *, columns: Any, training: Any, n: int, seed: int, variant: str
-    ) -> SimpleNamespace:
+    ) -> Synthetic:
         seen.given.append(SimpleNamespace(**locals()))
         parent = np.random.default_rng(seed).choice(np.flatnonzero(event == 0), size=n)
         seen.tables.append(features)
         seen.parents.append(features.iloc[parent])
         made = features.iloc[parent].reset_index(drop=True)
-        return SimpleNamespace(features=made.assign(severity=made["severity"] + 1.5), parent=parent)
+        return Synthetic(made.assign(severity=made["severity"] + 1.5), parent, seen.remarks)
 
     monkeypatch.setattr("mgvae.evaluation.arms.synthetic_cases", synthetic_cases)
     return seen

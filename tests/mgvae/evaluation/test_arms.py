@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
-from mgvae.cohort.rows import Rows
+from mgvae.cohort.rows import Rows, cases_to_add
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError, OutcomeError
-from mgvae.evaluation.arms import GENERATIVE, Recipe, cases_to_add, class_weights, treat
+from mgvae.evaluation.arms import GENERATIVE, Recipe, class_weights, treat
 from mgvae.evaluation.smote import smote_cases
 from tests.mgvae.evaluation.simulated_cohort import simulated, with_events
 

@@ -117,8 +117,8 @@ def test_offset_is_nothing_for_none_and_the_prior_shift_for_weights():
     np.testing.assert_array_equal(plain, outcome.probability["none", "logistic_regression", "offset"])
     moved = outcome.probability["class_weight", "logistic_regression", "offset"]
     np.testing.assert_allclose(moved, offset(weighted, fitted_share=0.5, share=outcome.prevalence))
-    apart = inner_part(rows.event == 1, rows.group, fraction=0.2, seed=chain_module.derive(0, "calibration"))
-    assert outcome.prevalence == rows.event[~apart].mean()
+    parts = inner_part(rows.event == 1, rows.group, fraction=0.2, seed=chain_module.derive(0, "calibration"))
+    assert outcome.prevalence == rows.event[~parts.held_out].mean()
 
 
 def test_the_holdout_is_predicted_by_the_training_part_alone():
@@ -155,3 +155,15 @@ def test_an_arm_that_cannot_run_is_left_out_by_name():
     assert set(predictions.unavailable) == {"smote"}
     assert "at least 2" in predictions.unavailable["smote"]
     assert {arm for arm, _, _ in predictions.probability} == {"none"}
+
+
+def test_what_a_reader_must_know_of_the_splits_is_gathered_once(generator):
+    generator.remarks = ("Early stopping watched.",)
+    rows = simulated(600)
+    sites = Rows(rows.features, rows.event, np.arange(600) % 2)
+    got = cross_validate(sites, chain("none", "mgvae", "vae"), n_folds=5, repeats=2, seed=0, n_jobs=1)
+    calibration, arms = got.remarks
+    assert calibration.startswith("Recalibration was learned on single rows")
+    assert arms == "Early stopping watched."
+    assert set(got.unavailable) == set()
+    assert cross_validate(rows, chain("none"), n_folds=2, repeats=1, seed=0, n_jobs=1).remarks == ()

@@ -23,7 +23,7 @@ def rows(n, *, at=0.0, seed=0):
 
 def kept(made, majority, cases, *, n, how="matched", seed=0, group=None):
     group = np.arange(len(majority) + len(cases)) if group is None else group
-    return keep_plausible(made, majority, cases, group, n=n, how=how, seed=seed)
+    return keep_plausible(made, majority, cases, group, n=n, how=how, seed=seed).rows
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -119,7 +119,7 @@ def test_a_case_is_judged_by_classifiers_that_saw_neither_it_nor_its_group(size)
 def test_translations_that_differ_as_cases_do_weigh_alike():
     majority, cases, made = rows(600), rows(120, at=1.0, seed=2), rows(1200, at=1.0, seed=3)
     event = np.repeat([False, True], [600, 120])
-    ratio, _ = _case_ratio(pd.concat([majority, cases], ignore_index=True), event, np.arange(720), seed=0)
+    ratio, *_ = _case_ratio(pd.concat([majority, cases], ignore_index=True), event, np.arange(720), seed=0)
     assert np.corrcoef(ratio(made), made["signal"])[0, 1] > 0.8
     weight = _matching_weight(ratio(made), made, majority, 300, seed=0)
     assert abs(np.polyfit(made["signal"], weight, 1)[0]) < 0.35

@@ -15,6 +15,7 @@ from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY
 from mgvae.generator.synthesis import device_of, encoded, pretrain_majority, synthetic_cases
 from mgvae.model.encoding import fit_encoding
+from mgvae.training.loops import History
 from tests.mgvae.small_cohort import COLUMNS, cohort, quick
 
 VARIANTS = ("mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae")
@@ -116,10 +117,39 @@ def test_one_class_alone(event):
         made(features, event, np.arange(20))
 
 
-def test_a_majority_of_one_group_cannot_be_held_out():
-    features, event, _ = cohort(60, 10)
-    with pytest.raises(TrainingError, match="majority patients of at least two groups; got one group"):
-        made(features, event, np.where(event, 1, 0))
+def sites(n, shares, *, seed=0):
+    """Return the site of each of ``n`` rows, the sites being as large as ``shares`` say."""
+    return np.random.default_rng(seed).permutation(
+        np.repeat(np.arange(len(shares)), np.round(np.array(shares) * n).astype(int))
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shares", [(0.9, 0.06, 0.04), (0.5, 0.5), (0.97, 0.03), (1.0,)], ids=str)
+def test_few_large_sites_are_no_hindrance(handed, shares, seed):
+    features, event, _ = cohort(200, 20)
+    group = sites(200, shares)
+    got = made(features, event, group, n=10, seed=seed, **BRIEF)
+    assert len(got.features) == 10
+    fitted, watched = (handed["pretrain"].__dict__[side] for side in ("rows", "heldout"))
+    assert 0.05 <= len(watched) / (len(fitted) + len(watched)) <= 0.16
+    divided = any("Early stopping of pre-training watched the ELBO on single rows" in remark for remark in got.remarks)
+    assert divided == (shares != (0.9, 0.06, 0.04))
+
+
+def test_rows_of_their_own_need_no_remark():
+    assert made(*cohort(120, 12), n=5, **BRIEF).remarks == ()
+    assert made(*cohort(120, 12), n=5, variant="vae", **BRIEF).remarks == ()
+
+
+def test_a_majority_of_one_group_is_judged_by_single_rows():
+    features, event, _ = cohort(120, 12)
+    group = np.where(event, 1 + np.arange(120) % 3, 0)  # no fold of whole groups has both classes
+    got = made(features, event, group, n=10, **BRIEF)
+    assert [remark.split(" on single rows")[0] for remark in got.remarks] == [
+        "Early stopping of pre-training watched the ELBO",
+        "Plausibility was judged",
+    ]
 
 
 def test_groups_are_held_out_whole(monkeypatch):
@@ -132,6 +162,7 @@ def test_groups_are_held_out_whole(monkeypatch):
 
     def keep(model, rows, heldout, *_, **__):
         seen["rows"], seen["heldout"] = rows, heldout
+        return History((), 0, None, 0.0)
 
     monkeypatch.setattr("mgvae.generator.synthesis.pretrain", keep)
     pretrain_majority(encoding, majority, group[~event], settings, seed=0)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgvae.errors import TrainingError
-from mgvae.generator.synthesis import encoded, new_model, synthesise, synthetic_count
+from mgvae.generator.synthesis import encoded, new_model, synthesise
 from mgvae.generator.translation import decode, draw_parents, dream, translate
 from mgvae.model.encoding import fit_encoding
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
@@ -139,11 +139,3 @@ def test_synthesis_names_the_parent_of_each_row(weights, plausibility):
     assert (weights, plausibility) != ("uniform", "none") or len(set(made.parent)) == 60
     pd.testing.assert_frame_equal(made.features, again.features)
     np.testing.assert_array_equal(made.parent, again.parent)
-
-
-@given(st.integers(1, 500), st.integers(500, 5000), st.floats(0.05, 0.5))
-def test_the_count_brings_the_prevalence_up(events, others, prevalence):
-    n = synthetic_count(events, others, prevalence)
-    reached = (events + n) / (events + n + others)
-    assert n >= 0
-    assert reached == pytest.approx(prevalence, abs=0.002) or (n == 0 and reached >= prevalence)

@@ -12,7 +12,7 @@ import mgvae.training.tuning
 from mgvae.generator.synthesis import encoded, finetune_cases, pretrain_majority
 from mgvae.model.encoding import fit_encoding
 from mgvae.training.loops import Epoch, History
-from mgvae.training.tuning import Candidate, _candidate, _folds, _mean_curve
+from mgvae.training.tuning import Candidate, _candidate, _mean_curve
 from tests.mgvae.small_cohort import COLUMNS, cohort, quick
 
 
@@ -139,23 +139,20 @@ def test_progress_never_exceeds_its_total(stage):
     assert len(seen) <= seen[0][1]
 
 
-@pytest.mark.parametrize("groups", [1, 2, 3, 10])
-def test_folds_keep_groups_whole_and_cover_each_case_once(groups):
-    group = np.random.default_rng(groups).integers(groups, size=40) * 7
-    parts = _folds(group, seed=1)
-    assert (np.sum(parts, axis=0) == 1).all()
-    for part in parts:
-        assert not set(group[part]) & set(group[~part])
-
-
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_very_few_cases(stage, n):
     trained, cases, majority, group, settings = stage
     got = finetune_cases(trained.model, trained.anchor, cases[:n], majority, group[:n], settings, seed=3)
     assert np.isfinite(got.history.heldout_elbo)
+    assert bool(got.history.remarks) == (n == 1)
+    assert n > 1 or "the one case" in got.history.remarks[0]
 
 
-def test_cases_of_one_group(stage):
+def test_cases_of_one_group_are_held_out_one_by_one_and_that_is_said(stage, finetunings):
     trained, cases, majority, _, settings = stage
     got = finetune_cases(trained.model, trained.anchor, cases, majority, np.zeros(len(cases), int), settings, seed=3)
-    assert np.isfinite(got.history.heldout_elbo)
+    for run in finetunings[:-1]:
+        assert not keys(run.rows) & keys(run.heldout)
+        assert len(cases) // 3 <= len(run.heldout) <= len(cases) // 3 + 1
+    (remark,) = got.history.remarks
+    assert "chose lambda and epochs on single rows, because no choice of whole groups" in remark

@@ -1,0 +1,184 @@
+"""Deal groups of rows to parts, whole wherever that comes near the asked shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from mgvae.reproducibility import numpy_generator
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+NEAR = 2  # a part is near its due where it holds at least half and at most twice as many rows
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Rows dealt to parts.
+
+    Attributes:
+        part: number of each row's part, from 0, ``(n,)``; of a held-out part and the rest, 1 is held out.
+        whole: whether each group lies in one part; False where rows were dealt one by one.
+    """
+
+    part: Array
+    whole: bool = True
+
+    @property
+    def held_out(self) -> Array:
+        """Whether each row is held out, bool ``(n,)``."""
+        return np.asarray(self.part == 1)
+
+    def remarks(self, purpose: str) -> tuple[str, ...]:
+        """Return what a reader must know of ``purpose``, a full sentence: nothing where groups are whole."""
+        if self.whole:
+            return ()
+        return (
+            f"{purpose} on single rows, because no choice of whole groups comes near the asked share. Rows of one group "
+            "were on both sides, so for a new group the choice is too optimistic. Check 'group', or collect more groups.",
+        )
+
+
+def hold_out(group: Array, fraction: float, *, seed: int) -> Parts:
+    """Hold out about ``fraction`` of the rows for early stopping.
+
+    Groups are taken in random order until the share is reached, without those that would bring it beyond twice the share.
+    Where that leaves less than half of it, the largest that fit are taken first: this finds a choice of groups between half
+    and twice the share if there is one. Else rows are taken.
+
+    Args:
+        group: code of each row's group, ``(n,)``.
+        fraction: share of the rows, below 0.5.
+        seed: decides which groups are taken.
+
+    Returns:
+        Parts 0 and 1, both with rows if there are two rows.
+    """
+    _, code, size = np.unique(group, return_inverse=True, return_counts=True)
+    n, order = len(code), numpy_generator(seed, "heldout groups").permutation(len(size))
+    due = math.ceil(fraction * n)
+    if len(size) == n:
+        return Parts(np.isin(code, order[:due]).astype(np.int64))
+    for turn in (order, order[np.argsort(-size[order], kind="stable")]):
+        taken = _filled(size[turn], due, most=min(NEAR * due, n - 1))
+        if NEAR * size[turn[taken]].sum() >= due:
+            return Parts(np.isin(code, turn[taken]).astype(np.int64))
+    return Parts(hold_out(np.arange(n), fraction, seed=seed).part, whole=False)
+
+
+def hold_out_stratified(event: Array, group: Array, fraction: float, *, seed: int, use: str) -> Parts:
+    """Hold out about ``fraction`` of the rows with as large a share of the events.
+
+    Args:
+        event: bool ``(n,)``.
+        group: code of each row's group, ``(n,)``.
+        fraction: share of the rows, 0.5 at most.
+        seed: decides, with ``use``, which groups are taken.
+        use: names the random stream.
+
+    Returns:
+        Parts 0 and 1. Groups are whole where such parts come near the share and have the classes that ``event`` has.
+    """
+
+    def dealt(group: Array, *, largest_first: bool = True) -> Array:
+        return _two_parts(event, group, fraction, seed=seed, use=use, largest_first=largest_first)
+
+    single = len(np.unique(group)) == len(group)
+    found = [] if single else [dealt(group), dealt(group, largest_first=False)]
+    possible = [part for part in found if _have_classes(event, part)]
+    near = [part for part in possible if fraction / NEAR <= part.mean() <= NEAR * fraction]
+    if near:  # the first, unless the other is clearly nearer to the share
+        return Parts(min(near, key=lambda part: round(2 * abs(float(part.mean()) / fraction - 1))))
+    rows = dealt(np.arange(len(group)))
+    if possible and not _have_classes(event, rows):
+        return Parts(possible[0])
+    return Parts(rows, whole=single)
+
+
+def balanced_folds(group: Array, most: int, *, seed: int) -> Parts:
+    """Deal rows to at most ``most`` folds of about the same size, and at least two if there are two rows.
+
+    Groups are whole with as many folds as leave each fold half of its share or more and none with more than twice; where
+    not even two folds do, rows are dealt.
+    """
+    _, code, size = np.unique(group, return_inverse=True, return_counts=True)
+    order = numpy_generator(seed, "case folds").permutation(len(size))
+    turn = order[np.argsort(-size[order], kind="stable")]
+    fold = np.zeros(len(size), dtype=np.int64)
+    for count in range(min(most, len(size)), 1, -1):
+        fold[turn] = deal_amounts(size[turn], [1 / count] * count)
+        sums = np.bincount(fold, weights=size, minlength=count) * count / len(code)
+        if sums.min() * NEAR >= 1 and sums.max() <= NEAR:
+            return Parts(fold[code])
+    if len(size) == len(code):
+        return Parts(np.zeros(len(code), dtype=np.int64))
+    return Parts(balanced_folds(np.arange(len(code)), most, seed=seed).part, whole=False)
+
+
+def deal_groups(
+    event: Array, group: Array, shares: Sequence[float], *, seed: int, use: str, largest_first: bool = True
+) -> Array:
+    """Return the part of each row, int ``(n,)``, with whole groups, rows and events in the given ``shares``.
+
+    Groups are dealt one by one, those with most events first, then the largest, in random order among equals; each goes to
+    the part furthest behind its due: of events for a group that has some, else of rows. A part without an event comes before
+    all others, and the many small groups at the end even out what the large ones left uneven.
+    """
+    codes = pd.factorize(group)[0]
+    rows = np.bincount(codes)
+    events = np.bincount(codes, weights=event).astype(int)
+    sign = -1 if largest_first else 1
+    order = np.lexsort((numpy_generator(seed, "split", use).random(len(rows)), sign * rows, sign * events))
+    part = np.zeros(len(rows), dtype=np.int64)
+    with_event = order[events[order] > 0]
+    part[with_event] = deal_amounts(events[with_event], shares)
+    have = np.bincount(part[with_event], weights=rows[with_event], minlength=len(shares))
+    without = order[events[order] == 0]
+    part[without] = deal_amounts(rows[without], shares, have.tolist())
+    return part[codes]
+
+
+def deal_amounts(amounts: Array, shares: Sequence[float], given: Sequence[float] | None = None) -> Array:
+    """Return the part of each amount, dealt in turn to a part that has nothing, else to the one furthest behind its due.
+
+    Args:
+        amounts: rows or events of each group, ``(groups,)``.
+        shares: of each part, summing to one.
+        given: what each part has already; nothing by default.
+    """
+    have = [0.0] * len(shares) if given is None else list(given)
+    due = [max(share * (sum(have) + float(amounts.sum())), 1e-9) for share in shares]
+    out = np.empty(len(amounts), dtype=np.int64)
+    for place, amount in enumerate(amounts.tolist()):
+        # half of the amount counts already (Sainte-Lague's rule): the parts end within half an amount of their due
+        filled = [(now + amount / 2) / want if now else 0.0 for now, want in zip(have, due, strict=True)]
+        part = filled.index(min(filled))
+        out[place], have[part] = part, have[part] + amount
+    return out
+
+
+def _filled(amounts: Array, due: int, *, most: int) -> Array:
+    """Return which amounts, taken in turn until ``due`` is reached, keep their sum at ``most`` or below: bool."""
+    taken, have = np.zeros(len(amounts), dtype=bool), 0
+    for place, amount in enumerate(amounts.tolist()):
+        if have < due and have + amount <= most:
+            taken[place], have = True, have + amount
+    return taken
+
+
+def _two_parts(event: Array, group: Array, fraction: float, *, seed: int, use: str, largest_first: bool) -> Array:
+    """Return 1 for the rows of a grouped, stratified part with ``fraction`` of them, 0 for the rest, ``(n,)``."""
+    shares = sorted([fraction, 1 - fraction], reverse=largest_first)  # the first part has the first group
+    part = deal_groups(event, group, shares, seed=seed, use=use, largest_first=largest_first)
+    wanted = shares.index(fraction) if fraction != 0.5 else 1
+    return np.asarray(part == wanted, dtype=np.int64)
+
+
+def _have_classes(event: Array, part: Array) -> bool:
+    """Return whether both parts have the classes that there are."""
+    return all(set(event[part == side].tolist()) == set(event.tolist()) for side in (0, 1))
