@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,6 +24,9 @@ from flows.redaction import described
 from mgvae.config.study import load_config
 from mgvae.errors import ConfigError, MGVAEError
 from mgvae.store.open import open_store
+
+if TYPE_CHECKING:
+    from mgvae.report.schema import Report
 
 app = typer.Typer(
     name="mgvae",
@@ -79,12 +82,13 @@ def run(
     from flows.commands.terminal import reporting
     from flows.prefect_server import orchestrated
     from flows.study.flow import cohort_flow
+    from mgvae.report.schema import read_report
 
     console = Console(stderr=True)
     with reporting(console), orchestrated():
         result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()), store=store)
     folder = Path(result["run"])
-    _print_outcome(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    _print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))
     typer.echo(_shown(folder.parent / "latest" / "report.html"))
     raise typer.Exit(result["exit_code"])
 
@@ -121,15 +125,16 @@ def show(
 ) -> None:
     """Print the numbers of a run's report."""
     from flows.commands.show import show as print_report
+    from mgvae.report.schema import read_report
 
     path = run if run.name == "report.json" else run / "report.json"
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. Give a run folder, such as runs/nafld/latest.") from None
     except (OSError, ValueError):
         raise ConfigError(f"{path}: must be a readable report.json. Run the study again.") from None
-    print_report(report, Console())
+    print_report(read_report(content), Console())
 
 
 @app.command()
@@ -199,13 +204,12 @@ def _print_error(error: Exception) -> None:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(said)}", highlight=False)
 
 
-def _print_outcome(report: dict[str, Any]) -> None:
-    recommendation = report["recommendation"]
-    typer.echo(f"Status: {report['status']}")
-    for warning in report["warnings"]:
+def _print_outcome(report: Report) -> None:
+    typer.echo(f"Status: {report.status}")
+    for warning in report.warnings:
         typer.echo(f"Warning: {warning}")
-    if recommendation:
-        typer.echo(f"Recommended: {recommendation['arm']} with {recommendation['classifier']}. {recommendation['reason']}")
+    if advice := report.recommendation:
+        typer.echo(f"Recommended: {advice.arm} with {advice.classifier}. {advice.reason}")
 
 
 def _shown(path: Path) -> str:

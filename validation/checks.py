@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,49 +9,13 @@ import pandas as pd
 
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
+from mgvae.results.cohort import FailedRule, ValidationResult
 from validation.suite import Scope, build_suite, checked_columns, event, fraction, great_expectations, readable
 
 # Counts only: the other formats put raw failing values, a patient's, into the result.
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 
 AT_ONCE = 250  # expectations validated together: the time of one validation grows with their square
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One rule that a column breaks.
-
-    Attributes:
-        column: its name; ``(table)`` for rules about the table as a whole.
-        rule: what must hold, as a sentence about the column.
-        count: rows that break it; None where the rule is not about single rows.
-    """
-
-    column: str
-    rule: str
-    count: int | None
-
-
-@dataclass(frozen=True)
-class ValidationResult:
-    """The outcome of a validation.
-
-    Attributes:
-        passed: whether nothing failed.
-        expectations: how many expectations were evaluated. Those on a column that is absent are not.
-        failed: the rules that were broken, in the order of the suite.
-        rows: rows of the table.
-    """
-
-    passed: bool
-    expectations: int
-    failed: tuple[Failure, ...]
-    rows: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that report.json holds under ``validation``."""
-        failed = [asdict(failure) for failure in self.failed]
-        return {"passed": self.passed, "expectations": self.expectations, "failed": failed, "rows": self.rows}
 
 
 def validate(
@@ -157,12 +120,14 @@ def _key(meta: dict[str, str]) -> tuple[str, str]:
     return meta["column"], meta["rule"]
 
 
-def _failure(item: Any) -> Failure:
+def _failure(item: Any) -> FailedRule:
     meta, result = item.expectation_config.meta, item.result
     if "unexpected_count" in result:
-        return Failure(meta["column"], meta["rule"], int(result["unexpected_count"]))
+        return FailedRule(column=meta["column"], rule=meta["rule"], count=int(result["unexpected_count"]))
     if item.expectation_config.type == "expect_column_mean_to_be_between" and result.get("observed_value") is not None:
-        return Failure(meta["column"], f"{meta['rule']} (measured {100 * float(result['observed_value']):.3g} %)", None)
-    # Where an expectation raised, the exception's message is withheld: it may quote cells.
+        measured = f"{meta['rule']} (measured {100 * float(result['observed_value']):.3g} %)"
+        return FailedRule(column=meta["column"], rule=measured, count=None)
+    # Where an expectation raised, the exception's message is left out: it may quote cells.
     raised = not result and item.exception_info.get("raised_exception", True)
-    return Failure(meta["column"], f"{meta['rule']} (could not be checked)" if raised else meta["rule"], None)
+    rule = f"{meta['rule']} (could not be checked)" if raised else meta["rule"]
+    return FailedRule(column=meta["column"], rule=rule, count=None)

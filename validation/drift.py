@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ShapeError
-from validation.drift_gates import column_gate, columns_gate, judged, ratio_gate, worst
-from validation.gate import Gate, Verdict
-from validation.intervals import LEVEL, Estimate, difference, rate_ratio
+from mgvae.results.drift import ChangedColumn, DriftColumns, DriftFeature, DriftResult, DriftRows
+from mgvae.results.gates import Gate, Verdict, worst
+from validation.drift_gates import column_gate, columns_gate, judged, ratio_gate
+from validation.intervals import LEVEL, Interval, difference, rate_ratio
 from validation.stability import binned, distance, noise, stability
 
 
@@ -52,58 +52,33 @@ class ColumnDrift:
     name: str
     label: str
     kind: str
-    psi: Estimate
+    psi: Interval
     noise: float
-    ks: Estimate | None
-    missing: Estimate
+    ks: Interval | None
+    missing: Interval
     missing_before: float
     missing_after: float
     verdict: Verdict
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that report.json holds under ``drift.features``."""
-        plain = ("name", "label", "kind", "noise", "missing_before", "missing_after", "verdict")
-        psi = {"psi": self.psi.value, "psi_low": self.psi.low, "psi_high": self.psi.high}
-        return {**{key: getattr(self, key) for key in plain}, **psi, "ks": self.ks.value if self.ks else None}
+    @property
+    def feature(self) -> DriftFeature:
+        """The same as the report shows it."""
+        return DriftFeature(
+            name=self.name,
+            label=self.label,
+            kind=self.kind,
+            psi=self.psi.value,
+            psi_low=self.psi.low,
+            psi_high=self.psi.high,
+            noise=self.noise,
+            ks=self.ks.value if self.ks else None,
+            missing_before=self.missing_before,
+            missing_after=self.missing_after,
+            verdict=self.verdict,
+        )
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Columns that came, went, or are stored or read as something else; of those, what they were and are."""
-
-    came: tuple[str, ...]
-    went: tuple[str, ...]
-    changed: tuple[tuple[str, str, str], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that report.json holds under ``drift.columns``."""
-        return {
-            "came": list(self.came),
-            "went": list(self.went),
-            "changed": [dict(zip(("name", "before", "after"), one, strict=True)) for one in self.changed],
-        }
-
-
-@dataclass(frozen=True)
-class Drift:
-    """What was found; ``rows`` before and after."""
-
-    rows: tuple[int, int]
-    gates: tuple[Gate, ...]
-    features: tuple[ColumnDrift, ...]
-    columns: Columns
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that report.json holds under ``drift``, less the reference."""
-        return {
-            "rows": dict(zip(("before", "after"), self.rows, strict=True)),
-            "gates": [gate.to_json() for gate in self.gates],
-            "features": [one.to_json() for one in self.features],
-            "columns": self.columns.to_json(),
-        }
-
-
-def drift(before: Table, after: Table, config: CohortConfig) -> Drift:
+def drift(before: Table, after: Table, config: CohortConfig) -> DriftResult:
     """Return how ``after`` differs from ``before``. Nothing is drawn, and the order of the rows does not matter.
 
     Args:
@@ -118,15 +93,20 @@ def drift(before: Table, after: Table, config: CohortConfig) -> Drift:
     series = {name: pair for name, pair in _pairs(before.frame, after.frame, config).items() if _class(*pair)}
     numeric = sum(pd.api.types.is_numeric_dtype(pair[0]) for pair in series.values())
     tail = (1 - LEVEL) / 2 / (2 * len(series) + numeric + 2)
-    features = tuple(_column(name, pair, config, tail=tail) for name, pair in series.items())
+    moved = tuple(_column(name, pair, config, tail=tail) for name, pair in series.items())
     columns = _columns(before, after, config)
     gates = (
-        columns_gate(columns.came, columns.went, columns.changed, used=_used(config)),
+        columns_gate(columns, used=_used(config)),
         _rows_gate(len(before.frame), len(after.frame), config, tail=tail),
         _prevalence_gate(_events(before, config), _events(after, config), config, tail=tail),
-        *_column_gates(features, config),
+        *_column_gates(moved, config),
     )
-    return Drift((len(before.frame), len(after.frame)), gates, features, columns)
+    return DriftResult(
+        rows=DriftRows(before=len(before.frame), after=len(after.frame)),
+        gates=gates,
+        features=tuple(column.feature for column in moved),
+        columns=columns,
+    )
 
 
 def judged_columns(config: CohortConfig) -> dict[str, Column | None]:
@@ -194,7 +174,7 @@ def _label(name: str, entry: Column | None, config: CohortConfig) -> str:
     return outcome or (entry.label if entry else None) or name
 
 
-def _columns(before: Table, after: Table, config: CohortConfig) -> Columns:
+def _columns(before: Table, after: Table, config: CohortConfig) -> DriftColumns:
     known = bool(before.stored and after.stored)
     first, second = ([*table.stored] if known else [*map(str, table.frame.columns)] for table in (before, after))
     both = [name for name in second if name in set(first)]
@@ -203,10 +183,10 @@ def _columns(before: Table, after: Table, config: CohortConfig) -> Columns:
     stored = {name: (before.stored[name], after.stored[name]) for name in both} if known else {}
     changed = {name: kinds for name, kinds in {**read, **stored}.items() if kinds[0] != kinds[1]}
     changed |= {name: kinds for name, kinds in read.items() if kinds[0] != kinds[1]}
-    return Columns(
-        tuple(name for name in second if name not in set(first)),
-        tuple(name for name in first if name not in set(second)),
-        tuple((name, *kinds) for name, kinds in changed.items()),
+    return DriftColumns(
+        came=tuple(name for name in second if name not in set(first)),
+        went=tuple(name for name in first if name not in set(second)),
+        changed=tuple(ChangedColumn(name=name, before=kinds[0], after=kinds[1]) for name, kinds in changed.items()),
     )
 
 

@@ -1,14 +1,14 @@
-"""The gates on drift: what was measured, held against a limit that warns and one that fails."""
+"""The gates on drift: each measure against a limit that warns and one that fails."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from validation.gate import Gate, Verdict
-from validation.intervals import Estimate
+from mgvae.results.drift import DriftColumns
+from mgvae.results.gates import RANK, Gate, Verdict, worst
+from validation.intervals import Interval
 
-RANK: dict[Verdict, int] = {"pass": 0, "warn": 1, "fail": 2}
 NAMED = 5  # columns that a gate's detail names
 LABELS = {
     "rows": "Rows of the extract, as a ratio to those before",
@@ -19,7 +19,7 @@ LABELS = {
 }
 
 
-def judged(found: Estimate | None, *, warn: float, fail: float) -> Verdict:
+def judged(found: Interval | None, *, warn: float, fail: float) -> Verdict:
     """Return the verdict on a change whose absence is 0; in either direction, and on evidence only.
 
     Args:
@@ -34,16 +34,11 @@ def judged(found: Estimate | None, *, warn: float, fail: float) -> Verdict:
     return "warn" if abs(found.value) > warn and nearest > 0 else "pass"
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the worst of some verdicts; pass if there are none."""
-    return max(verdicts, key=RANK.__getitem__, default="pass")
-
-
-def ratio_gate(name: str, found: Estimate | None, *, warn: float, fail: float, detail: str) -> Gate:
+def ratio_gate(name: str, found: Interval | None, *, warn: float, fail: float, detail: str) -> Gate:
     """Is a ratio near 1? ``warn`` and ``fail`` are factors up or down; what cannot be measured warns."""
     verdict: Verdict = "warn"
     if found is not None:
-        logs = Estimate(*(math.log(part) if part > 0 else -math.inf for part in (found.value, found.low, found.high)))
+        logs = Interval(*(math.log(part) if part > 0 else -math.inf for part in (found.value, found.low, found.high)))
         verdict = judged(logs, warn=math.log(warn), fail=math.log(fail))
     return Gate(
         name=f"drift_{name}",
@@ -58,7 +53,7 @@ def ratio_gate(name: str, found: Estimate | None, *, warn: float, fail: float, d
     )
 
 
-def column_gate(name: str, found: Mapping[str, Estimate], *, warn: float, fail: float) -> Gate:
+def column_gate(name: str, found: Mapping[str, Interval], *, warn: float, fail: float) -> Gate:
     """Has any column moved? The value is that of the column which moved most, in either direction; the detail names more."""
     verdicts = {column: judged(one, warn=warn, fail=fail) for column, one in found.items()}
     order = sorted(found, key=lambda column: (-RANK[verdicts[column]], -abs(found[column].value)))
@@ -79,13 +74,12 @@ def column_gate(name: str, found: Mapping[str, Estimate], *, warn: float, fail: 
     )
 
 
-def columns_gate(
-    came: Sequence[str], went: Sequence[str], changed: Sequence[tuple[str, str, str]], *, used: Collection[str]
-) -> Gate:
+def columns_gate(columns: DriftColumns, *, used: Collection[str]) -> Gate:
     """Are the columns the same? Any change warns; one that the study uses and that is gone fails."""
-    kinds = [f"{name} ({before} before, {after} now)" for name, before, after in changed]
+    came, went = columns.came, columns.went
+    kinds = [f"{column.name} ({column.before} before, {column.after} now)" for column in columns.changed]
     parts = [f"{what}: {_some(names)}" for what, names in (("New", came), ("Gone", went), ("Stored otherwise", kinds)) if names]
-    count = len(came) + len(went) + len(changed)
+    count = len(came) + len(went) + len(kinds)
     return Gate(
         name="drift_columns",
         label="Columns that came, went or are stored as another kind",
@@ -99,10 +93,10 @@ def columns_gate(
     )
 
 
-def _size(found: Estimate) -> Estimate:
+def _size(found: Interval) -> Interval:
     """Return how large a change is, in whichever direction."""
     low, high = (found.low, found.high) if found.value >= 0 else (-found.high, -found.low)
-    return Estimate(abs(found.value), max(low, 0.0), high)
+    return Interval(abs(found.value), max(low, 0.0), high)
 
 
 def _calm(order: Sequence[str]) -> str:
@@ -114,5 +108,5 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:NAMED])}{more}"
 
 
-def _shown(found: Estimate) -> str:
+def _shown(found: Interval) -> str:
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from mgvae.config.dictionary import LEVEL_KINDS, Column
+from mgvae.results.synthetic import ByGroup, LevelsMarginal, Marginal, NumericMarginal
 from validation.embedding import Floats, numbers
 
 FEWEST_BINS, MOST_BINS = 12, 20
 TAIL = 0.01  # share of the majority or of the cases beyond the outermost edge, at each end
 
 
+class _Head(TypedDict):
+    column: str
+    label: str
+    unit: str | None
+    missing: ByGroup
+
+
 def marginals(
     majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataFrame, columns: Mapping[str, Column]
-) -> list[dict[str, Any]]:
+) -> list[Marginal]:
     """Return one record per column.
 
-    Numeric columns and dates: ``{column, label, unit, kind: "numeric", edges, majority, cases, synthetic, missing, distance}``.
-    The edges are round numbers that span the bulk of the real values, and what lies outside counts in the first or last bin, so
-    no patient's extreme value becomes an edge. Columns with levels: ``{..., kind: "levels", levels, ...}``. Shares are of the
-    values that are not missing and sum to 1 (all 0 where every value is missing); ``missing`` holds the share of missing
-    cells. The distance compares real and synthetic cases: Kolmogorov-Smirnov for numbers, total variation for levels, both 0
-    to 1; None where one of them has no value.
+    Edges are round numbers that span the bulk of the real values, and what lies outside counts in the first or last bin, so
+    no patient's extreme value becomes an edge. Shares are of the values that are not missing and sum to 1 (all 0 where every
+    value is missing). The distance compares real and synthetic cases: Kolmogorov-Smirnov for numbers, total variation for
+    levels, both 0 to 1; None where one of them has no value.
 
     Args:
         majority, cases, synthetic: rows with the columns and dtypes of ``Cohort.features``.
@@ -37,30 +43,30 @@ def marginals(
     return [_marginal(name, column, {key: frame[name] for key, frame in groups.items()}) for name, column in columns.items()]
 
 
-def _marginal(name: str, column: Column, cells: dict[str, pd.Series]) -> dict[str, Any]:
+def _marginal(name: str, column: Column, cells: dict[str, pd.Series]) -> Marginal:
     unit = column.unit or ("days from the index date" if column.kind == "date" else None)
-    head = {"column": name, "label": column.label or name, "unit": unit}
-    missing = {key: float(values.isna().mean()) if len(values) else None for key, values in cells.items()}
-    body = _levels(cells) if column.kind in LEVEL_KINDS else _numeric(cells, whole=column.kind in ("count", "date"))
-    return {**head, **body, "missing": missing}
+    shares = {key: float(values.isna().mean()) if len(values) else None for key, values in cells.items()}
+    head = _Head(column=name, label=column.label or name, unit=unit, missing=ByGroup(**shares))
+    return _levels(cells, head) if column.kind in LEVEL_KINDS else _numeric(cells, head, whole=column.kind in ("count", "date"))
 
 
-def _levels(cells: dict[str, pd.Series]) -> dict[str, Any]:
+def _levels(cells: dict[str, pd.Series], head: _Head) -> LevelsMarginal:
     levels = [str(level) for level in cells["cases"].cat.categories]
     shares = {key: _shares(np.bincount(_codes(values), minlength=len(levels))) for key, values in cells.items()}
     known = all(sum(shares[key]) > 0 for key in ("cases", "synthetic"))
     gaps = (abs(a - b) for a, b in zip(shares["cases"], shares["synthetic"], strict=True))
-    return {"kind": "levels", "levels": levels, **shares, "distance": min(sum(gaps) / 2, 1.0) if known else None}
+    distance = min(sum(gaps) / 2, 1.0) if known else None
+    return LevelsMarginal(**head, kind="levels", levels=tuple(levels), distance=distance, **shares)
 
 
-def _numeric(cells: dict[str, pd.Series], *, whole: bool) -> dict[str, Any]:
+def _numeric(cells: dict[str, pd.Series], head: _Head, *, whole: bool) -> NumericMarginal:
     values = {key: _finite(column) for key, column in cells.items()}
     edges = _edges([values["majority"], values["cases"]], whole=whole)
     shares = {key: _shares(_histogram(column, edges)) for key, column in values.items()}
     known = len(values["cases"]) > 0 and len(values["synthetic"]) > 0
     # the asymptotic method only spares the p-value, which is not used
     distance = float(stats.ks_2samp(values["cases"], values["synthetic"], method="asymp").statistic) if known else None
-    return {"kind": "numeric", "edges": [float(edge) for edge in edges], **shares, "distance": distance}
+    return NumericMarginal(**head, kind="numeric", edges=tuple(map(float, edges)), distance=distance, **shares)
 
 
 def _codes(cells: pd.Series) -> Floats:
@@ -99,6 +105,6 @@ def _histogram(values: Floats, edges: Floats) -> Floats:
     return np.bincount(np.clip(bins, 0, len(edges) - 2), minlength=len(edges) - 1)
 
 
-def _shares(counts: Floats) -> list[float]:
+def _shares(counts: Floats) -> tuple[float, ...]:
     total = int(counts.sum())
-    return [float(count) / total if total else 0.0 for count in counts]
+    return tuple(float(count) / total if total else 0.0 for count in counts)

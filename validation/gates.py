@@ -14,10 +14,10 @@ import pandas as pd
 
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ShapeError
-from validation.checks import ValidationResult
+from mgvae.results.cohort import ValidationResult
+from mgvae.results.gates import Gate, Verdict
 from validation.embedding import Floats, fit_embedding
-from validation.gate import Gate, Verdict
-from validation.intervals import Estimate, share
+from validation.intervals import Interval, share
 from validation.privacy import closer_to_training, exact_copies, parent_closeness
 from validation.separation import Separation, separation
 from validation.twosample import two_sample_auc
@@ -197,7 +197,7 @@ def closeness_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
 def _gate(
     name: str,
     label: str,
-    found: Estimate | None,
+    found: Interval | None,
     *,
     threshold: float | tuple[float, float],
     rule: str,
@@ -205,10 +205,20 @@ def _gate(
     detail: str,
 ) -> Gate:
     value, low, high = (found.value, found.low, found.high) if found else (None, None, None)
-    return Gate(name, label, value, low, high, threshold, rule, verdict, detail)
+    return Gate(
+        name=name,
+        label=label,
+        value=value,
+        low=low,
+        high=high,
+        threshold=threshold,
+        rule=rule,
+        verdict=verdict,
+        detail=detail,
+    )
 
 
-def _judge(found: Estimate | None, *, warn: float, fail: float, sign: Literal[1, -1]) -> Verdict:
+def _judge(found: Interval | None, *, warn: float, fail: float, sign: Literal[1, -1]) -> Verdict:
     """Return the verdict where more is better (sign 1) or worse (sign -1); a measure that cannot be taken warns."""
     if found is None:
         return "warn"
@@ -225,7 +235,7 @@ def _separation_detail(found: Separation | None) -> str:
     return f"{aucs}." if found.kept else f"Cannot be judged: real cases are not clearly separated from the majority. {aucs}."
 
 
-def _shown(found: Estimate) -> str:
+def _shown(found: Interval) -> str:
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 

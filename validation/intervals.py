@@ -1,4 +1,4 @@
-"""Intervals, of 95 % unless told: shares, their differences, AUCs, ratios. Closed forms, so nothing is drawn."""
+"""Intervals of shares, their differences, AUCs and ratios. Closed forms, so nothing is drawn."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A value and its 95 % interval."""
+class Interval:
+    """A value and its interval, of 95 % unless stated otherwise; a limit may be infinite."""
 
     value: float
     low: float
     high: float
 
 
-def share(count: int, total: int, *, level: float = LEVEL) -> Estimate:
+def share(count: int, total: int, *, level: float = LEVEL) -> Interval:
     """Return ``count / total`` with the exact interval of Clopper and Pearson (Biometrika 1934)."""
     if not 0 <= count <= total or total == 0:
         raise ValueError(f"A share needs 0 <= count <= total and total > 0; got {count} of {total}.")
     tail = (1 - level) / 2
     low = stats.beta.ppf(tail, count, total - count + 1) if count > 0 else 0.0
     high = stats.beta.ppf(1 - tail, count + 1, total - count) if count < total else 1.0
-    return Estimate(count / total, float(low), float(high))
+    return Interval(count / total, float(low), float(high))
 
 
-def difference(first: int, n: int, second: int, m: int, *, level: float = LEVEL) -> Estimate:
+def difference(first: int, n: int, second: int, m: int, *, level: float = LEVEL) -> Interval:
     """Return ``second / m - first / n``, two independent shares, with limits from those of each, added by squares.
 
     As method 10 of Newcombe (Stat Med 1998;17:873-890), but from exact limits: Wilson's are too narrow far out in the tails.
@@ -37,10 +37,10 @@ def difference(first: int, n: int, second: int, m: int, *, level: float = LEVEL)
     a, b = share(first, n, level=level), share(second, m, level=level)
     gap = b.value - a.value
     low = gap - math.hypot(b.value - b.low, a.high - a.value)
-    return Estimate(gap, low, gap + math.hypot(b.high - b.value, a.value - a.low))
+    return Interval(gap, low, gap + math.hypot(b.high - b.value, a.value - a.low))
 
 
-def rate_ratio(first: int, n: float, second: int, m: float, *, level: float = LEVEL) -> Estimate | None:
+def rate_ratio(first: int, n: float, second: int, m: float, *, level: float = LEVEL) -> Interval | None:
     """Return ``(second / m) / (first / n)`` for two independent counts; None where the first is 0.
 
     The interval is exact for Poisson counts, and wider than it need be for shares: given the sum of both, the second is
@@ -53,10 +53,10 @@ def rate_ratio(first: int, n: float, second: int, m: float, *, level: float = LE
     def odds(part: float) -> float:
         return part / (1 - part) * n / m if part < 1 else math.inf
 
-    return Estimate(second / m * n / first, odds(given.low), odds(given.high))
+    return Interval(second / m * n / first, odds(given.low), odds(given.high))
 
 
-def auc_interval(auc: float, n_first: int, n_second: int) -> Estimate:
+def auc_interval(auc: float, n_first: int, n_second: int) -> Interval:
     """Return an AUC with its interval from the sample sizes alone: method 5 of Newcombe (Stat Med 2006;25:559-573).
 
     It inverts the score test with the variance of Hanley and McNeil (Radiology 1982), so it stays open at an AUC of 0 or 1,
@@ -71,7 +71,7 @@ def auc_interval(auc: float, n_first: int, n_second: int) -> Estimate:
     # just short of the value itself, as at 0 and 1 the gap has a root there that is no limit
     low = optimize.brentq(gap, 0.0, auc * (1 - 1e-9)) if auc > 0 else 0.0
     high = optimize.brentq(gap, 1 - (1 - auc) * (1 - 1e-9), 1.0) if auc < 1 else 1.0
-    return Estimate(auc, float(low), float(high))
+    return Interval(auc, float(low), float(high))
 
 
 def auc_variance(auc: float, n_first: int, n_second: int) -> float:
@@ -83,7 +83,7 @@ def auc_variance(auc: float, n_first: int, n_second: int) -> float:
 
 def ratio(
     top: float, bottom: float, *, var_top: float, var_bottom: float, covariance: float, degrees: float
-) -> Estimate | None:
+) -> Interval | None:
     """Return ``top / bottom`` with Fieller's interval (J R Stat Soc B 1954); None where ``bottom`` is not clearly above zero.
 
     Args:
@@ -97,4 +97,4 @@ def ratio(
         return None
     b = top * bottom - t2 * covariance
     root = math.sqrt(max(b**2 - a * (top**2 - t2 * var_top), 0.0))
-    return Estimate(top / bottom, (b - root) / a, (b + root) / a)
+    return Interval(top / bottom, (b - root) / a, (b + root) / a)

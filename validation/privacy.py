@@ -15,7 +15,7 @@ from scipy import stats
 
 from mgvae.reproducibility import numpy_generator
 from validation.embedding import Floats, nearest_other, numbers
-from validation.intervals import Estimate, share
+from validation.intervals import Interval, share
 
 MOST_PARENTS = 4000  # pairs judged; the interval is below one percentage point wide then
 MOST_QUERIES = 1000  # synthetic rows and reference rows in the comparison of distances
@@ -35,7 +35,7 @@ class Copies:
         excess: whether the rate is above the reference by more than chance explains.
     """
 
-    rate: Estimate
+    rate: Interval
     count: int
     shared: int
     reference: float
@@ -52,7 +52,7 @@ class ParentCloseness:
         median_neighbour: median distance from the parent to that nearest patient.
     """
 
-    share: Estimate
+    share: Interval
     median_distance: float
     median_neighbour: float
 
@@ -115,7 +115,7 @@ def parent_closeness(synthetic: Floats, parents: Floats, majority: Floats, *, se
     return ParentCloseness(share(near, int(judged.sum())), *medians)
 
 
-def closer_to_training(synthetic: Floats, cases: Floats, holdout: Floats, *, seed: int) -> Estimate | None:
+def closer_to_training(synthetic: Floats, cases: Floats, holdout: Floats, *, seed: int) -> Interval | None:
     """Return the share of synthetic cases that lie closer to a training case than to a hold-out case; ties count half.
 
     Both reference sets have the size of the smaller; the larger is subsampled ``DRAWS`` times. Without copying the share is
@@ -144,7 +144,7 @@ def closer_to_training(synthetic: Floats, cases: Floats, holdout: Floats, *, see
         rows = draw.integers(len(synthetic), size=len(synthetic))
         halves[index] = _share_closer(near[:, a[: size // 2]], far[:, b[: size // 2]])[rows].mean()
     value, reach = float(values.mean()), 1.96 * float(halves.std(ddof=1))
-    return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0))
+    return Interval(value, max(value - reach, 0.0), min(value + reach, 1.0))
 
 
 def _keys(frame: pd.DataFrame) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from sklearn.covariance import ledoit_wolf
 
 from mgvae.reproducibility import numpy_generator
 from validation.embedding import Floats, nearest, nearest_other
-from validation.intervals import LEVEL, Estimate, auc_interval, auc_variance, ratio
+from validation.intervals import LEVEL, Interval, auc_interval, auc_variance, ratio
 
 MOST_MAJORITY = 8000  # majority rows that train and, once more, that are held out
 MOST_SYNTHETIC = 2000
@@ -35,8 +35,8 @@ class Separation:
     """
 
     synthetic: float
-    real: Estimate
-    kept: Estimate | None
+    real: Interval
+    kept: Interval | None
 
 
 def separation(

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from validation.intervals import Estimate
+from validation.intervals import Interval
 
 Array = np.ndarray[Any, Any]
 FEWEST = 5  # expected cells in the smaller table below which a bin is counted together with others like it
@@ -61,7 +61,7 @@ def noise(counted: Binned) -> float:
     return (len(counted.before) - 1) * _unit(counted)
 
 
-def stability(counted: Binned, *, tail: float) -> Estimate:
+def stability(counted: Binned, *, tail: float) -> Interval:
     """Return the stability index less what chance makes of it, with limits that are each wrong with probability ``tail``.
 
     The limits invert the noncentral chi-square. Where bins are sparse the index and Pearson's statistic, which agree in
@@ -69,14 +69,14 @@ def stability(counted: Binned, *, tail: float) -> Estimate:
     """
     degrees, unit = len(counted.before) - 1, _unit(counted)
     if degrees == 0:
-        return Estimate(0.0, 0.0, 0.0)
+        return Interval(0.0, 0.0, 0.0)
     found = psi(counted.before, counted.after) / unit
     two = (found, _pearson(counted))
     low, high = _centre(min(two), degrees, tail=tail, upper=False), _centre(max(two), degrees, tail=tail, upper=True)
-    return Estimate(unit * max(found - degrees, 0.0), unit * low, unit * high)
+    return Interval(unit * max(found - degrees, 0.0), unit * low, unit * high)
 
 
-def distance(before: pd.Series, after: pd.Series, *, tail: float) -> Estimate | None:
+def distance(before: pd.Series, after: pd.Series, *, tail: float) -> Interval | None:
     """Return the Kolmogorov-Smirnov distance of two numeric columns, 0 to 1, with limits; None where one has no value.
 
     ``tail`` is the probability that two samples of one population lie further apart than the lower limit allows for.
@@ -87,7 +87,7 @@ def distance(before: pd.Series, after: pd.Series, *, tail: float) -> Estimate | 
     # the asymptotic method only spares the p-value, which is not used
     found = float(stats.ks_2samp(*values, method="asymp").statistic)
     reach = float(special.kolmogi(tail)) * math.sqrt(sum(1 / len(part) for part in values))
-    return Estimate(found, max(found - reach, 0.0), min(found + reach, 1.0))
+    return Interval(found, max(found - reach, 0.0), min(found + reach, 1.0))
 
 
 def _by_deciles(before: pd.Series, after: pd.Series) -> tuple[Array, Array]:

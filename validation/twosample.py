@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from mgvae.reproducibility import derive, numpy_generator
 from validation.embedding import Floats, plain_matrix
-from validation.intervals import Estimate, auc_interval
+from validation.intervals import Interval, auc_interval
 
 MOST_ROWS = 1000  # of each sample; more would cost time and change nothing
 TREES = 50
@@ -18,7 +18,7 @@ TREES = 50
 
 def two_sample_auc(
     first: pd.DataFrame, second: pd.DataFrame, *, seed: int, repeats: int = 3, folds: int = 5
-) -> Estimate | None:
+) -> Interval | None:
     """Return the cross-validated AUC of telling ``first`` from ``second``: 0.5 if they cannot be told apart, 1 if always.
 
     A random forest, each fold's AUC averaged (pooled scores would lie below 0.5 in small samples), over ``repeats`` subsamples

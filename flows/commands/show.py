@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -12,8 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mgvae.config.sections import Classifier
-from mgvae.config.strict import build
-from mgvae.report.drift import DriftFacts, DriftFeature, moved
 from mgvae.report.formatting import (
     ARMS,
     CLASSIFIERS,
@@ -30,41 +27,25 @@ from mgvae.report.formatting import (
     share,
 )
 from mgvae.report.overview import advice, banner, deciding_difference
-from mgvae.report.results import ArmScores, EvaluationFacts, Gate, Metric, SyntheticFacts, TrainingFacts
-from mgvae.report.schema import CohortFacts, Lineage, Report, ValidationFacts
-
-
-class Broken(Protocol):
-    """A rule that is broken, and by how many rows."""
-
-    @property
-    def column(self) -> str:
-        """The column."""
-
-    @property
-    def rule(self) -> str:
-        """What must hold."""
-
-    @property
-    def count(self) -> int | None:
-        """Rows that break it; None where the rule is not about single rows."""
-
+from mgvae.report.schema import Lineage, Report
+from mgvae.results.cohort import CohortFacts, ExtractValidation, FailedRule
+from mgvae.results.drift import DriftFacts, DriftFeature, moved
+from mgvae.results.evaluation import ArmScores, EvaluationFacts, Metric
+from mgvae.results.gates import Gate
+from mgvae.results.synthetic import SyntheticFacts
+from mgvae.results.training import TrainingFacts
 
 TONES = {"pass": "green", "warn": "yellow", "fail": "red"}
 MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "calibration_slope", "balanced_accuracy")
 
 
-def show(report: dict[str, Any], console: Console) -> None:
+def show(facts: Report, console: Console) -> None:
     """Print the numbers of a report: verdict, recommendation, cohort, validation, training, gates, arms, lineage.
 
     Args:
-        report: the content of report.json; see :class:`mgvae.report.schema.Report`.
+        facts: the report.
         console: where to print; plain text where it is not a terminal.
-
-    Raises:
-        ConfigError: the report does not keep to its contract; the message names the key.
     """
-    facts = build(Report, report, where="report.json")
     blocks = [_verdict(facts), *_advice(facts), _cohort(facts.cohort), _validation(facts.validation)]
     if facts.drift:
         blocks += _drift(facts.drift)
@@ -109,7 +90,7 @@ def _cohort(cohort: CohortFacts) -> RenderableType:
     return table
 
 
-def _validation(validation: ValidationFacts) -> RenderableType:
+def _validation(validation: ExtractValidation) -> RenderableType:
     state = f"{count(validation.expectations)} expectations, {count(len(validation.failed))} failed"
     if not validation.failed:
         return Text.assemble(
@@ -118,7 +99,7 @@ def _validation(validation: ValidationFacts) -> RenderableType:
     return failed_table(validation.failed, f"Validation: {state}")
 
 
-def failed_table(failed: Sequence[Broken], title: str) -> Table:
+def failed_table(failed: Sequence[FailedRule], title: str) -> Table:
     """Return the rules that an extract breaks as a table."""
     table = _table(title, "Column", "What must hold", "Broken by")
     for failure in failed:

@@ -16,8 +16,8 @@ from mgvae.config.study import CohortConfig, load_config
 from mgvae.errors import ConfigError, ExtractError, MGVAEError, StoreError
 from mgvae.extract.parts import BLOCK, digest, extension, find_parts
 from mgvae.files import aside
+from mgvae.results.cohort import ValidationResult
 from mgvae.store.artifact import digest_file
-from validation.checks import ValidationResult
 
 GROWING = "the extract changed while it was copied, so it is still being written. Nothing has landed; start when it is whole."
 

@@ -17,19 +17,23 @@ from flows.runs.folder import against
 from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
+from flows.study.lineage import Passed, config_sha256, ran
 from flows.study.placement import place
 from flows.study.prefect_pages import posting, show_run, tell_failure
-from flows.study.report_facts import Passed, complete, config_sha256, ran, refused
+from flows.study.report_facts import Sources, complete, refused
 from flows.study.stage_runner import Done, Order, make_here, perform, whereabouts
 from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
-from flows.study.stages.stage import Stage
+from flows.study.stages.stage import VALIDATION, Stage, read_result
 from flows.study.stages.validate import check_extract_unchanged
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.extract.parts import digest as extract_digest
 from mgvae.extract.parts import find_parts
+from mgvae.report.schema import Report
+from mgvae.results.cohort import ExtractRecord
 from mgvae.store.artifact import Reference, digest
 from mgvae.store.open import AnyStore, open_store
 
+REPORT = "report.json"
 EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
 
 
@@ -101,19 +105,20 @@ def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: boo
     run = _Run(config, store, out)
     run.stage(VALIDATE, extract_sha256=run.extract_sha256)
     check_extract_unchanged(run.folders["validate"], run.extract_sha256)
-    valid = json.loads((run.folders["validate"] / "validation.json").read_text(encoding="utf-8"))["passed"]
+    valid = read_result(run.folders["validate"] / VALIDATION, ExtractRecord).passed
     for stage in run.planned() if valid else ():
         run.stage(stage)
     report = run.report(valid=valid)
-    folder = _publish(config, report, run.folders, out)
-    note_run(store, out, report)
-    remarks = [f"Nothing new: extract, settings and code are those of run {report['run_id']}."] if run.reused else []
+    content = report.model_dump(mode="json")
+    folder = _publish(config, content, run.folders, out)
+    note_run(store, out, content)
+    remarks = [f"Nothing new: extract, settings and code are those of run {report.run_id}."] if run.reused else []
     if promote:
         remarks.append(_considered(consider(config, store, out, folder, run.folders)))
     for remark in remarks:
         get_run_logger().info(remark)
     show_run(report, folder, remarks=remarks)
-    return {"run": str(folder), "status": report["status"], "exit_code": EXIT[report["status"]]}
+    return {"run": str(folder), "status": report.status, "exit_code": EXIT[report.status]}
 
 
 def _considered(decision: Decision) -> str:
@@ -159,8 +164,8 @@ class _Run:
         pool = {str(name): pool for name, pool in self.config.stages.items()}.get(order.stage.name)
         return make_here(order, self.store) if pool is None else place(order, pool, self.store, self.out)
 
-    def report(self, *, valid: bool) -> dict[str, Any]:
-        """Return report.json's content; the report's artifact holds the page too."""
+    def report(self, *, valid: bool) -> Report:
+        """Return the report; its artifact holds report.json and the page."""
         passed = tuple(self.passed)
         inputs = {done.name: done.reference for done in passed}
         code = digest(code_digest("flows.study.report_facts", "mgvae.report.render"))
@@ -171,16 +176,16 @@ class _Run:
         def write(folder: Path) -> None:
             from mgvae.report.render import render
 
-            settled = (self.config, self.extract_sha256, self.folders, passed)
-            facts = complete(*settled, self.held) if valid else refused(*settled)
-            text = json.dumps(facts, indent=1, allow_nan=False)
-            (folder / "report.json").write_text(text, encoding="utf-8")
-            (folder / "report.html").write_text(render(json.loads(text)), encoding="utf-8")
+            sources = Sources(self.config, self.extract_sha256, self.folders, passed, self.held)
+            facts = complete(sources) if valid else refused(sources)
+            text = json.dumps(facts.model_dump(mode="json"), indent=1, allow_nan=False)
+            (folder / REPORT).write_text(text, encoding="utf-8")
+            (folder / "report.html").write_text(render(facts), encoding="utf-8")
 
         about = {"stage": "report", "code": code, "inputs": {name: one.sha256 for name, one in inputs.items()}}
         about["ran"] = whereabouts()
         self._note("report", perform("report", key, lambda: self.store.save("report", write, about=about), self.store))
-        return dict(json.loads((self.folders["report"] / "report.json").read_text(encoding="utf-8")))
+        return read_result(self.folders["report"] / REPORT, Report)
 
     def _note(self, name: str, done: Done) -> None:
         self.folders[name] = done.folder

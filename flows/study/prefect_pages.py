@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,41 +24,44 @@ from prefect.logging import disable_run_logger
 
 from flows.prefect_server import served
 from flows.progress import Silent, listening, reporter
+from mgvae.report.schema import Report
+from mgvae.results.evaluation import Metric
+from mgvae.results.numbers import Estimate
 
 REPORTS_SETTING = "MGVAE_REPORTS_URL"
 
 EVERY_SECONDS = 5.0
 
-SHOWN = ("auroc", "auprc", "scaled_brier", "observed_expected", "balanced_accuracy")
+SHOWN: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "balanced_accuracy")
 
 STILL = "The champion and its predictions stay as they were, and finished stages are kept: the next run goes on from there."
 
 
-def show_run(report: Mapping[str, Any], folder: Path, *, remarks: list[str]) -> None:
+def show_run(report: Report, folder: Path, *, remarks: list[str]) -> None:
     """Make the Prefect artifacts of a finished run, and emit ``mgvae.run.refused`` where its status is fail or invalid.
 
     A night does not fail for want of them: what cannot be shown is logged.
 
     Args:
-        report: report.json.
+        report: the run's report.
         folder: the run folder.
         remarks: what a reader should know besides, such as whether the run was promoted.
     """
     if not served():
         return
-    name = artifact_key(str(report["study"]))
+    name = artifact_key(report.study)
     _shown(
         lambda: create_markdown_artifact(summary(report, folder, remarks=remarks), key=name, description="Summary of the run")
     )
-    if report["evaluation"]:
+    if report.evaluation:
         _shown(
             lambda: create_table_artifact(arms_table(report), key=f"{name}-arms", description="Recalibrated, 95 % intervals")
         )
         _shown(lambda: _show_calibration(report, name))
-    if report["status"] in ("fail", "invalid"):
-        run = f"{report['study']}/{report['run_id']}"
+    if report.status in ("fail", "invalid"):
+        run = f"{report.study}/{report.run_id}"
         resource = {"prefect.resource.id": f"mgvae-cohort.run.{run}", "prefect.resource.name": run}
-        _shown(lambda: emit_event("mgvae.run.refused", resource=resource, payload={"status": report["status"]}))
+        _shown(lambda: emit_event("mgvae.run.refused", resource=resource, payload={"status": report.status}))
 
 
 def artifact_key(study: str) -> str:
@@ -66,37 +69,40 @@ def artifact_key(study: str) -> str:
     return "mgvae-" + re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
 
 
-def summary(report: Mapping[str, Any], folder: Path, *, remarks: list[str]) -> str:
+def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
     """Return a run in Markdown: verdict, recommendation, counts, where the report lies."""
-    cohort, advice = report["cohort"], report["recommendation"]
+    cohort, advice = report.cohort, report.recommendation
     place = _address(report, folder)
-    lines = [f"# {report['title'] or report['study']}", "", f"**Status: {report['status']}**", ""]
-    lines += [f"- {remark}" for remark in [*remarks, *report["warnings"]]]
+    lines = [f"# {report.title or report.study}", "", f"**Status: {report.status}**", ""]
+    lines += [f"- {remark}" for remark in [*remarks, *report.warnings]]
     if advice:
-        lines.append(f"- Recommended: {advice['arm']} with {advice['classifier']}. {advice['reason']}")
-    if cohort["n"] is not None:
-        lines.append(f"- {cohort['n']:,} subjects, {cohort['events']:,} events ({cohort['prevalence']:.2%})")
-    if report["synthetic"]:
-        verdicts = [gate["verdict"] for gate in report["synthetic"]["gates"]]
+        lines.append(f"- Recommended: {advice.arm} with {advice.classifier}. {advice.reason}")
+    if cohort.n is not None:
+        lines.append(f"- {cohort.n:,} subjects, {cohort.events:,} events ({cohort.prevalence:.2%})")
+    if report.synthetic:
+        verdicts = [gate.verdict for gate in report.synthetic.gates]
         counted = ", ".join(
             f"{verdicts.count(verdict)} {verdict}" for verdict in ("pass", "warn", "fail") if verdict in verdicts
         )
-        lines.append(f"- {report['synthetic']['n']:,} synthetic cases; gates: {counted}")
+        lines.append(f"- {report.synthetic.n:,} synthetic cases; gates: {counted}")
     lines += ["", f"Report: {place}", "", "| stage | seconds | | made by |", "|---|---|---|---|"]
-    for stage in report["lineage"]["stages"]:
-        made = stage.get("ran") or {}
-        reused = "reused" if stage["cached"] else "computed"
-        lines.append(f"| {stage['name']} | {stage['seconds']} | {reused} | {made.get('worker') or made.get('host') or '?'} |")
+    for stage in report.lineage.stages:
+        maker = (stage.ran.worker or stage.ran.host) if stage.ran else None
+        reused = "reused" if stage.cached else "computed"
+        lines.append(f"| {stage.name} | {stage.seconds} | {reused} | {maker or '?'} |")
     return "\n".join(lines)
 
 
-def arms_table(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def arms_table(report: Report) -> list[dict[str, str]]:
     """Return one row per arm and classifier: the recalibrated measures with their intervals."""
-    rows = []
-    for arm, by_classifier in report["evaluation"]["arms"].items():
+    rows: list[dict[str, str]] = []
+    if report.evaluation is None:
+        return rows
+    for arm, by_classifier in report.evaluation.arms.items():
         for classifier, variants in by_classifier.items():
-            measures = variants["recalibrated"]
-            rows.append({"arm": arm, "classifier": classifier, **{name: _measured(measures.get(name)) for name in SHOWN}})
+            measures = variants.get("recalibrated", {})
+            cells: dict[str, str] = {name: _measured(measures.get(name)) for name in SHOWN}
+            rows.append({"arm": arm, "classifier": classifier, **cells})
     return rows
 
 
@@ -159,30 +165,29 @@ def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
         _shown(lambda: create_markdown_artifact(text, key="mgvae-failed", description=f"{flow.name} {flow_run.name}"))
 
 
-def _show_calibration(report: Mapping[str, Any], name: str) -> None:
+def _show_calibration(report: Report, name: str) -> None:
     from mgvae.report.panels import calibration_picture
 
-    picture = calibration_picture(dict(report))
+    picture = calibration_picture(report)
     if picture is not None:
         create_image_artifact(
             picture, key=f"{name}-calibration", description="Calibration after recalibration, cross-validated"
         )
 
 
-def _address(report: Mapping[str, Any], folder: Path) -> str:
+def _address(report: Report, folder: Path) -> str:
     base = os.environ.get(REPORTS_SETTING)
     if base:
-        url = f"{base.rstrip('/')}/{report['study']}/{report['run_id']}/report.html"
+        url = f"{base.rstrip('/')}/{report.study}/{report.run_id}/report.html"
         return f"[report.html]({url})"
     return f"`{folder / 'report.html'}` on the machine of the worker"
 
 
-def _measured(measure: Mapping[str, float | None] | None) -> str:
-    if not measure or measure.get("value") is None:
+def _measured(measure: Estimate | None) -> str:
+    if measure is None or measure.value is None:
         return ""
-    low, high = measure.get("low"), measure.get("high")
-    interval = f" ({low:.3f} to {high:.3f})" if low is not None and high is not None else ""
-    return f"{measure['value']:.3f}{interval}"
+    limits = f" ({measure.low:.3f} to {measure.high:.3f})" if measure.low is not None and measure.high is not None else ""
+    return f"{measure.value:.3f}{limits}"
 
 
 def _shown(show: Callable[[], Any]) -> None:

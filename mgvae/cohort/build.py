@@ -11,27 +11,13 @@ import pandas as pd
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DataError, OutcomeError, nearest
+from mgvae.results.cohort import FlowStep
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 MIN_EVENTS = 5  # of either class: below, no fold, calibration part and early stopping could each hold one
 FEW_EVENTS = 15
 SECONDS_A_DAY = 86_400
-
-
-@dataclass(frozen=True)
-class FlowStep:
-    """One step of the cohort flow.
-
-    Attributes:
-        label: what the subjects that are left have in common.
-        n: how many are left.
-        events: how many of them have the event; None where the outcome is not yet looked at.
-    """
-
-    label: str
-    n: int
-    events: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +100,7 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
     subjects = _subjects(config.subject_id, frame)
     known = frame[config.outcome.column].notna().to_numpy()
     happened = _happened(config, frame[config.outcome.column])
-    steps = [FlowStep("Subjects in the extract", len(frame), None), _step("Outcome known", known, happened)]
+    steps = [FlowStep(label="Subjects in the extract", n=len(frame), events=None), _step("Outcome known", known, happened)]
     if config.index_date is not None:
         known = known & frame[config.index_date].notna().to_numpy()
         steps.append(_step("Index date known", known, happened))
@@ -135,7 +121,7 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
 
 
 def _step(label: str, known: Array, happened: Array) -> FlowStep:
-    return FlowStep(label, int(known.sum()), int(happened[known].sum()))
+    return FlowStep(label=label, n=int(known.sum()), events=int(happened[known].sum()))
 
 
 def _happened(config: CohortConfig, outcome: pd.Series) -> Array:

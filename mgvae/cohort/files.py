@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mgvae.cohort.build import Array, Cohort, FlowStep
+from mgvae.cohort.build import Array, Cohort
+from mgvae.results.cohort import FlowStep
 
 
 def save_cohort(folder: Path, cohort: Cohort, test: Array) -> None:
@@ -21,7 +21,7 @@ def save_cohort(folder: Path, cohort: Cohort, test: Array) -> None:
     if cohort.index_date is not None:
         subjects["index_date"] = cohort.index_date.to_numpy()
     subjects.to_parquet(folder / "subjects.parquet")
-    (folder / "flow.json").write_text(json.dumps([asdict(step) for step in cohort.flow]), encoding="utf-8")
+    (folder / "flow.json").write_text(json.dumps([step.model_dump() for step in cohort.flow]), encoding="utf-8")
 
 
 def load_cohort(folder: Path) -> tuple[Cohort, Array]:

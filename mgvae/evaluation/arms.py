@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mgvae.cohort.rows import Rows, cases_to_add
 from mgvae.config.dictionary import Column
-from mgvae.config.sections import Training
+from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError
 from mgvae.evaluation.smote import smote_cases
 from mgvae.generator.synthesis import Variant, synthetic_cases
@@ -22,8 +22,8 @@ from mgvae.reproducibility import derive, numpy_generator
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-SAME_FIT = {"threshold": "none"}  # arms that differ from another one in the decision threshold alone
-GENERATIVE = ("vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")
+SAME_FIT: dict[Arm, Arm] = {"threshold": "none"}  # arms that differ from another one in the decision threshold alone
+GENERATIVE: tuple[Arm, ...] = ("vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Treated:
         return float(np.average(self.event, weights=self.weights))
 
 
-def treat(arm: str, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
+def treat(arm: Arm, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
     """Return the fitting rows as ``arm`` treats them.
 
     Args:
@@ -108,7 +108,7 @@ def _with_cases(rows: Rows, cases: pd.DataFrame, remarks: tuple[str, ...]) -> Tr
     return Treated(features, event, None, len(rows), remarks)
 
 
-def _maker(arm: str) -> Callable[[Rows, Recipe, int, int], Synthetic]:
+def _maker(arm: Arm) -> Callable[[Rows, Recipe, int, int], Synthetic]:
     if arm == "random_oversampling":
         return _repeated
     if arm == "smote":

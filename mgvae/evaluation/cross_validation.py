@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
+from mgvae.config.sections import Arm
 from mgvae.errors import OutcomeError
 from mgvae.evaluation.one_split import Chain, Key, Outcome, run_chain
 from mgvae.evaluation.parallel import Spread, spread_here
@@ -41,7 +42,7 @@ class Predictions:
     fold: NDArray[np.int16]
     prevalence: FloatArray
     probability: dict[Key, FloatArray]
-    unavailable: dict[str, str]
+    unavailable: dict[Arm, str]
     remarks: tuple[str, ...] = ()
 
     @property

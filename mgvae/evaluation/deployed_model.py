@@ -17,6 +17,7 @@ from mgvae.classifiers.recalibration import Recalibration, offset
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.rows import rows
 from mgvae.config.dictionary import canonical
+from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, ShapeError
 from mgvae.evaluation.cross_validation import holdout_seed
@@ -74,7 +75,7 @@ class DeployedModel:
         return f"the data dictionary changed since; its columns {_some(strange)} are other or absent" if strange else None
 
 
-def fit_deployed(cohort: Cohort, config: CohortConfig, *, arm: str, classifier: str) -> DeployedModel:
+def fit_deployed(cohort: Cohort, config: CohortConfig, *, arm: Arm, classifier: Classifier) -> DeployedModel:
     """Return the model fitted on a training part; it predicts the hold-out as `mgvae.evaluation.evaluate.evaluate` did.
 
     Args:

@@ -13,6 +13,7 @@ from mgvae.evaluation.one_split import Chain
 from mgvae.evaluation.parallel import Spread
 from mgvae.evaluation.summary import Scores, arms_table, contrasts, curves_table, differences_table, score
 from mgvae.reproducibility import derive
+from mgvae.results.evaluation import Bootstrap, EvaluationResult, PartResult
 
 
 def evaluate(
@@ -23,7 +24,7 @@ def evaluate(
     n_jobs: int | None = None,
     on_done: OnDone | None = None,
     spread: Spread | None = None,
-) -> dict[str, Any]:
+) -> EvaluationResult:
     """Return what every arm does for every classifier.
 
     Args:
@@ -33,11 +34,6 @@ def evaluate(
         n_jobs: processes; None for one per core. The numbers do not depend on it.
         on_done: called with (done, total) after each split.
         spread: carries the splits out somewhere else, instead of ``n_jobs`` processes here.
-
-    Returns:
-        ``{n, events, prevalence, folds, repeats, bootstrap: {n, redrawn}, unavailable: {arm: reason}, arms, differences,
-        curves, contrasts, holdout: {n, events, prevalence, arms, differences, curves, unavailable} or None}``; see `summary`
-        and `contrast` for the tables. All numbers are JSON numbers, None where undefined.
 
     Raises:
         OutcomeError: too few events to cross-validate.
@@ -50,14 +46,14 @@ def evaluate(
         inner, held = predict_both(train, test, chain, n_jobs=n_jobs, on_done=on_done, spread=spread, **plan)
     else:
         inner = cross_validate(train, chain, n_jobs=n_jobs, on_done=on_done, spread=spread, **plan)
-    scores, block = _block(inner, config, "cross-validation")
-    return {
-        **block,
-        "folds": usable_folds(train, settings.folds),
-        "repeats": settings.repeats,
-        "contrasts": contrasts(scores),
-        "holdout": None if held is None else _block(held, config, "hold-out")[1],
-    }
+    scores, part = _summarise(inner, config, "cross-validation")
+    return EvaluationResult(
+        **dict(part),
+        folds=usable_folds(train, settings.folds),
+        repeats=settings.repeats,
+        contrasts=contrasts(scores),
+        holdout=None if held is None else _summarise(held, config, "hold-out")[1],
+    )
 
 
 def chain_of(config: CohortConfig) -> Chain:
@@ -74,18 +70,18 @@ def evaluation_seed(config: CohortConfig) -> int:
     return derive(config.seed, "evaluation")
 
 
-def _block(predictions: Predictions, config: CohortConfig, use: str) -> tuple[Scores, dict[str, Any]]:
+def _summarise(predictions: Predictions, config: CohortConfig, use: str) -> tuple[Scores, PartResult]:
     seed = derive(config.seed, "bootstrap", use)
     plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed)
     scores = score(predictions, plan)
     events = int(predictions.event.sum())
-    return scores, {
-        "n": len(predictions.event),
-        "events": events,
-        "prevalence": events / len(predictions.event),
-        "bootstrap": {"n": plan.n, "redrawn": plan.redrawn},
-        "unavailable": predictions.unavailable,
-        "arms": arms_table(scores),
-        "differences": differences_table(scores),
-        "curves": curves_table(predictions),
-    }
+    return scores, PartResult(
+        n=len(predictions.event),
+        events=events,
+        prevalence=events / len(predictions.event),
+        bootstrap=Bootstrap(n=plan.n, redrawn=plan.redrawn),
+        unavailable=predictions.unavailable,
+        arms=arms_table(scores),
+        differences=differences_table(scores),
+        curves=curves_table(predictions),
+    )

@@ -14,20 +14,21 @@ from scipy import sparse
 from scipy.special import expit
 
 from mgvae.classifiers.recalibration import to_logit
+from mgvae.results.evaluation import Metric
 
 FloatArray = NDArray[np.float64]
 
 IntArray = NDArray[np.int64]
 
-RANKING = ("auroc", "auprc")
+RANKING: tuple[Metric, ...] = ("auroc", "auprc")
 
-PROBABILITY = ("brier", "scaled_brier", "observed_expected", "calibration_intercept", "calibration_slope")
+PROBABILITY: tuple[Metric, ...] = ("brier", "scaled_brier", "observed_expected", "calibration_intercept", "calibration_slope")
 
-DECISION = ("sensitivity", "specificity", "ppv", "balanced_accuracy", "g_mean")
+DECISION: tuple[Metric, ...] = ("sensitivity", "specificity", "ppv", "balanced_accuracy", "g_mean")
 
-METRICS = RANKING + PROBABILITY + DECISION
+METRICS: tuple[Metric, ...] = RANKING + PROBABILITY + DECISION
 
-HIGHER_IS_BETTER = ("auroc", "auprc", "scaled_brier", *DECISION)
+HIGHER_IS_BETTER: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", *DECISION)
 
 
 def ones(n: int) -> FloatArray:
@@ -37,7 +38,7 @@ def ones(n: int) -> FloatArray:
 
 def measure(
     event: IntArray, probability: FloatArray, weights: FloatArray, *, threshold: float | FloatArray
-) -> dict[str, FloatArray]:
+) -> dict[Metric, FloatArray]:
     """Return every measure of ``METRICS`` for each column of ``weights``, ``(R,)`` each.
 
     Args:
@@ -54,7 +55,7 @@ def measure(
     }
 
 
-def ranking(event: IntArray, score: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
+def ranking(event: IntArray, score: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
     """Return AUROC (ties count half) and average precision (tied rows enter together), ``(R,)`` each.
 
     Both depend on the non-events only through how many lie between neighbouring scores of events, so the work per resample is
@@ -77,7 +78,7 @@ def ranking(event: IntArray, score: FloatArray, weights: FloatArray) -> dict[str
     return {"auroc": pairs, "auprc": _over((true * precision).sum(axis=0), n_true)}
 
 
-def accuracy(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
+def accuracy(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
     """Return the Brier score, its scaled form (1 - Brier / Brier of the prevalence) and observed / expected events."""
     total = weights.sum(axis=0)
     prevalence = _over(event @ weights, total)
@@ -89,7 +90,7 @@ def accuracy(event: IntArray, probability: FloatArray, weights: FloatArray) -> d
     }
 
 
-def calibration(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
+def calibration(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
     """Return calibration-in-the-large (intercept at slope 1) and the calibration slope (intercept free), ``(R,)`` each.
 
     Both are logistic regressions of the outcome on logit p. Rows are spread over a fine grid of logits that keeps their
@@ -105,7 +106,7 @@ def calibration(event: IntArray, probability: FloatArray, weights: FloatArray) -
     return {"calibration_intercept": intercept, "calibration_slope": slope}
 
 
-def decisions(event: IntArray, positive: NDArray[np.bool_], weights: FloatArray) -> dict[str, FloatArray]:
+def decisions(event: IntArray, positive: NDArray[np.bool_], weights: FloatArray) -> dict[Metric, FloatArray]:
     """Return sensitivity, specificity, PPV, balanced accuracy and G-mean of the decisions ``positive (N,)``, ``(R,)`` each."""
     true, false = (event * positive) @ weights, ((1 - event) * positive) @ weights
     n_true = event @ weights
@@ -138,7 +139,7 @@ def grid(logit: FloatArray, *, step: float = 0.02, most: int = 1500) -> tuple[Fl
     return nodes, sparse.csr_array(entries, shape=(count, len(logit)))
 
 
-def difference(ours: Mapping[str, FloatArray], theirs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def difference(ours: Mapping[Metric, FloatArray], theirs: Mapping[Metric, FloatArray]) -> dict[Metric, FloatArray]:
     """Return ours minus theirs for each measure both have."""
     return {name: ours[name] - theirs[name] for name in ours if name in theirs}
 

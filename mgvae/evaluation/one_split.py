@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,16 +12,18 @@ from mgvae.classifiers.models import Classifier, make
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import inner_part
+from mgvae.config.sections import Arm
+from mgvae.config.sections import Classifier as ClassifierName
 from mgvae.errors import DataError, TrainingError
 from mgvae.evaluation.arms import SAME_FIT, Recipe, Treated, treat
 from mgvae.reproducibility import derive
+from mgvae.results.evaluation import Variant
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-Variant = Literal["raw", "offset", "recalibrated"]
 VARIANTS: tuple[Variant, ...] = ("raw", "offset", "recalibrated")
-Key = tuple[str, str, Variant]  # arm, classifier, variant
+Key = tuple[Arm, ClassifierName, Variant]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Chain:
         recipe: what the arms need.
     """
 
-    arms: tuple[str, ...]
-    classifiers: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    classifiers: tuple[ClassifierName, ...]
     calibration_fraction: float
     recipe: Recipe
 
@@ -54,7 +55,7 @@ class Outcome:
 
     probability: dict[Key, FloatArray]
     prevalence: float
-    unavailable: dict[str, str]
+    unavailable: dict[Arm, str]
     remarks: tuple[str, ...] = ()
 
 
@@ -101,7 +102,7 @@ def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
     """
     fitting, calibration, remarks = _calibration_rows(train, chain, seed)
     probability: dict[Key, FloatArray] = {}
-    unavailable: dict[str, str] = {}
+    unavailable: dict[Arm, str] = {}
     for arm in chain.arms:
         if SAME_FIT.get(arm) in chain.arms:
             continue
@@ -121,7 +122,7 @@ def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
     return Outcome(_with_shared_fits(probability, chain), fitting.prevalence, unavailable, distinct)
 
 
-def fit_chain(train: Rows, chain: Chain, arm: str, classifier: str, *, seed: int) -> Fitted:
+def fit_chain(train: Rows, chain: Chain, arm: Arm, classifier: ClassifierName, *, seed: int) -> Fitted:
     """Return the model of one arm and one classifier with which `run_chain`, given the same seed, predicts.
 
     Raises:
@@ -141,11 +142,11 @@ def _calibration_rows(train: Rows, chain: Chain, seed: int) -> tuple[Rows, Rows,
     return fitting, calibration, parts.remarks("Recalibration was learned")
 
 
-def _treated(arm: str, fitting: Rows, chain: Chain, seed: int) -> Treated:
+def _treated(arm: Arm, fitting: Rows, chain: Chain, seed: int) -> Treated:
     return treat(arm, fitting, chain.recipe, seed=derive(seed, "arm", arm))
 
 
-def _fitted(classifier: str, treated: Treated, prevalence: float, calibration: Rows, seed: int) -> Fitted:
+def _fitted(classifier: ClassifierName, treated: Treated, prevalence: float, calibration: Rows, seed: int) -> Fitted:
     model = make(classifier, derive(seed, "classifier", classifier)).fit(treated.features, treated.event, treated.weights)
     plain = Fitted(model, treated.share, prevalence, Recalibration())
     _, held = plain.moved(calibration.features)

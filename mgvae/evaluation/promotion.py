@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.bootstrap import interval, resamples
 from mgvae.evaluation.metrics import accuracy, ones, ranking
-from mgvae.evaluation.summary import number
+from mgvae.results.evaluation import Metric
+from mgvae.results.numbers import number
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-MEASURES = {"auroc": "AUROC", "scaled_brier": "scaled Brier score"}
+MEASURES: dict[Metric, str] = {"auroc": "AUROC", "scaled_brier": "scaled Brier score"}
 
 
 def rule(margin: float) -> str:
@@ -78,7 +79,7 @@ def _worse(difference: Mapping[str, float], margin: float) -> bool:
     return difference["value"] < -margin or difference["high"] < 0
 
 
-def _measured(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
+def _measured(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
     return {**ranking(event, probability, weights), **accuracy(event, probability, weights)}
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mgvae.cohort.build import FEW_EVENTS
+from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import GENERATIVE
-from mgvae.evaluation.summary import JUDGED, PRIMARY, SECONDARY
+from mgvae.evaluation.summary import JUDGED, PRIMARY
+from mgvae.results.evaluation import Contrast, EvaluationResult, Gain, Metric, ModelName, Scores
+from mgvae.results.gates import Gate
+from mgvae.results.numbers import Estimate
+from mgvae.results.recommendation import Difference, Recommendation
 
 CALIBRATED = (0.9, 1.1)  # observed / expected
 
@@ -17,10 +22,10 @@ CALIBRATED = (0.9, 1.1)  # observed / expected
 class _Candidate:
     """One arm and classifier, and what keeps it from being recommended."""
 
-    arm: str
-    classifier: str
-    gain: Mapping[str, float]
-    against: tuple[str, ...]
+    arm: Arm
+    classifier: Classifier
+    gain: Gain
+    objections: tuple[str, ...]
 
 
 def rule(margin: float) -> str:
@@ -40,82 +45,86 @@ def rule(margin: float) -> str:
     )
 
 
-def barred_arms(gates: Sequence[Mapping[str, Any]], arms: Sequence[str]) -> dict[str, str]:
+def barred_arms(gates: Sequence[Gate], arms: Sequence[Arm]) -> dict[Arm, str]:
     """Return arm -> why it must not be recommended: where a gate failed, all arms whose cases are generated.
 
     Args:
-        gates: as in report.json.
+        gates: on the synthetic cases.
         arms: the arms that were compared.
     """
-    failed = [gate["label"] for gate in gates if gate["verdict"] == "fail"]
+    failed = [gate.label for gate in gates if gate.verdict == "fail"]
     return {arm: f"gate failed: {', '.join(failed)}" for arm in arms if arm in GENERATIVE and failed}
 
 
-def recommend(evaluation: Mapping[str, Any], *, margin: float, barred: Mapping[str, str] | None = None) -> dict[str, Any]:
+def recommend(evaluation: EvaluationResult, *, margin: float, barred: Mapping[Arm, str] | None = None) -> Recommendation:
     """Return the recommendation.
+
+    Its ``difference`` is that of the recommended arm against no correction, or of the best challenger where none is
+    recommended.
 
     Args:
         evaluation: what `mgvae.evaluation.evaluate.evaluate` returns.
         margin: how much worse in scaled Brier score counts as no worse.
         barred: arm -> why it must not be recommended, such as a failed gate.
-
-    Returns:
-        ``{arm, classifier, reason, rule, difference: {metric, value, low, high, arm, classifier}, threshold, barred}``.
-        ``difference`` is that of the recommended arm against no correction, or of the best challenger where none is
-        recommended.
     """
     barred = dict(barred or {})
-    reference = evaluation["contrasts"]["reference"]
+    reference = evaluation.contrasts.reference
     candidates = _candidates(evaluation, margin, barred)
-    winners = [candidate for candidate in candidates if not candidate.against] if evaluation["events"] >= FEW_EVENTS else []
+    winners = [candidate for candidate in candidates if not candidate.objections] if evaluation.events >= FEW_EVENTS else []
+    best: _Candidate | None
     if winners:
-        shown: _Candidate | None = max(winners, key=lambda one: one.gain["family_low"])
+        best = max(winners, key=lambda candidate: _known(candidate.gain.family_low))
     else:
-        shown = max(candidates, key=lambda one: (one.arm not in barred, one.gain["value"]), default=None)
-    chosen = (shown.arm, shown.classifier) if winners and shown else (reference["arm"], reference["classifier"])
-    return {
-        "arm": chosen[0],
-        "classifier": chosen[1],
-        "reason": _reason(shown, won=bool(winners), reference=reference, events=evaluation["events"]),
-        "rule": rule(margin),
-        "difference": _difference(shown),
-        "threshold": _threshold(evaluation, chosen),
-        "barred": barred,
-    }
+        best = max(candidates, key=lambda candidate: (candidate.arm not in barred, _known(candidate.gain.value)), default=None)
+    chosen = ModelName(arm=best.arm, classifier=best.classifier) if winners and best else reference
+    return Recommendation(
+        arm=chosen.arm,
+        classifier=chosen.classifier,
+        reason=_reason(best, won=bool(winners), reference=reference, events=evaluation.events),
+        rule=rule(margin),
+        difference=_difference(best),
+        threshold=_threshold(evaluation, chosen),
+        barred=barred,
+    )
 
 
-def _candidates(evaluation: Mapping[str, Any], margin: float, barred: Mapping[str, str]) -> list[_Candidate]:
-    reference = evaluation["contrasts"]["reference"]
-    plain = evaluation["arms"][reference["arm"]][reference["classifier"]][JUDGED]
+def _candidates(evaluation: EvaluationResult, margin: float, barred: Mapping[Arm, str]) -> list[_Candidate]:
+    reference = evaluation.contrasts.reference
+    plain = evaluation.arms[reference.arm][reference.classifier][JUDGED]
     return [
         _Candidate(
             arm,
             classifier,
-            contrast[PRIMARY],
-            tuple(_objections(contrast, evaluation["arms"][arm][classifier][JUDGED], plain, margin))
+            contrast.auroc,
+            tuple(_objections(contrast, evaluation.arms[arm][classifier][JUDGED], plain, margin))
             + ((f"it is barred: {barred[arm]}",) if arm in barred else ()),
         )
-        for arm, classifiers in evaluation["contrasts"]["against"].items()
+        for arm, classifiers in evaluation.contrasts.against.items()
         for classifier, contrast in classifiers.items()
     ]
 
 
-def _objections(contrast: Mapping[str, Any], ours: Mapping[str, Any], plain: Mapping[str, Any], margin: float) -> list[str]:
+def _objections(contrast: Contrast, ours: Scores, plain: Scores, margin: float) -> list[str]:
     """Return the conditions of the rule that do not hold; what is undefined does not hold."""
     objections = []
-    if not _above(contrast[PRIMARY]["family_low"], 0.0):
+    if not _above(contrast.auroc.family_low, 0.0):
         objections.append("the lower limit of its AUROC gain is not above 0")
-    if not _above(contrast[PRIMARY]["least_repeat"], 0.0):
+    if not _above(contrast.auroc.least_repeat, 0.0):
         objections.append("the gain does not show in every repeat")
-    if not _above(contrast[SECONDARY]["low"], -margin):
+    if not _above(contrast.scaled_brier.low, -margin):
         objections.append(f"its scaled Brier score may be more than {margin:g} worse")
     slope, theirs = ours["calibration_slope"], plain["calibration_slope"]
-    if not (_covers(slope, 1.0) or _no_farther(slope["value"], theirs["value"])):
+    if not (_covers(slope, 1.0) or _no_farther(slope.value, theirs.value)):
         objections.append("its calibration slope is off after recalibration")
     ratio, theirs = ours["observed_expected"], plain["observed_expected"]
-    if not (_within(ratio["value"], *CALIBRATED) or _no_farther(ratio["value"], theirs["value"])):
+    if not (_within(ratio.value, *CALIBRATED) or _no_farther(ratio.value, theirs.value)):
         objections.append("its observed/expected ratio is off after recalibration")
     return objections
+
+
+def _known(value: float | None) -> float:
+    """Return ``value``, and where it is undefined less than any other."""
+    return -math.inf if value is None else value
 
 
 def _above(value: float | None, bound: float) -> bool:
@@ -126,40 +135,37 @@ def _within(value: float | None, low: float, high: float) -> bool:
     return value is not None and low <= value <= high
 
 
-def _covers(measure: Mapping[str, float | None], value: float) -> bool:
-    low, high = measure["low"], measure["high"]
-    return low is not None and high is not None and low <= value <= high
+def _covers(measure: Estimate, value: float) -> bool:
+    return measure.low is not None and measure.high is not None and measure.low <= value <= measure.high
 
 
 def _no_farther(ours: float | None, theirs: float | None) -> bool:
     return ours is not None and theirs is not None and abs(ours - 1) <= abs(theirs - 1)
 
 
-def _difference(shown: _Candidate | None) -> dict[str, Any]:
-    if shown is None:
-        return {
-            "metric": PRIMARY,
-            "value": None,
-            "low": None,
-            "high": None,
-            "family_low": None,
-            "arm": None,
-            "classifier": None,
-        }
-    limits = {name: shown.gain[name] for name in ("value", "low", "high", "family_low")}
-    return {"metric": PRIMARY, **limits, "arm": shown.arm, "classifier": shown.classifier}
+def _difference(best: _Candidate | None) -> Difference:
+    if best is None:
+        return Difference(metric=PRIMARY, value=None, low=None, high=None)
+    gain = best.gain
+    return Difference(
+        metric=PRIMARY,
+        value=gain.value,
+        low=gain.low,
+        high=gain.high,
+        family_low=gain.family_low,
+        arm=best.arm,
+        classifier=best.classifier,
+    )
 
 
-def _threshold(evaluation: Mapping[str, Any], chosen: tuple[str, str]) -> dict[str, Any]:
+def _threshold(evaluation: EvaluationResult, chosen: ModelName) -> dict[str, str | float | None]:
     """Return the threshold remark: where to cut the recalibrated probabilities, and what that gives."""
-    measures = evaluation["arms"][chosen[0]][chosen[1]][JUDGED]
+    measures = evaluation.arms[chosen.arm][chosen.classifier][JUDGED]
+    names: tuple[Metric, ...] = ("balanced_accuracy", "sensitivity", "specificity", "ppv")
     return {
         "variant": JUDGED,
-        "value": evaluation["prevalence"],
-        "balanced_accuracy": measures["balanced_accuracy"]["value"],
-        "sensitivity": measures["sensitivity"]["value"],
-        "specificity": measures["specificity"]["value"],
-        "ppv": measures["ppv"]["value"],
+        "value": evaluation.prevalence,
+        **{name: measures[name].value for name in names},
         "remark": (
             "Cutting the recalibrated probabilities at the prevalence weighs sensitivity and specificity alike and gives "
             "this balanced accuracy without touching the data. Where a missed case and a false alarm cost differently, "
@@ -168,17 +174,21 @@ def _threshold(evaluation: Mapping[str, Any], chosen: tuple[str, str]) -> dict[s
     }
 
 
-def _reason(shown: _Candidate | None, *, won: bool, reference: Mapping[str, str], events: int) -> str:
-    plain = f"no correction with {_words(reference['classifier'])}"
-    if shown is None:
+def _reason(best: _Candidate | None, *, won: bool, reference: ModelName, events: int) -> str:
+    plain = f"no correction with {_words(reference.classifier)}"
+    if best is None:
         return f"Use {plain}: no other arm could be compared."
-    gain = f"{shown.gain['value']:+.4f} (lower limit {shown.gain['family_low']:+.4f} allowing for all arms)"
-    name = f"{_words(shown.arm)} with {_words(shown.classifier)}"
+    gain = f"{_signed(best.gain.value)} (lower limit {_signed(best.gain.family_low)} allowing for all arms)"
+    name = f"{_words(best.arm)} with {_words(best.classifier)}"
     if won:
         return f"{name} changes AUROC by {gain} against {plain}, and its recalibrated probabilities are no worse."
     if events < FEW_EVENTS:
         return f"Use {plain}: with {events} events no gain can be shown (at least {FEW_EVENTS} are needed)."
-    return f"Use {plain}. The best challenger, {name}, changes AUROC by {gain}; {'; '.join(shown.against)}."
+    return f"Use {plain}. The best challenger, {name}, changes AUROC by {gain}; {'; '.join(best.objections)}."
+
+
+def _signed(value: float | None) -> str:
+    return "an unknown amount" if value is None else f"{value:+.4f}"
 
 
 def _words(name: str) -> str:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mgvae.classifiers.recalibration import IntArray
+from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples, interval
 from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.metrics import METRICS, measure, ones
-from mgvae.evaluation.one_split import Key, Variant
+from mgvae.evaluation.one_split import Key
+from mgvae.results.evaluation import (
+    ArmCurves,
+    ArmDifferences,
+    ArmScores,
+    Contrast,
+    Contrasts,
+    Curve,
+    Gain,
+    Metric,
+    ModelName,
+    Variant,
+)
+from mgvae.results.numbers import Estimate, number
 
 WILSON_Z = 1.959963984540054
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Points of a calibration plot, ``(bins,)`` each: mean predicted risk, observed share with its interval, number of rows."""
-
-    predicted: FloatArray
-    observed: FloatArray
-    low: FloatArray
-    high: FloatArray
-    n: FloatArray
 
 
 def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: int = 1) -> Curve:
@@ -52,8 +52,13 @@ def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: 
     filled = n > 0
     n, events = n[filled], np.bincount(group, weights=y, minlength=bins)[filled]
     low, high = wilson(events / n, n / repeats)
-    predicted = np.bincount(group, weights=p, minlength=bins)[filled] / n
-    return Curve(predicted=predicted, observed=events / n, low=low, high=high, n=n / repeats)
+    return Curve(
+        predicted=tuple(np.bincount(group, weights=p, minlength=bins)[filled] / n),
+        observed=tuple(events / n),
+        low=tuple(map(number, low)),
+        high=tuple(map(number, high)),
+        n=tuple(n / repeats),
+    )
 
 
 def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -71,7 +76,7 @@ FloatArray = NDArray[np.float64]
 
 JUDGED: Variant = "recalibrated"
 
-REFERENCE = "none"
+REFERENCE: Arm = "none"
 
 
 @dataclass(frozen=True)
@@ -94,13 +99,13 @@ class Score:
     def __sub__(self, other: Score) -> Score:
         return Score(self.repeats - other.repeats, self.draws - other.draws)
 
-    def summary(self) -> dict[str, float | None]:
-        """Return value, low and high (95 %, percentiles of the resamples) as JSON numbers."""
+    def summary(self) -> Estimate:
+        """Return the value with its 95 % interval, percentiles of the resamples."""
         low, high = interval(self.draws)
-        return {"value": number(self.value), "low": number(low), "high": number(high)}
+        return Estimate(value=number(self.value), low=number(low), high=number(high))
 
 
-Scores = dict[Key, dict[str, Score]]
+Scores = dict[Key, dict[Metric, Score]]
 
 
 def score(predictions: Predictions, plan: Resamples) -> Scores:
@@ -150,57 +155,43 @@ def _mean_over_repeats(predictions: Predictions, key: Key, weights: FloatArray) 
     return {name: values.mean(axis=0) for name, values in _by_repeat(predictions, key, weights).items()}
 
 
-def arms_table(scores: Scores) -> dict[str, Any]:
-    """Return ``{arm: {classifier: {variant: {metric: {value, low, high}}}}}``."""
-    return nested((key, {name: one.summary() for name, one in measures.items()}) for key, measures in scores.items())
+def arms_table(scores: Scores) -> ArmScores:
+    """Return every measure with its interval, by arm, classifier and variant."""
+    table: ArmScores = {}
+    for (arm, classifier, variant), measures in scores.items():
+        place = table.setdefault(arm, {}).setdefault(classifier, {})
+        place[variant] = {name: one.summary() for name, one in measures.items()}
+    return table
 
 
-def differences_table(scores: Scores) -> dict[str, Any]:
-    """Return ``{arm: {classifier: {metric: {value, low, high}}}}``: recalibrated, less ``none`` of the same classifier."""
-    return nested(
-        (
-            (arm, classifier),
-            {name: (one - scores[REFERENCE, classifier, JUDGED][name]).summary() for name, one in measures.items()},
-        )
-        for (arm, classifier, variant), measures in scores.items()
-        if variant == JUDGED and arm != REFERENCE
-    )
+def differences_table(scores: Scores) -> ArmDifferences:
+    """Return each recalibrated measure less that of ``none`` with the same classifier, by arm and classifier."""
+    table: ArmDifferences = {}
+    for (arm, classifier, variant), measures in scores.items():
+        if variant == JUDGED and arm != REFERENCE:
+            plain = scores[REFERENCE, classifier, JUDGED]
+            differences = {name: (one - plain[name]).summary() for name, one in measures.items()}
+            table.setdefault(arm, {})[classifier] = differences
+    return table
 
 
-def curves_table(predictions: Predictions) -> dict[str, Any]:
-    """Return ``{arm: {classifier: {variant: {predicted, observed, low, high, n}}}}``, lists over the groups of rising risk."""
+def curves_table(predictions: Predictions) -> ArmCurves:
+    """Return the calibration curves, by arm, classifier and variant."""
     event = np.tile(predictions.event, predictions.repeats)
-    tables = []
-    for key, probability in predictions.probability.items():
-        points = curve(event, probability.ravel(), repeats=predictions.repeats)
-        tables.append((key, {name: [number(value) for value in values] for name, values in vars(points).items()}))
-    return nested(iter(tables))
+    table: ArmCurves = {}
+    for (arm, classifier, variant), probability in predictions.probability.items():
+        place = table.setdefault(arm, {}).setdefault(classifier, {})
+        place[variant] = curve(event, probability.ravel(), repeats=predictions.repeats)
+    return table
 
 
-def nested(items: Iterator[tuple[tuple[str, ...], dict[str, Any]]]) -> dict[str, Any]:
-    """Return a tree of dictionaries from (path, leaf) pairs."""
-    tree: dict[str, Any] = {}
-    for path, leaf in items:
-        place = tree
-        for step in path[:-1]:
-            place = place.setdefault(step, {})
-        place[path[-1]] = leaf
-    return tree
-
-
-def number(value: float) -> float | None:
-    """Return a JSON number; None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
-
-
-PRIMARY = "auroc"
-
-SECONDARY = "scaled_brier"
+PRIMARY: Metric = "auroc"
+SECONDARY: Metric = "scaled_brier"
 
 LEVEL = 0.975  # one-sided for the family, so that one arm alone would meet the usual 95 % interval
 
 
-def contrasts(scores: Scores) -> dict[str, Any]:
+def contrasts(scores: Scores) -> Contrasts:
     """Return the comparisons that the recommendation reads, recalibrated probabilities throughout.
 
     The reference is the classifier with the highest AUROC without correction. Candidates are all other arms with all
@@ -208,10 +199,6 @@ def contrasts(scores: Scores) -> dict[str, Any]:
     for all candidates at once with 97.5 % confidence (single-step max-T over the shared resamples): with many arms the
     luckiest one looks better than it is.
 
-    Returns:
-        ``{reference: {arm, classifier}, candidates, critical, against: {arm: {classifier: {auroc: {value, low, high,
-        family_low, least_repeat}, scaled_brier: {value, low, high}}}}}``; ``least_repeat`` is the smallest difference over
-        the repeats.
     Source: Westfall and Young 1993, Resampling-Based Multiple Testing, for max-T.
     """
     plain = {key[1]: measures for key, measures in scores.items() if key[0] == REFERENCE and key[2] == JUDGED}
@@ -219,16 +206,12 @@ def contrasts(scores: Scores) -> dict[str, Any]:
     ours = {key[:2]: measures for key, measures in scores.items() if key[2] == JUDGED and key[0] not in (REFERENCE, *SAME_FIT)}
     gains = {pair: measures[PRIMARY] - plain[best][PRIMARY] for pair, measures in ours.items()}
     critical = critical_value(list(gains.values()))
-    tables = {
-        pair: {PRIMARY: _gain(gain, critical), SECONDARY: (ours[pair][SECONDARY] - plain[best][SECONDARY]).summary()}
-        for pair, gain in gains.items()
-    }
-    return {
-        "reference": {"arm": REFERENCE, "classifier": best},
-        "candidates": len(ours),
-        "critical": number(critical),
-        "against": nested(iter(tables.items())),
-    }
+    against: dict[Arm, dict[Classifier, Contrast]] = {}
+    for (arm, classifier), gain in gains.items():
+        second = (ours[arm, classifier][SECONDARY] - plain[best][SECONDARY]).summary()
+        against.setdefault(arm, {})[classifier] = Contrast(auroc=_gain(gain, critical), scaled_brier=second)
+    reference = ModelName(arm=REFERENCE, classifier=best)
+    return Contrasts(reference=reference, candidates=len(ours), critical=number(critical), against=against)
 
 
 def critical_value(gains: list[Score], *, level: float = LEVEL) -> float:
@@ -237,6 +220,13 @@ def critical_value(gains: list[Score], *, level: float = LEVEL) -> float:
     return float(np.quantile(np.max(deviations, axis=0), level)) if deviations else 0.0
 
 
-def _gain(gain: Score, critical: float) -> dict[str, float | None]:
+def _gain(gain: Score, critical: float) -> Gain:
     low = gain.value - critical * float(gain.draws.std(ddof=1))
-    return {**gain.summary(), "family_low": number(low), "least_repeat": number(gain.repeats.min())}
+    whole = gain.summary()
+    return Gain(
+        value=whole.value,
+        low=whole.low,
+        high=whole.high,
+        family_low=number(low),
+        least_repeat=number(gain.repeats.min()),
+    )

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mgvae.report.results import ByGroup, Gate, Metric
+from mgvae.results.evaluation import Metric
+from mgvae.results.gates import Gate
+from mgvae.results.synthetic import ByGroup
 
 UNKNOWN = "–"
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from mgvae.config.sections import Arm, Classifier
 from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, UNKNOWN, change, count, limits, listing, number, plural, share
-from mgvae.report.results import Estimate, Gate, Metric, Recommendation, Scores, Verdict
 from mgvae.report.schema import Report
+from mgvae.results.evaluation import Metric, Scores
+from mgvae.results.gates import Gate, Verdict
+from mgvae.results.numbers import Estimate
+from mgvae.results.recommendation import Recommendation
 
 _HEADLINES = {"pass": "Passed", "warn": "Passed, with warnings", "fail": "Failed", "invalid": "Extract refused"}
 _MEANS: dict[Arm, str] = {

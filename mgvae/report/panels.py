@@ -5,20 +5,21 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup, escape
 
 from mgvae.config.sections import Arm, Classifier
-from mgvae.config.strict import build
 from mgvae.report.figures.calibration import calibration, floor_of
 from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.figures.training import lambda_path, learning_curve
 from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
 from mgvae.report.palette import ARM_STYLES, COLOURS, light
-from mgvae.report.results import Estimate, EvaluationFacts, LevelsMarginal, Metric, NumericMarginal, TrainingFacts, Variant
 from mgvae.report.schema import Report
+from mgvae.results.evaluation import EvaluationFacts, Metric, Variant
+from mgvae.results.numbers import Estimate
+from mgvae.results.synthetic import LevelsMarginal, NumericMarginal
+from mgvae.results.training import TrainingFacts
 
 MOST_MARGINALS = 32
 
@@ -131,15 +132,12 @@ def _rows(evaluation: EvaluationFacts, classifier: Classifier, metric: Metric) -
 LINE, MARGIN = 18, 64  # pixels: height of a line of the legend, and where the axes begin
 
 
-def calibration_picture(report: dict[str, Any]) -> str | None:
+def calibration_picture(facts: Report) -> str | None:
     """Return the recalibrated curves of the recommended classifier as an SVG image with its legend, as a data URL.
 
-    Args:
-        report: the content of report.json.
     Returns:
         None where nothing was evaluated.
     """
-    facts = build(Report, report, where="report.json")
     if facts.evaluation is None or facts.recommendation is None:
         return None
     classifier = facts.recommendation.classifier

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mgvae.config.strict import build
 from mgvae.report import formatting as text
 from mgvae.report.checklist import probast, tripod
-from mgvae.report.drift import moved
 from mgvae.report.figures.calibration import BANDED
 from mgvae.report.figures.inline import gate_bar, swatch
 from mgvae.report.overview import advice, banner, deciding_difference, recommended_scores, tiles
 from mgvae.report.palette import css_variables
 from mgvae.report.panels import classifiers_of, gallery
-from mgvae.report.results import Metric
 from mgvae.report.schema import Report
+from mgvae.results.drift import moved
+from mgvae.results.evaluation import Metric
 
 HEADLINE: tuple[Metric, ...] = (
     "auroc",
@@ -31,16 +29,8 @@ HEADLINE: tuple[Metric, ...] = (
 REPAIRED: tuple[Metric, ...] = ("observed_expected", "calibration_intercept", "calibration_slope", "brier")
 
 
-def render(report: dict[str, Any]) -> str:
-    """Return the page of a report.
-
-    Args:
-        report: the content of report.json; see :class:`mgvae.report.schema.Report`.
-
-    Raises:
-        ConfigError: the report does not keep to its contract; the message names the key.
-    """
-    facts = build(Report, report, where="report.json")
+def render(facts: Report) -> str:
+    """Return the page of a report."""
     return (
         _environment()
         .get_template("page.html")

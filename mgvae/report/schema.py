@@ -9,69 +9,18 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from mgvae.config.dictionary import Kind
-from mgvae.config.strict import Strict
-from mgvae.report.drift import DriftFacts
-from mgvae.report.results import Count, EvaluationFacts, Recommendation, Seconds, Share, SyntheticFacts, TrainingFacts
+from mgvae.config.strict import Strict, build
+from mgvae.results.cohort import CohortFacts, ExtractValidation
+from mgvae.results.drift import DriftFacts
+from mgvae.results.evaluation import EvaluationFacts
+from mgvae.results.numbers import Seconds
+from mgvae.results.recommendation import Recommendation
+from mgvae.results.synthetic import SyntheticFacts
+from mgvae.results.training import TrainingFacts
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 Status = Literal["pass", "warn", "fail", "invalid"]
-
-
-class FlowStep(Strict):
-    """One box of the flow diagram: what is left, from the rows of the file to the eligible subjects (the split follows)."""
-
-    label: str
-    n: Count
-    events: Count | None
-
-
-class ColumnFacts(Strict):
-    """A predictor, and the share of its cells that are missing."""
-
-    name: str
-    label: str
-    kind: Kind
-    unit: str | None
-    missing: Share | None
-
-
-class CohortFacts(Strict):
-    """Who is in the study. Numbers are unknown where the extract was refused before they could be counted."""
-
-    n: Count | None
-    events: Count | None
-    prevalence: Share | None
-    n_train: Count | None
-    n_test: Count | None
-    events_train: Count | None
-    events_test: Count | None
-    groups: Count | None
-    outcome: str
-    horizon_days: int | None
-    lookback_days: int | None
-    flow: tuple[FlowStep, ...]
-    columns: tuple[ColumnFacts, ...]
-
-
-class FailedRule(Strict):
-    """An expectation that the extract does not meet, and in how many cells."""
-
-    column: str
-    rule: str
-    count: Count | None
-
-
-class ValidationFacts(Strict):
-    """What the extract was checked for. ``absent``: columns expected, not found; ``unlisted``: found, not expected."""
-
-    passed: bool
-    expectations: Count
-    failed: tuple[FailedRule, ...]
-    rows: Count | None
-    absent: tuple[str, ...]
-    unlisted: tuple[str, ...]
 
 
 class Whereabouts(Strict):
@@ -118,7 +67,7 @@ class Report(Strict):
     status: Status
     warnings: tuple[str, ...]
     cohort: CohortFacts
-    validation: ValidationFacts
+    validation: ExtractValidation
     drift: DriftFacts | None = None
     training: TrainingFacts | None
     synthetic: SyntheticFacts | None
@@ -137,3 +86,12 @@ class Report(Strict):
         if self.recommendation and self.evaluation and self.recommendation.arm not in self.evaluation.arms:
             raise ValueError(f"recommendation.arm '{self.recommendation.arm}' is not among evaluation.arms")
         return self
+
+
+def read_report(content: object) -> Report:
+    """Return a report from the content of report.json.
+
+    Raises:
+        ConfigError: it does not keep to the contract; the message names the key.
+    """
+    return build(Report, content, where="report.json")

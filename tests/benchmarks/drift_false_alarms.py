@@ -14,9 +14,9 @@ import pandas as pd
 
 from mgvae.config.strict import build
 from mgvae.config.study import CohortConfig
+from mgvae.results.gates import worst
 from tests.reference.columns import drawn, of_all_kinds
 from validation.drift import Table, drift
-from validation.gate import verdict_of
 
 RUNS = ("100,100,20,400", "100,100,300,100", "200,200,300,60", "2000,100,20,300", "5000,200,20,200", "5000,5000,50,40")
 
@@ -43,7 +43,7 @@ def alarms(n: int, m: int, columns: int, seeds: int) -> str:
         frame, order = cohort(n + m, columns, seed), np.random.default_rng(seed + 10_000).permutation(n + m)
         found = drift(Table(frame.iloc[order[:n]]), Table(frame.iloc[order[n:]]), config)
         gates = [gate for gate in found.gates if gate.name != "drift_rows"]
-        verdicts[verdict_of(gates)] += 1
+        verdicts[worst(gate.verdict for gate in gates)] += 1
         by_gate.update(gate.name for gate in gates if gate.verdict != "pass")
     share = 100 * (seeds - verdicts["pass"]) / seeds
     return f"{n:>5} {m:>5} rows, {columns:>3} columns: {share:4.1f} % of {seeds} seeds warn or fail {dict(by_gate)}"

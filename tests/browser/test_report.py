@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from mgvae.report.render import render
 from tests import report_sample
 from tests.browser.headless import browser, executable
+from tests.report_plain import render
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(executable() is None, reason="Chromium is not installed")]
 

@@ -12,7 +12,7 @@ import pandas as pd
 from flows.runs.champion import consider
 from flows.runs.folder import LATEST, point
 from flows.runs.registry import note_run
-from flows.study.report_facts import config_sha256
+from flows.study.lineage import config_sha256
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort, save_cohort
 from mgvae.cohort.split import holdout

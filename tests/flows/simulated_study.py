@@ -99,6 +99,7 @@ def write_study(folder: Path, frame: pd.DataFrame | None = None, **changes: Any)
     (table() if frame is None else frame).to_csv(folder / "extract.csv", index=False)
     path = folder / "cohort.yaml"
     writer = YAML(typ="safe")
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.default_flow_style = False
     writer.dump(study(**changes), path)
     return path

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import numpy as np
@@ -6,10 +5,10 @@ import pandas as pd
 import pytest
 
 from mgvae.errors import ShapeError
+from mgvae.results.cohort import FailedRule, ValidationResult
+from mgvae.results.gates import worst
 from tests.validation.simulated_patients import draw_patients, population_config
 from validation import twosample
-from validation.checks import Failure, ValidationResult
-from validation.gate import verdict_of
 from validation.gates import assess, suite_gate
 
 CLEAN = ValidationResult(passed=True, expectations=90, failed=(), rows=900)
@@ -44,7 +43,7 @@ def rows_of(frame, positions):
 def test_new_cases_of_the_same_population_pass_every_gate(rng):
     found = gates_of(draw_patients(rng, 900, cases=True), draw_tables(rng))
     assert {name: gate.verdict for name, gate in found.items()} == dict.fromkeys(NAMES, "pass")
-    assert verdict_of(found.values()) == "pass"
+    assert worst(gate.verdict for gate in found.values()) == "pass"
     assert found["c2st_auc"].low < 0.5 < found["c2st_auc"].high
     assert found["dcr_share"].low < 0.5 < found["dcr_share"].high
 
@@ -55,7 +54,7 @@ def test_copies_of_training_cases_fail(rng):
     assert found["exact_copies"].verdict == "fail"
     assert found["exact_copies"].value == 1
     assert found["dcr_share"].verdict == "warn"
-    assert verdict_of(found.values()) == "fail"
+    assert worst(gate.verdict for gate in found.values()) == "fail"
 
 
 def test_a_single_copy_among_many_fails(rng):
@@ -113,14 +112,18 @@ def test_thresholds_come_from_the_configuration(rng):
 
 
 def test_a_broken_rule_of_the_dictionary_fails():
-    failed = (Failure("age", "must be between 0 and 120 years", 4), Failure("stage", "must have at least one value", None))
+    failed = (
+        FailedRule(column="age", rule="must be between 0 and 120 years", count=4),
+        FailedRule(column="stage", rule="must have at least one value", count=None),
+    )
     gate = suite_gate(ValidationResult(passed=False, expectations=90, failed=failed, rows=900))
     assert (gate.verdict, gate.value) == ("fail", pytest.approx(4 / 900))
     assert gate.low < gate.value < gate.high
     assert "age must be between 0 and 120 years" in gate.detail
     assert suite_gate(CLEAN).verdict == "pass"
     assert 0 < suite_gate(CLEAN).high < 0.005
-    nothing = ValidationResult(passed=False, expectations=1, failed=(Failure("(table)", "must have rows", None),), rows=0)
+    no_rows = FailedRule(column="(table)", rule="must have rows", count=None)
+    nothing = ValidationResult(passed=False, expectations=1, failed=(no_rows,), rows=0)
     assert (suite_gate(nothing).verdict, suite_gate(nothing).value) == ("fail", None)
 
 
@@ -129,7 +132,7 @@ def test_five_cases(rng):
     found = gates_of(draw_patients(rng, 300, cases=True), tables)
     assert found["exact_copies"].verdict == "pass"
     assert found["dcr_share"].value is None
-    assert verdict_of(found.values()) in ("pass", "warn")
+    assert worst(gate.verdict for gate in found.values()) in ("pass", "warn")
 
 
 def test_no_holdout_cases(rng):
@@ -177,16 +180,16 @@ def test_same_seed_same_answers(rng):
 def test_report_form(rng):
     tables = draw_tables(rng, cases=20, cases_holdout=2)
     for gate in gates_of(draw_patients(rng, 100, cases=True), tables).values():
-        record = gate.to_json()
+        record = gate.model_dump(mode="json")
         assert {"name", "value", "low", "high", "threshold", "verdict"} <= set(record)
         assert json.loads(json.dumps(record, allow_nan=False)) == record
         assert record["value"] is None or record["low"] <= record["value"] <= record["high"]
 
 
-def test_verdict_of_is_the_worst():
+def test_the_worst_verdict_counts():
     good = suite_gate(CLEAN)
-    warned, failed = dataclasses.replace(good, verdict="warn"), dataclasses.replace(good, verdict="fail")
-    assert [verdict_of(gates) for gates in ([], [good], [good, warned], [warned, failed, good])] == [
+    warned, failed = good.model_copy(update={"verdict": "warn"}), good.model_copy(update={"verdict": "fail"})
+    assert [worst(gate.verdict for gate in gates) for gates in ([], [good], [good, warned], [warned, failed, good])] == [
         "pass",
         "pass",
         "warn",

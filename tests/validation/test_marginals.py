@@ -10,10 +10,14 @@ from tests.validation.simulated_patients import draw_patients
 from validation.fidelity import marginals
 
 
+def plain(*arguments):
+    return [marginal.model_dump(mode="json") for marginal in marginals(*arguments)]
+
+
 @pytest.fixture
 def records(rng, config):
     tables = draw_patients(rng, 3000, cases=False), draw_patients(rng, 60, cases=True), draw_patients(rng, 500, cases=True)
-    return {record["column"]: record for record in marginals(*tables, config.columns.features)}, tables
+    return {record["column"]: record for record in plain(*tables, config.columns.features)}, tables
 
 
 def test_shares_sum_to_one_and_fit_their_axis(records):
@@ -52,7 +56,7 @@ def test_edges_are_round_and_few_and_no_extreme_value(records):
 def test_what_lies_outside_counts_in_the_outermost_bin():
     real = pd.DataFrame({"x": np.linspace(0, 1, 200)})
     synthetic = pd.DataFrame({"x": [-99.0, 99.0, 99.0, np.nan]})
-    (record,) = marginals(real, real, synthetic, {"x": Column(kind="continuous", label="Lab", unit="g")})
+    (record,) = plain(real, real, synthetic, {"x": Column(kind="continuous", label="Lab", unit="g")})
     assert (record["synthetic"][0], record["synthetic"][-1]) == pytest.approx((1 / 3, 2 / 3))
     assert (record["label"], record["unit"], record["missing"]["synthetic"]) == ("Lab", "g", 0.25)
 
@@ -61,7 +65,7 @@ def test_what_lies_outside_counts_in_the_outermost_bin():
 @pytest.mark.parametrize("values", [[7.0, 7.0], [np.nan, np.nan], [0.0, 0.0], [1e-9, 2e-9], [-5e8, 5e8]])
 def test_degenerate_columns(values, kind):
     frame = pd.DataFrame({"x": values})
-    (record,) = marginals(frame, frame, frame, {"x": Column(kind=kind)})
+    (record,) = plain(frame, frame, frame, {"x": Column(kind=kind)})
     known = not np.isnan(values[0])
     assert sum(record["cases"]) == pytest.approx(1.0 if known else 0.0)
     assert record["distance"] == (0.0 if known else None)
@@ -71,11 +75,11 @@ def test_degenerate_columns(values, kind):
 def test_a_wholly_missing_level_column_has_no_distance():
     levels = pd.CategoricalDtype(["0", "1"])
     real, empty = (pd.DataFrame({"x": pd.Series(cells, dtype=levels)}) for cells in (["0", "1"], [None, None]))
-    (record,) = marginals(real, real, empty, {"x": Column(kind="binary")})
+    (record,) = plain(real, real, empty, {"x": Column(kind="binary")})
     assert (record["synthetic"], record["distance"]) == ([0.0, 0.0], None)
 
 
 def test_a_group_without_rows_has_no_missing_share():
     real = pd.DataFrame({"x": [1.0, 2.0]})
-    (record,) = marginals(real, real, real.iloc[:0], {"x": Column(kind="continuous")})
+    (record,) = plain(real, real, real.iloc[:0], {"x": Column(kind="continuous")})
     assert (record["missing"]["synthetic"], record["distance"]) == (None, None)

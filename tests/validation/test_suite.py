@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mgvae.results.cohort import FailedRule
 from tests.validation.simulated_patients import draw_patients, population_config
 from validation import checks
-from validation.checks import Failure, synthetic_table, validate
+from validation.checks import synthetic_table, validate
 from validation.suite import build_suite
 
 SKIPPED = {"lab1", "lab2", "lab3", "lab4", "lab5", "lab6", "lab7", "diagnosis1", "diagnosis2"}  # more of the same
@@ -132,7 +133,7 @@ def test_a_wholly_missing_column_fails_under_any_ceiling(extract, config):
 def test_an_absent_column_is_told_once(extract, config, name):
     frame, unreadable = extract
     result = validate(frame.drop(columns=name), unreadable, config)
-    assert result.failed == (Failure(name, "must be a column of the extract", None),)
+    assert result.failed == (FailedRule(column=name, rule="must be a column of the extract", count=None),)
     assert result.expectations < len(build_suite(config, scope="extract").expectations)
 
 
@@ -194,7 +195,7 @@ def test_no_value_of_the_table_enters_the_result(extract, config):
     frame.loc[3, "lab0"], frame.loc[4, "region"], frame.loc[5, "patient"] = 87654.321, "secret-level", "p8-secret"
     frame.loc[6, "patient"], frame["died"] = "p8-secret", frame["died"].mask(frame.index == 7, "secret-outcome")
     frame.loc[8, "seen"] = pd.Timestamp("2099-09-09")
-    text = json.dumps(validate(frame, unreadable, config).to_json())
+    text = json.dumps(validate(frame, unreadable, config).model_dump(mode="json"))
     assert len(json.loads(text)["failed"]) == 5
     assert not any(secret in text for secret in ("87654", "secret", "p8", "2099"))
 
@@ -216,8 +217,8 @@ def test_an_expectation_that_raises_is_told_without_its_message(extract, config,
     frame.loc[3, "index_day"] = "secret"
     result = validate(frame.assign(index_day=frame["index_day"].astype(str)), unreadable, config)
     assert not result.passed
-    assert "(could not be checked)" in json.dumps(result.to_json())
-    assert "secret" not in json.dumps(result.to_json()) + caplog.text
+    assert "(could not be checked)" in json.dumps(result.model_dump(mode="json"))
+    assert "secret" not in json.dumps(result.model_dump(mode="json")) + caplog.text
 
 
 def test_synthetic_rows_obey_the_same_dictionary(rng, config):
@@ -251,6 +252,6 @@ def test_a_feature_that_synthetic_rows_lack_is_told(rng, config):
 def test_report_form(extract, config):
     frame, unreadable = extract
     break_categories(frame, unreadable)
-    record = validate(frame, unreadable, config).to_json()
+    record = validate(frame, unreadable, config).model_dump(mode="json")
     assert set(record) == {"passed", "expectations", "failed", "rows"}
     assert record["failed"] == [{"column": "region", "rule": "must be one of its 4 categories", "count": 3}]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.study.stages.stage import Inputs, Stage, sections, write_json
+from flows.study.stages.stage import SYNTHETIC, Inputs, Stage, sections, write_result
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 from mgvae.generator.release import load_synthetic
 from mgvae.reproducibility import derive
+from mgvae.results.synthetic import SyntheticFacts
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Judge the synthetic cases: ``gates.json``, ``marginals.json``."""
+    """Judge the synthetic cases: ``synthetic.json``."""
     from validation.checks import synthetic_table
     from validation.checks import validate as check
     from validation.fidelity import marginals
@@ -36,9 +37,9 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         seed=derive(config.seed, "gates"),
         suite_result=suite_result,
     )
-    write_json(folder / "gates.json", [gate.to_json() for gate in gates])
-    shown = marginals(majority["train"], cases["train"], made.features, config.columns.features)
-    write_json(folder / "marginals.json", shown)
+    compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)
+    facts = SyntheticFacts(n=len(made.features), gates=tuple(gates), marginals=tuple(compared))
+    write_result(folder / SYNTHETIC, facts)
 
 
 STAGE = Stage("assess", make, needs=("split", "synthesise"), reads=sections("columns", "outcome", "gates"))

@@ -7,19 +7,20 @@ from typing import Any
 
 import pandas as pd
 
-from flows.study.stages.stage import Inputs, Stage, read_json, write_json
+from flows.study.stages.stage import DRIFT, VALIDATION, Inputs, Stage, read_result, write_result
 from mgvae.config.study import CohortConfig
+from mgvae.results.cohort import ExtractRecord
+from mgvae.results.drift import DriftRecord
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Compare what stage validate made of both extracts, ``reference`` and ``validate``: ``drift.json``."""
     from validation.drift import Table, drift
 
-    before, after = (read_json(inputs[name] / "validation.json") for name in ("reference", "validate"))
+    before, after = (read_result(inputs[name] / VALIDATION, ExtractRecord) for name in ("reference", "validate"))
     old, new = (pd.read_parquet(inputs[name] / "frame.parquet") for name in ("reference", "validate"))
-    found = drift(Table(old, before.get("stored", {})), Table(new, after.get("stored", {})), config)
-    facts = {"extract_sha256": before["sha256"], **found.to_json()}
-    write_json(folder / "drift.json", facts)
+    found = drift(Table(old, before.stored), Table(new, after.stored), config)
+    write_result(folder / DRIFT, DriftRecord(**dict(found), extract_sha256=before.sha256))
 
 
 def _reads(config: CohortConfig) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.progress import reporter
-from flows.study.stages.stage import Inputs, Stage, sections, write_json
+from flows.study.stages.stage import EVALUATION, Inputs, Stage, sections, write_result
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 
@@ -18,7 +18,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
     cohort, test = load_cohort(inputs["split"])
     train, held = (rows(part.features, part.event, part.group) for part in (cohort.take(~test), cohort.take(test)))
-    write_json(folder / "evaluation.json", compare(train, held, config, on_done=_report_split, spread=spread()))
+    write_result(folder / EVALUATION, compare(train, held, config, on_done=_report_split, spread=spread()))
 
 
 def _report_split(done: int, total: int) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from flows.study.stages.encoded import encoded_rows
-from flows.study.stages.stage import Inputs, Stage, sections
-from flows.study.stages.training import report_epoch, write_history
+from flows.study.stages.stage import HISTORY, Inputs, Stage, sections, write_result
+from flows.study.stages.training import report_epoch, training_record, write_clock
 from mgvae.config.study import CohortConfig
 from mgvae.generator.synthesis import device_of, finetune_cases
 from mgvae.reproducibility import derive
+from mgvae.results.training import Finetuning, LambdaTrial
 from mgvae.torch_runtime import one_thread
 from mgvae.training.checkpoint import load_checkpoint, save_checkpoint
 from mgvae.training.loops import Anchor
+from mgvae.training.tuning import Finetuned
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
@@ -38,8 +39,14 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
             on_epoch=report_epoch,
         )
     save_checkpoint(folder, tuned.model, start.encoding, training)
-    chosen = {"ewc_lambda": tuned.ewc_lambda, "candidates": [asdict(candidate) for candidate in tuned.candidates]}
-    write_history(folder, tuned.history, chosen)
+    write_result(folder / HISTORY, _record(tuned))
+    write_clock(folder, tuned.history)
+
+
+def _record(tuned: Finetuned) -> Finetuning:
+    tried = [LambdaTrial(ewc_lambda=one.ewc_lambda, heldout_elbo=one.heldout_elbo) for one in tuned.candidates]
+    path = tuple(tried) if len(tried) > 1 else ()
+    return Finetuning(**dict(training_record(tuned.history)), ewc_lambda=tuned.ewc_lambda, lambda_path=path)
 
 
 def _moved(tensors: Mapping[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.study.stages.stage import Inputs, Stage, read_json, sections
+from flows.study.stages.stage import EVALUATION, RECOMMENDATION, SYNTHETIC, Inputs, Stage, read_result, sections, write_result
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
+from mgvae.results.evaluation import EvaluationResult
+from mgvae.results.synthetic import SyntheticFacts
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Fit the recommended model on the whole training part: its file, its predictions of the hold-out, whom it has seen."""
+    """Fit the recommended model: its file, predictions, training patients, and ``recommendation.json``."""
     from mgvae.evaluation.deployed_model import fit_deployed, save_deployed
     from mgvae.evaluation.recommendation import barred_arms, recommend
 
     cohort, test = load_cohort(inputs["split"])
-    evaluation, gates = read_json(inputs["evaluate"] / "evaluation.json"), read_json(inputs["assess"] / "gates.json")
+    evaluation = read_result(inputs["evaluate"] / EVALUATION, EvaluationResult)
+    gates = read_result(inputs["assess"] / SYNTHETIC, SyntheticFacts).gates
     settings = config.evaluation
     chosen = recommend(evaluation, margin=settings.margin, barred=barred_arms(gates, settings.arms))
-    fitted = fit_deployed(cohort.take(~test), config, arm=chosen["arm"], classifier=chosen["classifier"])
+    fitted = fit_deployed(cohort.take(~test), config, arm=chosen.arm, classifier=chosen.classifier)
+    write_result(folder / RECOMMENDATION, chosen)
     save_deployed(folder, fitted, cohort, test)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.study.stages.encoded import encoded_rows
-from flows.study.stages.stage import Inputs, Stage, read_json, sections
-from flows.study.stages.training import report_epoch, write_history
+from flows.study.stages.stage import HISTORY, Inputs, Stage, read_json, sections, write_result
+from flows.study.stages.training import report_epoch, training_record, write_clock
 from mgvae.config.study import CohortConfig
 from mgvae.generator.synthesis import device_of, pretrain_majority
 from mgvae.model.encoding import encoding_from_json
 from mgvae.reproducibility import derive
+from mgvae.results.training import PretrainRecord
 from mgvae.torch_runtime import one_thread
 from mgvae.training.checkpoint import save_checkpoint
 
@@ -30,8 +31,10 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
             on_epoch=report_epoch,
         )
     save_checkpoint(folder, trained.model, encoding, training, anchor=trained.anchor)
-    size = {"parameters": trained.model.n_parameters(), "device": device_of(training).type}
-    write_history(folder, trained.history, size)
+    parameters, device = trained.model.n_parameters(), device_of(training).type
+    record = PretrainRecord(device=device, parameters=parameters, pretrain=training_record(trained.history))
+    write_result(folder / HISTORY, record)
+    write_clock(folder, trained.history)
 
 
 STAGE = Stage("pretrain", make, needs=("encode",), reads=sections("training"))

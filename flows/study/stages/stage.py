@@ -6,11 +6,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from mgvae.config.study import CohortConfig
 
 Inputs = Mapping[str, Path]
+VALIDATION, DRIFT, HISTORY = "validation.json", "drift.json", "history.json"  # files of typed results in artifacts
+SYNTHETIC, EVALUATION, RECOMMENDATION = "synthetic.json", "evaluation.json", "recommendation.json"
+Result = TypeVar("Result", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -43,3 +48,13 @@ def write_json(path: Path, content: object) -> None:
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_result(path: Path, result: BaseModel) -> None:
+    """Write a typed result as strict JSON."""
+    write_json(path, result.model_dump(mode="json"))
+
+
+def read_result(path: Path, model: type[Result]) -> Result:
+    """Return a typed result that `write_result` wrote."""
+    return model.model_validate_json(path.read_text(encoding="utf-8"))

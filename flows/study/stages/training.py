@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from flows.progress import reporter
 from flows.study.stages.stage import write_json
+from mgvae.results.training import EpochRecord, Pretraining
 from mgvae.store.artifact import CLOCK
 from mgvae.training.loops import History
 
 
-def write_history(folder: Path, history: History, more: Mapping[str, Any]) -> None:
-    """Write ``history.json``, the same whenever the same is trained, and separately how long that took."""
-    facts = {
-        "epochs": len(history.epochs),
-        "heldout_elbo": history.heldout_elbo,
-        "best_epoch": history.best_epoch,
-        "history": [asdict(epoch) for epoch in history.epochs],
-    }
-    write_json(folder / "history.json", {**facts, **more})
+def training_record(history: History) -> Pretraining:
+    """Return a history without its seconds: the same whenever the same is trained."""
+    return Pretraining(
+        epochs=len(history.epochs),
+        seconds=None,
+        heldout_elbo=history.heldout_elbo,
+        best_epoch=history.best_epoch,
+        history=tuple(EpochRecord(**asdict(epoch)) for epoch in history.epochs),
+    )
+
+
+def write_clock(folder: Path, history: History) -> None:
+    """Write how long a training took into the file that no digest covers."""
     write_json(folder / CLOCK, {"seconds": history.seconds})
 
 

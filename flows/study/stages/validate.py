@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.study.stages.stage import Inputs, Stage, read_json, write_json
+from flows.study.stages.stage import VALIDATION, Inputs, Stage, read_result, write_result
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ExtractError
 from mgvae.extract.read import read_extract
+from mgvae.results.cohort import ExtractRecord
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
@@ -17,15 +18,15 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
     extract = read_extract(config)
     result = check(extract.frame, extract.unreadable, config)
-    facts = {
-        **result.to_json(),
-        "absent": extract.absent,
-        "unlisted": extract.unlisted,
-        "stored": extract.stored,
-        "sha256": extract.sha256,
-        "missing": {str(name): float(share) for name, share in extract.frame.isna().mean().items()},
-    }
-    write_json(folder / "validation.json", facts)
+    record = ExtractRecord(
+        **dict(result),
+        absent=tuple(extract.absent),
+        unlisted=tuple(extract.unlisted),
+        stored=extract.stored,
+        sha256=extract.sha256,
+        missing={str(name): float(share) for name, share in extract.frame.isna().mean().items()},
+    )
+    write_result(folder / VALIDATION, record)
     extract.frame.to_parquet(folder / "frame.parquet")
 
 
@@ -35,8 +36,8 @@ def check_extract_unchanged(folder: Path, sha256: str) -> None:
     Raises:
         ExtractError: the file changed in between.
     """
-    if read_json(folder / "validation.json")["sha256"] != sha256:
-        raise ExtractError("The extract changed while the run began. Start again once it is written.")
+    if read_result(folder / VALIDATION, ExtractRecord).sha256 != sha256:
+        raise ExtractError("The extract changed during start-up. Start again once it is written.")
 
 
 def _reads(config: CohortConfig) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mgvae.config.sections import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import ARMS, listing
 from mgvae.report.palette import ARM_STYLES, light
-from mgvae.report.results import Curve
+from mgvae.results.evaluation import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,8 @@ from mgvae.config.sections import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import ARMS, METRICS, change
 from mgvae.report.palette import ARM_STYLES, light
-from mgvae.report.results import Estimate, Metric
+from mgvae.results.evaluation import Metric
+from mgvae.results.numbers import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

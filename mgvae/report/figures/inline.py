@@ -7,7 +7,7 @@ from markupsafe import Markup
 from mgvae.config.sections import Arm
 from mgvae.report.formatting import gate_known, gate_numbers
 from mgvae.report.palette import ARM_STYLES
-from mgvae.report.results import Gate
+from mgvae.results.gates import Gate
 
 WIDTH, HEIGHT, PAD = 150, 26, 7
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import number, shorten
 from mgvae.report.palette import light
-from mgvae.report.results import LevelsMarginal, NumericMarginal
+from mgvae.results.synthetic import LevelsMarginal, NumericMarginal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

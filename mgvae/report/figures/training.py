@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import number, plain
 from mgvae.report.palette import light
-from mgvae.report.results import LambdaTrial, Pretraining
+from mgvae.results.training import LambdaTrial, Pretraining
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

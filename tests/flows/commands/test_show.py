@@ -3,9 +3,9 @@ import io
 import pytest
 from rich.console import Console
 
-from flows.commands.show import show
 from mgvae.errors import ConfigError
 from tests import report_sample
+from tests.report_plain import show
 
 samples = vars(report_sample)
 

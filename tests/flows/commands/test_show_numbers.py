@@ -6,9 +6,10 @@ import re
 import pytest
 from rich.console import Console
 
-from flows.commands.show import show
 from flows.study.prefect_pages import arms_table, summary
+from mgvae.report.schema import read_report
 from tests.report_distinct import CHOSEN, distinct_refusal, distinct_report
+from tests.report_plain import show
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, says, says_estimate
 from tests.report_sample import refused_report
 
@@ -156,7 +157,7 @@ def test_a_rule_that_is_broken_has_its_own_count():
 
 
 def test_prefects_table_of_arms_has_the_recalibrated_measures_of_each_model(report):
-    rows = {(row["arm"], row["classifier"]): row for row in arms_table(report)}
+    rows = {(row["arm"], row["classifier"]): row for row in arms_table(read_report(report))}
     arms = report["evaluation"]["arms"]
     assert list(rows) == [(arm, classifier) for arm, found in arms.items() for classifier in found]
     for (arm, classifier), row in rows.items():
@@ -166,7 +167,7 @@ def test_prefects_table_of_arms_has_the_recalibrated_measures_of_each_model(repo
 
 
 def test_prefects_summary_has_the_counts_of_the_run(report, tmp_path):
-    lines, cohort = summary(report, tmp_path, remarks=[]).splitlines(), report["cohort"]
+    lines, cohort = summary(read_report(report), tmp_path, remarks=[]).splitlines(), report["cohort"]
     (counts,) = [line for line in lines if "subjects" in line]
     assert counts.endswith("%)")
     assert says(counts.removeprefix("- "), cohort["n"], cohort["events"], 100 * cohort["prevalence"])

@@ -9,12 +9,12 @@ import shutil
 import pytest
 
 from flows.runs.folder import Accepted, Against, against, last_accepted
-from flows.study.report_facts import run_id
+from flows.study.lineage import run_id
 from flows.study.stages.registry import DRIFT
 from flows.study.stages.validate import make as validate
 from mgvae.config.strict import build
 from mgvae.config.study import load_config
-from mgvae.report.drift import DriftFacts
+from mgvae.results.drift import DriftFacts
 from mgvae.store.artifact import Reference
 from mgvae.store.local import Store
 from tests.flows.simulated_study import table, write_study

@@ -300,7 +300,7 @@ def test_an_extract_that_changes_while_the_run_begins(finished, tmp_path, monkey
         return found
 
     monkeypatch.setattr("flows.study.flow.extract_digest", digest_and_append)
-    with pytest.raises(ExtractError, match="changed while the run began"):
+    with pytest.raises(ExtractError, match="changed during start-up"):
         run_study(cohort, tmp_path / "runs")
     monkeypatch.undo()
     assert not (tmp_path / "runs" / "small").exists()

@@ -89,7 +89,7 @@ def test_a_pool_or_stage_that_does_not_exist_is_refused(tmp_path):
 
 
 def test_placement_says_nothing_of_the_study(tmp_path):
-    from flows.study.report_facts import config_sha256
+    from flows.study.lineage import config_sha256
 
     cohort = write_study(tmp_path)
     placed = load_config(cohort, settings=("stages={pretrain: gpu}",))

@@ -6,6 +6,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.progress import Silent, reporter
 from flows.study import prefect_pages as notices
 from flows.study.prefect_pages import Posted, arms_table, artifact_key, posting, show_run, summary, tell_failure
+from mgvae.report.schema import read_report
 from tests.flows.simulated_study import CANARY
 
 SENDING = (
@@ -19,7 +20,7 @@ SENDING = (
 
 
 def test_the_summary_says_what_was_found_and_where_it_lies(report, finished):
-    text = summary(report, finished.run, remarks=["Nothing new."])
+    text = summary(read_report(report), finished.run, remarks=["Nothing new."])
     assert f"**Status: {report['status']}**" in text
     assert "- Nothing new." in text
     assert f"{report['cohort']['events']:,} events" in text
@@ -30,12 +31,12 @@ def test_the_summary_says_what_was_found_and_where_it_lies(report, finished):
 
 def test_the_report_is_linked_where_it_is_served(report, finished, monkeypatch):
     monkeypatch.setenv("MGVAE_REPORTS_URL", "https://reports.example.org/runs/")
-    text = summary(report, finished.run, remarks=[])
+    text = summary(read_report(report), finished.run, remarks=[])
     assert f"[report.html](https://reports.example.org/runs/small/{report['run_id']}/report.html)" in text
 
 
 def test_the_table_has_every_arm_with_its_recalibrated_numbers(report):
-    rows = arms_table(report)
+    rows = arms_table(read_report(report))
     arms = report["evaluation"]["arms"]
     assert [(row["arm"], row["classifier"]) for row in rows] == [(arm, one) for arm, found in arms.items() for one in found]
     value = arms[rows[0]["arm"]][rows[0]["classifier"]]["recalibrated"]["auroc"]["value"]
@@ -63,6 +64,10 @@ def spied(monkeypatch, answer):
     return sent
 
 
+def with_status(report, status):
+    return read_report(report).model_copy(update={"status": status})
+
+
 def raise_away():
     raise ConnectionError("away")
 
@@ -74,7 +79,7 @@ def test_all_that_is_sent_is_watched():
 
 def test_without_a_server_nothing_is_shown(report, finished, monkeypatch, database):
     sent = spied(monkeypatch, lambda: None)
-    refused = {**report, "status": "fail"}
+    refused = with_status(report, "fail")
     show_run(refused, finished.run, remarks=[])
     assert {"create_markdown_artifact", "create_table_artifact", "create_image_artifact", "emit_event"} == set(sent)
     sent.clear()
@@ -89,13 +94,13 @@ def test_without_a_server_nothing_is_shown(report, finished, monkeypatch, databa
 @pytest.mark.parametrize("status", ["pass", "warn", "fail", "invalid"])
 def test_a_refused_run_alone_is_an_event(status, report, finished, monkeypatch, database):
     sent = spied(monkeypatch, lambda: None)
-    show_run({**report, "status": status}, finished.run, remarks=[])
+    show_run(with_status(report, status), finished.run, remarks=[])
     assert ("emit_event" in sent) is (status in ("fail", "invalid"))
 
 
 def test_a_server_that_is_away_costs_no_night(report, finished, monkeypatch, database):
     sent = spied(monkeypatch, raise_away)
-    show_run({**report, "status": "fail"}, finished.run, remarks=[])
+    show_run(with_status(report, "fail"), finished.run, remarks=[])
     posted = Posted("mgvae-small", Silent())
     monkeypatch.setattr("flows.study.prefect_pages.EVERY_SECONDS", 0.0)
     posted.started("pretrain")

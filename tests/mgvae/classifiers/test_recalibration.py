@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.special import expit, logit
@@ -89,7 +91,7 @@ def test_one_class_teaches_nothing(value):
 
 def test_curve_points_carry_equal_expected_events_and_count_every_row_once():
     _, event, truth = population(50_000)
-    points = curve(event, truth)
+    points = SimpleNamespace(**{name: np.array(values) for name, values in dict(curve(event, truth)).items()})
     assert points.n.sum() == 50_000
     assert (np.diff(points.predicted) > 0).all()
     np.testing.assert_allclose(points.n * points.predicted, truth.sum() / 10, rtol=0.05)

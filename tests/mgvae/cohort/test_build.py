@@ -60,9 +60,9 @@ def frame():
 def test_flow_and_eligible_subjects(frame):
     cohort = build_cohort(study(), frame)
     assert cohort.flow == (
-        FlowStep("Subjects in the extract", 40, None),
-        FlowStep("Outcome known", 37, 15),
-        FlowStep("Index date known", 36, 14),
+        FlowStep(label="Subjects in the extract", n=40, events=None),
+        FlowStep(label="Outcome known", n=37, events=15),
+        FlowStep(label="Index date known", n=36, events=14),
     )
     assert list(cohort.subject) == [str(i) for i in range(40) if i not in (0, 1, 30, 31)]
     assert (len(cohort), cohort.events) == (36, 14)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mgvae.evaluation.summary import Score, contrasts, critical_value
+from tests.mgvae.evaluation.results import plain
 
 LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
 AUROC = {
@@ -32,7 +33,7 @@ def scores():
 
 
 def test_the_reference_is_the_best_classifier_without_correction(scores):
-    got = contrasts(scores)
+    got = plain(contrasts(scores))
     assert got["reference"] == {"arm": "none", "classifier": BOOSTING}
     assert got["candidates"] == 3
     assert {arm: set(of) for arm, of in got["against"].items()} == {"smote": {LR, BOOSTING}, "mgvae": {LR}}
@@ -41,20 +42,21 @@ def test_the_reference_is_the_best_classifier_without_correction(scores):
 @pytest.mark.parametrize(("pair", "least"), [(("smote", LR), 0.01), (("smote", BOOSTING), -0.01), (("mgvae", LR), -0.15)])
 def test_the_least_repeat_is_that_of_the_differences_repeat_by_repeat(scores, pair, least):
     arm, classifier = pair
-    got = contrasts(scores)["against"][arm][classifier]["auroc"]
+    got = plain(contrasts(scores))["against"][arm][classifier]["auroc"]
     assert got["least_repeat"] == pytest.approx(least)
     assert got["value"] == pytest.approx(np.mean(AUROC[pair]) - 0.77)
 
 
 def test_limits_come_from_the_differences_in_the_same_resamples(scores):
-    got = contrasts(scores)
-    plain = scores["none", BOOSTING, "recalibrated"]
+    got = plain(contrasts(scores))
+    reference = scores["none", BOOSTING, "recalibrated"]
     gains = [
-        scores[*pair, "recalibrated"]["auroc"] - plain["auroc"] for pair in (("smote", LR), ("smote", BOOSTING), ("mgvae", LR))
+        scores[*pair, "recalibrated"]["auroc"] - reference["auroc"]
+        for pair in (("smote", LR), ("smote", BOOSTING), ("mgvae", LR))
     ]
     assert got["critical"] == pytest.approx(critical_value(gains))
     table = got["against"]["smote"][LR]
     assert table["auroc"]["family_low"] == pytest.approx(gains[0].value - got["critical"] * gains[0].draws.std(ddof=1))
     assert table["auroc"]["low"] == pytest.approx(np.quantile(gains[0].draws, 0.025))
-    brier = scores["smote", LR, "recalibrated"]["scaled_brier"] - plain["scaled_brier"]
-    assert table["scaled_brier"] == brier.summary()
+    brier = scores["smote", LR, "recalibrated"]["scaled_brier"] - reference["scaled_brier"]
+    assert table["scaled_brier"] == plain(brier.summary())

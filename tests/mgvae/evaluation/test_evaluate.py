@@ -7,8 +7,9 @@ import pytest
 
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.cross_validation import _run_one, cross_validate, predict_both
-from mgvae.evaluation.evaluate import chain_of, evaluate
+from mgvae.evaluation.evaluate import chain_of
 from mgvae.evaluation.one_split import VARIANTS, Outcome
+from tests.mgvae.evaluation.results import evaluate
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
 LR = "logistic_regression"

@@ -8,8 +8,7 @@ import pytest
 
 from mgvae.cohort.rows import rows
 from mgvae.config.study import CohortConfig
-from mgvae.evaluation.evaluate import evaluate
-from mgvae.evaluation.recommendation import recommend
+from tests.mgvae.evaluation.results import evaluate, recommend
 from tests.paths import ROOT
 
 SOURCE = ROOT.parent / "shared" / "data" / "crash2" / "crash2.csv.gz"

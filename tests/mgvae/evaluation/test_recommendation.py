@@ -6,16 +6,17 @@ import json
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 from scipy.special import expit
 
-from flows.study.report_facts import evaluation_facts, recommendation_facts
+from flows.study.report_facts import evaluation_facts
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
-from mgvae.evaluation.evaluate import evaluate
-from mgvae.evaluation.recommendation import recommend, rule
+from mgvae.evaluation.recommendation import rule
 from mgvae.evaluation.summary import Score, arms_table, contrasts, critical_value, curves_table, score
-from mgvae.report.results import EvaluationFacts, Recommendation
+from mgvae.results.evaluation import ArmScores, EvaluationResult
+from tests.mgvae.evaluation.results import evaluate, plain, recommend
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
 LR = "logistic_regression"
@@ -39,8 +40,8 @@ def judged(signals: dict[str, float], *, n: int = 4000, repeats: int = 2, seed: 
     )
     scores = score(predictions, resamples(event, predictions.group, n=200, seed=0))
     return {
-        "arms": arms_table(scores),
-        "contrasts": contrasts(scores),
+        "arms": TypeAdapter(ArmScores).dump_python(arms_table(scores), mode="json"),
+        "contrasts": plain(contrasts(scores)),
         "events": int(event.sum()),
         "prevalence": float(event.mean()),
     }
@@ -183,11 +184,11 @@ def test_moving_the_threshold_gives_the_balanced_accuracy_of_weights_for_nothing
 
 def test_the_report_takes_the_facts(whole):
     config, evaluation = whole
-    settings = config.evaluation
-    facts = evaluation_facts(evaluation, margin=settings.margin, calibration_fraction=settings.calibration_fraction)
-    assert EvaluationFacts.model_validate(facts).bootstrap == 60
-    chosen = recommendation_facts(recommend(evaluation, margin=settings.margin))
-    assert Recommendation.model_validate(chosen).arm == "none"
+    facts = evaluation_facts(EvaluationResult.model_validate(evaluation), config)
+    assert facts.bootstrap == 60
+    assert plain(facts)["arms"] == evaluation["arms"]
+    assert plain(facts)["holdout"] == evaluation["holdout"]["arms"]
+    assert recommend(evaluation, margin=config.evaluation.margin)["arm"] == "none"
 
 
 def test_curves_count_each_subject_once(whole):
@@ -212,7 +213,7 @@ def test_without_a_usable_test_part_there_is_no_holdout():
     )
     evaluation = evaluate(simulated(300), None, config, n_jobs=1)
     assert evaluation["holdout"] is None
-    assert evaluation_facts(evaluation, margin=0.0, calibration_fraction=0.2)["holdout"] == {}
+    assert evaluation_facts(EvaluationResult.model_validate(evaluation), config).holdout == {}
     assert recommend(evaluation, margin=0.0)["arm"] == "none"
 
 
@@ -225,4 +226,4 @@ def test_curves_of_every_variant_are_there():
         {("none", LR, "raw"): np.linspace(0.01, 0.6, 200)[None]},
         {},
     )
-    assert len(curves_table(predictions)["none"][LR]["raw"]["predicted"]) == 10
+    assert len(curves_table(predictions)["none"][LR]["raw"].predicted) == 10

@@ -8,7 +8,9 @@ import pytest
 
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.arms import GENERATIVE
-from mgvae.evaluation.recommendation import barred_arms, recommend
+from mgvae.evaluation.recommendation import barred_arms
+from mgvae.results.gates import Gate
+from tests.mgvae.evaluation.results import recommend
 
 MARGIN = 0.01
 LR, TREES = "logistic_regression", "hist_gradient_boosting"
@@ -31,7 +33,12 @@ def evaluation(*, events=1000, auroc=None, brier=0.0, ours=None, plain=None):
     against = {"smote": {LR: {"auroc": gain(**(auroc or {})), "scaled_brier": {"value": brier, "low": brier, "high": brier}}}}
     far = {"value": 9.0, "low": 8.0, "high": 10.0}  # of a classifier without correction that is not the reference
     return {
-        "contrasts": {"reference": {"arm": "none", "classifier": LR}, "against": against},
+        "contrasts": {
+            "reference": {"arm": "none", "classifier": LR},
+            "candidates": 1,
+            "critical": 2.0,
+            "against": against,
+        },
         "arms": {
             "none": {LR: measures(**(plain or {})), TREES: measures(calibration_slope=far, observed_expected=far)},
             "smote": {LR: measures(**(ours or {}))},
@@ -141,15 +148,15 @@ def with_arms(**gains):
     return found
 
 
-@pytest.mark.parametrize("first", ["steady", "lucky"])
+@pytest.mark.parametrize("first", ["mgvae", "vae"])
 def test_of_several_winners_the_highest_lower_limit_is_taken_not_the_highest_value(first):
-    """The limit is that of the family: the plain one would choose `lucky` too."""
+    """The limit is that of the family: the plain one would choose `vae` too."""
     gains = {
-        "lucky": {"value": 0.2, "low": 0.1, "family_low": 0.02},
-        "steady": {"value": 0.06, "low": 0.05, "family_low": 0.04},
+        "vae": {"value": 0.2, "low": 0.1, "family_low": 0.02},
+        "mgvae": {"value": 0.06, "low": 0.05, "family_low": 0.04},
     }
     found = recommend(with_arms(**{name: gains[name] for name in (first, *gains)}), margin=MARGIN)
-    assert found["arm"] == found["difference"]["arm"] == "steady"
+    assert found["arm"] == found["difference"]["arm"] == "mgvae"
     assert found["difference"]["family_low"] == 0.04
 
 
@@ -159,7 +166,7 @@ def test_an_arm_that_fails_a_condition_hides_no_winner():
 
 def test_without_a_winner_the_challenger_named_is_the_best_that_is_not_barred():
     none_holds = {
-        name: {"value": value, "least_repeat": -0.1} for name, value in (("vae", 0.3), ("mgvae", 0.2), ("adasyn", 0.1))
+        name: {"value": value, "least_repeat": -0.1} for name, value in (("vae", 0.3), ("mgvae", 0.2), ("mgvae_no_ewc", 0.1))
     }
     found = recommend(
         with_arms(smote={"value": 0.05, "least_repeat": -0.1}, **none_holds), margin=MARGIN, barred={"vae": "gate"}
@@ -169,7 +176,11 @@ def test_without_a_winner_the_challenger_named_is_the_best_that_is_not_barred():
 
 @pytest.mark.parametrize("verdict", ["pass", "warn", "fail"])
 def test_a_failed_gate_alone_bars_and_only_the_arms_whose_cases_are_generated(verdict):
-    gates = [{"label": "First", "verdict": "pass"}, {"label": "Second", "verdict": verdict}]
+    measured = {"value": None, "low": None, "high": None, "threshold": None, "detail": ""}
+    gates = [
+        Gate(name="a", label="First", verdict="pass", **measured),
+        Gate(name="b", label="Second", verdict=verdict, **measured),
+    ]
     expected = dict.fromkeys(GENERATIVE, "gate failed: Second") if verdict == "fail" else {}
     assert barred_arms(gates, ["none", "smote", "threshold", *GENERATIVE]) == expected
     assert barred_arms(gates, ["none", "smote"]) == {}

@@ -87,9 +87,9 @@ def test_differences_are_recalibrated_less_none_of_the_same_classifier():
         ours, plain = (scores[arm, classifier, "recalibrated"]["auroc"] for arm in ("smote", "none"))
         got = table["smote"][classifier]["auroc"]
         low, high = np.quantile(ours.draws - plain.draws, [0.025, 0.975])
-        assert (got["value"], got["low"], got["high"]) == pytest.approx((ours.value - plain.value, low, high))
+        assert (got.value, got.low, got.high) == pytest.approx((ours.value - plain.value, low, high))
 
 
 def test_the_value_of_a_score_is_that_of_the_data_and_not_of_its_resamples():
     got = Score(np.array([0.6, 0.8]), np.linspace(0.1, 0.2, 101)).summary()
-    assert got == pytest.approx({"value": 0.7, "low": 0.1025, "high": 0.1975})
+    assert (got.value, got.low, got.high) == pytest.approx((0.7, 0.1025, 0.1975))

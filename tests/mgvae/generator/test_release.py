@@ -38,7 +38,7 @@ def cohort(n=60, *, dated=True, subgroups=True):
         group_name=np.array([None if i % 5 == 0 else f"f{i // 2}" for i in range(n)], dtype=object),
         subgroups=features[["sex"]] if subgroups else pd.DataFrame(index=range(n)),
         index_date=dates if dated else None,
-        flow=(FlowStep("in the extract", 70, None), FlowStep("outcome known", n, 7)),
+        flow=(FlowStep(label="in the extract", n=70, events=None), FlowStep(label="outcome known", n=n, events=7)),
     )
 
 

@@ -12,10 +12,11 @@ from mgvae.report.figures.inline import gate_bar
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.palette import ARM_STYLES
 from mgvae.report.palette import COLOURS as LIGHT_AND_DARK
-from mgvae.report.panels import calibration_picture
-from mgvae.report.render import render
-from mgvae.report.results import Estimate, Gate, LevelsMarginal
+from mgvae.results.gates import Gate
+from mgvae.results.numbers import Estimate
+from mgvae.results.synthetic import LevelsMarginal
 from tests.report_distinct import ARMS, CHOSEN, distinct_report
+from tests.report_plain import calibration_picture, render
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Drawing, Reading, at, numbers, says
 
 FLOOR = 1e-3  # of the calibration plots: the power of ten below the smallest number of all curves

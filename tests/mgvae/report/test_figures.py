@@ -11,7 +11,11 @@ from mgvae.report.figures.inline import gate_bar
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.figures.training import lambda_path, learning_curve
 from mgvae.report.palette import ARM_STYLES, COLOURS, contrast
-from mgvae.report.results import Curve, Estimate, Gate, LambdaTrial, LevelsMarginal, NumericMarginal, Pretraining
+from mgvae.results.evaluation import Curve
+from mgvae.results.gates import Gate
+from mgvae.results.numbers import Estimate
+from mgvae.results.synthetic import LevelsMarginal, NumericMarginal
+from mgvae.results.training import LambdaTrial, Pretraining
 
 MISSING = {"majority": 0.1, "cases": 0.0, "synthetic": None}
 

@@ -1,7 +1,8 @@
 import pytest
 
 from mgvae.report import formatting as text
-from mgvae.report.results import Estimate, Gate
+from mgvae.results.gates import Gate
+from mgvae.results.numbers import Estimate
 
 
 @pytest.mark.parametrize(

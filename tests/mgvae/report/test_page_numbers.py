@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from mgvae.report.render import render
 from tests.report_distinct import CHOSEN, distinct_refusal, distinct_report
+from tests.report_plain import render
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Reading, says, says_estimate
 from tests.report_sample import refused_report
 

@@ -4,7 +4,7 @@ import base64
 from xml.etree import ElementTree
 
 from mgvae.report.formatting import ARMS
-from mgvae.report.panels import calibration_picture
+from tests.report_plain import calibration_picture
 from tests.report_sample import refused_report, sample_report
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -6,9 +6,9 @@ import pytest
 
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.panels import MOST_MARGINALS
-from mgvae.report.render import render
 from mgvae.report.schema import Report
 from tests import report_sample
+from tests.report_plain import render
 
 samples = vars(report_sample)
 sample_report, refused_report, sparse_report = (samples[name] for name in ("sample_report", "refused_report", "sparse_report"))

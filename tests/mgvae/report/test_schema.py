@@ -8,10 +8,10 @@ from mgvae.config.strict import build
 from mgvae.errors import ConfigError
 from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
 from mgvae.report.palette import ARM_STYLES
-from mgvae.report.render import render
-from mgvae.report.results import Metric, Variant
 from mgvae.report.schema import Report
+from mgvae.results.evaluation import Metric, Variant
 from tests import report_sample
+from tests.report_plain import render
 
 samples = vars(report_sample)
 

@@ -1,13 +1,14 @@
-"""The contract of report.json, third part: how the extract differs from that of the last accepted run."""
+"""How an extract differs from that of the last accepted run."""
 
 from __future__ import annotations
 
 from mgvae.config.strict import Strict
-from mgvae.report.results import Count, Gate, Number, Share, Verdict
+from mgvae.results.gates import Gate, Verdict
+from mgvae.results.numbers import Count, Number, Share
 
 
 class DriftReference(Strict):
-    """The accepted run whose extract this one is held against."""
+    """The accepted run that this extract is compared with."""
 
     run_id: str
     extract_sha256: str
@@ -61,14 +62,25 @@ class DriftRows(Strict):
     after: Count
 
 
-class DriftFacts(Strict):
-    """How the extract differs from that of the last accepted run."""
+class DriftResult(Strict):
+    """How an extract differs from an earlier one."""
 
-    reference: DriftReference
     rows: DriftRows
     gates: tuple[Gate, ...]
     features: tuple[DriftFeature, ...]
     columns: DriftColumns
+
+
+class DriftRecord(DriftResult):
+    """What stage drift writes; ``extract_sha256`` is that of the earlier extract."""
+
+    extract_sha256: str
+
+
+class DriftFacts(DriftResult):
+    """How the extract differs from that of the last accepted run."""
+
+    reference: DriftReference
 
 
 def moved(drift: DriftFacts) -> list[DriftFeature]:

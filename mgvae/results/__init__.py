@@ -1,0 +1,1 @@
+"""Typed results: what stages write, later stages read, and report.json holds."""

@@ -1,0 +1,107 @@
+"""Who is in the study, and what the extract was checked for."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mgvae.config.dictionary import Kind
+from mgvae.config.strict import Strict
+from mgvae.results.numbers import Count, Share
+
+
+class FlowStep(Strict):
+    """One step from the rows of the file to the eligible subjects.
+
+    Attributes:
+        label: what the subjects that are left have in common.
+        n: how many are left.
+        events: how many of them have the event; None where the outcome is not yet looked at.
+    """
+
+    label: str
+    n: Count
+    events: Count | None
+
+
+class ColumnFacts(Strict):
+    """A predictor, and the share of its cells that are missing."""
+
+    name: str
+    label: str
+    kind: Kind
+    unit: str | None
+    missing: Share | None
+
+
+class CohortFacts(Strict):
+    """Who is in the study. Numbers are unknown where the extract was refused before they could be counted."""
+
+    n: Count | None
+    events: Count | None
+    prevalence: Share | None
+    n_train: Count | None
+    n_test: Count | None
+    events_train: Count | None
+    events_test: Count | None
+    groups: Count | None
+    outcome: str
+    horizon_days: int | None
+    lookback_days: int | None
+    flow: tuple[FlowStep, ...]
+    columns: tuple[ColumnFacts, ...]
+
+
+class FailedRule(Strict):
+    """One rule that a table breaks.
+
+    Attributes:
+        column: its name; ``(table)`` for rules about the table as a whole.
+        rule: what must hold, as a sentence about the column.
+        count: rows that break it; None where the rule is not about single rows.
+    """
+
+    column: str
+    rule: str
+    count: Count | None
+
+
+class ValidationResult(Strict):
+    """What the suite of expectations found in a table.
+
+    Attributes:
+        passed: whether nothing failed.
+        expectations: how many expectations were evaluated. Those on a column that is absent are not.
+        failed: the rules that were broken, in the order of the suite.
+        rows: rows of the table.
+    """
+
+    passed: bool
+    expectations: Count
+    failed: tuple[FailedRule, ...]
+    rows: Count
+
+
+class ExtractValidation(ValidationResult):
+    """What an extract was checked for. ``absent``: columns expected, not found; ``unlisted``: found, not expected."""
+
+    absent: tuple[str, ...]
+    unlisted: tuple[str, ...]
+
+
+class ExtractRecord(ExtractValidation):
+    """What stage validate writes of an extract.
+
+    Attributes:
+        sha256: digest of the files.
+        missing: share of missing cells, by column.
+        stored: how the files store each of their columns; empty where an earlier version did not write it.
+    """
+
+    sha256: str
+    missing: dict[str, Share]
+    stored: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def validation(self) -> ExtractValidation:
+        """The part that the report shows."""
+        return ExtractValidation(**{name: getattr(self, name) for name in ExtractValidation.model_fields})

@@ -1,0 +1,146 @@
+"""How the arms compare: measures with intervals, differences, calibration curves, contrasts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mgvae.config.sections import Arm, Classifier
+from mgvae.config.strict import Strict
+from mgvae.results.numbers import Amounts, Count, Estimate, Number, Share, require_same_lengths
+
+Variant = Literal["raw", "offset", "recalibrated"]
+Metric = Literal[
+    "auroc",
+    "auprc",
+    "brier",
+    "scaled_brier",
+    "observed_expected",
+    "calibration_intercept",
+    "calibration_slope",
+    "balanced_accuracy",
+    "g_mean",
+    "sensitivity",
+    "specificity",
+    "ppv",
+]
+
+
+class Curve(Strict):
+    """A calibration curve: per bin of predicted risk the mean prediction, the observed share of events, its interval, the rows.
+
+    ``n`` counts a subject once, however often it was predicted; so it need not be whole.
+    """
+
+    predicted: tuple[Share, ...]
+    observed: tuple[Share, ...]
+    low: tuple[Share | None, ...]
+    high: tuple[Share | None, ...]
+    n: Amounts
+
+    @model_validator(mode="after")
+    def _agree(self) -> Curve:
+        require_same_lengths(len(self.predicted), self.observed, self.low, self.high, self.n)
+        return self
+
+
+Scores = dict[Metric, Estimate]
+ArmScores = dict[Arm, dict[Classifier, dict[Variant, Scores]]]
+ArmCurves = dict[Arm, dict[Classifier, dict[Variant, Curve]]]
+ArmDifferences = dict[Arm, dict[Classifier, Scores]]
+
+
+class ModelName(Strict):
+    """An arm with a classifier."""
+
+    arm: Arm
+    classifier: Classifier
+
+
+class Bootstrap(Strict):
+    """Resamples behind each interval. ``redrawn``: those without both classes, which were drawn again."""
+
+    n: Count
+    redrawn: Count
+
+
+class Gain(Estimate):
+    """A difference from the reference.
+
+    Attributes:
+        family_low: the lower limit that holds for all candidates at once.
+        least_repeat: the smallest difference over the repeats of the cross-validation.
+    """
+
+    family_low: Number | None
+    least_repeat: Number | None
+
+
+class Contrast(Strict):
+    """A candidate less the reference, recalibrated."""
+
+    auroc: Gain
+    scaled_brier: Estimate
+
+
+class Contrasts(Strict):
+    """The comparisons that the recommendation reads.
+
+    Attributes:
+        reference: no correction with its best classifier.
+        candidates: how many arms and classifiers are compared with it.
+        critical: multiple of its standard error that the largest studentised deviation stays below.
+        against: by arm and classifier.
+    """
+
+    reference: ModelName
+    candidates: Count
+    critical: Number | None
+    against: dict[Arm, dict[Classifier, Contrast]]
+
+
+class PartResult(Strict):
+    """All arms and classifiers on one part of the cohort; ``differences`` are recalibrated, less no correction."""
+
+    n: Count
+    events: Count
+    prevalence: Share
+    bootstrap: Bootstrap
+    unavailable: dict[Arm, str]
+    arms: ArmScores
+    differences: ArmDifferences
+    curves: ArmCurves
+
+
+class EvaluationResult(PartResult):
+    """What the evaluation found: cross-validated on the training part, and on the hold-out where there is one."""
+
+    folds: Count
+    repeats: Count
+    contrasts: Contrasts
+    holdout: PartResult | None
+
+
+class EvaluationFacts(Strict):
+    """How the arms compare.
+
+    Attributes:
+        arms: cross-validation on the training part, whole chain inside each fold.
+        holdout: the same measures on the test part; empty where there is none.
+        differences: recalibrated arm less recalibrated ``none``, paired over the same subjects, cross-validation.
+        curves: calibration curves of the cross-validated predictions.
+        folds, repeats, bootstrap: of the cross-validation, and the resamples behind each interval.
+        thresholds: how the alert threshold was set and what else a reader must know, as name and text.
+        unavailable: arms that could not be run, and why.
+    """
+
+    arms: ArmScores
+    holdout: ArmScores
+    differences: ArmDifferences
+    curves: ArmCurves
+    folds: Count
+    repeats: Count
+    bootstrap: Count
+    thresholds: dict[str, str | Number | None]
+    unavailable: dict[Arm, str] = Field(default_factory=dict)

@@ -1,0 +1,42 @@
+"""Gates: a demand on data, what was measured against it, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from mgvae.config.strict import Strict
+from mgvae.results.numbers import Number
+
+Verdict = Literal["pass", "warn", "fail"]
+RANK: dict[Verdict, int] = {"pass": 0, "warn": 1, "fail": 2}
+
+
+class Gate(Strict):
+    """One demand on an extract or on synthetic cases, and the answer.
+
+    Attributes:
+        name: key in report.json.
+        label: what a reader of the report sees.
+        value: the measure; None where it cannot be taken.
+        low, high: its interval.
+        threshold: a limit, or the lowest and the highest tolerable value.
+        rule: the thresholds in words: which side is good.
+        verdict: pass, warn or fail.
+        detail: what the number is made of, in a sentence or two.
+    """
+
+    name: str
+    label: str
+    value: Number | None
+    low: Number | None
+    high: Number | None
+    threshold: Number | tuple[Number, Number] | None
+    rule: str = ""
+    verdict: Verdict
+    detail: str
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of some verdicts; pass if there are none."""
+    return max(verdicts, key=RANK.__getitem__, default="pass")
