@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up deploy down test test-slow lint format docs picture lock clean help
+.PHONY: demo up deploy down test test-slow mutate lint format docs picture lock clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -59,7 +59,7 @@ picture: $(READY) ## Photograph the report of make demo for the README; needs Ch
 
 lock: ## Resolve the dependencies afresh into constraints.txt
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --upgrade pip '.[dev,docs,prepare,s3,server,kubernetes,dask,bench]'
+	$(VENV)-lock/bin/pip install --upgrade pip '.[dev,docs,prepare,s3,server,kubernetes,dask,bench,mutate]'
 	(sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze | grep -v '^mgvae-cohort' | sed 's/+cpu//') > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf $(VENV)-lock
