@@ -216,3 +216,10 @@ def test_decisions_have_the_same_parts_and_numbers_without_gaps():
         assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
         assert re.search(r"^Status: (accepted|replaced by \[)", text, re.MULTILINE)
     assert len(records) >= 36
+
+
+def test_contributing_names_every_package():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    packages = [path.parent.name for root in ("mgvae", "flows") for path in (ROOT / root).glob("*/__init__.py")]
+    assert len(packages) > 15
+    assert {name for name in packages if f"`{name}/`" not in text} == set()
