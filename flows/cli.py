@@ -1,4 +1,4 @@
-"""The command `mgvae`: init, validate, land, run, show, generate, cache, champion, paper."""
+"""The command `mgvae` and most of its subcommands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from rich.markup import escape
 from flows.commands.cache import app as cache
 from flows.commands.champion import app as champion
 from flows.commands.land import land
-from flows.commands.options import OUT, StoreOption
+from flows.commands.options import OUT, Debug, StoreOption
 from flows.commands.paper import paper
 from flows.prefect_settings import calm_prefect
 from flows.redaction import described
@@ -44,7 +45,21 @@ INTERRUPTED = 130
 CohortPath = Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="The study's configuration.")]
 Extract = Annotated[str | None, typer.Option(help="Path, glob or URL of an extract, instead of the configured one.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines. They may quote patient data.")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mgvae-cohort {version('mgvae-cohort')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options of the command itself."""
 
 
 @app.command()
@@ -58,7 +73,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace cohort.yaml and dictionary.yaml that are there.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Draft cohort.yaml and dictionary.yaml by looking at an extract. Lines that say review are for a person to decide."""
+    """Draft cohort.yaml and dictionary.yaml from an extract.
+    Lines that say review are for a person to decide.
+    """
     from flows.commands.init import init as write_draft
     from flows.commands.init import print_draft
 
@@ -75,7 +92,9 @@ def run(
     settings: Settings = None,
     debug: Debug = False,
 ) -> None:
-    """Run a study from its extract to its report. Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error."""
+    """Run a study from its extract to its report.
+    Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error.
+    """
     load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed)  # refuse bad input before the slow imports
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
     calm_prefect(debug=debug)
@@ -95,7 +114,9 @@ def run(
 
 @app.command()
 def validate(cohort: CohortPath, extract: Extract = None, settings: Settings = None, debug: Debug = False) -> None:
-    """Check an extract against the data dictionary; nothing is trained or written. Exit code 2 if it fails."""
+    """Check an extract against the data dictionary.
+    Nothing is trained or written. Exit code 2 if it fails.
+    """
     config = load_config(cohort, settings=tuple(settings or ()), extract=extract)
     from mgvae.cohort.build import build_cohort
     from mgvae.extract.read import read_extract
@@ -147,7 +168,9 @@ def generate(
     store: StoreOption = None,
     debug: Debug = False,
 ) -> None:
-    """Make further synthetic cases with the model of a finished run. Not anonymous: training material inside the study team."""
+    """Make further synthetic cases with the model of a finished run.
+    Not anonymous: training material inside the study team.
+    """
     from flows.study.generate import check_order
     from flows.study.generate import generate as make
 
@@ -161,7 +184,7 @@ def generate(
 
 
 def main() -> None:
-    """Run the command; an error, also a misspelt option, is one message on stderr and exit code 1."""
+    """Run the command; print an error as one message on stderr, with exit code 1."""
     try:
         with _sigterm_as_exit():
             code = app(prog_name="mgvae", standalone_mode=False)
@@ -181,7 +204,7 @@ def main() -> None:
 
 @contextmanager
 def _sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM end the program in order: half-written files are removed, and the embedded server does not stay behind."""
+    """Turn SIGTERM into an orderly exit, which removes half-written files."""
 
     def leave(number: int, frame: object) -> None:
         raise SystemExit(128 + number)

@@ -23,7 +23,7 @@ import typing
 
 
 class MGVAEError(Exception):
-    """Base of all errors raised on purpose; the command line prints it without a traceback."""
+    """Base of all errors raised on purpose; the command line prints no traceback."""
 
 
 class ConfigError(MGVAEError):
@@ -71,11 +71,11 @@ class DamagedArtifactError(StoreError):
 
 
 def reason_of(error: OSError) -> str:
-    """Return why the operating system refused, without any path: its message, else the error's type."""
+    """Return why the operating system refused: its message, else the error's type."""
     return error.strerror or type(error).__name__
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the known word closest to ``word``, or an empty string."""
+    """Return ``" Did you mean 'x'?"`` for the closest known word, else empty text."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{match[0]}'?" if match else ""

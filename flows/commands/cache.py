@@ -34,7 +34,7 @@ SHOWN_DIGITS = 12
 
 @app.command()
 def ls(out: OUT = RUNS, store: StoreOption = None, debug: Debug = False) -> None:
-    """List the artifacts: stage, key, size, rows, when last used, and which runs use them."""
+    """List the artifacts: stage, key, size, rows, last use, and runs that use them."""
     from flows.runs.cleanup import listing
 
     kept = _opened(out, store)
@@ -89,7 +89,7 @@ def gc(
     dry: Dry = False,
     debug: Debug = False,
 ) -> None:
-    """Remove what the last N runs of every study do not use, and what killed runs left half written."""
+    """Remove what the last N runs of each study do not use, and killed runs' leftovers."""
     from flows.runs.cleanup import collect
 
     kept = _opened(out, store)

@@ -32,7 +32,9 @@ def show(
     store: StoreOption = None,
     debug: Debug = False,
 ) -> None:
-    """Tell who the champion is, since when and why, and check audit log, files and model. Exit code 1 if they are damaged."""
+    """Print which run is champion, since when and why, and check it.
+    Audit log, files and model are checked. Exit code 1 if they are damaged.
+    """
     from flows.runs.inspection import examine
     from mgvae.errors import StoreError
 
@@ -61,7 +63,9 @@ def promote(
     store: StoreOption = None,
     debug: Debug = False,
 ) -> None:
-    """Make a run champion, whatever the comparison with the present one says. The audit log keeps who, when and why."""
+    """Make a run champion, whatever its comparison with the present champion says.
+    The audit log keeps who, when and why.
+    """
     from flows.runs.champion import promote as make_champion
 
     confine(str(run.resolve()), "RUN")
@@ -70,7 +74,9 @@ def promote(
 
 @app.command()
 def rollback(study: Study, reason: Reason, out: OUT = RUNS, store: StoreOption = None, debug: Debug = False) -> None:
-    """Bring the champion before the present one back. The one that leaves does not return by itself."""
+    """Return to the previous champion.
+    The run that leaves does not become champion again by itself.
+    """
     from flows.runs.champion import rollback as bring_back
 
     folder, _ = _located(study, out, store)

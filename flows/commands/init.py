@@ -1,4 +1,4 @@
-"""`mgvae init`: the drafted files, put in their place together, and what to look at."""
+"""The `mgvae init` command: write the drafted files, print what to review."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHOLE_TABLE = 60  # columns; of a wider extract only those to be reviewed are li
 
 
 def init(extract: str, out: Path, *, outcome: str | None, event: str | None, force: bool) -> Draft:
-    """Write cohort.yaml and dictionary.yaml into ``out``, both or none, and return what they say.
+    """Write both files of a study into ``out``, or none, and return the draft.
 
     Args:
         extract: path, glob or fsspec URL.
@@ -65,7 +65,7 @@ def _check_free(out: Path, *, force: bool) -> None:
 
 
 def print_draft(made: Draft, extract: str, out: Path, console: Console) -> None:
-    """Print what was drafted, what to look at, and the command that comes next. No value of any patient is printed."""
+    """Print the draft, what to review, and the next command; no patient's value."""
     console.print(_table(made))
     for remark in made.remarks:
         console.print(f"[yellow]Review[/]: {escape(remark)}", soft_wrap=True)

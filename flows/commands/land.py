@@ -1,4 +1,4 @@
-"""`mgvae land`: what is said of an extract that is to land."""
+"""The `mgvae land` command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from flows.commands.options import Debug
 from flows.inbox.folder import SETTING
 from flows.prefect_settings import calm_prefect
 from mgvae.errors import ConfigError
@@ -31,9 +32,11 @@ def land(
         Path | None,
         typer.Option(metavar="DIR", help=f"The inbox; or {SETTING}, or ./inbox.", show_default=False),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks. They may quote patient data.")] = False,
+    debug: Debug = False,
 ) -> None:
-    """Put an extract into the inbox, whole and valid, and tell the Prefect server. Exit code 2 if it fails validation."""
+    """Put a valid extract into the inbox and notify the Prefect server.
+    Exit code 2 if it fails validation.
+    """
     from flows.inbox.landing import land as put
 
     place = inbox or Path(os.environ.get(SETTING) or "inbox")

@@ -1,4 +1,4 @@
-"""`mgvae paper`: the table of an experiment."""
+"""The `mgvae paper` command: print the tables of an experiment."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from flows.commands.options import Debug
 from flows.prefect_settings import calm_prefect
 
 SHOWN = {
@@ -64,9 +65,11 @@ def paper(
         Path | None,
         typer.Option(metavar="DIR", help="Of images: draw translations by three arms with seed 0, with their numbers, there."),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines.")] = False,
+    debug: Debug = False,
 ) -> None:
-    """Repeat an experiment of the paper: fifteen ways to treat the imbalance, judged on real test rows."""
+    """Repeat an experiment of the paper.
+    Fifteen ways to treat the imbalance, judged on real test rows.
+    """
     calm_prefect(debug=debug)
     from flows.commands.terminal import reporting
     from flows.paper_flow import check_arms, check_pictures, check_seeds, paper_flow

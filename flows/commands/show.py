@@ -40,7 +40,7 @@ MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expe
 
 
 def show(facts: Report, console: Console) -> None:
-    """Print the numbers of a report: verdict, recommendation, cohort, validation, training, gates, arms, lineage.
+    """Print the numbers of a report, from its verdict to its lineage.
 
     Args:
         facts: the report.

@@ -65,7 +65,7 @@ class Lines:
 
 @contextmanager
 def reporting(console: Console, *, lines: bool = False) -> Iterator[None]:
-    """Show progress on ``console`` while the block runs; where it is no terminal nothing, or plain ``lines``."""
+    """Show progress while the block runs; without a terminal nothing, or ``lines``."""
     if not console.is_terminal:
         with listening(Lines(console) if lines else Silent()):
             yield

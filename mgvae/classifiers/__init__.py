@@ -1,1 +1,1 @@
-"""The downstream classifiers: design matrix, models, recalibration, and their portable form."""
+"""The downstream classifiers: designs, models, recalibration, portable form."""

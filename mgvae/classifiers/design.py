@@ -1,4 +1,4 @@
-"""Typed table -> numbers for a classifier. Medians, scales and frequent levels are learned from the fitting rows alone."""
+"""Design matrices of the classifiers, learned from the fitting rows alone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from mgvae.arrays import FloatArray, IntArray
 
 MISSING, OTHER = -1, -2
 LARGEST = 1e150  # a number beyond it counts as this one: its square must be finite
@@ -22,7 +20,7 @@ DENSE_COLUMNS = 256  # above this many, indicator columns are mostly zero and st
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of one unordered column that stand for themselves; all other levels share the place ``OTHER``.
+    """Levels of an unordered column with a place of their own; others share ``OTHER``.
 
     Attributes:
         kept: codes of these levels, ascending.
@@ -31,7 +29,7 @@ class Levels:
     kept: IntArray
 
     def place(self, codes: IntArray) -> IntArray:
-        """Return for each code its place among the kept levels, ``OTHER`` or ``MISSING``, ``(N,)``."""
+        """Return codes' places among the kept levels, ``OTHER`` or ``MISSING``, ``(N,)``."""
         if not len(self.kept):
             return np.where(codes < 0, MISSING, OTHER)
         place = np.searchsorted(self.kept, codes).clip(max=len(self.kept) - 1)
@@ -48,7 +46,7 @@ def fit_levels(column: pd.Series[Any], *, fewest: int = 1, most: int | None = No
 
 
 def level_codes(column: pd.Series[Any]) -> IntArray:
-    """Return the positions of a category column's values among its levels; -1 where missing."""
+    """Return the level codes of a category column, ``(N,)``; -1 where missing."""
     levels: Any = column.array
     return np.asarray(levels.codes, dtype=np.int64)
 
@@ -61,7 +59,7 @@ def nominal_columns(features: pd.DataFrame) -> list[str]:
 
 
 def measured(features: pd.DataFrame) -> FloatArray:
-    """Return the numeric columns and the ranks of the ordinal ones, missing as NaN, ``(N, M)`` in the table's order."""
+    """Return numeric columns and ranks of ordinal columns, ``(N, M)``; missing is NaN."""
     nominal = set(nominal_columns(features))
     columns = [_numbers(features[name]) for name in features if name not in nominal]
     return np.column_stack(columns) if columns else np.empty((len(features), 0))
@@ -92,7 +90,7 @@ class LinearDesign:
     places: Mapping[str, IntArray]
 
     def rows(self, features: pd.DataFrame) -> FloatArray | sparse.csr_array:
-        """Return the design matrix of ``features``, ``(N, columns)``; sparse where it has many columns.
+        """Return the design matrix, ``(N, columns)``; sparse where it has many columns.
 
         Where nothing is worth a column (every level is rare), it has one of zeros: a linear model needs one.
         """
@@ -162,7 +160,7 @@ class TreeDesign:
     empty: tuple[bool, ...]
 
     def rows(self, features: pd.DataFrame) -> FloatArray:
-        """Return measured columns first, then the unordered ones as category numbers, missing NaN, ``(N, P)``."""
+        """Return measured columns, then category numbers, ``(N, P)``; missing is NaN."""
         values = measured(features)
         binned = [_binned(column, edges) for column, edges in zip(values.T, self.edges, strict=True)]
         columns = [*binned, *(self._categories(features[name], name) for name in self.levels)]
@@ -175,7 +173,7 @@ class TreeDesign:
 
 
 def fit_tree_design(features: pd.DataFrame, *, most: int) -> TreeDesign:
-    """Return the design learned from the fitting rows; ``most`` is the largest number of levels that a column may keep."""
+    """Return the design learned from the fitting rows; a column keeps ``most`` levels."""
     levels = {name: fit_levels(features[name], most=most) for name in nominal_columns(features)}
     values = measured(features)
     seen = [bool(np.isfinite(column).any()) for column in values.T] + [len(level.kept) > 0 for level in levels.values()]
@@ -188,7 +186,7 @@ def fit_tree_design(features: pd.DataFrame, *, most: int) -> TreeDesign:
 
 
 def _edges(values: FloatArray) -> FloatArray:
-    """Return what cuts a column into bins of about equal numbers of rows, increasing; few values have a bin each."""
+    """Return increasing edges of bins with about equal rows; few values have one each."""
     present = values[~np.isnan(values)]
     distinct = np.unique(present)
     if len(distinct) <= BINS:

@@ -11,25 +11,22 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import fit_linear_design, fit_tree_design
 from mgvae.errors import ConfigError
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 RARE_LEVEL = 10  # rows below which a level has no coefficient of its own
 MOST_LEVELS = 250  # HistGradientBoosting takes at most 255 categories in a column
 
 
 class Classifier(Protocol):
-    """A model of the event's probability given a typed table (see ``CONTRIBUTING.md``)."""
+    """A model of the event's probability given a typed table."""
 
     def fit(self, features: pd.DataFrame, event: IntArray, weights: FloatArray | None = None) -> Classifier:
-        """Fit on rows ``(N, P)`` with outcome ``(N,)`` in {0, 1} and optional row weights ``(N,)``; return self."""
+        """Fit on rows ``(N, P)`` with outcome 0 or 1 and weights, ``(N,)``; return self."""
         ...
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
@@ -54,7 +51,7 @@ def make(name: str, seed: int) -> Classifier:
 
 
 class LogisticModel:
-    """Ridge logistic regression on `design.LinearDesign`, penalty ``1 / (2 * strength)`` on standardised columns."""
+    """Ridge logistic regression on `design.LinearDesign`, penalty 1 / (2 * strength)."""
 
     def __init__(self, *, strength: float = 0.1, rare: int = RARE_LEVEL) -> None:
         self.strength = strength

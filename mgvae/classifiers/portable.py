@@ -1,4 +1,4 @@
-"""Fitted classifiers as plain numbers: they predict what scikit-learn's objects predict, and have a form in JSON.
+"""Fitted classifiers as plain numbers that predict the same and have a JSON form.
 
 Neither pickle nor any version of scikit-learn stands between a model that was saved and its predictions, and the same model is
 the same bytes, which a store that is addressed by content needs.
@@ -12,14 +12,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.classifiers.design import BINS, Levels, LinearDesign, TreeDesign
 from mgvae.classifiers.models import BoostingModel, Classifier, LogisticModel
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 BITS = 32  # in a word of scikit-learn's sets of categories
 
 
@@ -65,7 +63,7 @@ class LinearScorer:
 
 @dataclass(frozen=True)
 class Tree:
-    """A decision tree; node 0 is the root, and a node whose ``left`` is 0 is a leaf. Lists have one entry per node.
+    """A decision tree as lists, an entry a node, root first; ``left`` 0 marks a leaf.
 
     Attributes:
         column: of the design that the node looks at.
@@ -85,7 +83,7 @@ class Tree:
     value: list[float]
 
     def add_to(self, log_odds: FloatArray, matrix: FloatArray) -> None:
-        """Add each row's leaf value, for a design matrix ``(N, P)`` whose unseen categories are NaN."""
+        """Add each row's leaf value; unseen categories in ``matrix``, ``(N, P)``, are NaN."""
         waiting = [(0, np.arange(len(matrix)))]
         while waiting:
             node, rows = waiting.pop()
@@ -95,7 +93,7 @@ class Tree:
             goes_left = self._left(node, matrix[rows, self.column[node]])
             waiting += [(self.left[node], rows[goes_left]), (self.right[node], rows[~goes_left])]
 
-    def _left(self, node: int, values: FloatArray) -> NDArray[np.bool_]:
+    def _left(self, node: int, values: FloatArray) -> BoolArray:
         known = self.categories[node]
         goes = values <= self.threshold[node] if known is None else np.isin(values, known)
         return np.where(np.isnan(values), self.missing_left[node], goes)
@@ -157,7 +155,7 @@ def scorer_of(classifier: Classifier) -> Scorer:
 
 
 def scorer_from_json(content: Mapping[str, Any]) -> Scorer:
-    """Return what `Scorer.to_json` wrote; a key or a type that does not fit raises as Python does."""
+    """Return the scorer in `Scorer.to_json`'s result; a wrong key raises as in Python."""
     levels = {str(name): Levels(np.array(kept, dtype=np.int64)) for name, kept in content["levels"].items()}
     if content["type"] == "linear":
         places = {str(name): np.array(place, dtype=np.int64) for name, place in content["places"].items()}
@@ -192,7 +190,7 @@ def _trees_of(classifier: BoostingModel) -> TreeScorer:
 
 
 def _seen(model: Any) -> list[list[int]]:
-    """Return the categories of each nominal column, in the order of the numbers by which the trees know them."""
+    """Return each nominal column's categories in the order of the trees' numbers."""
     found = model._preprocessor.named_transformers_["encoder"].categories_
     return [[int(one) for one in categories if not np.isnan(one)] for categories in found]
 

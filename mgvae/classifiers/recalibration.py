@@ -1,17 +1,14 @@
-"""Repair of probabilities: the prior-shift offset, recalibration on real rows held apart, the calibration plot."""
+"""Prior-shift offset and recalibration of predicted probabilities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logit
 
-FloatArray = NDArray[np.float64]
-
-IntArray = NDArray[np.int64]
+from mgvae.arrays import FloatArray, IntArray
 
 SMALLEST = 1e-7
 
@@ -19,7 +16,7 @@ LEVEL_SD, LOG_SLOPE_SD = 1.0, 0.5  # of the recalibration's priors
 
 
 def to_logit(probability: FloatArray) -> FloatArray:
-    """Return logit p, with p kept within ``[SMALLEST, 1 - SMALLEST]`` so that it is finite."""
+    """Return logit p, finite as p is clipped to ``[SMALLEST, 1 - SMALLEST]``."""
     return np.asarray(logit(np.clip(probability, SMALLEST, 1 - SMALLEST)))
 
 
@@ -55,7 +52,7 @@ class Recalibration:
 def fit_recalibration(
     event: IntArray, probability: FloatArray, *, level_sd: float = LEVEL_SD, log_slope_sd: float = LOG_SLOPE_SD
 ) -> Recalibration:
-    """Return the recalibration learned from real rows that neither the arm nor the classifier has seen.
+    """Return the recalibration from real rows unseen by the arm and the classifier.
 
     Level and logarithm of the slope have normal priors around "no change": a priori the slope lies in 0.37-2.7, and the odds
     are off by a factor of up to 7, with probability 0.95. With five events the priors carry about as much as the data, with

@@ -1,4 +1,4 @@
-"""The data dictionary: what each column of the extract is, and what its values may be."""
+"""The data dictionary: kind, role and possible values of each column."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Column(Strict):
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The levels of a binary, categorical or ordinal column; ``(0, 1)`` for a binary one that names none."""
+        """The levels of a column; ``(0, 1)`` for a binary column that names none."""
         if self.categories is not None:
             return self.categories
         return (0, 1) if self.kind == "binary" else ()
@@ -139,13 +139,13 @@ class Dictionary(Strict):
 
 
 def _is_used(role: object) -> bool:
-    """Return whether a column with this role, or these roles, is a predictor or a subgroup."""
+    """Return whether a column with this role or these roles is used."""
     roles = [role] if isinstance(role, str) else role
     return not isinstance(roles, list | tuple) or bool({"feature", "subgroup"} & {str(one) for one in roles})
 
 
 def read_dictionary(path: Path) -> Dictionary:
-    """Return the data dictionary read from a YAML file with the single key ``columns``.
+    """Return the data dictionary in a YAML file with the single key ``columns``.
 
     Raises:
         ConfigError: the file cannot be read, or an entry is wrong; the message names the column and the key.
@@ -154,7 +154,9 @@ def read_dictionary(path: Path) -> Dictionary:
 
 
 def canonical(level: object) -> str:
-    """Return the one spelling by which levels are compared: ``1``, ``1.0`` and ``True`` are all ``"1"``; text stays as it is.
+    """Return the spelling by which levels are compared.
+
+    ``1``, ``1.0`` and ``True`` are all ``"1"``; text stays as it is.
 
     Parquet stores integers with missing cells as floats, so the number type of a level carries no meaning. Text is left
     alone, less

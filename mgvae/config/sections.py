@@ -51,7 +51,7 @@ class Split(Strict):
 
 
 class Training(Strict):
-    """How the generator is trained. Epochs are upper bounds: early stopping on held-out ELBO ends training sooner.
+    """How the generator is trained; epochs are upper bounds for early stopping.
 
     Attributes:
         latent_dim: D, the size of a code.
@@ -161,7 +161,7 @@ class Evaluation(Strict):
 
 
 class Gates(Strict):
-    """Thresholds of the gates on the synthetic cases; validation/gates.py says what each one measures.
+    """Thresholds of the gates on the synthetic cases; see validation/gates.py.
 
     Attributes:
         separation_warn, separation_fail: lowest tolerable separation from the majority, as a share of that of the real cases.

@@ -1,4 +1,4 @@
-"""Strict configuration models: unknown keys are refused with the nearest known one, and errors read like sentences."""
+"""Strict configuration models: unknown keys are errors, and errors are sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""cohort.yaml as a typed, frozen model. Every key has its default here or in mgvae/config/sections.py, and nowhere else."""
+"""cohort.yaml as a typed, frozen model: the one place of defaults, with sections.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read YAML 1.2 strictly: what looks like text is text, and a key given twice is an error.
+"""Strict YAML 1.2: what looks like text is text, and each key is given once.
 
 Only decimal numbers, ``true``, ``false`` and ``null`` are typed: ``no``, ``on``, ``010``, ``0o7``, ``1900-01-01`` and ``12:30``
 are text, and so is every key. Anchors, aliases and merge keys (``<<``) work; tags do not, except ``!!str``.
@@ -59,7 +59,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str, *, where: str) -> Any:
-    """Return the content of a YAML document: dicts with text as keys, lists, text, numbers, booleans and None.
+    """Return a document's dicts (keys are text), lists, text, numbers, booleans, None.
 
     Args:
         text: the document; empty text is None.
@@ -150,7 +150,7 @@ class _Reader:
         self.open.append(_Collection(event.anchor, {} if isinstance(event, MappingStartEvent) else []))
 
     def _add(self, event: Event, value: Any, size: int, *, anchor: str | None = None) -> None:
-        """Put a value that is complete into the collection that is open, or make it the content."""
+        """Put a complete value into the open collection, or make it the content."""
         if anchor is not None:
             self.anchored[anchor] = value, size
         if not self.open:

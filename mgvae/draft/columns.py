@@ -1,4 +1,4 @@
-"""What a column is, by its values and its name: its entry in the drafted dictionary before the outcome is looked at."""
+"""Draft a column's entry from its values and its name, without the outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mgvae.cohort.build import Array
+from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.config.dictionary import Level
 from mgvae.draft import names
 from mgvae.draft.entry import Drafted, identifier, left_out
@@ -28,7 +28,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def draft_column(seen: Seen) -> Drafted:
-    """Return the entry of a column in the drafted dictionary, as far as the column alone tells."""
+    """Return a column's entry in the drafted dictionary, without looking at others."""
     if seen.stored == "other":
         return left_out(seen.name, "holds lists, bytes, times of day or parts of differing types, which no kind of column has")
     texts = text_codes(seen.values)
@@ -54,7 +54,7 @@ def missing_share(seen: Seen, drafted: Drafted) -> float:
     return float(1 - np.isin(seen.codes, np.flatnonzero(present(seen, drafted))).mean())
 
 
-def present(seen: Seen, drafted: Drafted) -> Array:
+def present(seen: Seen, drafted: Drafted) -> BoolArray:
     """Return bool ``(values,)``: which values of a column are no missing code."""
     texts = {code for code in drafted.missing_codes if isinstance(code, str)}
     numeric = [float(code) for code in drafted.missing_codes if not isinstance(code, str)]
@@ -62,21 +62,21 @@ def present(seen: Seen, drafted: Drafted) -> Array:
     return np.array([value not in texts for value in seen.values], dtype=bool) & ~np.isin(as_number, numeric)
 
 
-def numbers_of(values: tuple[str, ...]) -> Array:
+def numbers_of(values: tuple[str, ...]) -> FloatArray:
     """Return the values as numbers, NaN where one is not."""
     return np.array([float(value) if NUMBER.fullmatch(value) else np.nan for value in values])
 
 
 def _with_missing(drafted: Drafted, share: float) -> Drafted:
-    """Return the entry with a ceiling a quarter and five points above today's share: a column that runs dry is noticed."""
+    """Return the entry with a ceiling on missing cells, above today's share."""
     if share > MOST_MISSING:
         return drafted.excluded(f"missing in {100 * share:.3g} % of rows")
     ceiling = min(MOST_MISSING, np.ceil(20 * (1.25 * share + 0.05) - 1e-9) / 20)
     return replace(drafted, max_missing=round(float(ceiling), 2)) if drafted.predicts else drafted
 
 
-def _identifying(seen: Seen, known: tuple[str, ...], counts: Array) -> Drafted | None:
-    """Return the entry of a column that tells subjects apart, None where it does not seem to."""
+def _identifying(seen: Seen, known: tuple[str, ...], counts: IntArray) -> Drafted | None:
+    """Return the entry of an identifier; None where the column does not look like one."""
     name, rows, numeric = seen.name, len(seen), _all_numbers(known)
     whole = numeric and all_whole(numbers_of(known))
     if names.personal(name) and not _all_dates(known):
@@ -92,7 +92,7 @@ def _identifying(seen: Seen, known: tuple[str, ...], counts: Array) -> Drafted |
     return None
 
 
-def _valued(name: str, known: tuple[str, ...], counts: Array) -> Drafted:
+def _valued(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted:
     if _all_dates(known):
         return Drafted(name, "date", ("excluded",), notes=("a date; usable as a feature once cohort.yaml has an index_date",))
     if _all_numbers(known):
@@ -104,7 +104,7 @@ def _valued(name: str, known: tuple[str, ...], counts: Array) -> Drafted:
     return _with_strays(name, known, counts) or _textual(name, known, counts)
 
 
-def _numeric(name: str, known: tuple[str, ...], counts: Array) -> Drafted:
+def _numeric(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted:
     table = pd.Series(counts).groupby(numbers_of(known)).sum()  # 1 and 1.0 are one number
     values, rows = table.index.to_numpy(), table.to_numpy()
     if not np.isfinite(values).all():
@@ -120,8 +120,8 @@ def _numeric(name: str, known: tuple[str, ...], counts: Array) -> Drafted:
     return replace(drafted, missing_codes=codes).noted(*([_codes_note([str(code) for code in codes])] if codes else []))
 
 
-def _with_strays(name: str, known: tuple[str, ...], counts: Array) -> Drafted | None:
-    """Return the entry of numbers with a few texts among them, taken for codes if they recur; None if it is another column."""
+def _with_strays(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted | None:
+    """Return the entry of numbers among a few texts, codes if they recur; else None."""
     number = np.array([_is_number(value) for value in known])
     if number.sum() <= MOST_LEVELS and counts[number].sum() < MOST_MISSING * counts.sum():
         return None
@@ -140,7 +140,7 @@ def _with_strays(name: str, known: tuple[str, ...], counts: Array) -> Drafted | 
     return replace(drafted, missing_codes=(*drafted.missing_codes, *texts)).noted(note)
 
 
-def _textual(name: str, known: tuple[str, ...], counts: Array) -> Drafted:
+def _textual(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted:
     rows = int(counts.sum())
     if len(known) > MOST_LEVELS or _telling(known, counts):
         return left_out(name, f"{len(known):,} different texts in {rows:,} rows; group them into categories to use them")
@@ -148,8 +148,8 @@ def _textual(name: str, known: tuple[str, ...], counts: Array) -> Drafted:
     return replace(drafted, role=("feature", "subgroup")) if names.subgroup(name) else drafted
 
 
-def _telling(known: tuple[str, ...], counts: Array) -> bool:
-    """Return whether texts rather tell patients apart than sort them into categories: then none of them may be named."""
+def _telling(known: tuple[str, ...], counts: IntArray) -> bool:
+    """Return whether texts identify patients, so that none of them may be named."""
     rows, several = counts.sum(), len(known) > FEW
     apart = len(known) > 2 and len(known) > MOST_DISTINCT * rows
     return bool(
@@ -180,7 +180,7 @@ def _all_dates(values: tuple[str, ...]) -> bool:
 
 
 def _mostly(values: tuple[str, ...], *patterns: re.Pattern[str]) -> bool:
-    """Return whether nearly all values fit one of the patterns, and at least one the first."""
+    """Return whether nearly all values fit a pattern, and at least one fits the first."""
     fits = [any(pattern.fullmatch(value) for pattern in patterns) for value in values]
     return bool(np.mean(fits) > MOST_MISSING) and any(patterns[0].fullmatch(value) for value in values)
 

@@ -1,4 +1,4 @@
-"""The whole draft: each column's entry, the outcome, who the subjects are, and what keeps them together."""
+"""Draft the whole study: columns, outcome, subjects and groups."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _identifiers(look: Look, columns: Sequence[Drafted]) -> list[tuple[Seen, Dra
 
 
 def _subject(look: Look, columns: Sequence[Drafted]) -> str | None:
-    """Return the identifier with a different value in every row whose name is most that of a subject."""
+    """Return the identifier, distinct in every row, whose name best fits a subject."""
     found = [
         seen.name
         for seen, drafted in _identifiers(look, columns)
@@ -113,7 +113,7 @@ def _subject(look: Look, columns: Sequence[Drafted]) -> str | None:
 
 
 def _group(look: Look, columns: Sequence[Drafted], subject: str | None) -> str | None:
-    """Return the identifier that several rows share and whose name is most that of a patient or a family."""
+    """Return the shared identifier whose name best fits a patient or a family."""
     found = [
         seen
         for seen, _ in _identifiers(look, columns)

@@ -48,7 +48,7 @@ class Drafted:
 
 
 def identifier(name: str, *notes: str, numeric: bool = False) -> Drafted:
-    """Return the entry of an identifier; as a number, ``12.0`` and ``12`` are the same subject."""
+    """Return an identifier's entry; as numbers, ``12.0`` and ``12`` are one subject."""
     return Drafted(name, "count" if numeric else None, ("identifier",), notes=notes)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-from mgvae.cohort.build import FEW_EVENTS, Array
+from mgvae.arrays import BoolArray, FloatArray, IntArray
+from mgvae.cohort.build import FEW_EVENTS
 from mgvae.config.dictionary import NUMERIC_KINDS
 from mgvae.draft import names
 from mgvae.draft.columns import numbers_of, present
@@ -16,10 +17,10 @@ SURE, LIKELY = 0.98, 0.9  # single-column AUROC
 ONLY_ROWS, ONLY_PREVALENCE = 10, 0.3  # so many rows, all with an event that is that rare, are no chance
 
 
-def without_leaks(seen: Seen, drafted: Drafted, event: Array | None) -> Drafted:
-    """Return an entry, excluded where it likely leaks the outcome, with what speaks for that.
+def without_leaks(seen: Seen, drafted: Drafted, event: FloatArray | None) -> Drafted:
+    """Return an entry, excluded with the reason where it likely leaks the outcome.
 
-    What is excluded for another reason is judged too: that reason may be mended.
+    What is excluded for another reason is judged too: that reason may be fixed.
 
     Args:
         seen: the column.
@@ -35,7 +36,7 @@ def without_leaks(seen: Seen, drafted: Drafted, event: Array | None) -> Drafted:
     return drafted if event is None else _separating(seen, drafted, event)
 
 
-def _separating(seen: Seen, drafted: Drafted, event: Array) -> Drafted:
+def _separating(seen: Seen, drafted: Drafted, event: FloatArray) -> Drafted:
     known = ~np.isnan(event)
     happened, values = event[known] == 1, _ordered(seen, drafted, event)[known]
     if not happened.any() or happened.all():
@@ -49,8 +50,8 @@ def _separating(seen: Seen, drafted: Drafted, event: Array) -> Drafted:
     return drafted.noted(f"separates the outcome well by itself (AUROC {auroc:.2f}): a leak?") if auroc >= LIKELY else drafted
 
 
-def separation(values: Array, happened: Array) -> float:
-    """Return the AUROC of one column, missing cells taken for the lowest or the highest value, in the better direction.
+def separation(values: FloatArray, happened: BoolArray) -> float:
+    """Return one column's AUROC in the better direction, missing cells at either end.
 
     Args:
         values: ``(n,)``, NaN for missing.
@@ -65,8 +66,8 @@ def separation(values: Array, happened: Array) -> float:
     return float(best)
 
 
-def only_with_event(cells: Array, happened: Array) -> bool:
-    """Return whether a value, or being missing or not, occurs in several rows and only with a rare event.
+def only_with_event(cells: IntArray, happened: BoolArray) -> bool:
+    """Return whether a value, or its absence, recurs and only with a rare event.
 
     Args:
         cells: codes, ``(n,)``; -1 for missing.
@@ -77,19 +78,19 @@ def only_with_event(cells: Array, happened: Array) -> bool:
     return any(_only(codes, happened) for codes in (cells + 1, (cells >= 0).astype(np.int64)))
 
 
-def _only(codes: Array, happened: Array) -> bool:
+def _only(codes: IntArray, happened: BoolArray) -> bool:
     rows, events = np.bincount(codes), np.bincount(codes, weights=happened)
     return bool(((rows >= ONLY_ROWS) & (rows == events)).any())
 
 
-def _cells(seen: Seen, drafted: Drafted) -> Array:
+def _cells(seen: Seen, drafted: Drafted) -> IntArray:
     """Return the rows' codes, ``(n,)``, with -1 also for missing codes."""
     keep = np.append(present(seen, drafted), False)
     return np.where(keep[seen.codes], seen.codes, -1)
 
 
-def _ordered(seen: Seen, drafted: Drafted, event: Array) -> Array:
-    """Return the rows' values, ``(n,)``: numbers as they are, levels as their share of events, missing NaN."""
+def _ordered(seen: Seen, drafted: Drafted, event: FloatArray) -> FloatArray:
+    """Return numbers, or levels as their share of events, ``(n,)``; missing is NaN."""
     cells = _cells(seen, drafted)
     if drafted.kind == "date":  # whether it is given; which day depends on the index date
         scale = np.zeros(len(seen.values))

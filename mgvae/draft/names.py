@@ -1,4 +1,4 @@
-"""What the name of a column lets one suppose. Suppositions only: whatever follows from them is marked for review."""
+"""Heuristics on column names. Every result is marked for review."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ OUTCOME = (
 
 
 def words(name: str) -> list[str]:
-    """Return the words of a name in lower case: of ``patientNbr``, ``patient_nbr`` and ``Patient.Nbr`` the same two."""
+    """Return a name's words in lower case: ``patientNbr`` and ``Patient.Nbr`` have 2."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return [word for word in re.split(r"[\W_]+", spaced.lower()) if word]
 
 
 def identifies(name: str) -> bool:
-    """Return whether a name is one of an identifier, such as ``patient_nbr``, ``MRN`` or ``subjid``."""
+    """Return whether a name is an identifier's, such as ``patient_nbr`` or ``MRN``."""
     found = words(name)
     joined = "".join(found)
     return bool(found) and (
@@ -70,20 +70,20 @@ def identifies(name: str) -> bool:
 
 
 def personal(name: str) -> bool:
-    """Return whether a name is one of what tells who a person is, such as ``email``."""
+    """Return whether a name is that of personal data, such as ``email``."""
     found = words(name)
     return bool(PERSONAL & {*found, "".join(found)}) or found in (["name"], ["patient", "name"], ["full", "name"])
 
 
 def likeness(name: str, known: tuple[str, ...]) -> int:
-    """Return the place in ``known`` of the first of its words that ``name`` begins with or holds; its length where none is."""
+    """Return the place of the first known word in ``name``; without one their number."""
     found = words(name)
     places = [place for place, word in enumerate(known) if word in found or (found and found[0].startswith(word))]
     return min(places, default=len(known))
 
 
 def coded(name: str) -> bool:
-    """Return whether whole numbers under this name are rather codes of categories than amounts."""
+    """Return whether whole numbers of this name are codes rather than amounts."""
     found = [word for word in words(name) if not word.isdecimal()]
     return bool(found) and found[-1] in CODES and found[0] not in AMOUNTS
 
@@ -94,17 +94,17 @@ def subgroup(name: str) -> bool:
 
 
 def afterwards(name: str) -> bool:
-    """Return whether a column of that name is commonly known only after the outcome, such as ``time_to_death``."""
+    """Return whether such a column, like ``time_to_death``, follows the outcome."""
     found = words(name)
     return bool(AFTER & set(found)) or bool({"_".join(found), "".join(found)} & (WHOLE_AFTER | AFTER))
 
 
 def whole_stay(name: str) -> bool:
-    """Return whether a column of that name describes the whole stay, and not what was known at its beginning."""
+    """Return whether such a column describes the whole stay, not its beginning."""
     return "_".join(words(name)) in STAY
 
 
 def outcome_rank(name: str) -> int | None:
-    """Return how much a name is one of an outcome, 0 the most; None where it is not."""
+    """Return how well a name fits an outcome, 0 the best; None where it does not."""
     found = set(words(name))
     return next((place for place, word in enumerate(OUTCOME) if word in found), None)

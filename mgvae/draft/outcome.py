@@ -1,4 +1,4 @@
-"""The outcome: which column, which of its values is the event, how often it happens."""
+"""Draft the outcome: its column, the event, and how often it happens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mgvae.cohort.build import FEW_EVENTS, MIN_EVENTS, Array
+from mgvae.arrays import FloatArray, IntArray
+from mgvae.cohort.build import FEW_EVENTS, MIN_EVENTS
 from mgvae.config.dictionary import Kind, Level, canonical
 from mgvae.draft import names
 from mgvae.draft.columns import MOST_LEVELS, numbers_of
@@ -36,7 +37,7 @@ class Outcome:
 
     entry: Drafted
     event: Level
-    happened: Array
+    happened: FloatArray
     notes: tuple[str, ...] = ()
 
     @property
@@ -76,7 +77,7 @@ def outcome_of(look: Look, name: str, event: str | None) -> Outcome:
 
 
 def proposed(look: Look) -> str | None:
-    """Return the column that is likely the outcome: two values, the rarer one rare, and the name of an outcome."""
+    """Return the likely outcome by its name and two values, one of them rare."""
     ranks = {
         seen.name: rank for seen in look.columns if (rank := names.outcome_rank(seen.name)) is not None and _plausible(seen)
     }
@@ -115,11 +116,11 @@ class _Levels:
             spelt = list(seen.values)
         self.missing: tuple[Level, ...] = (*texts, *(plain(code) for code in codes))
         place = [self.values.index(value) if value in self.values else -1 for value in spelt]
-        self.rows: Array = np.array([*place, -1], dtype=np.int64)[seen.codes]
+        self.rows: IntArray = np.array([*place, -1], dtype=np.int64)[seen.codes]
         self.counts: list[int] = np.bincount(self.rows[self.rows >= 0], minlength=len(self.values)).tolist()
 
     def rarest(self) -> Level:
-        """Return the rarest level with 15 rows, else with 5, else of all; of two equal ones the one that does not deny."""
+        """Return the rarest level with 15 rows, else 5, else any; of two the affirmative."""
         places = range(len(self.values))
         most = max(places, key=lambda place: (self.counts[place], denies(self.values[place])))
         for least in (FEW_EVENTS, MIN_EVENTS, 0):
@@ -164,7 +165,7 @@ def _entry(name: str, levels: _Levels) -> Drafted:
 
 
 def few_events(outcome: Outcome) -> Sequence[str]:
-    """Return what to say where the events, or the others, are too few for a study."""
+    """Return a remark where the events, or the others, are too few for a study."""
     events, others = outcome.events, int((outcome.happened == 0).sum())
     if min(events, others) >= FEW_EVENTS:
         return ()

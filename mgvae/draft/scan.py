@@ -1,4 +1,4 @@
-"""Every column of an extract as it is stored: its distinct values as text, and which row holds which."""
+"""Scan the columns of an extract: distinct values, and which row holds which."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mgvae.cohort.build import Array
+from mgvae.arrays import IntArray
 from mgvae.errors import ExtractError
 from mgvae.extract import cells
 from mgvae.extract.formats import batches, common, header, looks_like_a_row, no_header, place
@@ -33,11 +33,11 @@ class Seen:
 
     name: str
     values: tuple[str, ...]
-    codes: Array
+    codes: IntArray
     stored: Stored = "text"
 
     @cached_property
-    def counts(self) -> Array:
+    def counts(self) -> IntArray:
         """How many rows hold each value, ``(values,)``."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
 
@@ -63,7 +63,7 @@ class Look:
 
 
 def look_at(extract: str) -> Look:
-    """Return what the columns of an extract hold. The whole of it is read into memory.
+    """Return the content of an extract's columns, all read into memory.
 
     Args:
         extract: path, glob or fsspec URL, CSV or Parquet.
@@ -89,7 +89,7 @@ def look_at(extract: str) -> Look:
 
 
 def _check_header(part: Part, names: Sequence[str]) -> None:
-    """Refuse a first line that is a row; names that merely count the columns, as some programs write, are names."""
+    """Refuse a first line that is a row of data; counted columns 0, 1, ... are names."""
     if part.format != "parquet" and looks_like_a_row(names) and [*map(str, range(len(names)))] != [*names]:
         raise ExtractError(no_header(part, names))
 

@@ -1,4 +1,4 @@
-"""Values that look like codes for "missing", among texts and among numbers."""
+"""Draft from values: missing codes, levels and their order, ranges of numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mgvae.cohort.build import Array
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.config.dictionary import Kind, Level
 from mgvae.draft import names
 from mgvae.draft import values as codes
@@ -30,11 +30,11 @@ TWO_DIGITS = 99
 
 
 def text_codes(values: tuple[str, ...]) -> list[str]:
-    """Return the texts that commonly mean "missing", such as ``?``. ``unknown`` is an answer, and not among them."""
+    """Return texts that commonly mean "missing", such as ``?``, but not ``unknown``."""
     return [value for value in values if value.lower() in TEXT_CODES]
 
 
-def number_codes(values: Array, counts: Array) -> list[float]:
+def number_codes(values: FloatArray, counts: IntArray) -> list[float]:
     """Return the numbers that look like codes for "missing".
 
     Low ones are -1, -9, -99, -999 and the like where no other value is negative (-1 only among whole numbers), or that lie
@@ -51,7 +51,7 @@ def number_codes(values: Array, counts: Array) -> list[float]:
     return [float(value) for value in [*values[:low], *values[high:]]]
 
 
-def _low(values: Array) -> int:
+def _low(values: FloatArray) -> int:
     """Return how many values at the lower end are codes."""
     candidates = _run(values, LOW)
     body = values[candidates:]
@@ -65,8 +65,8 @@ def _low(values: Array) -> int:
     return candidates
 
 
-def _high(values: Array, counts: Array) -> int:
-    """Return where the codes at the upper end begin; the number of values where there are none."""
+def _high(values: FloatArray, counts: IntArray) -> int:
+    """Return the place of the first code at the upper end; past the end without one."""
     last = len(values)
     for start in range(max(last - _run(values[::-1], HIGH), 2), last):
         below = values[:start]
@@ -77,7 +77,7 @@ def _high(values: Array, counts: Array) -> int:
     return last
 
 
-def _run(values: Array, pattern: re.Pattern[str]) -> int:
+def _run(values: FloatArray, pattern: re.Pattern[str]) -> int:
     """Return how many values at the beginning are spelt like a code."""
     length = 0
     while length < len(values) and pattern.fullmatch(f"{values[length]:.12g}"):
@@ -129,7 +129,7 @@ def denies(value: object) -> bool:
 
 
 def ranked(values: Sequence[str]) -> list[str] | None:
-    """Return the levels in their order, None where they have none that shows: bands of numbers, stages, degrees."""
+    """Return levels in the order of bands, stages or degrees; None without an order."""
     places = [_band(value) for value in values]
     if all(place is not None for place in places) and len(set(places)) == len(values):
         return [value for _, value in sorted(zip(places, values, strict=True), key=lambda pair: pair[0] or ())]
@@ -167,8 +167,8 @@ FEW = 10  # distinct whole numbers: as likely levels as amounts
 EXACT = 1e15
 
 
-def of_numbers(name: str, values: Array, *, most_levels: int) -> Drafted:
-    """Return the entry of a column of at least two distinct numbers, in ascending order."""
+def of_numbers(name: str, values: FloatArray, *, most_levels: int) -> Drafted:
+    """Return the entry of at least two distinct numbers in ascending order."""
     whole = all_whole(values)
     if len(values) == 2:
         return Drafted(name, "binary", categories=(plain(values[0]), plain(values[1])))
@@ -182,13 +182,13 @@ def of_numbers(name: str, values: Array, *, most_levels: int) -> Drafted:
     return Drafted(name, "continuous", range=widened(values))
 
 
-def all_whole(values: Array) -> bool:
+def all_whole(values: FloatArray) -> bool:
     """Return whether all values are whole numbers."""
     return bool((values == np.floor(values)).all())
 
 
-def widened(values: Array) -> Bounds | None:
-    """Return a range for the values and for those that are still to come.
+def widened(values: FloatArray) -> Bounds | None:
+    """Return a range for the values and for those of new patients.
 
     The observed one would refuse tomorrow's oldest patient. This one is wider by its own width on each side, but begins at 0
     where nothing is negative, and is rounded outwards to two digits: wide enough for new patients, and narrow enough to catch

@@ -1,4 +1,4 @@
-"""The draft as YAML that a person reads and completes."""
+"""Write the draft as YAML that a person reads and completes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def dictionary_text(draft: Draft) -> str:
 
 
 def scalar(value: object) -> str:
-    """Return a value as YAML on one line, in quotes where it would be read as another value without."""
+    """Return a value as YAML on one line, in quotes where it needs them."""
     text = _written(value)
     try:
         same = repr(parse_yaml(f"- {text}\n- [{text}, {text}]", where="")) == repr([value, [value, value]])
@@ -70,7 +70,7 @@ def _written(value: object, style: str | None = None) -> str:
 
 
 def study_name(extract: str) -> str:
-    """Return a name for the study from the extract's: what is before the first point, as far as a folder may be called so."""
+    """Return a study's name that a folder may have, from that of the extract."""
     last = [part for part in re.split(r"[/\\]", extract.partition("?")[0]) if part and not re.fullmatch(r"[*.?]+.*", part)]
     stem = (last[-1] if last else "").partition(".")[0]
     return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:64] or "study"
@@ -137,7 +137,7 @@ def _bounds(bounds: Bounds) -> str:
 
 
 def _listed(key: str, values: Sequence[object]) -> Iterator[str]:
-    """Yield a list on one line, or on several where one would be too long."""
+    """Yield the lines of a list, each of at most ``WIDTH`` characters."""
     line = f"    {key}: ["
     for place, value in enumerate(values):
         piece = scalar(value) + ("]" if place == len(values) - 1 else ", ")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mgvae.classifiers.recalibration import IntArray
+from mgvae.arrays import IntArray
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples, interval

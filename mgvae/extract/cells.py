@@ -1,4 +1,4 @@
-"""Cells become values: numbers, levels, dates or identifiers, by what the data dictionary says of their column."""
+"""Parse cells as numbers, levels, dates or identifiers by the data dictionary."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
+from mgvae.arrays import BoolArray
 from mgvae.config.dictionary import NUMERIC_KINDS, Column, Level, canonical
-
-Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
@@ -26,7 +25,7 @@ ZONE = r"(:\d{2}(?:\.\d+)?)\s*(?:Z|[+-]\d{2}:?\d{2})$"
 BOOLEANS = {"true": "1", "false": "0"}
 
 
-def numbers(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
+def numbers(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
     """Return float64 values, and where a cell is neither missing nor a finite number.
 
     Args:
@@ -49,7 +48,7 @@ def numbers(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
     return pd.Series(np.where(missing | bad, np.nan, values)), bad
 
 
-def dates(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
+def dates(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
     """Return datetime64 days, and where a cell is neither missing nor a date.
 
     Args:
@@ -71,7 +70,9 @@ def dates(cells: Any, column: Column) -> tuple[pd.Series, Mask]:
 
 
 def levels(cells: Any, known: Sequence[Level], missing_codes: Sequence[Level] = ()) -> pd.Series:
-    """Return text, each level in its canonical spelling; missing is NaN, and levels that are not known stay as they are.
+    """Return levels as text in their canonical spelling; missing is NaN.
+
+    Levels that are not known stay as they are.
 
     Args:
         cells: Arrow array of any type.
@@ -93,7 +94,7 @@ def levels(cells: Any, known: Sequence[Level], missing_codes: Sequence[Level] = 
 
 
 def identifiers(cells: Any, column: Column) -> pd.Series:
-    """Return text; missing is NaN. ``12.0`` is ``12`` where the dictionary says that the column is numeric."""
+    """Return identifiers as text, in numeric kinds ``12`` for 12.0; missing is NaN."""
 
     def spell(text: str) -> str:
         match = WHOLE.fullmatch(text) if column.kind in NUMERIC_KINDS else None
@@ -138,7 +139,7 @@ def _text(cells: Any) -> pd.Series:
 
 
 def _plain_storage(cells: Any) -> Any:
-    """Return the cells without dictionary encoding; lists, bytes and the like, which no kind has, as a text that says so."""
+    """Return cells without dictionary encoding; values of no kind become a fixed text."""
     types = pa.types
     if types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()

@@ -1,4 +1,4 @@
-"""CSV parts, read as text in batches. A row that does not fit the header is an error; it is not filled with missing values."""
+"""Read CSV parts as text in batches; a row that misfits the header is an error."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def csv_batches(part: Part, header: Sequence[str], columns: Sequence[str]) -> It
 
 
 class _Misfits:
-    """Counts rows whose number of fields is not the header's. Nothing of their text is kept."""
+    """Count rows with more or fewer fields than the header; keep none of their text."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -103,7 +103,7 @@ def _without_bom(file: Any) -> Any:
 
 
 def _scan(part: Part) -> None:
-    """Read all bytes once, and refuse what a parser would misread in silence."""
+    """Read all bytes once and refuse what a parser would misread silently."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     size, lines, quotes, last = 0, 0, 0, b""
     with part.open() as file:
@@ -141,7 +141,7 @@ def _check_text(part: Part, block: bytes, decoder: codecs.IncrementalDecoder, *,
 
 
 def _check_quotes(part: Part) -> None:
-    """Refuse a quote that is opened and never closed: a parser would take the rest of the file for one cell."""
+    """Refuse an open quote: a parser would take the rest of the file for a cell."""
     with part.open() as file:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         reader, begun = csv.reader(text, delimiter=_delimiter(part), strict=True), 1

@@ -1,4 +1,4 @@
-"""The columns of an extract as they are stored: their names, and their cells in batches."""
+"""Read names, storage types and cells of columns in CSV and Parquet parts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NO_NAMES = ("", "?", ".", "NA", "N/A", "NULL", "NaN")
 
 
 def place(parts: Sequence[Part]) -> str:
-    """Return what messages call the extract: the file, or the first of several and how many more."""
+    """Return the name of the extract for messages: its first file, and how many more."""
     more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
     return parts[0].shown + more
 
 
 def header(part: Part) -> list[str]:
-    """Return the column names of a part, those that its folder names carry at the end.
+    """Return the column names of a part; those in folder names come last.
 
     Raises:
         ExtractError: the part cannot be read, or a name occurs twice.
@@ -40,19 +40,19 @@ def header(part: Part) -> list[str]:
 
 
 def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
-    """Return how a part stores each of its columns ``names``: number, text, date, boolean or other. CSV stores text."""
+    """Return how columns are stored: number, text (all CSV), date, boolean or other."""
     kinds = parquet_kinds(part) if part.format == "parquet" else {}
     return {name: kinds.get(name, "text") for name in names}
 
 
 def looks_like_a_row(names: Sequence[str]) -> bool:
-    """Return whether most of the fields in the first line are numbers or empty, which names are not."""
+    """Return whether most fields of the first line are numbers or empty."""
     odd = sum(name in NO_NAMES or NUMBER.fullmatch(name) is not None for name in names)
     return 2 * odd > len(names)
 
 
 def no_header(part: Part, names: Sequence[str]) -> str:
-    """Return the message for a file whose first line seems to be a row; it quotes nothing of that line."""
+    """Return the message for a first line that seems to be a row, without quoting it."""
     return (
         f"{part.shown}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
         f"seems to be a row. Put a line with the columns' names before it."
@@ -77,13 +77,13 @@ def common(parts: Sequence[Part], headers: Sequence[Sequence[str]]) -> list[str]
 
 
 def similar(name: str, found: Sequence[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the column most like ``name``, or an empty string."""
+    """Return ``" Did you mean 'x'?"`` for the closest column, else empty text."""
     same = [other for other in found if other.lower() == name.lower()]
     return f" Did you mean '{same[0]}'?" if same else nearest(name, found)
 
 
 def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the wanted columns as Arrow arrays, those that folder names carry among them.
+    """Yield the wanted columns as Arrow arrays, those in folder names included.
 
     Args:
         part: a file of the extract.

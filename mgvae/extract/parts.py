@@ -1,4 +1,4 @@
-"""Where the files of an extract lie: one file, a glob or a folder of parts, on any fsspec URL."""
+"""Find the files of an extract: one file, a glob or a folder, on any fsspec URL."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ class Part:
 
     @property
     def shown(self) -> str:
-        """The path as messages show it, without a query (which may hold a signature)."""
+        """The path for messages, without a query, which may hold a signature."""
         return _shown(self.fs, self.path)
 
     @contextmanager
     def open(self) -> Iterator[Any]:
-        """Open for reading bytes, decompressed; what goes wrong, here or in the caller's block, becomes an `ExtractError`."""
+        """Open decompressed bytes; errors, the caller's too, become an `ExtractError`."""
         with _told(self.shown), self.fs.open(self.path, "rb", compression=_compression(self.path, self.format)) as file:
             yield file
 
     def state(self) -> tuple[Any, ...]:
-        """Return what changes when the file is written anew: size and times or tags."""
+        """Return size and times or tags, which change when the file is written anew."""
         with _told(self.shown):
             info = self.fs.info(self.path)
         return tuple(info.get(key) for key in ("size", "mtime", "LastModified", "ETag", "etag", "generation", "created"))
@@ -82,7 +82,7 @@ def find_parts(extract: str) -> list[Part]:
 
 
 def digest(parts: Sequence[Part]) -> str:
-    """Return the sha256, in hex, of the bytes of all files as they are stored, one after the other.
+    """Return the sha256, in hex, of the stored bytes of all files in order.
 
     Before the bytes of a file come the columns that its folder names carry, where there are any: they are data too.
     """
@@ -97,7 +97,7 @@ def digest(parts: Sequence[Part]) -> str:
 
 
 def extension(name: str) -> str | None:
-    """Return what the name of a file says of its format, such as ``.csv.gz``; None where that is no format of an extract."""
+    """Return a file's extension, such as ``.csv.gz``; None for an unknown format."""
     if _format(name) is None:
         return None
     suffixes = PurePosixPath(name.lower()).suffixes
@@ -200,7 +200,7 @@ def _is_local(fs: Any) -> bool:
 
 @contextmanager
 def _told(shown: str, *, remote: bool = False) -> Iterator[None]:
-    """Turn what reading can raise into an `ExtractError`, without the text of the cause, which may quote cells."""
+    """Turn errors into an `ExtractError` without their text, which may quote cells."""
     try:
         yield
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The extract: one or many files become a typed table, and each cell that could not be read is marked."""
+"""Read an extract into a typed table and mark the cells that cannot be read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mgvae.arrays import BoolArray
 from mgvae.config.dictionary import LEVEL_KINDS, Column
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ExtractError
@@ -75,7 +76,7 @@ def read_extract(config: CohortConfig) -> Extract:
 
 
 def _used(config: CohortConfig) -> dict[str, Column | None]:
-    """Return the columns to be read, in the order of the dictionary; the outcome may have no entry there."""
+    """Return the columns to read, in order; the outcome's entry may be None."""
     own = (config.subject_id, config.group, config.index_date, config.outcome.column)
     used: dict[str, Column | None] = {
         name: column for name, column in config.columns.columns.items() if "excluded" not in column.role or name in own
@@ -104,7 +105,7 @@ def _read(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     used = _used(config)
     values: dict[str, list[pd.Series]] = {name: [] for name in wanted}
-    marks: dict[str, list[cells.Mask]] = {}
+    marks: dict[str, list[BoolArray]] = {}
     for part, names in zip(parts, headers, strict=True):
         for batch in batches(part, names, wanted):
             for name in wanted:
@@ -118,7 +119,7 @@ def _read(
     return frame, pd.DataFrame({name: np.concatenate(pieces) for name, pieces in marks.items()}, index=frame.index)
 
 
-def _typed(config: CohortConfig, name: str, column: Column | None, raw: Any) -> tuple[pd.Series, cells.Mask | None]:
+def _typed(config: CohortConfig, name: str, column: Column | None, raw: Any) -> tuple[pd.Series, BoolArray | None]:
     if column is None or (name == config.outcome.column and not column.levels):
         return cells.levels(raw, (config.outcome.event,), () if column is None else column.missing_codes), None
     if _identifies(config, name, column):

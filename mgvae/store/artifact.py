@@ -1,4 +1,4 @@
-"""What an artifact is, wherever it lies: its reference, its digest, its place in a store, and what is said of it."""
+"""Reference, digest and address of an artifact, in any store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True)
 class Reference:
-    """What is passed around instead of an artifact: its kind and the digest of its content."""
+    """Kind and digest of an artifact, passed around instead of it."""
 
     kind: str
     sha256: str
@@ -94,7 +94,7 @@ def is_digest(text: str) -> bool:
 
 
 def entry_of(sha256: str, manifest: Any, *, size: int, used_at: float, files: Iterable[str]) -> Entry:
-    """Return an entry as its manifest, which may be missing (None) or damaged, describes it."""
+    """Return an entry as described by its manifest, which may be damaged or None."""
     told = manifest if isinstance(manifest, dict) and manifest.get("sha256") == sha256 else {}
     inputs = told.get("inputs")
     return Entry(
@@ -119,7 +119,9 @@ def address(reference: Reference) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a name below a folder, parts joined by ``/``, after checking that it cannot lead out of that folder.
+    """Return a name below a folder, after checking that it cannot lead out of it.
+
+    Its parts are joined by ``/``.
 
     Raises:
         StoreError: it could.

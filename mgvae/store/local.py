@@ -1,4 +1,4 @@
-"""Content-addressed artifacts in a local folder: written once, whole or not at all, verified when read."""
+"""Content-addressed artifacts in a local folder, verified when read."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ TRIES = 20  # each lost try means that another process put the same artifact the
 
 
 class Store:
-    """Artifacts below a local folder, ``<root>/objects/<2 hex>/<sha256>/``: payload files and ``manifest.json``; also
-    ``clock.json``, where its maker tells how long the work took.
+    """Artifacts below a local folder.
+
+    ``<root>/objects/<2 hex>/<sha256>/`` holds payload files and ``manifest.json``; also ``clock.json``, with the time that the
+    work took, where its maker recorded it.
 
     Files are readable by their owner alone. The digest covers names and bytes of the payload, not those two files, so the same
     content made twice is the same artifact. The time of a folder tells when its artifact was last used. Links are
@@ -78,7 +80,7 @@ class Store:
             return reference
 
     def install(self, folder: Path, reference: Reference) -> None:
-        """Move a whole folder to its place, unless it is there already; a damaged one is put right.
+        """Move a whole folder to its place, unless it is there; replace a damaged one.
 
         Raises:
             OSError: the place cannot be written.
@@ -132,19 +134,19 @@ class Store:
                 self._take_away(target)
 
     def discard_damaged(self, reference: Reference) -> None:
-        """Remove an artifact that was found damaged, unless another process has put it right meanwhile."""
+        """Remove an artifact found damaged, unless another process has repaired it."""
         if not _holds(self._path(reference), reference):
             self.discard(reference)
 
     def entries(self) -> list[Entry]:
-        """Return what lies in the store, whole or not; names that are no digests and links are passed over."""
+        """Return the store's entries, whole or not; other names and links are skipped."""
         shelves = _folders(self.root / "objects")
         return [
             _entry(one) for shelf in shelves for one in _folders(shelf) if is_digest(one.name) and one.name[:2] == shelf.name
         ]
 
     def last_used(self, reference: Reference) -> float:
-        """Return when an artifact was last used, in seconds since 1970; 0 where it is absent."""
+        """Return when an artifact was last used, in seconds since 1970; 0 if absent."""
         with suppress(OSError):
             return self._path(reference).lstat().st_mtime
         return 0.0
@@ -156,7 +158,7 @@ class Store:
             yield file
 
     def sweep(self, *, before: float, dry: bool = False) -> int:
-        """Remove what writers that were killed left half written before that time; return its bytes.
+        """Remove what killed writers left half written before a time; return its bytes.
 
         Args:
             before: seconds since 1970.
@@ -172,7 +174,7 @@ class Store:
         return freed
 
     def read_note(self, name: str) -> Any:
-        """Return the content of a small JSON document kept beside the artifacts; None where it is absent or damaged."""
+        """Return a JSON document kept beside the artifacts; None if absent or damaged."""
         try:
             return json.loads((self.root / plain(name)).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -202,7 +204,7 @@ class Store:
         return self.root / address(reference)
 
     def _take_away(self, target: Path) -> None:
-        """Move a folder aside in one step and remove it there, so that nobody sees half of it."""
+        """Move a folder away in one step, then remove it: no reader sees half of it."""
         with aside(self.root) as place, suppress(FileNotFoundError):
             target.replace(place / "old")
 
@@ -225,7 +227,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _holds(folder: Path, reference: Reference) -> bool:
-    """Return whether a folder, and not a link to one, holds exactly the artifact's bytes."""
+    """Return whether a folder, no link, holds exactly the artifact's bytes."""
     try:
         return _is_folder(folder) and digest_folder(folder) == reference.sha256
     except FileNotFoundError:  # taken away while it was read

@@ -1,4 +1,4 @@
-"""Where the artifacts of the runs in a folder lie: beside them, in another folder, or on a URL that machines share."""
+"""Open the store of a folder of runs: beside them, elsewhere, or on a shared URL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ SETTING = "MGVAE_STORE"
 
 
 def open_store(out: Path, where: str | None = None) -> AnyStore:
-    """Return the store of the runs below ``out``. What is fetched from a URL is kept in ``<out>/.fetched``.
+    """Return the store of the runs below ``out``.
+
+    What is fetched from a URL is kept in ``<out>/.fetched``.
 
     Args:
         out: folder of the runs.
@@ -43,7 +45,7 @@ def open_store(out: Path, where: str | None = None) -> AnyStore:
 
 
 def is_beside(store: AnyStore, out: Path) -> bool:
-    """Return whether a store is that of the runs below ``out`` alone, as it is unless told otherwise."""
+    """Return whether a store is the default one of the runs below ``out``."""
     return isinstance(store, Store) and store.root.resolve() == (out / BESIDE).resolve()
 
 

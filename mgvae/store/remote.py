@@ -1,4 +1,4 @@
-"""The store on a URL, such as ``s3://bucket/prefix``: artifacts are uploaded whole, fetched once, verified when read."""
+"""Content-addressed artifacts on a URL such as ``s3://bucket/prefix``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REMEMBERED = 3600.0  # seconds until another use of an artifact is noted anew
 
 
 class RemoteStore:
-    """Artifacts below ``<root>/objects/<2 hex>/<sha256>/`` of a file system that is not this machine's own.
+    """Artifacts below ``<root>/objects/<2 hex>/<sha256>/`` of a remote file system.
 
     An artifact exists once its manifest does, which is written last and names the payload files with their sizes. So a reader
     never sees half an upload, and racing writers put the same bytes under the same names. Stages read from a local store, to
@@ -72,7 +72,7 @@ class RemoteStore:
         return reference
 
     def folder(self, reference: Reference) -> Path:
-        """Return the artifact's local folder, fetched if need be, after its bytes were found to match the digest.
+        """Return the artifact's local folder, fetched if need be and verified.
 
         Raises:
             MissingArtifactError: it is not in the store.
@@ -89,7 +89,7 @@ class RemoteStore:
         return found
 
     def discard(self, reference: Reference) -> None:
-        """Remove an artifact here and among the fetched ones; its manifest goes first, so that nobody sees half of it."""
+        """Remove an artifact here and among the fetched ones, its manifest first."""
         base = self._base(reference)
         with self._reached("writable"):
             self._withdraw(base)
@@ -98,13 +98,13 @@ class RemoteStore:
         self.local.discard(reference)
 
     def discard_damaged(self, reference: Reference) -> None:
-        """Withdraw an artifact that was found damaged. Its files stay: another process may be putting it right just now."""
+        """Withdraw a damaged artifact; its files stay, as a repair may be under way."""
         with self._reached("writable"):
             self._withdraw(self._base(reference))
         self.local.discard_damaged(reference)
 
     def entries(self) -> list[Entry]:
-        """Return what lies in the store, whole or not; other names are passed over."""
+        """Return the entries of the store, whole or not; other names are skipped."""
         with self._reached("readable"):
             found = self._listed(f"{self.root}/objects")
             parts: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -116,7 +116,7 @@ class RemoteStore:
             return [self._entry(sha256, files) for sha256, files in sorted(parts.items())]
 
     def last_used(self, reference: Reference) -> float:
-        """Return when an artifact was last used, in seconds since 1970; 0 where it is absent."""
+        """Return when an artifact was last used, in seconds since 1970; 0 if absent."""
         with self._reached("readable"):
             return _last(self._listed(self._base(reference)))
 
@@ -127,11 +127,11 @@ class RemoteStore:
             yield file
 
     def sweep(self, *, before: float, dry: bool = False) -> int:
-        """Remove what killed writers left half written; see `Store.sweep`. Half an upload is an entry without manifest."""
+        """Remove what killed writers left half written locally; see `Store.sweep`."""
         return self.local.sweep(before=before, dry=dry)
 
     def read_note(self, name: str) -> Any:
-        """Return the content of a small JSON document kept beside the artifacts; None where it is absent or damaged."""
+        """Return a JSON document kept beside the artifacts; None if absent or damaged."""
         with self._reached("readable"):
             return self._json(f"{self.root}/{plain(name)}")
 
@@ -156,7 +156,7 @@ class RemoteStore:
         return f"{self.root}/{address(reference)}"
 
     def _published(self, reference: Reference) -> list[str]:
-        """Return the names of the files of an artifact whose manifest is there and names what is there."""
+        """Return the names of an artifact's files after checking them with its manifest."""
         base = self._base(reference)
         with self._reached("readable"):
             if not self.fs.exists(f"{base}/{MANIFEST}"):
@@ -192,7 +192,7 @@ class RemoteStore:
         self.fs.put_file(str(file), path)
 
     def _make_folder(self, path: str) -> None:
-        """Make a folder, but not where there are none: there, a file system might make a bucket that is misspelt."""
+        """Make a folder, unless in a store of buckets: it might make one that is misspelt."""
         protocols = self.fs.protocol if isinstance(self.fs.protocol, list | tuple) else (self.fs.protocol,)
         if not FLAT.intersection(protocols):
             self.fs.makedirs(path, exist_ok=True)
@@ -202,14 +202,14 @@ class RemoteStore:
             self.fs.rm_file(f"{base}/{MANIFEST}")
 
     def _touch(self, reference: Reference) -> None:
-        """Write the manifest anew, if it is some time old: its time tells when the artifact was last used."""
+        """Write an older manifest anew: its time is that of the artifact's last use."""
         path = f"{self._base(reference)}/{MANIFEST}"
         with self._reached("writable"), suppress(FileNotFoundError):
             if _when(self.fs.info(path)) < datetime.now(UTC).timestamp() - REMEMBERED:
                 self.fs.pipe_file(path, self.fs.cat_file(path))
 
     def _listed(self, base: str) -> dict[str, Any]:
-        """Return what the file system says of each file below a path, by its name from there."""
+        """Return the file system's details of each file below a path, by relative name."""
         self.fs.invalidate_cache()
         found = self.fs.find(base, detail=True)
         return {str(path)[len(base) + 1 :]: info for path, info in sorted(found.items())}
@@ -227,7 +227,7 @@ class RemoteStore:
 
     @contextmanager
     def _reached(self, must: str) -> Iterator[None]:
-        """Turn what a file system raises into a `StoreError` without its text, which might quote a credential."""
+        """Turn errors into a `StoreError` without their text, which may quote a secret."""
         try:
             yield
         except MGVAEError:
@@ -240,12 +240,12 @@ class RemoteStore:
 
 
 def _last(files: Mapping[str, Any]) -> float:
-    """Return when files were last written; of a whole artifact it is its manifest that counts."""
+    """Return when files were last written; for a whole artifact its manifest counts."""
     return _when(files[MANIFEST]) if MANIFEST in files else max(map(_when, files.values()), default=0.0)
 
 
 def _when(info: Mapping[str, Any]) -> float:
-    """Return the time of a file as file systems tell it, in seconds since 1970; now, where they do not."""
+    """Return the time of a file in seconds since 1970; now, where none is known."""
     for key in ("LastModified", "last_modified", "mtime", "updated", "created"):
         value = info.get(key)
         if isinstance(value, datetime):

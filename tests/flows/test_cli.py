@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -41,6 +42,12 @@ def test_help_names_the_commands_and_the_exit_codes(mgvae):
         "Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error",
     ):
         assert word in " ".join(said.out.split())
+
+
+def test_the_version_is_that_of_the_package(mgvae):
+    said = mgvae("--version")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.split() == ["mgvae-cohort", version("mgvae-cohort")]
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND)
