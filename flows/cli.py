@@ -108,7 +108,7 @@ def run(
         result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()), store=store)
     folder = Path(result["run"])
     _print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))
-    typer.echo(_shown(folder.parent / "latest" / "report.html"))
+    typer.echo(_relative_to_here(folder.parent / "latest" / "report.html"))
     raise typer.Exit(result["exit_code"])
 
 
@@ -180,7 +180,7 @@ def generate(
     if status == "fail":
         console.print("[yellow]Warning[/]: a gate of this run failed; keep these cases out of the recommended model.")
     console.print("Not anonymous: training material for inside the study team.")
-    typer.echo(_shown(out))
+    typer.echo(_relative_to_here(out))
 
 
 def main() -> None:
@@ -192,7 +192,7 @@ def main() -> None:
         code = INTERRUPTED
     except Exception as error:
         if "--debug" in sys.argv and not isinstance(error, USAGE_ERROR):
-            error.__suppress_context__ = False  # what was withheld is shown as well
+            error.__suppress_context__ = False  # show what was redacted as well
             raise
         _print_error(error)
         raise SystemExit(1) from None
@@ -220,11 +220,11 @@ def _print_error(error: Exception) -> None:
     if isinstance(error, USAGE_ERROR):
         message, command = error.format_message(), error.ctx.command_path if error.ctx else "mgvae"
         ended = message if message.endswith((".", "?")) else f"{message}."
-        said = message and f"{ended} Try '{command} --help'."  # without a command, the help was printed instead
+        text = message and f"{ended} Try '{command} --help'."  # without a command, the help was printed instead
     else:
-        said = str(error) if isinstance(error, MGVAEError) else described(error)
-    if said:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(said)}", highlight=False)
+        text = str(error) if isinstance(error, MGVAEError) else described(error)
+    if text:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(text)}", highlight=False)
 
 
 def _print_outcome(report: Report) -> None:
@@ -235,7 +235,7 @@ def _print_outcome(report: Report) -> None:
         typer.echo(f"Recommended: {advice.arm} with {advice.classifier}. {advice.reason}")
 
 
-def _shown(path: Path) -> str:
+def _relative_to_here(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 

@@ -27,9 +27,9 @@ app = typer.Typer(
 
 Dry = Annotated[bool, typer.Option("--dry-run", help="Remove nothing; say what would go.")]
 
-SHOWN_RUNS = 3
+LISTED_RUNS = 3
 
-SHOWN_DIGITS = 12
+KEY_DIGITS = 12
 
 
 @app.command()
@@ -42,18 +42,18 @@ def ls(out: OUT = RUNS, store: StoreOption = None, debug: Debug = False) -> None
     table = Table("Stage", "Key", "Size", "Rows", "Last used", "Used by")
     for row in rows:
         entry = row.entry
-        more = f" and {len(row.runs) - SHOWN_RUNS} more" if len(row.runs) > SHOWN_RUNS else ""
+        more = f" and {len(row.runs) - LISTED_RUNS} more" if len(row.runs) > LISTED_RUNS else ""
         table.add_row(
             escape(entry.kind) or "(half written or damaged)",
-            entry.sha256[:SHOWN_DIGITS],
-            shown_size(entry.size),
+            entry.sha256[:KEY_DIGITS],
+            format_size(entry.size),
             "" if row.rows is None else f"{row.rows:,}",
-            shown_age(time.time() - entry.used_at),
-            escape(", ".join(row.runs[:SHOWN_RUNS]) + more) or "no run",
+            format_age(time.time() - entry.used_at),
+            escape(", ".join(row.runs[:LISTED_RUNS]) + more) or "no run",
         )
     if rows:
         Console().print(table)
-    typer.echo(f"{len(rows)} artifacts, {shown_size(sum(row.entry.size for row in rows))}, in {kept.shown}.")
+    typer.echo(f"{len(rows)} artifacts, {format_size(sum(row.entry.size for row in rows))}, in {kept.label}.")
     for folder in unreadable:
         typer.echo(f"{folder}: its manifest is damaged. Run the study again.")
 
@@ -75,7 +75,7 @@ def rm(
 
     kept = _opened(out, store)
     freed = remove(kept, out, key=key, study=study, stage=stage, dry=dry)
-    _tell(freed, kept, dry=dry)
+    _print_freed(freed, kept, dry=dry)
 
 
 @app.command()
@@ -89,15 +89,15 @@ def gc(
     dry: Dry = False,
     debug: Debug = False,
 ) -> None:
-    """Remove what the last N runs of each study do not use, and killed runs' leftovers."""
+    """Remove what the last N runs of a study do not use, and killed runs' leftovers."""
     from flows.runs.cleanup import collect
 
     kept = _opened(out, store)
     freed = collect(kept, out, keep_last=keep_last, safe_hours=safe_hours, dry=dry)
-    _tell(freed, kept, dry=dry)
+    _print_freed(freed, kept, dry=dry)
 
 
-def shown_size(size: float) -> str:
+def format_size(size: float) -> str:
     """Return bytes in a unit that people read."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
@@ -106,7 +106,7 @@ def shown_size(size: float) -> str:
     return f"{size:.1f} TB"
 
 
-def shown_age(seconds: float) -> str:
+def format_age(seconds: float) -> str:
     """Return how long ago something was."""
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
@@ -114,18 +114,18 @@ def shown_age(seconds: float) -> str:
     return "just now"
 
 
-def _opened(out: Path, where: str | None) -> AnyStore:
+def _opened(out: Path, location: str | None) -> AnyStore:
     confine(str(out), "--out")
-    store = open_store(out.resolve(), where)
-    confine(store.shown, "--store")
+    store = open_store(out.resolve(), location)
+    confine(store.label, "--store")
     return store
 
 
-def _tell(freed: Freed, store: AnyStore, *, dry: bool) -> None:
-    for one in freed.entries:
-        typer.echo(f"{one.kind or '(half written or damaged)'} {one.sha256[:SHOWN_DIGITS]}, {shown_size(one.size)}")
+def _print_freed(freed: Freed, store: AnyStore, *, dry: bool) -> None:
+    for entry in freed.entries:
+        typer.echo(f"{entry.kind or '(half written or damaged)'} {entry.sha256[:KEY_DIGITS]}, {format_size(entry.size)}")
     for note in freed.kept:
         typer.echo(note)
     verb = "Would free" if dry else "Freed"
     left = f", {freed.leftovers:,} of them half-written files and copies" if freed.leftovers else ""
-    typer.echo(f"{verb} {freed.size:,} bytes in {store.shown}: {len(freed.entries)} artifacts{left}.")
+    typer.echo(f"{verb} {freed.size:,} bytes in {store.label}: {len(freed.entries)} artifacts{left}.")

@@ -41,7 +41,7 @@ def show(
     folder, kept = _located(study, out, store)
     found = examine(folder, kept)
     for change in found.changes if log else ():
-        _tell(change)
+        _print_change(change)
     if found.champion is not None:
         typer.echo(f"Champion of {folder.name}: run {found.champion.run_id}, since {found.champion.at}.")
         typer.echo(f"By {found.champion.who}. {found.champion.reason}")
@@ -50,7 +50,9 @@ def show(
     elif not found.problems:
         typer.echo(f"{folder.name} has no champion: {_why_none(len(found.changes))}")
     if found.problems:
-        raise StoreError("The champion is not what its audit log says:\n" + "\n".join(f"  {one}" for one in found.problems))
+        raise StoreError(
+            "The champion is not what its audit log says:\n" + "\n".join(f"  {problem}" for problem in found.problems)
+        )
     if found.changes:
         typer.echo(f"Checked: {len(found.changes)} lines of the audit log, each with the hash of the one before; files; model.")
 
@@ -69,7 +71,7 @@ def promote(
     from flows.runs.champion import promote as make_champion
 
     confine(str(run.resolve()), "RUN")
-    _tell(make_champion(run, reason=reason, force=force, store=store))
+    _print_change(make_champion(run, reason=reason, force=force, store=store))
 
 
 @app.command()
@@ -80,7 +82,7 @@ def rollback(study: Study, reason: Reason, out: OUT = RUNS, store: StoreOption =
     from flows.runs.champion import rollback as bring_back
 
     folder, _ = _located(study, out, store)
-    _tell(bring_back(folder, reason=reason, store=store))
+    _print_change(bring_back(folder, reason=reason, store=store))
 
 
 def _located(study: str, out: Path, store: str | None) -> tuple[Path, AnyStore]:
@@ -90,11 +92,11 @@ def _located(study: str, out: Path, store: str | None) -> tuple[Path, AnyStore]:
     folder = study_folder(study, out)
     confine(str(folder.resolve()), "STUDY")
     kept = open_store(folder.resolve().parent, store)
-    confine(kept.shown, "--store")
+    confine(kept.label, "--store")
     return folder, kept
 
 
-def _tell(change: Change) -> None:
+def _print_change(change: Change) -> None:
     before = f", after {change.previous}" if change.action in ("promoted", "rolled_back") and change.previous else ""
     typer.echo(f"{change.at}  Run {change.run_id} {DONE[change.action]}{before}. {change.who}: {change.reason}")
     if change.note:

@@ -78,13 +78,13 @@ def print_draft(made: Draft, extract: str, out: Path, console: Console) -> None:
 
 
 def _table(made: Draft) -> Table:
-    shown = [column for column in made.columns if len(made.columns) <= WHOLE_TABLE or column.notes]
-    left = len(made.columns) - len(shown)
+    listed = [column for column in made.columns if len(made.columns) <= WHOLE_TABLE or column.notes]
+    left = len(made.columns) - len(listed)
     title = f"{made.look.rows:,} rows, {len(made.columns):,} columns" + (
         f"; {left:,} without remarks not listed" if left else ""
     )
     table = Table("Column", "Kind", "Role", "For review", title=title)
-    for column in shown:
+    for column in listed:
         table.add_row(escape(column.name), column.kind or "", _role(made, column), escape("; ".join(column.notes)))
     return table
 

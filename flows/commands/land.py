@@ -47,23 +47,23 @@ def land(
 
         failed = landing.result.failed
         Console().print(failed_table(failed, f"Failed: {len(failed)} of {landing.result.expectations} expectations"))
-        console.print("Nothing has landed. Mend the extract, or, where the data are right, the data dictionary.")
+        console.print("Nothing has landed. Fix the extract, or, where the data are right, the data dictionary.")
         raise typer.Exit(2)
     if not landing.new:
-        console.print(f"Landed before, nothing to do: {escape(str(landing.path))}", highlight=False)
+        console.print(f"Already in the inbox; nothing to do: {escape(str(landing.path))}", highlight=False)
         return
     typer.echo(str(landing.path))
-    _tell(console, landing, debug=debug)
+    _notify_server(console, landing, debug=debug)
 
 
-def _tell(console: Console, landing: Landing, *, debug: bool) -> None:
+def _notify_server(console: Console, landing: Landing, *, debug: bool) -> None:
     calm_prefect(debug=debug)
     from flows.inbox.event import EVENT, announce
 
-    told, error = announce(landing)
-    if told == "sent":
+    status, error = announce(landing)
+    if status == "sent":
         console.print(f"Event {EVENT} sent.", highlight=False)
-    elif told == "no server":
+    elif status == "no server":
         console.print("No event sent: no Prefect server is configured (PREFECT_API_URL). The next run takes the extract.")
     else:
         Console(stderr=True, soft_wrap=True).print(

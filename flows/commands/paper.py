@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from flows.commands.options import Debug
 from flows.prefect_settings import calm_prefect
 
-SHOWN = {
+MEASURES = {
     "balanced_accuracy": "balanced accuracy",
     "g_mean": "G-mean",
     "minority_recall": "minority recall",
@@ -36,7 +36,7 @@ NAMES = {
     "mgvae_no_details": "MGVAE without details",
     "mgvae": "MGVAE",
 }
-OURS = "mgvae"
+METHOD = "mgvae"
 STAGES = ("pretrain", "generate", "classify")
 
 
@@ -111,7 +111,7 @@ def print_result(result: dict[str, Any], console: Console) -> None:
     for outcome in result["outcomes"]:
         by_arm.setdefault(outcome["arm"], []).append(outcome)
     console.print(_measures(result, by_arm))
-    if result["seeds"] > 1 and OURS in by_arm:
+    if result["seeds"] > 1 and METHOD in by_arm:
         console.print(_differences(by_arm))
     console.print(_costs(by_arm))
 
@@ -120,22 +120,22 @@ def _measures(result: dict[str, Any], by_arm: dict[str, list[dict[str, Any]]]) -
     seeds = result["seeds"]
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "seed 0"
     table = Table(
-        Column("", no_wrap=True), *SHOWN.values(), box=SIMPLE, title=f"{result['dataset']}, {spread}", title_justify="left"
+        Column("", no_wrap=True), *MEASURES.values(), box=SIMPLE, title=f"{result['dataset']}, {spread}", title_justify="left"
     )
     for arm, outcomes in by_arm.items():
-        table.add_row(NAMES[arm], *(mean_and_spread([one["measures"][name] for one in outcomes]) for name in SHOWN))
+        table.add_row(NAMES[arm], *(mean_and_spread([one["measures"][name] for one in outcomes]) for name in MEASURES))
     return table
 
 
 def _differences(by_arm: dict[str, list[dict[str, Any]]]) -> Table:
     title = "Balanced accuracy of MGVAE less that of the other, of the same seed: mean ± standard error"
     table = Table(Column("", no_wrap=True), "difference", "majority recall", box=SIMPLE, title=title, title_justify="left")
-    ours = _by_seed(by_arm[OURS], "balanced_accuracy")
+    ours = _by_seed(by_arm[METHOD], "balanced_accuracy")
     for arm, outcomes in by_arm.items():
         theirs = _by_seed(outcomes, "balanced_accuracy")
         gains = [ours[seed] - theirs[seed] for seed in sorted(ours)]
         error = statistics.stdev(gains) / len(gains) ** 0.5
-        difference = "" if arm == OURS else f"{statistics.mean(gains):+.3f} ± {error:.3f}"
+        difference = "" if arm == METHOD else f"{statistics.mean(gains):+.3f} ± {error:.3f}"
         table.add_row(NAMES[arm], difference, mean_and_spread([one["measures"]["majority_recall"] for one in outcomes]))
     return table
 

@@ -62,20 +62,20 @@ def show(facts: Report, console: Console) -> None:
 
 
 def _verdict(report: Report) -> RenderableType:
-    said = banner(report)
-    text = Text.assemble((said.headline, f"bold {TONES[said.tone]}"), "\n", said.detail)
+    verdict = banner(report)
+    text = Text.assemble((verdict.headline, f"bold {TONES[verdict.tone]}"), "\n", verdict.detail)
     for warning in report.warnings:
         text.append(f"\nWarning: {warning}", style="yellow")
     title = Text(f"{report.title or report.study} · {report.run_id}")
-    return Panel(text, title=title, title_align="left", border_style=TONES[said.tone])
+    return Panel(text, title=title, title_align="left", border_style=TONES[verdict.tone])
 
 
 def _advice(report: Report) -> list[RenderableType]:
     if report.recommendation is None:
         return []
     deciding = deciding_difference(report.recommendation) or UNKNOWN
-    said = Text.assemble((advice(report.recommendation), "bold"), "\n", report.recommendation.reason)
-    return [said.append(f"\nPaired difference that decided: {deciding}")]
+    text = Text.assemble((advice(report.recommendation), "bold"), "\n", report.recommendation.reason)
+    return [text.append(f"\nPaired difference that decided: {deciding}")]
 
 
 def _cohort(cohort: CohortFacts) -> RenderableType:

@@ -57,9 +57,9 @@ class Lines:
         """See `Reporter`."""
         self._say("reused" if cached else "done")
 
-    def _say(self, what: str) -> None:
+    def _say(self, text: str) -> None:
         minutes, seconds = divmod(round(time.monotonic() - self.start), 60)
-        line = f"{minutes:3d}:{seconds:02d} {self.stage}: {what}"
+        line = f"{minutes:3d}:{seconds:02d} {self.stage}: {text}"
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

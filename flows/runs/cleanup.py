@@ -110,7 +110,7 @@ def collect(store: AnyStore, out: Path, *, keep_last: int, safe_hours: float, dr
     runs, unreadable = known_runs(store, out)
     if entries and not runs:
         raise ConfigError(
-            f"mgvae cache gc: must find at least one run below {out} or noted in the store {store.shown}; found none, so "
+            f"mgvae cache gc: must find at least one run below {out} or noted in the store {store.label}; found none, so "
             "all of it would go. Correct --out or --store, or remove artifacts with mgvae cache rm."
         )
     last = newest(runs, keep_last)

@@ -92,7 +92,7 @@ def _config(run: Path, manifest: Mapping[str, Any]) -> CohortConfig:
     if digest(read) != manifest["lineage"].get("config_sha256"):
         raise StoreError(f"{path}: its settings must match their digest; they were changed. {AGAIN}")
     try:
-        return build(CohortConfig, {**settings, "extract": "(not kept)"}, where=str(path))
+        return build(CohortConfig, {**settings, "extract": "(not kept)"}, source=str(path))
     except ConfigError:
         raise StoreError(f"{path}: must hold settings that this version knows; another version made it. {AGAIN}") from None
 

@@ -86,7 +86,7 @@ def cohort_flow(
         confine(config.extract, "extract")
         folder = Path(out).resolve()
         kept = open_store(folder, store)
-        confine(kept.shown, "store")
+        confine(kept.label, "store")
         with posting(config.study):
             return _carry_out(config, kept, folder, promote=promote)
 

@@ -68,7 +68,7 @@ def place(order: Order, pool: str, store: AnyStore, out: Path) -> Reference:
         "inputs": {stage: one.to_json() for stage, one in order.inputs.items()},
         "more": dict(order.more),
         "out": str(out),
-        "store": store.shown,
+        "store": store.label,
         "extract": order.config.extract if order.stage.name == "validate" else None,
     }
     run = _sent(f"{FLOW}/{pool}", parameters, order.key[: len(order.stage.name) + 9])
@@ -195,7 +195,7 @@ def _order(
 ) -> Order:
     folder = store.folder(Reference("settings", settings))
     values: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    config = build(CohortConfig, {**values, "extract": extract or "(not told)"}, where="settings")
+    config = build(CohortConfig, {**values, "extract": extract or "(not told)"}, source="settings")
     references = {name: Reference(**told) for name, told in inputs.items()}
     return Order(_stage(stage), config, references, more)
 

@@ -141,7 +141,7 @@ class Dictionary(Strict):
 def _is_used(role: object) -> bool:
     """Return whether a column with this role or these roles is used."""
     roles = [role] if isinstance(role, str) else role
-    return not isinstance(roles, list | tuple) or bool({"feature", "subgroup"} & {str(one) for one in roles})
+    return not isinstance(roles, list | tuple) or bool({"feature", "subgroup"} & {str(name) for name in roles})
 
 
 def read_dictionary(path: Path) -> Dictionary:
@@ -150,7 +150,7 @@ def read_dictionary(path: Path) -> Dictionary:
     Raises:
         ConfigError: the file cannot be read, or an entry is wrong; the message names the column and the key.
     """
-    return build(Dictionary, read_yaml(path), where=str(path))
+    return build(Dictionary, read_yaml(path), source=str(path))
 
 
 def canonical(level: object) -> str:

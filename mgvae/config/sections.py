@@ -182,7 +182,7 @@ class Gates(Strict):
 
 
 class Drift(Strict):
-    """Thresholds of the drift gates against the last accepted extract; validation/drift.py says what each one measures.
+    """Thresholds of the drift gates; validation/drift.py says what each one measures.
 
     A gate passes if the value, or part of its interval, lies on the good side of the warn threshold. It fails if the value lies
     beyond the fail threshold and the whole interval beyond the warn threshold.

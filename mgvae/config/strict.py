@@ -19,23 +19,23 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def build(model: type[Model], values: object, *, where: str) -> Model:
+def build(model: type[Model], values: object, *, source: str) -> Model:
     """Return ``model`` made from ``values``.
 
     Args:
         model: the pydantic model.
         values: a mapping, as read from YAML.
-        where: the file or option the values came from, for the message.
+        source: the file or option the values came from, for the message.
     Raises:
         ConfigError: a key is unknown (the nearest known one is named), missing, or has a wrong value.
     """
     if not isinstance(values, dict):
-        raise ConfigError(f"{where}: must be a mapping of keys to values; got {type(values).__name__}.")
+        raise ConfigError(f"{source}: must be a mapping of keys to values; got {type(values).__name__}.")
     try:
         return model.model_validate(values)
     except ValidationError as error:
         lines = [f"  {_sentence(model, dict(item))}" for item in error.errors(include_url=False, include_context=False)]
-        raise ConfigError(f"{where} is not usable:\n" + "\n".join(lines)) from None
+        raise ConfigError(f"{source} is not usable:\n" + "\n".join(lines)) from None
 
 
 def _sentence(model: type[BaseModel], item: dict[str, Any]) -> str:
@@ -50,8 +50,8 @@ def _sentence(model: type[BaseModel], item: dict[str, Any]) -> str:
     got = item.get("input")
     if item["type"] == "bool_type":
         return f"{place}: must be true or false; got {got!r}. Write true or false, without quotes."
-    shown = f" (got {got!r})" if isinstance(got, str | int | float | bool) else ""
-    return f"{place}: {message}{shown}"
+    input_text = f" (got {got!r})" if isinstance(got, str | int | float | bool) else ""
+    return f"{place}: {message}{input_text}"
 
 
 def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

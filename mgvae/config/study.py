@@ -1,4 +1,4 @@
-"""cohort.yaml as a typed, frozen model: the one place of defaults, with sections.py."""
+"""cohort.yaml as a typed, frozen model: with sections.py the only defaults."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ class CohortConfig(Strict):
         used = {key: getattr(self, key) for key in roles} | {"outcome.column": self.outcome.column}
         for key, name in used.items():
             if name in self.columns.features:
-                mend = f"give it the role '{roles.get(key, 'excluded')}'"
-                raise ValueError(f"{key} '{name}' must not be a feature; {mend} in the data dictionary")
+                remedy = f"give it the role '{roles.get(key, 'excluded')}'"
+                raise ValueError(f"{key} '{name}' must not be a feature; {remedy} in the data dictionary")
         return self
 
     @model_validator(mode="after")
@@ -127,7 +127,7 @@ def load_config(
         settings: ``key=value`` texts; the key may be dotted (``training.latent_dim=8``), the value is read as YAML.
         extract: path or URL that replaces the configured one; relative to the working folder.
         seed: replaces the configured seed.
-        allow: is told where the data dictionary lies before it is read, and raises where that must not be.
+        allow: called with the path of the data dictionary before it is read; raises where it may not be read.
     Raises:
         ConfigError: the file or an option is wrong.
     """
@@ -143,7 +143,7 @@ def load_config(
         values["seed"] = seed
     for setting in settings:
         _apply(values, setting)
-    return build(CohortConfig, values, where=str(path))
+    return build(CohortConfig, values, source=str(path))
 
 
 def _with_dictionary(values: dict[str, Any], path: Path, allow: Callable[[Path], None] | None) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     if not separator or not key.strip():
         raise ConfigError(f"--set {setting}: must read key=value, for example training.latent_dim=8.")
     try:
-        value = parse_yaml(text, where="--set")
+        value = parse_yaml(text, source="--set")
     except ConfigError:
         raise ConfigError(f"--set {setting}: the value must be YAML, for example 8, true, [none, mgvae].") from None
     *parents, last = key.strip().split(".")

@@ -55,15 +55,15 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: must be UTF-8 text. Save it as UTF-8.") from None
     except OSError as error:
         raise ConfigError(f"{path}: must be a readable file; {reason_of(error)}.") from None
-    return parse_yaml(text, where=str(path))
+    return parse_yaml(text, source=str(path))
 
 
-def parse_yaml(text: str, *, where: str) -> Any:
+def parse_yaml(text: str, *, source: str) -> Any:
     """Return a document's dicts (keys are text), lists, text, numbers, booleans, None.
 
     Args:
         text: the document; empty text is None.
-        where: the file or option it came from, for messages.
+        source: the file or option it came from, for messages.
     Raises:
         ConfigError: it is not YAML, has a key twice, a tag, a second document, or more levels or values than anybody writes.
     """
@@ -72,12 +72,12 @@ def parse_yaml(text: str, *, where: str) -> Any:
         for event in YAML(typ="safe", pure=True).parse(text):
             reader.take(event)
     except _RefusedError as refused:
-        raise ConfigError(f"{where}, line {refused.line}: {refused}") from None
+        raise ConfigError(f"{source}, line {refused.line}: {refused}") from None
     except (YAMLError, ValueError, OverflowError) as error:  # the last two: an escape that is no character
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
         raise ConfigError(
-            f"{where}{place}: must be YAML; {getattr(error, 'problem', None) or 'it cannot be parsed'}."
+            f"{source}{place}: must be YAML; {getattr(error, 'problem', None) or 'it cannot be parsed'}."
         ) from None
     return reader.content
 

@@ -19,7 +19,7 @@ from mgvae.extract.cells import DAY, NUMBER, ZEROS_AHEAD
 
 MOST_LEVELS = 50
 MOST_MISSING = 0.95
-MOST_DISTINCT, MANY_DISTINCT = 0.5, 0.2  # share of the rows beyond which texts tell patients apart: ever, and if many
+MOST_DISTINCT, MANY_DISTINCT = 0.5, 0.2  # share of the rows beyond which texts identify patients: ever, and if many
 LONGEST = 80  # letters of a level
 SURE = 100  # rows: so many distinct whole numbers are hardly measurements
 STRAY = 5  # texts among numbers that may be codes
@@ -36,8 +36,8 @@ def draft_column(seen: Seen) -> Drafted:
     known = tuple(seen.values[place] for place in kept)
     counts = seen.counts[kept]
     if len(known) < 2:
-        said = "every cell is missing" if not known else "the same value in every row where it is given"
-        return left_out(seen.name, said)
+        reason = "every cell is missing" if not known else "the same value in every row where it is given"
+        return left_out(seen.name, reason)
     drafted = _identifying(seen, known, counts) or _valued(seen.name, known, counts)
     if "identifier" in drafted.role:
         return replace(drafted, missing_codes=tuple(texts))
@@ -45,7 +45,7 @@ def draft_column(seen: Seen) -> Drafted:
         return drafted
     if texts:
         found = _codes_note([repr(text) for text in texts])
-        drafted = replace(drafted, missing_codes=(*texts, *drafted.missing_codes)).noted(found)
+        drafted = replace(drafted, missing_codes=(*texts, *drafted.missing_codes)).note(found)
     return _with_missing(drafted, missing_share(seen, drafted))
 
 
@@ -80,15 +80,15 @@ def _identifying(seen: Seen, known: tuple[str, ...], counts: IntArray) -> Drafte
     name, rows, numeric = seen.name, len(seen), _all_numbers(known)
     whole = numeric and all_whole(numbers_of(known))
     if names.personal(name) and not _all_dates(known):
-        return identifier(name, "by its name it tells who a person is")
+        return identifier(name, "by its name it identifies a person")
     if _all_dates(known) or (numeric and not whole):
         return None
     every = len(known) == rows
     if every and (names.identifies(name) or rows >= SURE or (whole and _consecutive(known))):
         return identifier(name, "likely an identifier: a different value in every row", numeric=numeric)
     if names.identifies(name) and (len(known) > MOST_LEVELS or len(known) > MOST_DISTINCT * rows):
-        said = "not in every row" if counts.sum() < rows and (counts == 1).all() else "values repeat"
-        return identifier(name, f"likely an identifier by its name; {said}", numeric=numeric)
+        reason = "not in every row" if counts.sum() < rows and (counts == 1).all() else "values repeat"
+        return identifier(name, f"likely an identifier by its name; {reason}", numeric=numeric)
     return None
 
 
@@ -117,7 +117,7 @@ def _numeric(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted:
     if names.subgroup(name) and drafted.categories:
         drafted = replace(drafted, role=("feature", "subgroup"))
     codes: tuple[Level, ...] = tuple(plain(code) for code in found)
-    return replace(drafted, missing_codes=codes).noted(*([_codes_note([str(code) for code in codes])] if codes else []))
+    return replace(drafted, missing_codes=codes).note(*([_codes_note([str(code) for code in codes])] if codes else []))
 
 
 def _with_strays(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted | None:
@@ -129,38 +129,36 @@ def _with_strays(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted
         return None
     strays = int(counts[~number].sum())
     if (~number).sum() > STRAY or (counts[~number] < 2).any():
-        return left_out(
-            name, f"numbers, but {strays:,} cells hold other text: cells to mend, or codes to group into categories"
-        )
+        return left_out(name, f"numbers, but {strays:,} cells hold other text: cells to fix, or codes to group into categories")
     texts = tuple(value for value, is_number in zip(known, number, strict=True) if not is_number)
     drafted = _numeric(name, tuple(np.array(known, dtype=object)[number]), counts[number])
     if drafted.kind is None:
         return drafted
     note = f"texts among numbers taken as missing: {', '.join(map(repr, texts))}"
-    return replace(drafted, missing_codes=(*drafted.missing_codes, *texts)).noted(note)
+    return replace(drafted, missing_codes=(*drafted.missing_codes, *texts)).note(note)
 
 
 def _textual(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted:
     rows = int(counts.sum())
-    if len(known) > MOST_LEVELS or _telling(known, counts):
+    if len(known) > MOST_LEVELS or _identifies_patients(known, counts):
         return left_out(name, f"{len(known):,} different texts in {rows:,} rows; group them into categories to use them")
     drafted = of_levels(name, known)
     return replace(drafted, role=("feature", "subgroup")) if names.subgroup(name) else drafted
 
 
-def _telling(known: tuple[str, ...], counts: IntArray) -> bool:
+def _identifies_patients(known: tuple[str, ...], counts: IntArray) -> bool:
     """Return whether texts identify patients, so that none of them may be named."""
     rows, several = counts.sum(), len(known) > FEW
-    apart = len(known) > 2 and len(known) > MOST_DISTINCT * rows
+    distinct = len(known) > 2 and len(known) > MOST_DISTINCT * rows
     return bool(
-        apart
+        distinct
         or max(map(len, known)) > LONGEST
         or (several and (len(known) > MANY_DISTINCT * rows or 2 * (counts == 1).sum() > len(known)))
     )
 
 
-def _codes_note(shown: Sequence[str]) -> str:
-    return f"taken for missing: {', '.join(shown)}"
+def _codes_note(codes: Sequence[str]) -> str:
+    return f"taken for missing: {', '.join(codes)}"
 
 
 def _all_numbers(values: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ from mgvae.draft.outcome import PLACEHOLDER, Outcome, few_events, outcome_of, pr
 from mgvae.draft.scan import Look, Seen, look_at
 from mgvae.errors import ConfigError, ExtractError
 
-SHOWN = 5
+LISTED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,18 +46,18 @@ class Draft:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What to say on the terminal about the study as a whole."""
-        said = []
+        remarks = []
         if self.outcome is None:
-            said.append("No column looks like the outcome, so cohort.yaml cannot be run before you name it.")
+            remarks.append("No column looks like the outcome, so cohort.yaml cannot be run before you name it.")
         elif self.guessed:
-            said.append(f"The outcome '{self.outcome_name}' is a guess by name and rarity; --outcome COLUMN names another.")
+            remarks.append(f"The outcome '{self.outcome_name}' is a guess by name and rarity; --outcome COLUMN names another.")
         if self.outcome is not None:
-            said += [f"Few events: {note}." for note in few_events(self.outcome)]
+            remarks += [f"Few events: {note}." for note in few_events(self.outcome)]
         if self.subject is None:
-            said.append("No column has a different value in every row, so each row is taken for a subject (subject_id: null).")
+            remarks.append("No column is different in each row, so each row is taken for a subject (subject_id: null).")
         if self.look.nameless:
-            said.append(f"Columns without a name are left out: {self.look.nameless:,}. Name them in the extract to use them.")
-        return tuple(said)
+            remarks.append(f"Columns without a name are left out: {self.look.nameless:,}. Name them to use them.")
+        return tuple(remarks)
 
 
 def draft(extract: str, *, outcome: str | None = None, event: str | None = None) -> Draft:
@@ -127,9 +127,9 @@ def _group(look: Look, columns: Sequence[Drafted], subject: str | None) -> str |
 
 
 def _nothing_left(look: Look, columns: Sequence[Drafted]) -> Exception:
-    reasons = [f"'{column.name}' ({column.notes[0] if column.notes else column.role[0]})" for column in columns[:SHOWN]]
-    more = f", and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+    reasons = [f"'{column.name}' ({column.notes[0] if column.notes else column.role[0]})" for column in columns[:LISTED]]
+    more = f", and {len(columns) - LISTED} more" if len(columns) > LISTED else ""
     return ExtractError(
-        f"{look.shown}: must have at least one column that can predict the outcome; of {len(columns)} none can: "
+        f"{look.label}: must have at least one column that can predict the outcome; of {len(columns)} none can: "
         f"{', '.join(reasons)}{more}. Check that this is the extract, and that it is complete."
     )

@@ -38,13 +38,13 @@ class Drafted:
         """Whether it is a predictor."""
         return "feature" in self.role
 
-    def noted(self, *notes: str) -> Drafted:
+    def note(self, *notes: str) -> Drafted:
         """Return the entry with further notes."""
         return replace(self, notes=(*self.notes, *notes))
 
     def excluded(self, *notes: str) -> Drafted:
         """Return the entry with the role excluded, and why."""
-        return replace(self, role=("excluded",), max_missing=None).noted(*notes)
+        return replace(self, role=("excluded",), max_missing=None).note(*notes)
 
 
 def identifier(name: str, *notes: str, numeric: bool = False) -> Drafted:

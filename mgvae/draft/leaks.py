@@ -32,7 +32,7 @@ def without_leaks(seen: Seen, drafted: Drafted, event: FloatArray | None) -> Dra
     if names.afterwards(seen.name):
         drafted = drafted.excluded("by its name likely known only after the outcome; a feature if it is known before")
     elif names.whole_stay(seen.name):
-        drafted = drafted.noted("describes the whole stay; exclude it if the prediction is made earlier")
+        drafted = drafted.note("describes the whole stay; exclude it if the prediction is made earlier")
     return drafted if event is None else _separating(seen, drafted, event)
 
 
@@ -43,11 +43,11 @@ def _separating(seen: Seen, drafted: Drafted, event: FloatArray) -> Drafted:
         return drafted
     auroc, enough = separation(values, happened), happened.sum() >= FEW_EVENTS
     if auroc >= SURE:
-        said = f"separates the outcome by itself (AUROC {auroc:.3f})"
-        return drafted.excluded(f"{said}: likely a leak") if enough else drafted.noted(f"{said}, in few events: a leak?")
+        reason = f"separates the outcome by itself (AUROC {auroc:.3f})"
+        return drafted.excluded(f"{reason}: likely a leak") if enough else drafted.note(f"{reason}, in few events: a leak?")
     if only_with_event(_cells(seen, drafted)[known], happened):
         return drafted.excluded("a value of it, or its presence, occurs with the event only: likely a leak")
-    return drafted.noted(f"separates the outcome well by itself (AUROC {auroc:.2f}): a leak?") if auroc >= LIKELY else drafted
+    return drafted.note(f"separates the outcome well by itself (AUROC {auroc:.2f}): a leak?") if auroc >= LIKELY else drafted
 
 
 def separation(values: FloatArray, happened: BoolArray) -> float:

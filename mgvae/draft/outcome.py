@@ -21,7 +21,7 @@ from mgvae.extract.formats import similar
 
 PLACEHOLDER = "CHOOSE_THE_OUTCOME_COLUMN"
 RARE = 0.3
-SHOWN = 12
+LISTED = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def outcome_of(look: Look, name: str, event: str | None) -> Outcome:
     seen = next((column for column in look.columns if column.name == name), None)
     if seen is None:
         found = [column.name for column in look.columns]
-        raise ConfigError(f"--outcome {name}: must be a column of {look.shown}; it has none so named.{similar(name, found)}")
+        raise ConfigError(f"--outcome {name}: must be a column of {look.label}; it has none so named.{similar(name, found)}")
     levels = _Levels(seen)
     _check_levels(look, name, levels)
     chosen = levels.rarest() if event is None else _asked(name, event, levels)
@@ -132,8 +132,8 @@ class _Levels:
 
 def _check_levels(look: Look, name: str, levels: _Levels) -> None:
     if len(levels.values) < 2:
-        said = "one value only" if levels.values else "no value"
-        raise OutcomeError(f"{look.shown}: outcome '{name}' must be known both with and without the event; it has {said}.")
+        found = "one value only" if levels.values else "no value"
+        raise OutcomeError(f"{look.label}: outcome '{name}' must be known both with and without the event; it has {found}.")
     if len(levels.values) > MOST_LEVELS:
         raise ConfigError(
             f"--outcome {name}: must have at most {MOST_LEVELS} different values, one of which is the event; it has "
@@ -145,8 +145,8 @@ def _asked(name: str, event: str, levels: _Levels) -> Level:
     spelt = {canonical(value): value for value in levels.values}
     if canonical(event) in spelt:
         return spelt[canonical(event)]
-    shown = ", ".join(list(spelt)[:SHOWN]) + (", ..." if len(spelt) > SHOWN else "")
-    raise ConfigError(f"--event {event}: must be a value of '{name}'; it has {shown}.{nearest(event, spelt)}")
+    values = ", ".join(list(spelt)[:LISTED]) + (", ..." if len(spelt) > LISTED else "")
+    raise ConfigError(f"--event {event}: must be a value of '{name}'; it has {values}.{nearest(event, spelt)}")
 
 
 def _notes(levels: _Levels, chosen: Level) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ def _notes(levels: _Levels, chosen: Level) -> tuple[str, ...]:
 def _entry(name: str, levels: _Levels) -> Drafted:
     kind: Kind = "binary" if len(levels.values) == 2 else "categorical"
     entry = Drafted(name, kind, ("excluded",), tuple(levels.values), missing_codes=levels.missing)
-    return entry.noted(f"taken for missing: {', '.join(map(repr, levels.missing))}") if levels.missing else entry
+    return entry.note(f"taken for missing: {', '.join(map(repr, levels.missing))}") if levels.missing else entry
 
 
 def few_events(outcome: Outcome) -> Sequence[str]:

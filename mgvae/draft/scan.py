@@ -50,13 +50,13 @@ class Look:
     """What was found in an extract.
 
     Attributes:
-        shown: what messages call the extract.
+        label: the name of the extract in messages.
         rows: how many rows it has.
         columns: in the order of the files; columns without a name are left out.
         nameless: how many those are.
     """
 
-    shown: str
+    label: str
     rows: int
     columns: tuple[Seen, ...]
     nameless: int

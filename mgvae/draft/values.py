@@ -114,8 +114,8 @@ def of_levels(name: str, values: Sequence[str]) -> Drafted:
         return Drafted(name, "binary", categories=tuple(two(values)), notes=notes)
     order = ranked(values)
     kind: Kind = "categorical" if order is None else "ordinal"
-    said = () if order is None else ("the levels look ranked; check their order",)
-    return Drafted(name, kind, categories=tuple(order or values), notes=(*said, *notes))
+    ranking = () if order is None else ("the levels look ranked; check their order",)
+    return Drafted(name, kind, categories=tuple(order or values), notes=(*ranking, *notes))
 
 
 def two(values: Sequence[str]) -> list[str]:

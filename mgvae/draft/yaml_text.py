@@ -55,7 +55,7 @@ def scalar(value: object) -> str:
     """Return a value as YAML on one line, in quotes where it needs them."""
     text = _written(value)
     try:
-        same = repr(parse_yaml(f"- {text}\n- [{text}, {text}]", where="")) == repr([value, [value, value]])
+        same = repr(parse_yaml(f"- {text}\n- [{text}, {text}]", source="")) == repr([value, [value, value]])
     except ConfigError:  # ruamel.yaml leaves ': x' and '?x' without quotes
         same = False
     return text if same and text.isprintable() else _written(value, style='"')

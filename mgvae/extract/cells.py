@@ -107,14 +107,14 @@ def _spelled(cells: Any, spell: Callable[[str], str], missing_codes: Iterable[Le
     codes = {canonical(code) for code in missing_codes}
     numeric = {canonical(code) for code in missing_codes if not isinstance(code, str)}
 
-    def one(value: object) -> str | None:
+    def spell_cell(value: object) -> str | None:
         text = _plain(value)
         if text is None or text in codes or (NUMBER.fullmatch(text) and _canonical_number(text) in numeric):
             return None
         return spell(text)
 
     encoded = _plain_storage(cells).dictionary_encode()
-    spelled = pd.array([one(value) for value in encoded.dictionary.to_pylist()], dtype="str")
+    spelled = pd.array([spell_cell(value) for value in encoded.dictionary.to_pylist()], dtype="str")
     places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return pd.Series(spelled.take(places, allow_fill=True)) if len(spelled) else pd.Series([np.nan] * len(places), dtype="str")
 

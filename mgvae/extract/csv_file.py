@@ -23,7 +23,7 @@ def csv_header(part: Part) -> list[str]:
     """Return the column names in the first line, blanks around them removed.
 
     Raises:
-        ExtractError: the file is empty, not UTF-8, cut off inside a line, or separated by another sign than its name says.
+        ExtractError: the file is empty, not UTF-8, cut off inside a line, or separated by another character than its name says.
     """
     _scan(part)
     with part.open() as file:
@@ -77,7 +77,7 @@ def _misfit(part: Part, misfits: _Misfits, *, fields: int) -> str:
         else "The file may be cut off: copy it again from its source."
     )
     return (
-        f"{part.shown}: every row must have {fields} fields, as the header has; {misfits.count} {rows} not, "
+        f"{part.label}: every row must have {fields} fields, as the header has; {misfits.count} {rows} not, "
         f"the first is row {misfits.row} (the header is row 1) with {misfits.fields}. {hint}"
     )
 
@@ -88,10 +88,10 @@ def _delimiter(part: Part) -> str:
 
 def _check_delimiter(part: Part, line: str) -> None:
     own = _delimiter(part)
-    found = max(DELIMITERS, key=lambda sign: (line.count(sign), sign == own))
+    found = max(DELIMITERS, key=lambda delimiter: (line.count(delimiter), delimiter == own))
     if found != own:
         raise ExtractError(
-            f"{part.shown}: columns must be separated by {DELIMITERS[own]}; the header is separated by {DELIMITERS[found]}. "
+            f"{part.label}: columns must be separated by {DELIMITERS[own]}; the header is separated by {DELIMITERS[found]}. "
             f"Save the file with {DELIMITERS[own]} between columns."
         )
 
@@ -112,31 +112,31 @@ def _scan(part: Part) -> None:
             size, lines = size + len(block), lines + block.count(b"\n")
             quotes, last = quotes + block.count(b'"'), block[-1:]
     if decoder.getstate()[0]:
-        raise ExtractError(f"{part.shown}: the file is cut off in the middle of a letter. Copy it again from its source.")
+        raise ExtractError(f"{part.label}: the file is cut off in the middle of a character. Copy it again from its source.")
     if size <= len(codecs.BOM_UTF8):
-        raise ExtractError(f"{part.shown}: must hold a header and at least one row; the file is empty. Export it again.")
+        raise ExtractError(f"{part.label}: must hold a header and at least one row; the file is empty. Export it again.")
     if quotes % 2:
         _check_quotes(part)
     if last not in b"\r\n":
         raise ExtractError(
-            f"{part.shown}: the last line must end with a line break, or a file cut off in the middle could not be told from a "
+            f"{part.label}: the last line must end with a line break, or a file cut off in the middle could not be told from a "
             f"whole one; line {lines + 1} has none. Copy it again from its source; if it is complete, add a line break."
         )
 
 
 def _check_text(part: Part, block: bytes, decoder: codecs.IncrementalDecoder, *, before: int, lines: int) -> None:
     if before == 0 and block.startswith(UTF16):
-        raise ExtractError(f"{part.shown}: must be UTF-8 text; it is UTF-16. Save it as UTF-8.")
+        raise ExtractError(f"{part.label}: must be UTF-8 text; it is UTF-16. Save it as UTF-8.")
     pending = len(decoder.getstate()[0])
     try:
         decoder.decode(block)
     except UnicodeDecodeError as error:
         at = before - pending + error.start
         line = lines + 1 + block[: max(error.start - pending, 0)].count(b"\n")
-        raise ExtractError(f"{part.shown}: must be UTF-8 text; byte {at} (line {line}) is not. Save it as UTF-8.") from None
+        raise ExtractError(f"{part.label}: must be UTF-8 text; byte {at} (line {line}) is not. Save it as UTF-8.") from None
     if b"\0" in block:
         raise ExtractError(
-            f"{part.shown}: must be text; it holds NUL bytes, so it is damaged or no CSV. Copy it again from its source."
+            f"{part.label}: must be text; it holds NUL bytes, so it is damaged or no CSV. Copy it again from its source."
         )
 
 
@@ -151,7 +151,7 @@ def _check_quotes(part: Part) -> None:
         except csv.Error as error:
             if "expected after" not in str(error):
                 raise ExtractError(
-                    f"{part.shown}: a quoted cell must be closed; the one in the row that begins at line {begun} is not. "
+                    f"{part.label}: a quoted cell must be closed; the one in the row that begins at line {begun} is not. "
                     f"The file may be cut off: copy it again from its source."
                 ) from None
         finally:

@@ -19,7 +19,7 @@ NO_NAMES = ("", "?", ".", "NA", "N/A", "NULL", "NaN")
 def place(parts: Sequence[Part]) -> str:
     """Return the name of the extract for messages: its first file, and how many more."""
     more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
-    return parts[0].shown + more
+    return parts[0].label + more
 
 
 def header(part: Part) -> list[str]:
@@ -34,8 +34,8 @@ def header(part: Part) -> list[str]:
     if twice and looks_like_a_row(names):  # then the doubled "names" are a patient's values
         raise ExtractError(no_header(part, names))
     if twice:
-        shown = ", ".join(name or "(no name)" for name in twice)
-        raise ExtractError(f"{part.shown}: each column must have its own name; named more than once: {shown}. Rename them.")
+        doubled = ", ".join(name or "(no name)" for name in twice)
+        raise ExtractError(f"{part.label}: each column must have its own name; named more than once: {doubled}. Rename them.")
     return names
 
 
@@ -54,7 +54,7 @@ def looks_like_a_row(names: Sequence[str]) -> bool:
 def no_header(part: Part, names: Sequence[str]) -> str:
     """Return the message for a first line that seems to be a row, without quoting it."""
     return (
-        f"{part.shown}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
+        f"{part.label}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
         f"seems to be a row. Put a line with the columns' names before it."
     )
 
@@ -70,7 +70,7 @@ def common(parts: Sequence[Part], headers: Sequence[Sequence[str]]) -> list[str]
         differing = sorted(set(first) ^ set(names))
         if differing:
             raise ExtractError(
-                f"{part.shown}: all parts must have the same columns; this one and {parts[0].shown} "
+                f"{part.label}: all parts must have the same columns; this one and {parts[0].label} "
                 f"differ in {len(differing)}: {', '.join(differing[:5])}. Export the parts again with the same columns."
             )
     return list(first)
@@ -154,10 +154,10 @@ def _check_ends(part: Part, file: Any) -> None:
     last = file.read(len(MAGIC))
     file.seek(0)
     if size == 0:
-        raise ExtractError(f"{part.shown}: must hold at least one row; the file is empty. Export it again.")
+        raise ExtractError(f"{part.label}: must hold at least one row; the file is empty. Export it again.")
     if first != MAGIC:
-        raise ExtractError(f"{part.shown}: must be Parquet, as its name says; it is not. Export it again or mend its name.")
+        raise ExtractError(f"{part.label}: must be Parquet, as its name says; it is not. Export it again or correct its name.")
     if last != MAGIC or size < 3 * len(MAGIC):
         raise ExtractError(
-            f"{part.shown}: the file is cut off: the end of a Parquet file is missing. Copy it again from its source."
+            f"{part.label}: the file is cut off: the end of a Parquet file is missing. Copy it again from its source."
         )

@@ -43,19 +43,22 @@ class Part:
     keys: tuple[tuple[str, str | None], ...] = ()
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The path for messages, without a query, which may hold a signature."""
-        return _shown(self.fs, self.path)
+        return _label(self.fs, self.path)
 
     @contextmanager
     def open(self) -> Iterator[Any]:
         """Open decompressed bytes; errors, the caller's too, become an `ExtractError`."""
-        with _told(self.shown), self.fs.open(self.path, "rb", compression=_compression(self.path, self.format)) as file:
+        with (
+            _as_extract_errors(self.label),
+            self.fs.open(self.path, "rb", compression=_compression(self.path, self.format)) as file,
+        ):
             yield file
 
     def state(self) -> tuple[Any, ...]:
         """Return size and times or tags, which change when the file is written anew."""
-        with _told(self.shown):
+        with _as_extract_errors(self.label):
             info = self.fs.info(self.path)
         return tuple(info.get(key) for key in ("size", "mtime", "LastModified", "ETag", "etag", "generation", "created"))
 
@@ -71,12 +74,12 @@ def find_parts(extract: str) -> list[Part]:
         ExtractError: there is no such file or none of a known format, or the place cannot be reached.
     """
     fs, path = _file_system(extract)
-    with _told(_shown(fs, path), remote=not _is_local(fs)):
+    with _as_extract_errors(_label(fs, path), remote=not _is_local(fs)):
         if fs.isfile(path):
             return [_single(fs, path)]
         if fs.isdir(path):
             return _folder(fs, path)
-        if any(sign in path for sign in "*?["):
+        if any(wildcard in path for wildcard in "*?["):
             return _globbed(fs, path)
         raise ExtractError(_missing(fs, path))
 
@@ -90,7 +93,7 @@ def digest(parts: Sequence[Part]) -> str:
     for part in parts:
         if part.keys:
             total.update(json.dumps(part.keys).encode())
-        with _told(part.shown), part.fs.open(part.path, "rb") as file:
+        with _as_extract_errors(part.label), part.fs.open(part.path, "rb") as file:
             while block := file.read(BLOCK):
                 total.update(block)
     return total.hexdigest()
@@ -124,12 +127,12 @@ def _file_system(extract: str) -> tuple[Any, str]:
 def _single(fs: Any, path: str) -> Part:
     known = _format(path)
     if known is None:
-        raise ExtractError(f"{_shown(fs, path)}: must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name.")
+        raise ExtractError(f"{_label(fs, path)}: must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name.")
     return Part(fs, path, known)
 
 
 def _folder(fs: Any, root: str) -> list[Part]:
-    return _same_format(_inside(fs, root), shown=_shown(fs, root))
+    return _same_format(_inside(fs, root), label=_label(fs, root))
 
 
 def _globbed(fs: Any, pattern: str) -> list[Part]:
@@ -139,7 +142,7 @@ def _globbed(fs: Any, pattern: str) -> list[Part]:
             parts += [Part(fs, part.path, part.format, _keys(part.path)) for part in _inside(fs, path)]
         elif (known := _format(path)) is not None:
             parts.append(Part(fs, path, known, _keys(path)))
-    return _same_format(parts, shown=_shown(fs, pattern))
+    return _same_format(parts, label=_label(fs, pattern))
 
 
 def _inside(fs: Any, root: str) -> list[Part]:
@@ -157,13 +160,13 @@ def _keys(path: str) -> tuple[tuple[str, str | None], ...]:
     return tuple((unquote(name), None if value == NO_PARTITION else unquote(value)) for name, _, value in pairs)
 
 
-def _same_format(parts: list[Part], *, shown: str) -> list[Part]:
+def _same_format(parts: list[Part], *, label: str) -> list[Part]:
     formats = {part.format for part in parts}
     if not parts:
-        raise ExtractError(f"{shown}: must lead to at least one .csv, .csv.gz, .tsv or .parquet file; none was found.")
+        raise ExtractError(f"{label}: must lead to at least one .csv, .csv.gz, .tsv or .parquet file; none was found.")
     if len(formats) > 1:
         raise ExtractError(
-            f"{shown}: all parts must have one format; got {', '.join(sorted(formats))}. Give a glob such as *.parquet."
+            f"{label}: all parts must have one format; got {', '.join(sorted(formats))}. Give a glob such as *.parquet."
         )
     return parts
 
@@ -185,12 +188,12 @@ def _missing(fs: Any, path: str) -> str:
         names = [str(entry).rstrip("/").rpartition("/")[2] for entry in fs.ls(parent or "/", detail=False)]
     except OSError:
         return (
-            f"{_shown(fs, path)}: no such file, and its folder does not exist. Correct 'extract' in cohort.yaml or --extract."
+            f"{_label(fs, path)}: no such file, and its folder does not exist. Correct 'extract' in cohort.yaml or --extract."
         )
-    return f"{_shown(fs, path)}: no such file.{nearest(name, names)} Correct 'extract' in cohort.yaml or --extract."
+    return f"{_label(fs, path)}: no such file.{nearest(name, names)} Correct 'extract' in cohort.yaml or --extract."
 
 
-def _shown(fs: Any, path: str) -> str:
+def _label(fs: Any, path: str) -> str:
     return path if _is_local(fs) else str(fs.unstrip_protocol(path)).partition("?")[0]
 
 
@@ -199,31 +202,31 @@ def _is_local(fs: Any) -> bool:
 
 
 @contextmanager
-def _told(shown: str, *, remote: bool = False) -> Iterator[None]:
+def _as_extract_errors(label: str, *, remote: bool = False) -> Iterator[None]:
     """Turn errors into an `ExtractError` without their text, which may quote cells."""
     try:
         yield
     except FileNotFoundError:
         raise ExtractError(
-            f"{shown}: no such file; it vanished while it was looked at. Start again once it is complete."
+            f"{label}: no such file; it was removed while being read. Start again once it is complete."
         ) from None
     except PermissionError:
         raise ExtractError(
-            f"{shown}: must be readable; permission was denied. Change its permissions or run as another user."
+            f"{label}: must be readable; permission was denied. Change its permissions or run as another user."
         ) from None
     except BadGzipFile:
         raise ExtractError(
-            f"{shown}: must be gzip data, as its name says; it is not. Compress it again or mend its name."
+            f"{label}: must be gzip data, as its name says; it is not. Compress it again or correct its name."
         ) from None
     except (EOFError, zlib.error, lzma.LZMAError):
-        raise ExtractError(f"{shown}: the compressed file is cut off or damaged. Copy it again from its source.") from None
+        raise ExtractError(f"{label}: the compressed file is cut off or damaged. Copy it again from its source.") from None
     except pa.ArrowException as error:
-        raise ExtractError(f"{shown}: is damaged or cut off ({type(error).__name__}). Copy it again from its source.") from None
+        raise ExtractError(f"{label}: is damaged or cut off ({type(error).__name__}). Copy it again from its source.") from None
     except OSError as error:
-        raise ExtractError(f"{shown}: could not be read ({reason_of(error)}). Copy it again from its source.") from None
+        raise ExtractError(f"{label}: could not be read ({reason_of(error)}). Copy it again from its source.") from None
     except Exception as error:
         if not remote or isinstance(error, ExtractError):
             raise
         raise ExtractError(
-            f"{shown}: could not be reached ({type(error).__name__}). Check the address and your credentials."
+            f"{label}: could not be reached ({type(error).__name__}). Check the address and your credentials."
         ) from error

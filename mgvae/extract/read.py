@@ -56,11 +56,11 @@ def read_extract(config: CohortConfig) -> Extract:
     sha256 = digest(parts)
     headers = [header(part) for part in parts]
     found = common(parts, headers)
-    _check_needed(config, found, where=place(parts))
+    _check_needed(config, found, label=place(parts))
     wanted = [name for name in _used(config) if name in found]
     frame, unreadable = _read(config, parts, headers, wanted)
     if [part.state() for part in parts] != states:
-        raise ExtractError(f"{parts[0].shown}: the extract changed while it was read. Start again once it is written.")
+        raise ExtractError(f"{parts[0].label}: the extract changed while it was read. Start again once it is written.")
     if frame.empty:
         raise ExtractError(f"{place(parts)}: must have at least one row; it has a header and no rows. Export it again.")
     known = set(config.columns.columns) | {config.outcome.column}
@@ -85,17 +85,17 @@ def _used(config: CohortConfig) -> dict[str, Column | None]:
     return used
 
 
-def _check_needed(config: CohortConfig, found: Sequence[str], *, where: str) -> None:
+def _check_needed(config: CohortConfig, found: Sequence[str], *, label: str) -> None:
     for key, name in (("subject_id", config.subject_id), ("outcome.column", config.outcome.column)):
         if name is not None and name not in found:
             raise ExtractError(
-                f"{where}: must have the column '{name}' ({key} in cohort.yaml); it is absent.{similar(name, found)} "
+                f"{label}: must have the column '{name}' ({key} in cohort.yaml); it is absent.{similar(name, found)} "
                 f"Rename the column, or change cohort.yaml."
             )
     features = config.columns.features
     if not any(name in found for name in features):
         raise ExtractError(
-            f"{where}: must have the predictors of the data dictionary; none of its {len(features)} is there. "
+            f"{label}: must have the predictors of the data dictionary; none of its {len(features)} is there. "
             f"Check that the dictionary belongs to this extract."
         )
 

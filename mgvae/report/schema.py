@@ -94,4 +94,4 @@ def read_report(content: object) -> Report:
     Raises:
         ConfigError: it does not keep to the contract; the message names the key.
     """
-    return build(Report, content, where="report.json")
+    return build(Report, content, source="report.json")

@@ -95,11 +95,11 @@ def is_digest(text: str) -> bool:
 
 def entry_of(sha256: str, manifest: Any, *, size: int, used_at: float, files: Iterable[str]) -> Entry:
     """Return an entry as described by its manifest, which may be damaged or None."""
-    told = manifest if isinstance(manifest, dict) and manifest.get("sha256") == sha256 else {}
-    inputs = told.get("inputs")
+    known = manifest if isinstance(manifest, dict) and manifest.get("sha256") == sha256 else {}
+    inputs = known.get("inputs")
     return Entry(
         sha256,
-        str(told.get("kind", "")),
+        str(known.get("kind", "")),
         size,
         used_at,
         tuple(sorted(name for name in files if name not in (MANIFEST, CLOCK))),

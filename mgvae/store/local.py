@@ -56,7 +56,7 @@ class Store:
         return self
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The store as messages name it."""
         return str(self.root)
 
@@ -114,9 +114,9 @@ class Store:
         try:
             sound = there and _holds(folder, reference)
         except PermissionError:
-            raise StoreError(f"The artifact store {self.shown} must be readable; Permission denied.") from None
+            raise StoreError(f"The artifact store {self.label} must be readable; Permission denied.") from None
         if not (there and _is_folder(folder)):
-            raise missing(reference, self.shown)
+            raise missing(reference, self.label)
         if not sound:
             raise damaged(reference)
         _touch(folder)

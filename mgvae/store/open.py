@@ -18,30 +18,30 @@ FETCHED = ".fetched"
 SETTING = "MGVAE_STORE"
 
 
-def open_store(out: Path, where: str | None = None) -> AnyStore:
+def open_store(out: Path, location: str | None = None) -> AnyStore:
     """Return the store of the runs below ``out``.
 
     What is fetched from a URL is kept in ``<out>/.fetched``.
 
     Args:
         out: folder of the runs.
-        where: a folder or an fsspec URL such as ``s3://bucket/prefix``; left out, it is MGVAE_STORE in the environment, and
+        location: a folder or an fsspec URL such as ``s3://bucket/prefix``; left out, it is MGVAE_STORE in the environment, and
             where that is not set, ``<out>/.store``.
     Raises:
         ConfigError: no such store can be opened, or the URL holds credentials.
     """
-    where = where or os.environ.get(SETTING)
-    if not where:
+    location = location or os.environ.get(SETTING)
+    if not location:
         return Store(out / BESIDE)
-    if "://" not in where and "::" not in where:
-        return Store(Path(where).resolve())
-    _refuse_secrets(where)
-    fs, path = _file_system(where)
+    if "://" not in location and "::" not in location:
+        return Store(Path(location).resolve())
+    _refuse_secrets(location)
+    fs, path = _file_system(location)
     if "file" in (fs.protocol if isinstance(fs.protocol, list | tuple) else (fs.protocol,)):
         return Store(Path(path).resolve())
-    shown = str(fs.unstrip_protocol(path))
-    name = hashlib.sha256(shown.encode()).hexdigest()[:12]
-    return RemoteStore(fs, str(path), shown=shown, local=Store(out / FETCHED / name))
+    label = str(fs.unstrip_protocol(path))
+    name = hashlib.sha256(label.encode()).hexdigest()[:12]
+    return RemoteStore(fs, str(path), label=label, local=Store(out / FETCHED / name))
 
 
 def is_beside(store: AnyStore, out: Path) -> bool:
@@ -49,23 +49,23 @@ def is_beside(store: AnyStore, out: Path) -> bool:
     return isinstance(store, Store) and store.root.resolve() == (out / BESIDE).resolve()
 
 
-def _refuse_secrets(where: str) -> None:
-    parts = urlsplit(where)
-    if parts.query or parts.fragment or "@" in parts.netloc or "::" in where:
+def _refuse_secrets(location: str) -> None:
+    parts = urlsplit(location)
+    if parts.query or parts.fragment or "@" in parts.netloc or "::" in location:
         raise ConfigError(
             f"--store {parts.scheme}://...: must be a plain URL such as s3://bucket/prefix, without user, key, query or '::'. "
             "Give credentials in the environment, such as AWS_ACCESS_KEY_ID."
         )
     if not parts.netloc and parts.scheme not in ("file", "local", "memory"):
-        raise ConfigError(f"--store {where}: must name a bucket, such as s3://bucket/prefix.")
+        raise ConfigError(f"--store {location}: must name a bucket, such as s3://bucket/prefix.")
 
 
-def _file_system(where: str) -> tuple[Any, str]:
+def _file_system(location: str) -> tuple[Any, str]:
     import fsspec
 
-    protocol = where.partition("://")[0]
+    protocol = location.partition("://")[0]
     try:
-        fs, path = fsspec.core.url_to_fs(where, use_listings_cache=False)
+        fs, path = fsspec.core.url_to_fs(location, use_listings_cache=False)
     except ImportError:
         raise ConfigError(
             f"--store {protocol}://...: needs a package that is not installed; install the fsspec file system for it: "

@@ -43,14 +43,14 @@ class RemoteStore:
     Args:
         fs: the fsspec file system, without a cache of listings.
         root: the path there.
-        shown: the URL for messages; it holds no credentials.
+        label: the URL for messages; it holds no credentials.
         local: the store of fetched artifacts.
     """
 
-    def __init__(self, fs: Any, root: str, *, shown: str, local: Store) -> None:
+    def __init__(self, fs: Any, root: str, *, label: str, local: Store) -> None:
         self.fs = fs
         self.root = root.rstrip("/")
-        self.shown = shown
+        self.label = label
         self.local = local
 
     def save(self, kind: str, write: Callable[[Path], None], *, about: Mapping[str, Any]) -> Reference:
@@ -160,11 +160,11 @@ class RemoteStore:
         base = self._base(reference)
         with self._reached("readable"):
             if not self.fs.exists(f"{base}/{MANIFEST}"):
-                raise missing(reference, self.shown)
+                raise missing(reference, self.label)
             manifest, found = self._json(f"{base}/{MANIFEST}"), self._listed(base)
-        told = manifest if isinstance(manifest, dict) and manifest.get("sha256") == reference.sha256 else {}
+        known = manifest if isinstance(manifest, dict) and manifest.get("sha256") == reference.sha256 else {}
         sizes = {name: info["size"] for name, info in found.items() if name not in (MANIFEST, CLOCK)}
-        if told.get("files") != sizes or not all(PLAIN.fullmatch(part) for name in sizes for part in name.split("/")):
+        if known.get("files") != sizes or not all(PLAIN.fullmatch(part) for name in sizes for part in name.split("/")):
             raise damaged(reference)
         return [*sizes, *(name for name in (MANIFEST, CLOCK) if name in found)]
 
@@ -185,7 +185,7 @@ class RemoteStore:
         try:
             self.fs.get_file(path, str(file))
         except FileNotFoundError:  # taken away in between
-            raise missing(reference, self.shown) from None
+            raise missing(reference, self.label) from None
 
     def _upload(self, file: Path, path: str) -> None:
         self._make_folder(path.rpartition("/")[0])
@@ -234,7 +234,7 @@ class RemoteStore:
             raise
         except Exception as error:
             raise StoreError(
-                f"The artifact store {self.shown} must be {must}; {type(error).__name__}. Check the address, the credentials "
+                f"The artifact store {self.label} must be {must}; {type(error).__name__}. Check the address, the credentials "
                 "in the environment and what they allow."
             ) from None
 

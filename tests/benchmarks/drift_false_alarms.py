@@ -26,7 +26,7 @@ def study(columns: int) -> CohortConfig:
     own = {"id": {"role": "identifier"}, "died": {"kind": "binary", "role": "excluded"}}
     own |= of_all_kinds(columns)
     values = {"study": "s", "extract": "x", "subject_id": "id", "outcome": {"column": "died"}, "columns": {"columns": own}}
-    return build(CohortConfig, values, where="benchmark")
+    return build(CohortConfig, values, source="benchmark")
 
 
 def cohort(n: int, columns: int, seed: int) -> pd.DataFrame:

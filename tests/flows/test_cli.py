@@ -97,7 +97,7 @@ CONFIGURATIONS = {
 def test_wrong_configuration(case, command, mgvae, tmp_path):
     text, words = CONFIGURATIONS[case]
     cohort = tmp_path / "cohort.yaml"
-    cohort.write_text(json.dumps(study() | parse_yaml(text, where=case)), encoding="utf-8")
+    cohort.write_text(json.dumps(study() | parse_yaml(text, source=case)), encoding="utf-8")
     refused(mgvae(command, cohort), "cohort.yaml is not usable", *words)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cohort.yaml"]
 

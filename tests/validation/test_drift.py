@@ -32,7 +32,7 @@ def study(columns=5, **limits):
     own |= of_all_kinds(columns)
     outcome = {"column": "died", "event": 1, "label": "Death"}
     values = {"study": "s", "extract": "x", "subject_id": "id", "index_date": "day", "outcome": outcome}
-    return build(CohortConfig, values | {"columns": {"columns": own}, "drift": limits}, where="test")
+    return build(CohortConfig, values | {"columns": {"columns": own}, "drift": limits}, source="test")
 
 
 def rows(n, seed, *, columns=5, prevalence=0.03):

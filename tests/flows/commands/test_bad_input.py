@@ -171,7 +171,7 @@ def test_failed_validation_with_a_report(case, suffix, mgvae, out, finished, sna
     assert said.out.splitlines()[0] == "Status: invalid"
     (new,) = nothing_half_written(out, finished, snapshot)
     report = json.loads((out / "small" / new / "report.json").read_text())
-    assert build(Report, report, where="report.json").status == "invalid"
+    assert build(Report, report, source="report.json").status == "invalid"
     failed = {(one["column"], one["rule"], one["count"]) for one in report["validation"]["failed"]}
     assert len(failed) == len(expected)
     for column, words, count in expected:

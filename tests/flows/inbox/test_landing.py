@@ -91,7 +91,7 @@ def test_a_folder_of_parts_lands_as_one(mgvae, place):
     assert digest(find_parts(str(path))) == digest(find_parts(str(folder)))
     assert sorted(one.name for one in path.rglob("*") if one.is_file()) == ["part\n0.parquet", "part\n1.parquet"]
     assert modes(path) == {"0o700", "0o600"}
-    assert "Landed before" in mgvae("land", folder).out
+    assert "Already in the inbox" in mgvae("land", folder).out
 
 
 def test_the_same_bytes_land_once(mgvae, place):
@@ -99,7 +99,7 @@ def test_the_same_bytes_land_once(mgvae, place):
     shutil.copy("extract.csv", "other.csv")
     said = mgvae("land", "other.csv")
     assert said.code == 0
-    assert "Landed before, nothing to do" in said.out
+    assert "Already in the inbox; nothing to do" in said.out
     assert len(landed(place / "inbox", "small")) == 1
 
 
@@ -341,7 +341,7 @@ def test_the_server_knows_of_an_extract_that_landed_and_of_no_patient(mgvae, ser
         said = mgvae("land", "extract.csv")
         assert said.code == 0
         assert "Event ehr.extract.landed sent." in said.out
-        assert mgvae("land", "extract.csv").out.startswith("Landed before")
+        assert mgvae("land", "extract.csv").out.startswith("Already in the inbox")
         deadline = time.monotonic() + 30
         while not (found := events_of("told")) and time.monotonic() < deadline:
             time.sleep(0.2)

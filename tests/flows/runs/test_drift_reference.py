@@ -120,7 +120,7 @@ def test_the_stage_measures_and_the_report_takes_it(night):
     names = [feature["name"] for feature in found["features"]]
     assert names == ["died", "age", "crp", "visits", "sex", "ward", "stage", "first_seen"]
     reference = {"run_id": "x", "extract_sha256": found.pop("extract_sha256"), "created_at": "2026"}
-    facts = build(DriftFacts, {"reference": reference, **found}, where="drift")
+    facts = build(DriftFacts, {"reference": reference, **found}, source="drift")
     assert facts.rows.before == facts.rows.after == 600
 
 

@@ -37,7 +37,7 @@ def split(finished, report):
 
 
 def test_it_keeps_to_its_contract(report):
-    assert build(Report, report, where="report.json").study == "small"
+    assert build(Report, report, source="report.json").study == "small"
 
 
 def test_the_keys_that_others_read(report):
@@ -209,7 +209,7 @@ def test_exit_code_2_and_a_report(barred):
     assert report["status"] == "fail"
     verdicts = {gate["name"]: gate["verdict"] for gate in report["synthetic"]["gates"]}
     assert verdicts["separation"] == "fail"
-    build(Report, report, where="report.json")
+    build(Report, report, source="report.json")
 
 
 def test_synthetic_cases_are_kept_out_of_the_recommended_model(barred):
@@ -249,7 +249,7 @@ def test_exit_code_2_and_a_report_that_says_why(refused):
     assert (result["status"], result["exit_code"]) == ("invalid", 2)
     failed = {(one["column"], one["count"]) for one in report["validation"]["failed"]}
     assert failed == {("age", 3), ("patient", 2)}
-    assert build(Report, report, where="report.json").status == "invalid"
+    assert build(Report, report, source="report.json").status == "invalid"
     assert [report[key] for key in ("training", "synthetic", "evaluation", "recommendation")] == [None] * 4
 
 

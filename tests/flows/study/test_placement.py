@@ -33,7 +33,7 @@ def sent(order, store, **changes):
         "settings": settings.sha256,
         "inputs": {name: one.to_json() for name, one in order.inputs.items()},
         "out": str(store.root.parent),
-        "store": store.shown,
+        "store": store.label,
     }
     return stage_flow(**(told | changes))
 

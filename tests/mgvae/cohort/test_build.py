@@ -32,7 +32,7 @@ def study(**changes):
         "outcome": {"column": "dead"},
         "columns": {"columns": COLUMNS},
     }
-    return build(CohortConfig, values | changes, where="test")
+    return build(CohortConfig, values | changes, source="test")
 
 
 @pytest.fixture

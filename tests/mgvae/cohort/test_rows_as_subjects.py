@@ -43,7 +43,7 @@ def test_such_an_extract_is_read_and_passes(tmp_path):
 def test_it_must_be_said():
     values = {key: value for key, value in config().model_dump().items() if key != "subject_id"}
     with pytest.raises(ConfigError, match="subject_id: this key is required"):
-        build(CohortConfig, values, where="cohort.yaml")
+        build(CohortConfig, values, source="cohort.yaml")
 
 
 def test_a_first_line_that_is_a_row_is_not_quoted(tmp_path):

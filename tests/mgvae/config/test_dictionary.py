@@ -12,7 +12,7 @@ from mgvae.errors import ConfigError
 
 
 def entry(**values):
-    return build(Dictionary, {"columns": {"x": values}}, where="dictionary.yaml")["x"]
+    return build(Dictionary, {"columns": {"x": values}}, source="dictionary.yaml")["x"]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_features_in_order_and_roles():
         "sex": {"kind": "binary", "role": ["feature", "subgroup"]},
         "a": {"kind": "count", "role": "excluded"},
     }
-    dictionary = build(Dictionary, {"columns": columns}, where="here")
+    dictionary = build(Dictionary, {"columns": columns}, source="here")
     assert list(dictionary.features) == ["b", "sex"]
     assert [name for name, _ in dictionary.with_role("subgroup", "identifier")] == ["id", "sex"]
     assert "b" in dictionary

@@ -22,12 +22,12 @@ class Outer(Strict):
 
 def message(values):
     with pytest.raises(ConfigError) as caught:
-        build(Outer, values, where="cohort.yaml")
+        build(Outer, values, source="cohort.yaml")
     return str(caught.value)
 
 
 def test_a_good_mapping():
-    got = build(Outer, {"name": "a", "training": {"latent_dim": 3}}, where="cohort.yaml")
+    got = build(Outer, {"name": "a", "training": {"latent_dim": 3}}, source="cohort.yaml")
     assert (got.name, got.training.latent_dim) == ("a", 3)
 
 

@@ -18,7 +18,7 @@ TEXTS = (
 
 
 def read(text):
-    return parse_yaml(text, where="cohort.yaml")
+    return parse_yaml(text, source="cohort.yaml")
 
 
 def message(text):

@@ -108,7 +108,7 @@ def test_nothing_is_guessed_where_nothing_is_plausible(frame, tmp_path):
     made = drafted(tmp_path, frame)
     assert made.outcome is None
     text = cohort_text(made, str(tmp_path / "extract.csv"), tmp_path)
-    assert parse_yaml(text, where="draft")["outcome"]["column"] == PLACEHOLDER
+    assert parse_yaml(text, source="draft")["outcome"]["column"] == PLACEHOLDER
     assert any("before you name it" in said for said in made.remarks)
 
 
@@ -146,7 +146,7 @@ def test_the_text_is_short_lines_with_comments_where_a_person_must_look(tmp_path
     made = drafted(tmp_path, frame, outcome="died")
     text = dictionary_text(made)
     assert max(map(len, text.splitlines())) <= 140
-    columns = parse_yaml(text, where="draft")["columns"]
+    columns = parse_yaml(text, source="draft")["columns"]
     assert columns["crp"] == {"kind": "continuous", "unit": None, "range": [0, 57], "max_missing": 0.05}
     assert len(columns["ward"]["categories"]) == 40
     assert "unit:  # review: the unit of measurement" in text
@@ -168,7 +168,7 @@ SCALARS = st.one_of(
 @given(SCALARS)
 def test_a_scalar_comes_back_from_yaml_as_value_as_item_and_as_key(value):
     def read(text):
-        return parse_yaml(text, where="text")
+        return parse_yaml(text, source="text")
 
     def same(got, expected):
         return got == expected and type(got) is type(expected)
@@ -201,7 +201,7 @@ def test_the_extract_is_named_relative_to_the_file(tmp_path):
     made = drafted(tmp_path, table(died=levels(20)), outcome="died")
 
     def written(extract, folder):
-        return parse_yaml(cohort_text(made, extract, folder), where="draft")["extract"]
+        return parse_yaml(cohort_text(made, extract, folder), source="draft")["extract"]
 
     assert written(str(tmp_path / "extract.csv"), tmp_path) == "extract.csv"
     assert written(str(tmp_path / "extract.csv"), tmp_path / "study") == "../extract.csv"

@@ -45,7 +45,7 @@ def study(extract, **changes):
         "outcome": {"column": "dead"},
         "columns": {"columns": COLUMNS},
     }
-    return build(CohortConfig, values | changes, where="test")
+    return build(CohortConfig, values | changes, source="test")
 
 
 def plain(series):

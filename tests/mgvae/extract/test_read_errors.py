@@ -1,4 +1,4 @@
-"""Bad input: one clear error that says what must hold, what was got and how to mend it, without a patient's value."""
+"""Bad input: one clear error that says what must hold, what was got and how to fix it, without a patient's value."""
 
 import gzip
 import os
@@ -24,7 +24,7 @@ GOOD = "id,age,lab,note,dead\n" + ROWS
 
 def study(extract):
     values = {"study": "s", "extract": str(extract), "subject_id": "id", "outcome": {"column": "dead"}}
-    return build(CohortConfig, values | {"columns": {"columns": COLUMNS}}, where="test")
+    return build(CohortConfig, values | {"columns": {"columns": COLUMNS}}, source="test")
 
 
 def refused(extract, match):
@@ -67,7 +67,7 @@ CSV = {
     "no predictor": ("id,dead\n1,0\n2,1\n", "none of its 3 is there"),
     "quote left open": (GOOD.replace("SECRET", '"SECRET', 1), "quoted cell must be closed.* begins at line 2"),
     "cut in a quoted cell": ((GOOD + '41,50,0.1,"SEC').encode(), "quoted cell must be closed.* begins at line 42"),
-    "cut in a letter": (GOOD.encode() + "41,50,0.1,é".encode()[:-1], "cut off in the middle of a letter"),
+    "cut in a letter": (GOOD.encode() + "41,50,0.1,é".encode()[:-1], "cut off in the middle of a character"),
     "cut in a row": (GOOD[:-12], "last line must end with a line break.* cut off"),
     "cut in the last cell": (GOOD[:-1], "last line must end with a line break.* cut off"),
 }

@@ -19,8 +19,8 @@ samples = vars(report_sample)
 @pytest.mark.parametrize("make", ["sample_report", "refused_report", "sparse_report"])
 def test_a_report_survives_json(make):
     report = json.loads(json.dumps(samples[make](), allow_nan=False))
-    facts = build(Report, report, where="report.json")
-    assert build(Report, json.loads(facts.model_dump_json()), where="report.json") == facts
+    facts = build(Report, report, source="report.json")
+    assert build(Report, json.loads(facts.model_dump_json()), source="report.json") == facts
 
 
 def test_every_arm_classifier_variant_and_metric_has_a_name():
@@ -68,7 +68,7 @@ def test_a_broken_report_is_refused_by_name(path, value, message):
 def test_a_report_of_an_earlier_version_knows_no_drift():
     report = samples["sample_report"](columns=2)
     del report["drift"]
-    assert build(Report, report, where="report.json").drift is None
+    assert build(Report, report, source="report.json").drift is None
 
 
 def test_a_missing_key_is_named():
@@ -82,5 +82,5 @@ def test_a_share_that_rounding_put_outside_is_mended():
     report = samples["sample_report"](columns=2)
     curve = report["evaluation"]["curves"]["none"]["logistic_regression"]["raw"]
     curve["low"][0], curve["high"][-1] = -1e-17, 1.0000000000000002
-    facts = build(Report, report, where="report.json").evaluation.curves["none"]["logistic_regression"]["raw"]
+    facts = build(Report, report, source="report.json").evaluation.curves["none"]["logistic_regression"]["raw"]
     assert (facts.low[0], facts.high[-1]) == (0.0, 1.0)

@@ -25,7 +25,7 @@ def served() -> Iterator[dict[str, str]]:
 
 def remote(url, folder):
     fs, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
-    return RemoteStore(fs, path, shown=url, local=Store(folder))
+    return RemoteStore(fs, path, label=url, local=Store(folder))
 
 
 def place(kind, tmp_path, request, monkeypatch):

@@ -66,7 +66,7 @@ def test_a_bucket_that_is_not_there_is_not_made(served, monkeypatch, tmp_path):
     for name, value in served.items():
         monkeypatch.setenv(name, value)
     fs, root = fsspec.core.url_to_fs("s3://buckett/x", use_listings_cache=False)
-    store = RemoteStore(fs, root, shown="s3://buckett/x", local=Store(tmp_path / "fetched"))
+    store = RemoteStore(fs, root, label="s3://buckett/x", local=Store(tmp_path / "fetched"))
     with pytest.raises(StoreError, match="s3://buckett/x must be writable; FileNotFoundError"):
         store.save("model", writer(FILES), about=ABOUT)
     assert not fs.exists("buckett")
@@ -97,7 +97,7 @@ def test_nothing_secret_is_written_down(served, monkeypatch, tmp_path):
     for name, value in served.items():
         monkeypatch.setenv(name, value)
     fs, root = fsspec.core.url_to_fs("s3://bucket/secrets", use_listings_cache=False)
-    store = RemoteStore(fs, root, shown="s3://bucket/secrets", local=Store(tmp_path / "fetched"))
+    store = RemoteStore(fs, root, label="s3://bucket/secrets", local=Store(tmp_path / "fetched"))
     reference = store.save("model", writer(FILES), about=ABOUT)
     store.write_note("runs/a/b", {"at": "now"})
     for path in fs.find(root):

@@ -36,7 +36,7 @@ def test_a_folder(where, tmp_path, monkeypatch):
 def test_a_url_with_a_folder_of_its_own_for_what_is_fetched(tmp_path):
     one, other = (open_store(tmp_path, f"memory://stores/{name}") for name in ("a", "b"))
     assert isinstance(one, RemoteStore)
-    assert one.shown.startswith("memory://")
+    assert one.label.startswith("memory://")
     assert one.local.root.parent == tmp_path / ".fetched"
     assert one.local.root != other.local.root
     assert not is_beside(one, tmp_path)

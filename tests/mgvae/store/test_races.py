@@ -31,7 +31,7 @@ from mgvae.store.local import Store
 where, fetched, task = sys.argv[1:]
 if "://" in where:
     fs, root = fsspec.core.url_to_fs(where, use_listings_cache=False)
-    store = RemoteStore(fs, root, shown=where, local=Store(Path(fetched)))
+    store = RemoteStore(fs, root, label=where, local=Store(Path(fetched)))
 else:
     store = Store(Path(where))
 
@@ -69,7 +69,7 @@ for number in range(int(os.environ.get("ROUNDS", "1"))):
 
 def start(place, tmp_path, task, number=0, rounds=1):
     store = place.store()
-    where = store.shown if isinstance(store, RemoteStore) else str(store.root)
+    where = store.label if isinstance(store, RemoteStore) else str(store.root)
     return subprocess.Popen(
         [sys.executable, "-c", WORKER, where, str(tmp_path / f"worker-{number}"), task],
         stdin=subprocess.PIPE,
