@@ -1,15 +1,28 @@
-"""Majority-Guided VAE for rare clinical outcomes; ``from mgvae import MGVAEOverSampler`` is for scikit-learn users."""
+"""Majority-Guided VAE for rare clinical outcomes.
+
+``from mgvae import MGVAEOverSampler`` is for users of scikit-learn.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-__all__ = ["MGVAEOverSampler"]
+__all__ = ["MGVAEOverSampler", "__version__"]  # __init__.pyi has their types
 
 
 def __getattr__(name: str) -> Any:
-    """Import the sampler when it is asked for: no other module should wait for torch, or count as depending on it."""
+    """Return the sampler or the version when asked for: no other module waits for them, or counts as depending on them."""
     if name == "MGVAEOverSampler":
         return import_module("mgvae.sampler.oversampler").MGVAEOverSampler
+    if name == "__version__":
+        return _version()
     raise AttributeError(f"module 'mgvae' has no attribute {name!r}")
+
+
+def _version() -> str:
+    metadata = import_module("importlib.metadata")
+    try:
+        return str(metadata.version("mgvae-cohort"))
+    except metadata.PackageNotFoundError:  # a source tree that is not installed
+        return "0"

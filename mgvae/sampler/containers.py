@@ -1,9 +1,9 @@
-"""What the sampler is given and gives back: DataFrame, array, sparse matrix or list, with rows appended in the same kind."""
+"""Containers of ``X`` and ``y``: rows and labels are appended in kind."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,11 @@ from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets
 
 from mgvae.errors import TableError
-
-Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+from mgvae.model.encoding import Array
 
 
 def as_table(X: Any) -> pd.DataFrame:
-    """Return ``X`` as a DataFrame; the very object where it is one.
+    """Return ``X`` as a DataFrame; the same object where it is one.
 
     Raises:
         TableError: it is of another kind, has no rows or no columns, or is not two-dimensional.
@@ -40,16 +39,16 @@ def as_table(X: Any) -> pd.DataFrame:
     return table
 
 
-def appended(X: Any, made: pd.DataFrame, parents: Array) -> Any:
-    """Return ``X`` with the rows of ``made`` after its own, in the same kind of container.
+def append_rows(X: Any, made: pd.DataFrame, parents: Array) -> Any:
+    """Return ``X`` with the rows of ``made`` after its own, in the same container.
 
     Args:
-        X: what the sampler was given; it is left as it is.
+        X: what the user gave; it is not changed.
         made: rows with the columns and dtypes of `as_table` of it.
-        parents: position in ``X`` of each row's parent, for `new_labels`.
+        parents: position in ``X`` of each row's parent, for `new_index_labels`.
     """
     if isinstance(X, pd.DataFrame):
-        return stacked(X, made.set_axis(new_labels(X.index, parents)))
+        return stack_tables(X, made.set_axis(new_index_labels(X.index, parents)))
     if isinstance(X, list):
         return X + [list(row) for row in made.itertuples(index=False, name=None)]
     if sparse.issparse(X):
@@ -59,7 +58,7 @@ def appended(X: Any, made: pd.DataFrame, parents: Array) -> Any:
     return np.concatenate([X, rows.to_numpy(dtype=X.dtype)])
 
 
-def new_labels(index: pd.Index, parents: Array) -> pd.Index:
+def new_index_labels(index: pd.Index, parents: Array) -> pd.Index:
     """Return index labels for new rows, of the kind that ``index`` has.
 
     Whole numbers go on after the largest, text is "synthetic-0", "synthetic-1" and so on; in an index of another kind (dates,
@@ -103,8 +102,8 @@ def _require_rows(X: Any) -> None:
         raise TableError("X must be a plain array; got a masked one. Use X.filled(np.nan).")
 
 
-def stacked(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
-    """Return both tables, one above the other; equal labels may occur more than once."""
+def stack_tables(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
+    """Return both tables, one above the other; column labels may repeat."""
     names = upper.columns
     plain = pd.RangeIndex(len(names))
     out = pd.concat([upper.set_axis(plain, axis=1), lower.set_axis(plain, axis=1)])
@@ -143,24 +142,24 @@ def read_labels(y: Any) -> Labels:
     return Labels(np.asarray(labels), given.shape[1] if one_hot else 0)
 
 
-def appended_labels(y: Any, labels: Array, parents: Array, *, one_hot: int = 0) -> Any:
-    """Return ``y`` with ``labels`` after its own, in the same kind of container.
+def append_labels(y: Any, labels: Array, parents: Array, *, one_hot: int = 0) -> Any:
+    """Return ``y`` with ``labels`` after its own, in the same container.
 
     Args:
-        y: what the sampler was given.
+        y: what the user gave; it is not changed.
         labels: the label of each row made, as in `Labels.each`.
         parents: position in ``y`` of each row's parent.
         one_hot: as in `Labels`.
     """
     if isinstance(y, pd.DataFrame):
         lower = pd.DataFrame(np.eye(one_hot, dtype=int)[labels]) if one_hot else pd.DataFrame({0: labels})
-        lower = lower.set_axis(y.columns, axis=1).set_axis(new_labels(y.index, parents))
+        lower = lower.set_axis(y.columns, axis=1).set_axis(new_index_labels(y.index, parents))
         kinds = dict(enumerate(y.dtypes))
-        return stacked(y, lower.set_axis(range(y.shape[1]), axis=1).astype(kinds).set_axis(y.columns, axis=1))
+        return stack_tables(y, lower.set_axis(range(y.shape[1]), axis=1).astype(kinds).set_axis(y.columns, axis=1))
     if isinstance(y, pd.Series):
-        return appended_labels(y.to_frame(), labels, parents).iloc[:, 0].rename(y.name)
+        return append_labels(y.to_frame(), labels, parents).iloc[:, 0].rename(y.name)
     if isinstance(y, pd.Index | pd.api.extensions.ExtensionArray):
-        out = appended_labels(pd.Series(y), labels, parents)
+        out = append_labels(pd.Series(y), labels, parents)
         return pd.Index(out, name=y.name) if isinstance(y, pd.Index) else out.array
     rows = np.eye(one_hot, dtype=int)[labels] if one_hot else labels
     if isinstance(y, list | tuple):
@@ -171,7 +170,7 @@ def appended_labels(y: Any, labels: Array, parents: Array, *, one_hot: int = 0) 
 
 
 def _plain(y: Any) -> Array:
-    """Return labels as an array of a plain dtype, ``(N,)``, or ``(N, columns)`` where there is more than one column."""
+    """Return labels as an array of a plain dtype, ``(N,)`` or ``(N, columns)``."""
     if y is None:
         raise TableError("y must hold a label for every row; got None.")
     if isinstance(y, pd.DataFrame | pd.Series):

@@ -1,11 +1,14 @@
-"""`MGVAEOverSampler`: rare rows from the majority, for whoever lives in scikit-learn and imbalanced-learn pipelines."""
+"""The MGVAE as a sampler for pipelines of scikit-learn and imbalanced-learn.
+
+What needs torch is imported where rows are made: importing torch takes as long as everything else here.
+"""
 
 from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,23 +20,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
-from mgvae.generator.synthesis import encoded
+from mgvae.model.encoding import Array
 from mgvae.reproducibility import numpy_generator
-from mgvae.sampler.containers import appended, appended_labels, as_table, read_labels
-from mgvae.sampler.parameters import column_positions, group_codes, layer_widths
-from mgvae.sampler.per_class import Classes, Grown, grow
-from mgvae.sampler.persistence import load_sampler, save_sampler
-from mgvae.sampler.progress import Phases
-from mgvae.sampler.table_types import read_frame, with_categories
-from mgvae.torch_runtime import one_thread, own_stream
-from mgvae.training.loops import History
+from mgvae.sampler.containers import append_labels, append_rows, as_table, read_labels
+from mgvae.sampler.parameters import column_positions, group_codes, layer_widths, training_settings
+from mgvae.sampler.progress import TrainingProgress
+from mgvae.sampler.table_types import TableTypes, restore_categories
 
-Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+DEFAULTS = Training()
 POSITIVE = Interval(numbers.Integral, 1, None, closed="left")
 
 
 class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
-    """Over-sample rare classes by translating rows of the majority one by one with a Majority-Guided VAE.
+    """Over-sample rare classes with translations of majority rows by an MGVAE.
 
     Takes DataFrames with numbers, booleans, categories, text, nullable and Arrow types, dates and missing cells, as well as
     arrays, SciPy sparse matrices (made dense) and lists. Returns the rows it was given, unchanged, and the synthetic rows after
@@ -41,10 +40,11 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     Args:
         sampling_strategy: as in imbalanced-learn; "auto" brings every class to the size of the largest.
-        categorical_features: "infer" takes booleans, categories, text and objects (unless they are numbers) as names; or give
-            names, positions or a mask of the columns whose values are names whatever their dtype.
+        categorical_features: "infer" treats booleans, categories, text and objects (unless they are numbers) as levels; or the
+            names, positions or a mask of the columns to treat so whatever their dtype.
         latent_dim: D, the size of a code.
-        hidden: width of each hidden layer.
+        hidden: width of each hidden layer. This and the other parameters of training are fields of
+            `mgvae.config.sections.Training`, which has their defaults; ``epochs`` is its ``pretrain_epochs``.
         epochs: most passes over the majority in pre-training; "auto" makes about 2,000 steps. Early stopping ends it sooner.
         finetune_epochs: most passes over a rare class; how many are made is chosen by cross-validation over its rows.
         ewc_lambda: weight of the EWC penalty on the Fisher information normalised to mean 1, so that it means the same on
@@ -103,22 +103,22 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         sampling_strategy: Any = "auto",
         *,
         categorical_features: Any = "infer",
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (128, 128),
-        epochs: int | Literal["auto"] = "auto",
-        finetune_epochs: int = 200,
-        ewc_lambda: float | Literal["auto"] = 10.0,
-        exemplar_weights: Literal["tilted", "uniform"] = "tilted",
-        plausibility: Literal["matched", "filtered", "none"] = "matched",
+        latent_dim: int = DEFAULTS.latent_dim,
+        hidden: Sequence[int] = DEFAULTS.hidden,
+        epochs: int | Literal["auto"] = DEFAULTS.pretrain_epochs,
+        finetune_epochs: int = DEFAULTS.finetune_epochs,
+        ewc_lambda: float | Literal["auto"] = DEFAULTS.ewc_lambda,
+        exemplar_weights: Literal["tilted", "uniform"] = DEFAULTS.exemplar_weights,
+        plausibility: Literal["matched", "filtered", "none"] = DEFAULTS.plausibility,
         pretraining: bool = True,
-        leave_one_out: bool = True,
-        posterior_variance: Literal["free", "tied"] = "free",
-        learning_rate: float = 4e-3,
-        finetune_learning_rate: float = 1e-3,
-        batch_size: int = 128,
-        exemplars: int | Literal["all"] = 2000,
+        leave_one_out: bool = DEFAULTS.leave_one_out,
+        posterior_variance: Literal["free", "tied"] = DEFAULTS.posterior_variance,
+        learning_rate: float = DEFAULTS.learning_rate,
+        finetune_learning_rate: float = DEFAULTS.finetune_learning_rate,
+        batch_size: int = DEFAULTS.batch_size,
+        exemplars: int | Literal["all"] = DEFAULTS.exemplars,
         random_state: Any = None,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
+        device: Literal["auto", "cpu", "cuda"] = DEFAULTS.device,
         verbose: bool = False,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
@@ -147,35 +147,36 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         Args:
             X: table, ``(N, P)``.
             y: labels of two classes or more, of any type, ``(N,)``; or one column per class.
-            groups: what belongs together (a family, repeated visits), ``(N,)``: never on both sides of an inner split.
+            groups: group of each row, ``(N,)``, such as its family or patient; no inner split divides a group.
         Raises:
             ValueError: a parameter, the table or the labels cannot be used; the message says what must hold.
         """
-        table, code, one_hot = self._checked(X, y, groups)
+        table, code, one_hot = self._check(X, y, groups)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        wanted = {at: int(self.sampling_strategy_.get(label, 0)) for at, label in enumerate(self.classes_)}
-        made, at, parents = self._fit_resample(table, Classes(code, group_codes(groups, len(table)), wanted), seed=seed)
+        made, at, parents = self._fit_resample(table, code, group=group_codes(groups, len(table)), seed=seed)
         self.sample_parent_indices_ = parents
-        out = appended(self._configured(X), made, parents)
-        return out, appended_labels(y, self.classes_[at], parents, one_hot=one_hot)
+        out = append_rows(self._to_configured_container(X), made, parents)
+        return out, append_labels(y, self.classes_[at], parents, one_hot=one_hot)
 
     def fit(self, X: Any, y: Any) -> MGVAEOverSampler:
-        """Check the input and work out ``sampling_strategy_``; nothing is trained. `fit_resample` is what makes rows."""
-        self._checked(X, y, None)
+        """Check the input and set ``sampling_strategy_``; `fit_resample` makes rows."""
+        self._check(X, y, None)
         return self
 
     def sample(self, X: Any, n: int, *, label: Any = None, random_state: Any = None) -> tuple[pd.DataFrame, Array]:
-        """Return ``n`` further synthetic rows translated from the rows of ``X``, and the position of each row's parent.
+        """Return further synthetic rows and the position of each row's parent in ``X``.
 
-        Works on a fitted sampler and on one that was loaded, which knows no patient's row: the majority comes from ``X``. Here
-        the choice of plausible translations is the linear part of what it was in training, and a level of text, categories or
-        objects that fewer than 5 training rows have does not come out: its name is not kept, others stand for it.
+        Works on a loaded sampler, too, which holds no patient's row: the majority comes from ``X``. The choice of plausible
+        translations is the linear part of what it was in training. A level of text, categories or objects that fewer than 5
+        training rows have is never made: its name is not kept, a frequent one is drawn instead.
 
         Args:
-            X: rows of the majority, with the columns of the table that was fitted on.
+            X: rows of the majority, with the columns of the training table, ``(K, P)``.
             n: rows to make.
             label: the class to make; by default the rarest that was filled up.
             random_state: seed; by default the sampler's own.
+        Returns:
+            Rows ``(n, P)`` and positions ``(n,)``.
         Raises:
             ValueError: n is below 0, or no rows of this label were made in training.
         """
@@ -187,20 +188,34 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
             known = ", ".join(map(str, self.translators_)) or "none"
             raise TableError(f"label must be a class that training filled up ({known}); got {label!r}.")
         seed = int(check_random_state(self.random_state if random_state is None else random_state).randint(2**31 - 1))
-        with one_thread():
-            rows = encoded(self.encoding_, self.frame_.typed(as_table(X)), Training(device="cpu"))
-            made = self.translators_[label].make(self.encoding_, rows, n, seed=seed)
-        out = self.frame_.restored(made.features, numpy_generator(seed, "restore"))
-        return with_categories(out, X) if isinstance(X, pd.DataFrame) else out, made.parent
+        from mgvae.sampler.per_class import make_further_rows
+
+        typed = self.table_types_.to_typed(as_table(X))
+        made = make_further_rows(self.translators_[label], self.encoding_, typed, n, seed=seed)
+        out = self.table_types_.to_user(made.features, numpy_generator(seed, "restore"))
+        return restore_categories(out, X) if isinstance(X, pd.DataFrame) else out, made.parent
 
     def save(self, path: str | Path) -> Path:
-        """Write the fitted sampler into the folder ``path`` (safetensors and JSON, no row of any patient) and return it.
+        """Write the sampler into the folder ``path``, without any patient's row.
 
         Raises:
             CheckpointError: the folder holds something else, or cannot be written.
         """
         check_is_fitted(self, "translators_")
-        return save_sampler(self, Path(path))
+        from mgvae.sampler.persistence import FittedState, write_state
+
+        state = FittedState(
+            parameters=self.get_params(deep=False),
+            sampling_strategy=self.sampling_strategy_,
+            classes=self.classes_,
+            history=self.history_,
+            n_features_in=self.n_features_in_,
+            feature_names_in=getattr(self, "feature_names_in_", None),
+            encoding=self.encoding_,
+            table_types=self.table_types_,
+            translators=self.translators_,
+        )
+        return write_state(state, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> MGVAEOverSampler:
@@ -209,91 +224,69 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         Raises:
             CheckpointError: a file is missing, unreadable or of another version.
         """
-        return load_sampler(cls, Path(path))
+        from mgvae.sampler.persistence import read_state
+
+        state = read_state(Path(path), known_parameters=cls().get_params())
+        sampler = cls(**state.parameters)
+        for name, value in vars(state).items():
+            if name != "parameters" and value is not None:
+                setattr(sampler, f"{name}_", value)
+        return sampler
 
     def set_output(self, *, transform: Literal["default", "pandas"] | None = None) -> MGVAEOverSampler:
-        """Say what `fit_resample` makes of an array: "default" an array, "pandas" a DataFrame. None changes nothing."""
+        """Let `fit_resample` return arrays as they are ("default") or as frames ("pandas")."""
         if transform not in (None, "default", "pandas"):
             raise ValueError(f"transform must be 'default', 'pandas' or None; got {transform!r}.")
         if transform is not None:
             self._sklearn_output_config = {"transform": transform}
         return self
 
-    def _checked(self, X: Any, y: Any, groups: Any) -> tuple[pd.DataFrame, Array, int]:
-        """Return the table, each row's class as a number, and how many columns ``y`` has where it has one per class."""
+    def _check(self, X: Any, y: Any, groups: Any) -> tuple[pd.DataFrame, Array, int]:
+        """Return the table, a class number per row, and the columns of a one-hot ``y``."""
         self._validate_params()
         layer_widths(self.hidden)
         labels = read_labels(y)
         table = as_table(X)
         check_consistent_length(table, labels.each, groups)
-        self._keep_names(X, table.shape[1])
+        self._set_feature_names(X, table.shape[1])
         self.sampling_strategy_ = dict(check_sampling_strategy(self.sampling_strategy, labels.each, self._sampling_type))
         self.classes_, code = np.unique(labels.each, return_inverse=True)
         return table, code, labels.one_hot
 
-    def _keep_names(self, X: Any, columns: int) -> None:
-        """Set ``n_features_in_``, and ``feature_names_in_`` where all names are text, which need not differ."""
+    def _set_feature_names(self, X: Any, columns: int) -> None:
+        """Set ``n_features_in_``, and ``feature_names_in_`` where all names are text."""
         self.n_features_in_ = columns
         if isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _fit_resample(self, table: pd.DataFrame, classes: Classes, *, seed: int) -> tuple[pd.DataFrame, Array, Array]:
-        """Return the rows made, in the user's types, with the class and the parent of each."""
-        frame = read_frame(table, categorical=column_positions(self.categorical_features, table))
-        with one_thread(), own_stream(), Phases(shown=self.verbose) as phases:
-            grown = grow(
-                frame.typed(table),
-                frame.columns,
-                classes,
-                self._settings(),
+    def _fit_resample(self, table: pd.DataFrame, code: Array, *, group: Array, seed: int) -> tuple[pd.DataFrame, Array, Array]:
+        """Return the rows made, in the user's dtypes, with class and parent of each."""
+        from mgvae.sampler.per_class import Classes, oversample_classes
+
+        types = TableTypes.fit(table, categorical=column_positions(self.categorical_features, table))
+        wanted = {at: int(self.sampling_strategy_.get(label, 0)) for at, label in enumerate(self.classes_)}
+        labels = self.classes_.tolist()
+        with TrainingProgress(enabled=self.verbose) as progress:
+            result = oversample_classes(
+                types.to_typed(table),
+                types.columns,
+                Classes(code, group, wanted),
+                training_settings(self.get_params(deep=False)),
                 pretraining=self.pretraining,
                 seed=seed,
-                told=phases.begin,
+                progress=progress.start_phase,
             )
-        self._keep(grown)
-        self.frame_ = frame.published()
+        self.translators_ = {labels[at]: translator for at, translator in result.translators.items()}
+        self.encoding_, self.table_types_ = result.encoding, types.suppress_rare()
+        self.history_ = {"pretrain": result.pretrained, "finetune": {labels[at]: past for at, past in result.finetuned.items()}}
         draws = numpy_generator(seed, "restore")
-        parts = [frame.restored(one.features, draws) for one in grown.made.values()]
+        parts = [types.to_user(rows.features, draws) for rows in result.made.values()]
         made = pd.concat(parts, ignore_index=True) if parts else table.iloc[:0]
-        at = np.repeat(list(grown.made), [len(part) for part in parts]).astype(np.int64)
-        parents = np.concatenate([np.empty(0, dtype=np.int64), *(one.parent for one in grown.made.values())])
-        return made, at, parents.astype(np.int64)
+        return made, *result.classes_and_parents()
 
-    def _keep(self, grown: Grown) -> None:
-        label = self.classes_.tolist()
-        for one in grown.translators.values():
-            one.model.cpu()  # `sample` works there, wherever training did
-        rarest_first = sorted(grown.translators, key=lambda one: -len(grown.made[one].features))
-        self.encoding_ = grown.encoding
-        self.translators_ = {label[one]: grown.translators[one] for one in rarest_first}
-        self.history_: dict[str, Any] = {
-            "pretrain": None if grown.pretrained is None else _told(grown.pretrained),
-            "finetune": {
-                label[one]: {**_told(history), "ewc_lambda": chosen} for one, (history, chosen) in grown.finetuned.items()
-            },
-        }
-
-    def _settings(self) -> Training:
-        return Training(
-            latent_dim=self.latent_dim,
-            hidden=layer_widths(self.hidden),
-            pretrain_epochs=self.epochs,
-            finetune_epochs=self.finetune_epochs,
-            ewc_lambda=self.ewc_lambda,
-            exemplar_weights=self.exemplar_weights,
-            plausibility=self.plausibility,
-            leave_one_out=self.leave_one_out,
-            posterior_variance=self.posterior_variance,
-            learning_rate=self.learning_rate,
-            finetune_learning_rate=self.finetune_learning_rate,
-            batch_size=self.batch_size,
-            exemplars=self.exemplars,
-            device=self.device,
-        )
-
-    def _configured(self, X: Any) -> Any:
+    def _to_configured_container(self, X: Any) -> Any:
         """Return ``X`` as the kind of table that `set_output` asks for."""
         asked = getattr(self, "_sklearn_output_config", {}).get("transform", "default")
         if asked == "pandas" and not isinstance(X, pd.DataFrame):
@@ -304,12 +297,3 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
-
-
-def _told(history: History) -> dict[str, Any]:
-    return {
-        "epochs": [vars(epoch) for epoch in history.epochs],
-        "best_epoch": history.best_epoch,
-        "heldout_elbo": history.heldout_elbo,
-        "seconds": history.seconds,
-    }

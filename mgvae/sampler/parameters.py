@@ -1,20 +1,36 @@
-"""The sampler's arguments, checked and in the form that the library works with."""
+"""Checks of the sampler's parameters that need more than a type."""
 
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import column_or_1d
 
+from mgvae.config.sections import Training
 from mgvae.errors import TableError
 from mgvae.model.encoding import Array
 
 
+def training_settings(parameters: Mapping[str, Any]) -> Training:
+    """Return the settings of training among the sampler's parameters.
+
+    Each is the field of the same name, but for ``epochs``, which is ``pretrain_epochs``.
+    """
+    shared = {name: value for name, value in parameters.items() if name in Training.model_fields}
+    shared |= {"hidden": layer_widths(parameters["hidden"]), "pretrain_epochs": parameters["epochs"]}
+    return Training(**shared)
+
+
 def layer_widths(hidden: Any) -> tuple[int, ...]:
-    """Return the width of each hidden layer."""
+    """Return the width of each hidden layer.
+
+    Raises:
+        TableError: there is none, or one is no whole number of 1 or more.
+    """
     given = list(hidden)
     if not given or any(not isinstance(width, numbers.Integral) or width < 1 for width in given):
         raise TableError(f"hidden must be whole numbers of 1 or more, such as (128, 128); got {hidden!r}.")
@@ -22,7 +38,11 @@ def layer_widths(hidden: Any) -> tuple[int, ...]:
 
 
 def group_codes(groups: Any, rows: int) -> Array:
-    """Return a code per row; without groups every row is its own."""
+    """Return a group code per row, ``(rows,)``; without groups every row is its own.
+
+    Raises:
+        TableError: a row has no group.
+    """
     if groups is None:
         return np.arange(rows)
     given = column_or_1d(groups)
@@ -33,17 +53,21 @@ def group_codes(groups: Any, rows: int) -> Array:
 
 
 def column_positions(features: Any, table: pd.DataFrame) -> list[int]:
-    """Return the positions of the columns that ``categorical_features`` names."""
+    """Return the positions of the columns that ``categorical_features`` names.
+
+    Raises:
+        TableError: an entry is no column of ``table``.
+    """
     if isinstance(features, str):
         return []
     given = list(features)
-    if len(given) == table.shape[1] and all(isinstance(one, bool | np.bool_) for one in given):
+    if len(given) == table.shape[1] and all(isinstance(entry, bool | np.bool_) for entry in given):
         return np.flatnonzero(given).tolist()
     names = list(table.columns)
     out = []
-    for one in given:
-        at = names.index(one) if one in names else one
+    for entry in given:
+        at = names.index(entry) if entry in names else entry
         if not isinstance(at, int | np.integer) or not -len(names) <= at < len(names):
-            raise TableError(f"categorical_features must hold columns of X, by name or position; got {one!r}.")
+            raise TableError(f"categorical_features must hold columns of X, by name or position; got {entry!r}.")
         out.append(int(at) % len(names))
     return out

@@ -1,4 +1,4 @@
-"""One model per rare class, all from one pre-training on the majority, and the rows that each class is given.
+"""One model per rare class, all from one pre-training on the majority.
 
 The majority is the largest class; with three classes or more, also every class with at least half as many rows, so that of five
 large classes and five rare ones (as in the paper's digits) all five large ones are learned from. A rare class is fine-tuned and
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,15 +19,17 @@ from torch import Tensor
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
-from mgvae.generator.resampling import Translator, translator
+from mgvae.generator.resampling import Translator
+from mgvae.generator.resampling import translator as fit_translator
 from mgvae.generator.synthesis import Pretrained, encoded, finetune_cases, new_model, pretrain_majority, synthesise
 from mgvae.generator.translation import Synthetic
 from mgvae.model.encoding import Array, Encoding, fit_encoding
 from mgvae.reproducibility import derive
-from mgvae.training.loops import History
+from mgvae.torch_runtime import one_thread, own_stream
+from mgvae.training.loops import History, OnEpoch
 
 LARGE = 0.5  # share of the largest class's rows from which a class, of three or more, is part of the majority
-Told = Callable[[str], Callable[[int, int, float], None] | None]  # phase -> what hears of its epochs
+ProgressCallback = Callable[[str], OnEpoch | None]  # phase -> what is called after each of its epochs
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Classes:
 
     Attributes:
         label: class of each row, ``(N,)``, numbered from 0.
-        group: what early stopping and cross-fitting keep together, ``(N,)``.
+        group: group code of each row, ``(N,)``; early stopping and cross-fitting divide no group.
         wanted: how many rows each class is to be given.
     """
 
@@ -57,25 +60,31 @@ class Classes:
 
 
 @dataclass(frozen=True)
-class Grown:
-    """What was made.
+class Oversampled:
+    """The rows made, by class, and how.
 
     Attributes:
         made: rows of each class, their parents as positions in the whole table.
-        translators: what can make more rows of each class.
+        translators: by class, the one with most rows made first, what makes further rows; on the CPU.
         encoding: of the table.
-        pretrained: how pre-training went; None without it.
-        finetuned: how fine-tuning went, and its lambda, by class.
+        pretrained: the history of pre-training in plain values; None without it.
+        finetuned: by class, the history of fine-tuning and its ``ewc_lambda``.
     """
 
     made: Mapping[int, Synthetic]
     translators: Mapping[int, Translator]
     encoding: Encoding
-    pretrained: History | None
-    finetuned: Mapping[int, tuple[History, float]]
+    pretrained: dict[str, Any] | None
+    finetuned: Mapping[int, dict[str, Any]]
+
+    def classes_and_parents(self) -> tuple[Array, Array]:
+        """Return the class and the parent of each row made, ``(n_made,)`` each."""
+        at = np.repeat(list(self.made), [len(rows.parent) for rows in self.made.values()])
+        parents = np.concatenate([np.empty(0, dtype=np.int64), *(rows.parent for rows in self.made.values())])
+        return at.astype(np.int64), parents.astype(np.int64)
 
 
-def grow(
+def oversample_classes(
     features: pd.DataFrame,
     columns: Mapping[str, Column],
     classes: Classes,
@@ -83,63 +92,77 @@ def grow(
     *,
     pretraining: bool,
     seed: int,
-    told: Told,
-) -> Grown:
-    """Return the rows that ``classes.wanted`` asks for.
+    progress: ProgressCallback,
+) -> Oversampled:
+    """Return the rows that ``classes.wanted`` asks for, made on one thread.
 
     Args:
         features: typed table, ``(N, P)``.
         columns: its data dictionary.
-        classes: who belongs where.
+        classes: class and group of each row.
         settings: how to train.
         pretraining: whether rare classes start from a model of the majority; False is an ablation.
         seed: the seed.
-        told: what hears of the epochs of each phase.
+        progress: called at the start of each phase.
     Raises:
+        TableError: the majority has one group only.
         TrainingError: training is impossible.
     """
-    encoding = fit_encoding(features, columns)
-    rows = encoded(encoding, features, settings)
-    majority = classes.rows_of(*classes.majority)
-    wanted = {one: n for one, n in classes.wanted.items() if n > 0}
-    shared = None
-    if wanted and (pretraining or any(one in classes.majority for one in wanted)):
-        group = classes.group[majority]
-        _require_two(group)
-        shared = pretrain_majority(encoding, rows[majority], group, settings, seed=seed, on_epoch=told("pretrain"))
-    made, translators, finetuned = {}, {}, {}
-    for one, n in wanted.items():
-        part = _Part(encoding, rows, classes, settings, derive(seed, "class", one))
-        if one in classes.majority and shared is not None:
-            made[one], translators[one] = part.topped_up(shared, one, n)
-        else:
-            start = shared if pretraining else None
-            made[one], translators[one], finetuned[one] = part.translated(start, one, n, majority, told(f"class {one}"))
-    return Grown(made, translators, encoding, None if shared is None else shared.history, finetuned)
+    with one_thread(), own_stream():
+        encoding = fit_encoding(features, columns)
+        rows = encoded(encoding, features, settings)
+        majority = classes.rows_of(*classes.majority)
+        wanted = {label: n for label, n in classes.wanted.items() if n > 0}
+        shared = None
+        if wanted and (pretraining or any(label in classes.majority for label in wanted)):
+            group = classes.group[majority]
+            _require_two_groups(group)
+            shared = pretrain_majority(encoding, rows[majority], group, settings, seed=seed, on_epoch=progress("pretrain"))
+        made, translators, finetuned = {}, {}, {}
+        for label, n in wanted.items():
+            task = _ClassTask(encoding, rows, classes, settings, label, derive(seed, "class", label))
+            if label in classes.majority and shared is not None:
+                made[label], translators[label] = task.resample(shared, n)
+            else:
+                start = shared if pretraining else None
+                made[label], translators[label], finetuned[label] = task.translate(
+                    start, n, majority, progress(f"class {label}")
+                )
+        for translator in translators.values():
+            translator.model.cpu()  # further rows are made there, on whichever device training was
+    ordered = {label: translators[label] for label in sorted(translators, key=lambda label: -wanted[label])}
+    return Oversampled(made, ordered, encoding, None if shared is None else _summary(shared.history), finetuned)
+
+
+def make_further_rows(translator: Translator, encoding: Encoding, features: pd.DataFrame, n: int, *, seed: int) -> Synthetic:
+    """Return ``n`` rows translated from typed majority rows, on one thread of the CPU."""
+    with one_thread():
+        return translator.make(encoding, encoded(encoding, features, Training(device="cpu")), n, seed=seed)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What all classes share when one is filled up, and that class's seed."""
+class _ClassTask:
+    """The table, and one class of it that is to be filled up."""
 
     encoding: Encoding
     rows: Tensor
     classes: Classes
     settings: Training
+    label: int
     seed: int
 
-    def topped_up(self, shared: Pretrained, one: int, n: int) -> tuple[Synthetic, Translator]:
+    def resample(self, shared: Pretrained, n: int) -> tuple[Synthetic, Translator]:
         """Return rows of a class of the majority, from its own rows."""
-        own = self.classes.rows_of(one)
+        own = self.classes.rows_of(self.label)
         plain = self.settings.model_copy(update={"exemplar_weights": "uniform", "plausibility": "none"})
         made = synthesise(self.encoding, shared.model, self.rows[own], self.rows[own], plain, n=n, seed=self.seed)
-        return self._placed(made, own), Translator(shared.model, None, None)
+        return _in_table(made, own), Translator(shared.model, None, None)
 
-    def translated(
-        self, shared: Pretrained | None, one: int, n: int, majority: Array, on_epoch: Callable[[int, int, float], None] | None
-    ) -> tuple[Synthetic, Translator, tuple[History, float]]:
+    def translate(
+        self, shared: Pretrained | None, n: int, majority: Array, on_epoch: OnEpoch | None
+    ) -> tuple[Synthetic, Translator, dict[str, Any]]:
         """Return rows of a rare class, translated from the majority."""
-        own = self.classes.rows_of(one)
+        own = self.classes.rows_of(self.label)
         cases, exemplars = self.rows[own], self.rows[majority]
         start = new_model(self.encoding, cases, self.settings, seed=self.seed) if shared is None else shared.model
         anchor = None if shared is None or self.settings.ewc_lambda == 0 else shared.anchor
@@ -147,16 +170,23 @@ class _Part:
         tuned = finetune_cases(start, anchor, cases, exemplars, group[own], self.settings, seed=self.seed, on_epoch=on_epoch)
         codes = np.concatenate([group[majority], group[own]])
         made = synthesise(self.encoding, tuned.model, exemplars, cases, self.settings, n=n, seed=self.seed, group=codes)
-        more = translator(self.encoding, tuned.model, exemplars, cases, made, self.settings, seed=derive(self.seed, "more"))
-        return self._placed(made, majority), more, (tuned.history, tuned.ewc_lambda)
-
-    @staticmethod
-    def _placed(made: Synthetic, rows: Array) -> Synthetic:
-        return replace(made, parent=rows[made.parent])
+        further = fit_translator(
+            self.encoding, tuned.model, exemplars, cases, made, self.settings, seed=derive(self.seed, "more")
+        )
+        return _in_table(made, majority), further, {**_summary(tuned.history), "ewc_lambda": tuned.ewc_lambda}
 
 
-def _require_two(group: Array) -> None:
-    """Raise TableError unless part of the majority, whose groups these are, can be held out for early stopping."""
+def _in_table(made: Synthetic, rows: Array) -> Synthetic:
+    """Return ``made`` with parents as positions in the table, not in ``rows`` of it."""
+    return replace(made, parent=rows[made.parent])
+
+
+def _summary(history: History) -> dict[str, Any]:
+    return {**vars(history), "epochs": [vars(epoch) for epoch in history.epochs]}
+
+
+def _require_two_groups(group: Array) -> None:
+    """Raise TableError unless early stopping can hold out some of the groups."""
     count = len(np.unique(group))
     if count < 2:
         raise TableError(f"The majority must have rows of at least two groups; got {len(group)} rows of {count} group(s).")

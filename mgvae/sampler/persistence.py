@@ -1,58 +1,79 @@
-"""A fitted sampler as two files, ``sampler.json`` and ``sampler.safetensors``: no pickle, and no row of any patient.
+"""A fitted sampler as two files, without pickle and without any patient's row.
 
-What is in them of the training table: for each numeric column or date its distinct values or quantiles, at most 512; for each
-column of levels the names of those that at least `handlers.FEWEST` rows have. Rarer ones may belong to one person and are left
-out: a loaded sampler draws one of the others instead.
+What they hold of the training table: for each numeric column or date its distinct values or quantiles, at most 512; for each
+column of levels the names of those that at least `column_types.FEWEST_ROWS` rows have. A rarer one may identify a person and is
+left out: a loaded sampler draws a frequent one instead.
 """
 
 from __future__ import annotations
 
-import base64
-import datetime
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from safetensors.torch import save
 
 from mgvae.errors import CheckpointError, TableError, reason_of
 from mgvae.files import aside
 from mgvae.generator.resampling import Translator
-from mgvae.model.encoding import encoding_from_json
+from mgvae.model.encoding import Array, Encoding, encoding_from_json
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE
-from mgvae.sampler.column_types import Handler, Levels, Numbers, Steps
-from mgvae.sampler.table_types import Frame
+from mgvae.sampler.column_types import ColumnType, LevelColumn, NumericColumn, StepColumn
+from mgvae.sampler.json_values import dtype_from_json, dtype_to_json, from_json, to_json
+from mgvae.sampler.table_types import TableTypes
 from mgvae.torch_runtime import own_stream
 from mgvae.training.checkpoint import below, fitting, plain, read_pair
 
-if TYPE_CHECKING:
-    from mgvae.sampler.oversampler import MGVAEOverSampler
-
-
 FORMAT = 1
-
 WEIGHTS, DESCRIPTION = "sampler.safetensors", "sampler.json"
+COLUMN_TYPES: dict[str, type[ColumnType]] = {"numbers": NumericColumn, "steps": StepColumn, "levels": LevelColumn}
+FIELDS_IN_FILE = {  # what format 1 calls fields of a column type
+    "object_kind": "held",
+    "numpy_dtype": "plain",
+    "last_step": "most",
+    "rare_level": "shared",
+    "substitutes": "pooled",
+    "substitute_shares": "share",
+    "suppressed": "withheld",
+}
 
-Sampler = TypeVar("Sampler", bound="MGVAEOverSampler")
 
-HANDLERS: dict[str, type[Handler]] = {"numbers": Numbers, "steps": Steps, "levels": Levels}
+@dataclass(frozen=True, eq=False)
+class FittedState:
+    """A sampler's parameters and its fitted attributes, without their underscore.
+
+    Attributes (the others are described in `MGVAEOverSampler`):
+        parameters: the constructor's arguments, by name.
+        encoding: of the typed table.
+        table_types: of the user's table, without the names of rare levels.
+        translators: label -> what makes further rows.
+    """
+
+    parameters: Mapping[str, Any]
+    sampling_strategy: Mapping[Any, int]
+    classes: Array
+    history: dict[str, Any]
+    n_features_in: int
+    feature_names_in: Array | None
+    encoding: Encoding
+    table_types: TableTypes
+    translators: Mapping[Any, Translator]
 
 
-def save_sampler(sampler: MGVAEOverSampler, folder: Path) -> Path:
-    """Write ``sampler`` into ``folder``, whole or not at all, for its owner alone, and return the folder.
+def write_state(state: FittedState, folder: Path) -> Path:
+    """Write ``state`` into ``folder``, whole or not at all, for its owner alone.
 
     Raises:
         CheckpointError: the folder holds something else or cannot be written, or a label or level has no form in JSON.
     """
-    weights = save(_tensors(sampler.translators_))
-    text = _text(sampler, weights)
+    weights = save(_tensors(state.translators))
+    text = _text(state, weights)
     if folder.exists() and not (folder / DESCRIPTION).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise CheckpointError(f"{folder} must be a new or empty folder, or hold a saved sampler. Choose another path.")
     try:
@@ -68,34 +89,42 @@ def save_sampler(sampler: MGVAEOverSampler, folder: Path) -> Path:
     return folder
 
 
-def load_sampler(cls: type[Sampler], folder: Path) -> Sampler:
-    """Return the sampler in ``folder``; see `MGVAEOverSampler.load`."""
+def read_state(folder: Path, *, known_parameters: Collection[str]) -> FittedState:
+    """Return what `write_state` wrote into ``folder``.
+
+    Raises:
+        CheckpointError: a file is missing, unreadable or of another version, or has a parameter that is not among
+            ``known_parameters`` or a column of a type that is not supported any more.
+    """
     content, tensors = read_pair(folder / DESCRIPTION, folder / WEIGHTS, version=FORMAT)
     if content.get("weights") != hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest():
         raise CheckpointError(f"{WEIGHTS} must be the file that {DESCRIPTION} was saved with; it is another. Save again.")
     with fitting(), own_stream():
-        sampler = cls(**_parameters(content["parameters"]))
-        sampler.sampling_strategy_ = dict(_pairs(content["sampling_strategy"]))
-        sampler.classes_ = pd.Series(_values(content["classes"])).to_numpy()
-        history = content["history"]
-        sampler.history_ = {"pretrain": history["pretrain"], "finetune": dict(_pairs(history["finetune"]))}
-        sampler.n_features_in_ = content["n_features_in"]
-        if content["feature_names_in"] is not None:
-            sampler.feature_names_in_ = np.array(content["feature_names_in"], dtype=object)
-        sampler.encoding_ = encoding_from_json(content["encoding"])
-        sampler.frame_ = Frame(_columns(content), tuple(_handler(entry) for entry in content["handlers"]))
-        if not sampler.n_features_in_ == len(sampler.encoding_.coders) == len(sampler.frame_.handlers) > 0:
+        encoding, names = encoding_from_json(content["encoding"]), content["feature_names_in"]
+        types = TableTypes(_labels(content["columns"]), tuple(_column_type(entry) for entry in content["handlers"]))
+        if not set(content["parameters"]) <= set(known_parameters):
+            raise ValueError("parameters")
+        if not content["n_features_in"] == len(encoding.coders) == len(types.column_types) > 0:
             raise ValueError("columns")
-        sampler.translators_ = {
-            from_json(entry["label"]): _translator(entry, below(tensors, f"{at}."), sampler)
-            for at, entry in enumerate(content["translators"])
-        }
-    return sampler
+        return FittedState(
+            parameters=_parameters(content["parameters"]),
+            sampling_strategy=_from_pairs(content["sampling_strategy"]),
+            classes=pd.Series(_from_list(content["classes"])).to_numpy(),
+            history={**content["history"], "finetune": _from_pairs(content["history"]["finetune"])},
+            n_features_in=content["n_features_in"],
+            feature_names_in=None if names is None else np.array(names, dtype=object),
+            encoding=encoding,
+            table_types=types,
+            translators={
+                from_json(entry["label"]): _translator(entry, below(tensors, f"{at}."), encoding)
+                for at, entry in enumerate(content["translators"])
+            },
+        )
 
 
-def _text(sampler: MGVAEOverSampler, weights: bytes) -> str:
+def _text(state: FittedState, weights: bytes) -> str:
     try:
-        return json.dumps({**_described(sampler), "weights": hashlib.sha256(weights).hexdigest()}, default=_plain)
+        return json.dumps({**_content(state), "weights": hashlib.sha256(weights).hexdigest()}, default=_numpy_to_json)
     except (TypeError, TableError):
         raise CheckpointError(
             "To be saved, labels, levels and column names must be text, numbers, booleans or times, and sampling_strategy no"
@@ -103,179 +132,99 @@ def _text(sampler: MGVAEOverSampler, weights: bytes) -> str:
         ) from None
 
 
-def _described(sampler: MGVAEOverSampler) -> dict[str, Any]:
-    parameters = sampler.get_params(deep=False)
+def _content(state: FittedState) -> dict[str, Any]:
+    parameters = dict(state.parameters)
     if isinstance(parameters["random_state"], np.random.RandomState):
         parameters["random_state"] = None
     if isinstance(parameters["sampling_strategy"], Mapping):
-        parameters["sampling_strategy"] = {"pairs": _as_pairs(parameters["sampling_strategy"])}
-    labels = sampler.frame_.labels
-    names = getattr(sampler, "feature_names_in_", None)
+        parameters["sampling_strategy"] = {"pairs": _to_pairs(parameters["sampling_strategy"])}
+    labels = state.table_types.labels
     return {
         "format": FORMAT,
         "parameters": parameters,
-        "sampling_strategy": _as_pairs(sampler.sampling_strategy_),
-        "classes": [to_json(label) for label in sampler.classes_],
-        "history": {**sampler.history_, "finetune": _as_pairs(sampler.history_["finetune"])},
-        "n_features_in": sampler.n_features_in_,
-        "feature_names_in": names,
+        "sampling_strategy": _to_pairs(state.sampling_strategy),
+        "classes": [to_json(label) for label in state.classes],
+        "history": {**state.history, "finetune": _to_pairs(state.history["finetune"])},
+        "n_features_in": state.n_features_in,
+        "feature_names_in": state.feature_names_in,
         "columns": len(labels) if isinstance(labels, pd.RangeIndex) else [to_json(name) for name in labels],
-        "encoding": sampler.encoding_.to_json(),
-        "handlers": [_entry(handler) for handler in sampler.frame_.handlers],
-        "translators": [_model(label, one.model) for label, one in sampler.translators_.items()],
+        "encoding": state.encoding.to_json(),
+        "handlers": [_column_type_to_json(column_type) for column_type in state.table_types.column_types],
+        "translators": [_model_to_json(label, known.model) for label, known in state.translators.items()],
     }
 
 
-def _model(label: Any, model: MGVAE) -> dict[str, Any]:
+def _model_to_json(label: Any, model: MGVAE) -> dict[str, Any]:
     return {"label": to_json(label), "latent_dim": model.latent_dim, "hidden": model.hidden, "tied": model.tied}
 
 
-def _columns(content: Mapping[str, Any]) -> pd.Index:
-    names = content["columns"]
-    return pd.RangeIndex(names) if isinstance(names, int) else pd.Index(_values(names))
+def _labels(names: int | list[Any]) -> pd.Index:
+    return pd.RangeIndex(names) if isinstance(names, int) else pd.Index(_from_list(names))
 
 
 def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     out = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     if isinstance(out["sampling_strategy"], dict):
-        out["sampling_strategy"] = dict(_pairs(out["sampling_strategy"]["pairs"]))
+        out["sampling_strategy"] = _from_pairs(out["sampling_strategy"]["pairs"])
     return out
 
 
 def _tensors(translators: Mapping[Any, Translator]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for at, one in enumerate(translators.values()):
-        out |= {f"{at}.model.{name}": value for name, value in one.model.state_dict().items()}
-        slopes = {"tilt": one.tilt, "keep": one.keep}
+    for at, known in enumerate(translators.values()):
+        out |= {f"{at}.model.{name}": value for name, value in known.model.state_dict().items()}
+        slopes = {"tilt": known.tilt, "keep": known.keep}
         out |= {f"{at}.{name}": value for name, value in slopes.items() if value is not None}
     return plain(out)
 
 
-def _translator(entry: Mapping[str, Any], tensors: dict[str, Any], sampler: MGVAEOverSampler) -> Translator:
+def _translator(entry: Mapping[str, Any], tensors: dict[str, Any], encoding: Encoding) -> Translator:
     hidden = tuple(entry["hidden"])
-    likelihood = TableLikelihood(sampler.encoding_, hidden[0])
+    likelihood = TableLikelihood(encoding, hidden[0])
     model = MGVAE(likelihood, hidden=hidden, latent_dim=entry["latent_dim"], tied=entry["tied"])
     model.load_state_dict(below(tensors, "model."))
     return Translator(model, tensors.get("tilt"), tensors.get("keep"))
 
 
-def _entry(handler: Handler) -> dict[str, Any]:
-    kind = next(name for name, known in HANDLERS.items() if isinstance(handler, known))
-    fields = {name: _written(value) for name, value in vars(handler).items() if name != "dtype"}
-    return {**fields, "type": kind, "dtype": dtype_to_json(handler.dtype)}
-
-
-def _written(value: Any) -> Any:
-    return [to_json(one) for one in value] if isinstance(value, tuple) else to_json(value)
-
-
-def _handler(entry: Mapping[str, Any]) -> Handler:
+def _column_type_to_json(column_type: ColumnType) -> dict[str, Any]:
+    kind = next(name for name, known in COLUMN_TYPES.items() if isinstance(column_type, known))
     fields = {
-        name: tuple(_values(value)) if isinstance(value, list) else from_json(value)
-        for name, value in entry.items()
-        if name not in ("type", "dtype")
+        FIELDS_IN_FILE.get(name, name): [to_json(item) for item in value] if isinstance(value, tuple) else to_json(value)
+        for name, value in vars(column_type).items()
+        if name != "dtype"
     }
-    make: Any = HANDLERS[entry["type"]]
-    handler: Handler = make(dtype=dtype_from_json(entry["dtype"]), **fields)
-    return handler
+    return {**fields, "type": kind, "dtype": dtype_to_json(column_type.dtype)}
 
 
-def _values(entries: list[Any]) -> list[Any]:
-    return [from_json(one) for one in entries]
+def _column_type(entry: Mapping[str, Any]) -> ColumnType:
+    if entry.get("limits") or "int64" in entry.get("plain", ""):
+        raise CheckpointError(
+            "A saved sampler must have no column of whole numbers of 2^53 or more; got one. Convert or drop it and train again."
+        )
+    names = {old: new for new, old in FIELDS_IN_FILE.items()}
+    fields = {
+        names.get(name, name): tuple(_from_list(value)) if isinstance(value, list) else from_json(value)
+        for name, value in entry.items()
+        if name not in ("type", "dtype", "limits")
+    }
+    make: Any = COLUMN_TYPES[entry["type"]]
+    column_type: ColumnType = make(dtype=dtype_from_json(entry["dtype"]), **fields)
+    return column_type
 
 
-def _as_pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+def _from_list(entries: list[Any]) -> list[Any]:
+    return [from_json(entry) for entry in entries]
+
+
+def _to_pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     return [(to_json(key), value) for key, value in mapping.items()]
 
 
-def _pairs(entries: list[Any]) -> list[tuple[Any, Any]]:
-    return [(from_json(key), value) for key, value in entries]
+def _from_pairs(entries: list[Any]) -> dict[Any, Any]:
+    return {from_json(key): value for key, value in entries}
 
 
-def _plain(value: Any) -> Any:
-    """Return numpy's numbers and arrays as JSON has them."""
+def _numpy_to_json(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(type(value).__name__)
-
-
-TO_JSON: dict[type, tuple[str, Callable[[Any], Any]]] = {  # looked up in this order: a Timestamp is a datetime, and that a date
-    tuple: ("tuple", lambda value: [to_json(one) for one in value]),
-    pd.Interval: ("interval", lambda value: [to_json(value.left), to_json(value.right), value.closed]),
-    pd.Timestamp: ("timestamp", lambda value: [value.isoformat(), value.unit, None if value.tz is None else str(value.tz)]),
-    pd.Timedelta: ("timedelta", lambda value: [int(value.as_unit("ns").value), value.unit]),
-    pd.Period: ("period", lambda value: [str(value), value.freqstr]),
-    datetime.datetime: ("datetime", lambda value: value.isoformat()),
-    datetime.date: ("date", lambda value: value.isoformat()),
-    datetime.time: ("time", lambda value: value.isoformat()),
-    Decimal: ("decimal", str),
-    bytes: ("bytes", lambda value: base64.b64encode(value).decode()),
-}
-
-FROM_JSON: dict[str, Callable[[Any], Any]] = {
-    "tuple": lambda parts: tuple(from_json(one) for one in parts),
-    "interval": lambda parts: pd.Interval(from_json(parts[0]), from_json(parts[1]), closed=parts[2]),
-    "timestamp": lambda parts: _timestamp(*parts),
-    "timedelta": lambda parts: pd.Timedelta(parts[0], unit="ns").as_unit(parts[1]),
-    "period": lambda parts: pd.Period(parts[0], freq=parts[1]),
-    "datetime": datetime.datetime.fromisoformat,
-    "date": datetime.date.fromisoformat,
-    "time": datetime.time.fromisoformat,
-    "decimal": Decimal,
-    "bytes": base64.b64decode,
-    "NA": lambda _: pd.NA,
-    "NaT": lambda _: pd.NaT,
-}
-
-
-def to_json(value: Any) -> Any:
-    """Return a label, a level or a column's name as JSON.
-
-    Raises:
-        TableError: it is of a kind that has no form here.
-    """
-    if value is pd.NA or value is pd.NaT:
-        return {"is": "NA" if value is pd.NA else "NaT", "of": None}
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    for kind, (name, parts) in TO_JSON.items():
-        if isinstance(value, kind):
-            return {"is": name, "of": parts(value)}
-    raise TableError(f"Labels, levels and column names must be text, numbers, booleans or times; got {type(value).__name__}.")
-
-
-def from_json(value: Any) -> Any:
-    """Return what `to_json` was given."""
-    return FROM_JSON[value["is"]](value["of"]) if isinstance(value, dict) else value
-
-
-def dtype_to_json(dtype: Any) -> Any:
-    """Return a pandas dtype as JSON, with all its categories."""
-    if isinstance(dtype, pd.CategoricalDtype):
-        categories = [to_json(one) for one in dtype.categories]
-        return {"categories": categories, "of": dtype_to_json(dtype.categories.dtype), "ordered": bool(dtype.ordered)}
-    if isinstance(dtype, pd.ArrowDtype):
-        schema = pa.schema([pa.field("", dtype.pyarrow_dtype)]).serialize().to_pybytes()
-        return {"arrow": base64.b64encode(schema).decode()}
-    if isinstance(dtype, pd.SparseDtype):
-        return {"sparse": str(dtype.subtype), "fill": to_json(dtype.fill_value)}
-    return str(dtype)
-
-
-def dtype_from_json(entry: Any) -> Any:
-    """Return the dtype that `dtype_to_json` was given."""
-    if isinstance(entry, str):
-        return pd.api.types.pandas_dtype(entry)
-    if "arrow" in entry:
-        return pd.ArrowDtype(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(entry["arrow"]))).field(0).type)
-    if "sparse" in entry:
-        return pd.SparseDtype(entry["sparse"], from_json(entry["fill"]))
-    categories = pd.Index([from_json(one) for one in entry["categories"]], dtype=dtype_from_json(entry["of"]))
-    return pd.CategoricalDtype(categories, ordered=entry["ordered"])
-
-
-def _timestamp(text: str, unit: str, zone: str | None) -> pd.Timestamp:
-    moment = pd.Timestamp(text)
-    return (moment if zone is None else moment.tz_convert(zone)).as_unit(unit)  # type: ignore[arg-type]

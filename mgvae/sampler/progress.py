@@ -1,35 +1,42 @@
-"""What a person sees while the sampler works: a bar per phase on stderr, nothing unless asked for."""
+"""Progress of training on stderr."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
-from types import TracebackType
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 
-class Phases:
-    """Shows how far training is, if ``shown``."""
+class TrainingProgress:
+    """Shows each phase of training as one line on stderr; nothing unless ``enabled``.
 
-    def __init__(self, *, shown: bool) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
-        self.progress = Progress(*columns, console=Console(stderr=True)) if shown else None
+    At a terminal and in a notebook the line is renewed after each epoch; elsewhere it is written when the phase has ended.
+    """
 
-    def __enter__(self) -> Phases:
-        """Open the display."""
-        if self.progress is not None:
-            self.progress.start()
+    def __init__(self, *, enabled: bool) -> None:
+        self.enabled, self.line = enabled, ""
+        self.renewing = sys.stderr.isatty() or "ipykernel" in sys.modules
+
+    def __enter__(self) -> TrainingProgress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close it."""
-        if self.progress is not None:
-            self.progress.stop()
+    def __exit__(self, *error: object) -> None:
+        self._end_phase()
 
-    def begin(self, phase: str) -> Callable[[int, int, float], None] | None:
-        """Return what hears of a phase's epochs; None where nothing is shown."""
-        if self.progress is None:
-            return None
-        progress, task = self.progress, self.progress.add_task(phase, total=None, note="")
-        return lambda epoch, epochs, score: progress.update(task, completed=epoch, total=epochs, note=f"ELBO {score:.2f}")
+    def start_phase(self, phase: str) -> Callable[[int, int, float], None] | None:
+        """Return the callback for a phase's epochs; None where nothing is shown."""
+        self._end_phase()
+        started = time.monotonic()
+
+        def show(epoch: int, epochs: int, elbo: float) -> None:
+            width, seconds = len(self.line), time.monotonic() - started
+            self.line = f"{phase}: epoch {epoch} of at most {epochs}, ELBO {elbo:.2f}, {seconds:.0f} s"
+            if self.renewing:
+                print(f"\r{self.line:<{width}}", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+        return show if self.enabled else None
+
+    def _end_phase(self) -> None:
+        if self.line:
+            print("" if self.renewing else self.line, file=sys.stderr, flush=True)  # noqa: T201
+        self.line = ""

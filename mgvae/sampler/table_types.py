@@ -1,9 +1,9 @@
-"""The user's table <-> the typed table that the model reads. Kinds are inferred from dtypes; values go back in the user's own.
+"""The types of a user's table, inferred from the dtypes of its columns.
 
 Numbers (plain, nullable, Arrow, sparse, or alone in a column of objects) become float64, and a binary column where they take
 exactly two values. Booleans, categories, text and other objects become levels, in order where the dtype has one. Dates and
-durations become whole steps since the earliest, in the coarsest unit that holds them all. The typed table is what CONTRIBUTING
-describes; its columns are called by position, since a user's labels may be repeated or no text.
+durations become whole steps since the earliest, in the coarsest unit that holds them all. The columns of the typed table are
+named by position, since a user's labels may be repeated or no text.
 """
 
 from __future__ import annotations
@@ -18,67 +18,72 @@ from pandas.api import types
 
 from mgvae.config.dictionary import Column
 from mgvae.errors import TableError
-from mgvae.sampler.column_types import (
-    IN_OBJECTS,
-    Array,
-    Handler,
-    Levels,
-    Numbers,
-    Steps,
-    distances,
-    factorized,
-    floats,
-    times_dtype,
-    whole_numbers,
-)
-
-MOST_LEVELS = 256  # levels that the model tells apart; the rarest share one, and are drawn from it by their frequency
-EXACT = 2**53  # whole numbers from which a float may lose the last digits
-UNITS = {"D": 86_400 * 10**9, "h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}  # nanoseconds
+from mgvae.sampler.column_types import NUMBERS_IN_OBJECTS, ColumnType, LevelColumn, NumericColumn, StepColumn
+from mgvae.sampler.column_values import factorize, to_floats
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
-    """How each column of a user's table is read and given back, by position.
+class TableTypes:
+    """The types of a table's columns, by position.
 
     Attributes:
-        labels: the user's column labels.
-        handlers: one per column.
+        labels: the user's column labels, ``(P,)``.
+        column_types: of each column, ``(P,)``.
     """
 
     labels: pd.Index
-    handlers: tuple[Handler, ...]
+    column_types: tuple[ColumnType, ...]
+
+    @classmethod
+    def fit(cls, table: pd.DataFrame, *, categorical: Collection[int] = ()) -> TableTypes:
+        """Return the types of ``table``.
+
+        Args:
+            table: the user's, ``(N, P)``.
+            categorical: positions of columns whose values are names, whatever their dtype.
+        Raises:
+            TableError: a column holds something that is no number, level or time, a number that is infinite, or a whole number
+                of 2^53 or more.
+        """
+        columns = (table.iloc[:, at] for at in range(table.shape[1]))
+        return cls(table.columns, tuple(_column_type(values, named=at in categorical) for at, values in enumerate(columns)))
 
     @property
     def columns(self) -> Mapping[str, Column]:
         """The data dictionary of the typed table."""
-        return {str(at): handler.column for at, handler in enumerate(self.handlers)}
+        return {str(at): column_type.column for at, column_type in enumerate(self.column_types)}
 
-    def typed(self, table: pd.DataFrame) -> pd.DataFrame:
+    def to_typed(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the typed table of ``table``, numbered from 0.
 
         Raises:
             TableError: the table has another number of columns, or a number is infinite.
         """
-        if table.shape[1] != len(self.handlers):
-            raise TableError(f"X must have the {len(self.handlers)} columns it was fitted on; got {table.shape[1]}.")
+        if table.shape[1] != len(self.column_types):
+            raise TableError(f"X must have the {len(self.column_types)} columns it was fitted on; got {table.shape[1]}.")
         table = table.reset_index(drop=True)
-        return pd.DataFrame({str(at): handler.typed(table.iloc[:, at]) for at, handler in enumerate(self.handlers)})
+        return pd.DataFrame(
+            {str(at): column_type.to_typed(table.iloc[:, at]) for at, column_type in enumerate(self.column_types)}
+        )
 
-    def published(self) -> Frame:
-        """Return what may leave memory; see `Levels.published`."""
-        return Frame(self.labels, tuple(one.published() if isinstance(one, Levels) else one for one in self.handlers))
-
-    def restored(self, typed: pd.DataFrame, draws: np.random.Generator) -> pd.DataFrame:
-        """Return a typed table in the user's labels, dtypes and values."""
-        columns = {at: handler.restored(typed[str(at)], draws) for at, handler in enumerate(self.handlers)}
+    def to_user(self, typed: pd.DataFrame, draws: np.random.Generator) -> pd.DataFrame:
+        """Return a typed table in the user's labels and dtypes."""
+        columns = {at: column_type.to_user(typed[str(at)], draws) for at, column_type in enumerate(self.column_types)}
         out = pd.DataFrame(columns, index=pd.RangeIndex(len(typed)))
         out.columns = self.labels
         return out
 
+    def suppress_rare(self) -> TableTypes:
+        """Return the types without the names of rare levels."""
+        column_types = (known.suppress_rare() if isinstance(known, LevelColumn) else known for known in self.column_types)
+        return TableTypes(self.labels, tuple(column_types))
 
-def with_categories(table: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
-    """Return ``table`` with the categories of ``like`` where these hold its own: a saved sampler knows only frequent ones."""
+
+def restore_categories(table: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
+    """Return ``table`` with the categories of ``like`` where these include its own.
+
+    A fitted sampler keeps the frequent categories alone; the table that it is given has them all.
+    """
     out = {}
     for at in range(table.shape[1]):
         column, other = table.iloc[:, at], like.iloc[:, at].dtype
@@ -88,97 +93,29 @@ def with_categories(table: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out, index=table.index).set_axis(table.columns, axis=1)
 
 
-def read_frame(table: pd.DataFrame, *, categorical: Collection[int] = ()) -> Frame:
-    """Return how to read ``table``.
-
-    Args:
-        table: the user's, ``(N, P)``.
-        categorical: positions of columns whose values are names, whatever their dtype.
-    Raises:
-        TableError: a column holds what is neither a number, a level nor a time, or an infinite number.
-    """
-    handlers = tuple(_handler(table.iloc[:, at], named=at in categorical) for at in range(table.shape[1]))
-    return Frame(table.columns, handlers)
-
-
-def _handler(values: pd.Series, *, named: bool) -> Handler:
+def _column_type(values: pd.Series, *, named: bool) -> ColumnType:
     dtype = values.dtype
     if named or types.is_bool_dtype(dtype):
-        return _levels(values)
+        return LevelColumn.fit(values)
     if types.is_complex_dtype(dtype):
         raise TableError(f"Column '{values.name}' must hold numbers, levels or times; got dtype {dtype}. Convert or drop it.")
     if types.is_numeric_dtype(dtype):
-        return _numbers(values)
+        return _two_levels(values) or NumericColumn.fit(values)
     if _is_time(dtype):
-        return _steps(values, times_dtype(values))
-    held = types.infer_dtype(values, skipna=True) if types.is_object_dtype(dtype) else ""
-    if held in IN_OBJECTS:
-        floats(values)
-        return Numbers(dtype, held, _missing(values))
-    return _levels(values)
+        return StepColumn.fit(values)
+    if types.is_object_dtype(dtype) and types.infer_dtype(values, skipna=True) in NUMBERS_IN_OBJECTS:
+        return NumericColumn.fit(values)
+    return LevelColumn.fit(values)
 
 
-def _numbers(values: pd.Series) -> Handler:
-    numbers = floats(values)
-    seen = numbers[~np.isnan(numbers)]
-    low, high = (seen.min(), seen.max()) if len(seen) else (0.0, 0.0)
-    if low < high and ((seen == low) | (seen == high)).all():
-        two = sorted(factorized(values)[1])
-        if len(two) == 2:  # not so where a float cannot tell them apart
-            return Levels(values.dtype, tuple(two), (), missing=np.nan)
-    if types.is_integer_dtype(values.dtype) and max(-low, high) >= EXACT:
-        return _large(values, "uint64" if low >= 0 else "int64")
-    return Numbers(values.dtype)
-
-
-def _large(values: pd.Series, plain: str) -> Handler:
-    """Return how to read whole numbers beyond `EXACT`: by their distances where a float can tell these apart."""
-    whole, gone = whole_numbers(values, plain)
-    low, high = int(whole[~gone].min()), int(whole[~gone].max())
-    return _steps(values, plain) if high - low < EXACT else Numbers(values.dtype, limits=(low, high))
-
-
-def _steps(values: pd.Series, plain: str) -> Steps:
-    whole, gone = whole_numbers(values, plain)
-    if gone.all():
-        return Steps(values.dtype, plain, 0, 1, 0)
-    origin = int(whole[~gone].min())
-    since = distances(whole[~gone], origin)
-    step = _step(since, np.datetime_data(np.dtype(plain))[0]) if plain[-1] == "]" else 1
-    return Steps(values.dtype, plain, origin, step, int(since.max()) // step)
-
-
-def _step(since: Array, unit: str) -> int:
-    """Return the coarsest step of which all distances, in ``unit``, are multiples."""
-    here = UNITS[unit]
-    return next(size // here for size in UNITS.values() if size >= here and not (since % np.uint64(size // here)).any())
-
-
-def _levels(values: pd.Series) -> Levels:
-    dtype = values.dtype
-    codes, distinct = factorized(values)
-    count = np.bincount(codes[codes >= 0], minlength=len(distinct))
-    frequent = np.argsort(-count, kind="stable")
-    frequent = frequent[count[frequent] > 0]
-    kept = np.sort(frequent if len(frequent) <= MOST_LEVELS else frequent[: MOST_LEVELS - 1])
-    rare = np.setdiff1d(frequent, kept)
-    share = count[rare] / max(count[rare].sum(), 1)
-    return Levels(
-        dtype,
-        values=tuple(distinct[place] for place in kept),
-        counts=() if types.is_numeric_dtype(dtype) else tuple(count[kept].tolist()),
-        ordered=isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered) and not len(rare),
-        shared=bool(len(rare)),
-        pooled=tuple(distinct[place] for place in rare),
-        share=tuple(share.tolist()),
-        missing=_missing(values) if types.is_object_dtype(dtype) else np.nan if dtype.kind == "f" else None,
-    )
-
-
-def _missing(values: pd.Series) -> Any:
-    """Return what the first missing cell is; None where there is none."""
-    gone = values[values.isna()]
-    return gone.iloc[0] if len(gone) else None
+def _two_levels(values: pd.Series) -> LevelColumn | None:
+    """Return the type of a column of exactly two numbers; None for any other."""
+    numbers = to_floats(values)
+    present = numbers[~np.isnan(numbers)]
+    if not len(present) or present.min() == present.max() or ((present != present.min()) & (present != present.max())).any():
+        return None
+    distinct = sorted(factorize(values)[1])
+    return LevelColumn(values.dtype, tuple(distinct), missing=np.nan) if len(distinct) == 2 else None  # floats may coincide
 
 
 def _is_time(dtype: Any) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mgvae.sampler.containers import appended, appended_labels, as_table, new_labels, read_labels
+from mgvae.sampler.containers import append_labels, append_rows, as_table, new_index_labels, read_labels
 from tests.mgvae.sampler.sampler_tables import MAJORITY, RARE, labels, quick, small
 
 N = MAJORITY + RARE
@@ -47,7 +47,7 @@ def test_an_array_stays_an_array_of_its_dtype(name):
 def test_a_sparse_matrix_stays_one_of_its_kind(form, kind):
     given = getattr(sparse, f"{form}_{kind}")(np.where(NUMBERS > 0, NUMBERS, 0))
     made = pd.DataFrame(np.ones((4, 2)))
-    out = appended(given, made, PARENTS)
+    out = append_rows(given, made, PARENTS)
     assert type(out) is type(given)
     assert out.dtype == given.dtype
     np.testing.assert_array_equal(out.toarray(), np.vstack([given.toarray(), np.ones((4, 2))]))
@@ -125,8 +125,8 @@ def test_an_index_keeps_its_kind_and_labels(name):
     index = INDEXES[name]
     table = small().set_axis(index)
     made = small(4).set_axis(table.columns, axis=1)
-    out = appended(table, made, PARENTS)
-    y = appended_labels(pd.Series(labels(), index=index, name="out"), np.ones(4, dtype=int), PARENTS)
+    out = append_rows(table, made, PARENTS)
+    y = append_labels(pd.Series(labels(), index=index, name="out"), np.ones(4, dtype=int), PARENTS)
     assert type(out.index) is type(index)
     assert out.index.dtype == index.dtype
     assert out.index.names == index.names
@@ -156,7 +156,7 @@ def test_labels_keep_an_index_of_their_own():
 @settings(max_examples=60, deadline=None)
 def test_new_text_labels_are_new(names, n):
     index = pd.Index([*names, "synthetic-1"])
-    assert not set(new_labels(index, np.zeros(n, dtype=int))) & set(index)
+    assert not set(new_index_labels(index, np.zeros(n, dtype=int))) & set(index)
 
 
 NAMES = {
@@ -231,7 +231,7 @@ def test_labels_of_any_kind_come_back_in_kind(kind):
     y, n = LABELS[kind], 4
     read = read_labels(y)
     assert len(np.unique(read.each)) == 2
-    out = appended_labels(y, np.repeat(read.each[-1], n), PARENTS, one_hot=read.one_hot)
+    out = append_labels(y, np.repeat(read.each[-1], n), PARENTS, one_hot=read.one_hot)
     assert type(out) is type(y)
     if hasattr(y, "dtype"):
         assert out.dtype == y.dtype

@@ -14,8 +14,8 @@ import torch
 import mgvae.sampler.persistence
 from mgvae import MGVAEOverSampler
 from mgvae.errors import CheckpointError
-from mgvae.sampler.column_types import FEWEST
-from mgvae.sampler.persistence import dtype_from_json, dtype_to_json, from_json, to_json
+from mgvae.sampler.column_types import FEWEST_ROWS
+from mgvae.sampler.json_values import dtype_from_json, dtype_to_json, from_json, to_json
 from tests.mgvae.sampler.sampler_tables import MAJORITY, every_dtype, labels, quick, small
 
 COLUMNS = every_dtype()
@@ -117,7 +117,7 @@ def test_no_row_and_no_rare_level_is_in_the_files(tmp_path):
     rng = np.random.default_rng(0)
     n = 300
     names = np.array([f"Patient-{at:04d}" for at in range(n)], dtype=object)
-    village = np.where(np.arange(n) < FEWEST - 1, "Smallville", np.where(np.arange(n) < 20, "Midtown", "Metropolis"))
+    village = np.where(np.arange(n) < FEWEST_ROWS - 1, "Smallville", np.where(np.arange(n) < 20, "Midtown", "Metropolis"))
     table = pd.DataFrame(
         {
             "name": pd.Series(names, dtype="str"),

@@ -1,0 +1,3 @@
+from mgvae.sampler.oversampler import MGVAEOverSampler as MGVAEOverSampler
+
+__version__: str
