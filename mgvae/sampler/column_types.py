@@ -58,8 +58,8 @@ class NumericColumn:
         too_large = int((np.abs(numbers) >= EXACT).sum())
         if too_large and (kind == "integer" or types.is_integer_dtype(values.dtype)):
             raise TableError(
-                f"Column '{values.name}' must hold whole numbers below 2^53, which a float represents exactly; got larger ones in"
-                f" {too_large} cells. Drop it where it identifies rows, or convert it with .astype(float) or .astype(str)."
+                f"Column '{values.name}' must hold whole numbers below 2^53, which a float represents exactly; got larger"
+                f" ones in {too_large} cells. Drop it if it identifies rows, or convert it with .astype(float) or .astype(str)."
             )
         return cls(values.dtype, kind, first_missing(values) if in_objects else None)
 

@@ -66,7 +66,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
     Attributes:
         sampling_strategy_: label -> rows made.
         sample_parent_indices_: position in ``X`` of the row that each synthetic row was translated from, ``(n_made,)``.
-        history_: "pretrain" -> epochs and held-out ELBO (nats per row); "finetune" -> label -> the same and ``ewc_lambda``.
+        history_: "pretrain" -> epochs, held-out ELBO (nats per row) and remarks, such as that groups were too few to hold out;
+            "finetune" -> label -> the same and ``ewc_lambda``.
         n_features_in_: columns of ``X``.
         feature_names_in_: their names, where all are text.
         classes_: the labels, sorted.

@@ -173,7 +173,7 @@ class _ClassTask:
         further = fit_translator(
             self.encoding, tuned.model, exemplars, cases, made, self.settings, seed=derive(self.seed, "more")
         )
-        return _in_table(made, majority), further, {**_summary(tuned.history), "ewc_lambda": tuned.ewc_lambda}
+        return _in_table(made, majority), further, {**_summary(tuned.history, *made.remarks), "ewc_lambda": tuned.ewc_lambda}
 
 
 def _in_table(made: Synthetic, rows: Array) -> Synthetic:
@@ -181,8 +181,9 @@ def _in_table(made: Synthetic, rows: Array) -> Synthetic:
     return replace(made, parent=rows[made.parent])
 
 
-def _summary(history: History) -> dict[str, Any]:
-    return {**vars(history), "epochs": [vars(epoch) for epoch in history.epochs]}
+def _summary(history: History, *remarks: str) -> dict[str, Any]:
+    epochs = [vars(epoch) for epoch in history.epochs]
+    return {**vars(history), "epochs": epochs, "remarks": [*history.remarks, *remarks]}
 
 
 def _require_two_groups(group: Array) -> None:

@@ -1,10 +1,11 @@
-"""A saved sampler makes the same rows, holds nobody's row and no rare level, and a damaged one is refused."""
+"""A saved sampler makes the same rows, holds no patient's row and no rare level, and is refused when damaged."""
 
 from __future__ import annotations
 
 import json
 import pickle
 import stat
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from mgvae.sampler.json_values import dtype_from_json, dtype_to_json, from_json,
 from tests.mgvae.sampler.sampler_tables import MAJORITY, every_dtype, labels, quick, small
 
 COLUMNS = every_dtype()
+FORMAT_1 = Path(__file__).parent / "format_1"  # with rows that the version which wrote it made of it
 FILES = {"sampler.json", "sampler.safetensors"}
 
 
@@ -60,9 +62,49 @@ def test_all_that_was_learned_is_kept(tmp_path):
     assert loaded.n_features_in_ == 3
     assert loaded.feature_names_in_.tolist() == ["a", "b", "c"]
     for label in ("rare", "rarer", None):
-        rows = [one.sample(small(90), 9, label=label)[0] for one in (sampler, loaded)]
+        rows = [known.sample(small(90), 9, label=label)[0] for known in (sampler, loaded)]
         pd.testing.assert_frame_equal(*rows)
     assert len(loaded.fit_resample(small(90), y)[0]) == 160
+
+
+def _table_of_format_1():
+    rng = np.random.default_rng(0)
+    whole, word = rng.integers(0, 50, 60), np.array(["a", "b", "c"], dtype=object)[rng.integers(0, 3, 60)]
+    word[:3] = "rare"
+    day = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(whole, unit="D"))
+    missing = whole % 7 == 0
+    return pd.DataFrame(
+        {
+            "number": pd.Series(rng.normal(size=60)).mask(missing),
+            "count": pd.Series(whole).astype("Int64").mask(missing),
+            "text": pd.Series(word, dtype="str"),
+            "ordered": pd.Categorical(word, categories=["rare", "c", "b", "a"], ordered=True),
+            "flag": whole > 20,
+            "date": day.astype("datetime64[us]").dt.tz_localize("Europe/Berlin"),
+            "object": pd.Series([None if none else int(at) for none, at in zip(missing, whole, strict=True)], dtype=object),
+        }
+    )
+
+
+def test_a_sampler_saved_by_an_earlier_version_makes_the_same_rows():
+    table = _table_of_format_1()
+    loaded = MGVAEOverSampler.load(FORMAT_1)
+    rows, parents = loaded.sample(table.iloc[:48], 12, random_state=1)
+    assert rows.dtypes.equals(table.dtypes)
+    expected = pd.read_csv(FORMAT_1 / "expected.csv")
+    assert parents.tolist() == expected.pop("parent").tolist()
+    np.testing.assert_allclose(rows.pop("number"), expected.pop("number"), rtol=1e-9)
+    expected["count"], expected["object"] = expected["count"].astype("Int64"), expected["object"].astype("Int64")
+    assert rows.astype(str).replace("None", "<NA>").to_numpy().tolist() == expected.astype(str).to_numpy().tolist()
+    assert loaded.history_["finetune"][1]["ewc_lambda"] == 1.0
+
+
+@pytest.mark.parametrize("change", [{"limits": [0, 2**60]}, {"type": "steps", "plain": "uint64"}])
+def test_a_saved_column_of_large_whole_numbers_is_refused(saved, change):
+    handlers = json.loads((saved / "sampler.json").read_text())["handlers"]
+    _edit(handlers=[{**handlers[0], **change}, *handlers[1:]])(saved)
+    with pytest.raises(CheckpointError, match=r"no column of whole numbers of 2\^53 or more"):
+        MGVAEOverSampler.load(saved)
 
 
 @pytest.mark.parametrize("strategy", ["auto", 0.5, {1: 30}])
@@ -88,16 +130,16 @@ def test_column_names_survive(tmp_path, names):
 
 
 def test_files_are_the_owners_and_nothing_else_is_left(saved):
-    assert {one.name for one in saved.iterdir()} == FILES
+    assert {path.name for path in saved.iterdir()} == FILES
     assert stat.S_IMODE(saved.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(one.stat().st_mode) for one in saved.iterdir()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in saved.iterdir()} == {0o600}
 
 
 def test_saving_again_replaces(saved, fitted):
     before = (saved / "sampler.json").read_bytes()
     assert fitted.save(saved) == saved
     assert (saved / "sampler.json").read_bytes() == before
-    assert {one.name for one in saved.iterdir()} == FILES
+    assert {path.name for path in saved.iterdir()} == FILES
 
 
 def test_nothing_is_pickled(monkeypatch, fitted, tmp_path):
@@ -171,16 +213,16 @@ def test_a_folder_with_something_else_is_refused(fitted, tmp_path):
         fitted.save(tmp_path)
     with pytest.raises(CheckpointError, match="must be a new or empty folder"):
         fitted.save(tmp_path / "thesis.txt")
-    assert [one.name for one in tmp_path.iterdir()] == ["thesis.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_what_cannot_be_written_leaves_what_was_there(saved, fitted, monkeypatch):
-    before = {one.name: one.read_bytes() for one in saved.iterdir()}
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
     monkeypatch.setattr(mgvae.sampler.persistence, "_tensors", lambda translators: {"x": torch.zeros(3)})
     monkeypatch.setattr("pathlib.Path.write_bytes", lambda *args: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(CheckpointError, match="must be writable with space left; No space left on device"):
         fitted.save(saved)
-    assert {one.name: one.read_bytes() for one in saved.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
 
 
 def test_a_label_without_a_form_is_refused(fitted, tmp_path):
@@ -207,7 +249,7 @@ def _rewrite(name, change):
 
 
 DAMAGES = {
-    "no folder": lambda folder: [one.unlink() for one in folder.iterdir()],
+    "no folder": lambda folder: [path.unlink() for path in folder.iterdir()],
     "no weights": lambda folder: (folder / "sampler.safetensors").unlink(),
     "no description": lambda folder: (folder / "sampler.json").unlink(),
     "empty weights": _rewrite("sampler.safetensors", lambda content: b""),
