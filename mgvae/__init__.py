@@ -12,7 +12,10 @@ __all__ = ["MGVAEOverSampler", "__version__"]  # __init__.pyi has their types
 
 
 def __getattr__(name: str) -> Any:
-    """Return the sampler or the version when asked for: no other module waits for them, or counts as depending on them."""
+    """Return the sampler or the version when asked for.
+
+    No other module of the package waits for them, or counts as depending on them.
+    """
     if name == "MGVAEOverSampler":
         return import_module("mgvae.sampler.oversampler").MGVAEOverSampler
     if name == "__version__":

@@ -235,7 +235,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         return sampler
 
     def set_output(self, *, transform: Literal["default", "pandas"] | None = None) -> MGVAEOverSampler:
-        """Let `fit_resample` return arrays as they are ("default") or as frames ("pandas")."""
+        """Let `fit_resample` return arrays as such ("default") or as frames ("pandas")."""
         if transform not in (None, "default", "pandas"):
             raise ValueError(f"transform must be 'default', 'pandas' or None; got {transform!r}.")
         if transform is not None:
