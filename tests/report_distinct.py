@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.report_sample import CLASSIFIERS, METRICS, sample_report
+from tests.report_sample import sample_report
+from tests.report_sample_evaluation import CLASSIFIERS, METRICS
 
 ARMS = ("none", "smote", "mgvae_no_ewc", "mgvae")
 CHOSEN = {"arm": "mgvae_no_ewc", "classifier": "hist_gradient_boosting"}

@@ -18,7 +18,7 @@ from mgvae.cohort.files import load_cohort, save_cohort
 from mgvae.cohort.split import holdout
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.deployed_model import PREDICTIONS, fit_deployed, save_deployed
-from mgvae.store.artifact import digest_file
+from mgvae.store.artifact import Reference, digest_file
 from mgvae.store.open import open_store
 
 COLUMNS = {
@@ -146,3 +146,15 @@ class Nights:
 
 def split_of(night):
     return load_cohort(night.folders["split"])
+
+
+def taken_up(nights, run_id):
+    """Return a night that is there already."""
+    folder = nights.study / run_id
+    artifacts = json.loads((folder / "manifest.json").read_text())["lineage"]["artifacts"]
+    folders = {stage: nights.store.folder(Reference(stage, sha256)) for stage, sha256 in artifacts.items()}
+    return Night(config(), folder, folders)
+
+
+def considered(nights, run_id):
+    return nights.consider(taken_up(nights, run_id))

@@ -1,20 +1,16 @@
-"""`mgvae land`: an extract is in the inbox whole and valid, or not at all; and the server knows of it."""
+"""`mgvae land`: an extract is in the inbox whole and valid, or not at all; in the order of landing."""
 
 from __future__ import annotations
 
 import os
 import re
-import resource
 import shutil
-import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.inbox import folder as names
 from flows.inbox.folder import landed, newest_landed, one_at_a_time
@@ -22,40 +18,8 @@ from mgvae.config.study import load_config
 from mgvae.errors import ConfigError
 from mgvae.extract.parts import digest, find_parts
 from mgvae.extract.read import read_extract
-from tests.flows.simulated_study import CANARY, table, write_study
-
-
-@pytest.fixture
-def server(database):
-    """The address of the session's server, for a test that asks for it before `place`."""
-    return PREFECT_API_URL.value()
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A working folder with cohort.yaml and extract.csv, and no server."""
-    write_study(tmp_path / "study")
-    monkeypatch.chdir(tmp_path / "study")
-    for name in ("MGVAE_COHORT", "MGVAE_INBOX", "MGVAE_ROOTS"):
-        monkeypatch.delenv(name, raising=False)
-    with temporary_settings(restore_defaults={PREFECT_API_URL}):
-        yield tmp_path / "study"
-
-
-def message_of(said, *words):
-    """Check that the command failed with one message, and return it."""
-    assert said.code == 1
-    assert said.out == ""
-    assert said.err.startswith("Error: ")
-    assert said.err.count("\n") == 1
-    for word in words:
-        assert word in said.err
-    assert CANARY not in said.err
-    return said.err
-
-
-def nothing_landed(place):
-    assert not (place / "inbox").exists()
+from tests.flows.inbox.landing_tools import message_of, nothing_landed
+from tests.flows.simulated_study import table
 
 
 def modes(path):
@@ -140,98 +104,6 @@ def test_cohort_and_inbox_are_named_by_option_or_environment(mgvae, place, tmp_p
     assert len(landed(Path("there"), "small")) == len(landed(Path("here"), "small")) == 1
 
 
-BAD = {
-    "no such file": (None, "nowhere.csv", ("no such file",)),
-    "not an extract": (b"x", "extract.xlsx", ("must be CSV",)),
-    "cut off": (
-        table().to_csv(index=False).encode()[:9000].rstrip(b"\n"),
-        "cut.csv",
-        ("cut.csv: the last line must end with a line break",),
-    ),
-    "empty": (b"", "empty.csv", ("empty.csv", "the file is empty")),
-    "few events": (table(events=4).to_csv(index=False).encode(), "few.csv", ("'died'", "4 have it")),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_files_end_in_a_message_that_names_them(case, mgvae, place):
-    content, name, words = BAD[case]
-    write_study(place, outcome__expected_prevalence=[0, 0.2])
-    if content is not None:
-        (place / name).write_bytes(content)
-    assert ".writing-" not in message_of(mgvae("land", name), *words)
-    nothing_landed(place)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["-rf.csv", "a\nb.csv", "\x1b[31mred.csv", "Ärzte 患者.csv", "a::b.csv", "~root.csv", "file:*.csv"],
-)
-def test_hostile_names_land_under_a_name_of_ours(name, mgvae, place):
-    shutil.copy("extract.csv", place / name)
-    said = mgvae("land", "--", name)
-    assert said.code == 0
-    (path,) = landed(place / "inbox", "small")
-    assert names.NAME.fullmatch(path.name)
-    (place / name).write_bytes(b"")
-    said = message_of(mgvae("land", "--", name), "the file is empty")
-    assert "\x1b" not in said
-
-
-def test_a_way_up_is_only_a_way_to_read(mgvae, place):
-    (place / "below").mkdir()
-    os.chdir(place / "below")
-    assert mgvae("land", "../../study/extract.csv", "--cohort", "../cohort.yaml").code == 0
-    assert len(landed(place / "below" / "inbox", "small")) == 1
-
-
-def test_a_pipe_does_not_hang(mgvae, place):
-    os.mkfifo(place / "pipe.csv")
-    message_of(mgvae("land", "pipe.csv"), "must be a file", "pipe")
-    (place / "parts").mkdir()
-    (place / "pipe.csv").rename(place / "parts" / "pipe.csv")
-    message_of(mgvae("land", "parts"), "must be a file")
-    nothing_landed(place)
-
-
-def test_a_full_disk_leaves_nothing(mgvae, place):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # the kernel refuses the rest of the copy
-    try:
-        said = mgvae("land", "extract.csv")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    message_of(said, "must be writable with space left", "File too large", "Nothing has landed")
-    nothing_landed(place)
-
-
-def test_an_inbox_that_is_a_file_is_refused(mgvae, place):
-    (place / "inbox").write_text("")
-    message_of(mgvae("land", "extract.csv"), "must be writable")
-
-
-def test_an_extract_that_still_grows_is_refused(mgvae, place):
-    path, ended = place / "grows.csv", threading.Event()
-    lines = table(n=20_000, events=800).to_csv(index=False).splitlines(keepends=True)
-    path.write_text("".join(lines))
-
-    def grow():
-        with path.open("a") as file:
-            while not ended.wait(0.001):
-                file.write(lines[1])
-                file.flush()
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    try:
-        said = mgvae("land", path)
-    finally:
-        ended.set()
-        writer.join()
-    message_of(said, "still being written")
-    nothing_landed(place)
-
-
 def test_order_is_that_of_landing_also_when_the_clock_goes_back(mgvae, place, monkeypatch):
     class Clock(datetime):
         at = datetime(2026, 11, 24, 3, tzinfo=UTC)
@@ -293,82 +165,3 @@ def _land(place, said):
     from flows.inbox.landing import land
 
     said.append(land(place / "extract.csv", cohort=place / "cohort.yaml", inbox=place / "inbox").new)
-
-
-def test_roots_confine_inbox_cohort_and_dictionary(mgvae, place, tmp_path, monkeypatch):
-    monkeypatch.setenv("MGVAE_ROOTS", str(place))
-    assert mgvae("land", "extract.csv").code == 0
-    message_of(mgvae("land", "extract.csv", "--inbox", tmp_path / "other"), "inbox: must lie below")
-    (place / "way").symlink_to(tmp_path)
-    message_of(mgvae("land", "extract.csv", "--inbox", "way/other"), "inbox: must lie below")
-    shutil.copy("cohort.yaml", tmp_path / "cohort.yaml")
-    message_of(mgvae("land", "extract.csv", "--cohort", "../cohort.yaml"), "cohort: must lie below")
-    text = Path("cohort.yaml").read_text()
-    Path("cohort.yaml").write_text(text[: text.index("columns:")] + "dictionary: ../../../../../etc/passwd\n")
-    message_of(mgvae("land", "extract.csv"), "dictionary in cohort.yaml: must lie below")
-
-
-@pytest.mark.parametrize("study", ["../out", "/out", ".hidden", "a/b", "a\nb", ""])
-def test_a_study_cannot_lead_out_of_the_inbox(study, mgvae, place):
-    write_study(place, study=study)
-    said = mgvae("land", "extract.csv")
-    assert said.code == 1
-    assert "study: must be 1 to 64 letters" in said.err
-    nothing_landed(place)
-
-
-def test_yaml_cannot_run_code(mgvae, place):
-    mark = place / "ran"
-    with Path("cohort.yaml").open("a") as file:
-        file.write(f"code: !!python/object/apply:os.system ['touch {mark}']\n")
-    said = mgvae("land", "extract.csv")
-    assert said.code == 1
-    assert "must be YAML" in said.err
-    assert not mark.exists()
-
-
-def events_of(study):
-    """Return the events of a study's extracts that the server keeps; it writes them down within seconds."""
-    wanted = {"filter": {"event": {"name": ["ehr.extract.landed"]}}, "limit": 50}
-    with get_client(sync_client=True) as client:
-        found = client.request("POST", "/events/filter", json=wanted).json()["events"]
-    return [event for event in found if event["payload"]["study"] == study]
-
-
-def test_the_server_knows_of_an_extract_that_landed_and_of_no_patient(mgvae, server, place):
-    write_study(place, study="told")
-    with temporary_settings({PREFECT_API_URL: server}):
-        said = mgvae("land", "extract.csv")
-        assert said.code == 0
-        assert "Event ehr.extract.landed sent." in said.out
-        assert mgvae("land", "extract.csv").out.startswith("Already in the inbox")
-        deadline = time.monotonic() + 30
-        while not (found := events_of("told")) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        (event,) = found  # and none for the second landing
-    path = newest_landed(place / "inbox", "told")
-    sha256 = digest(find_parts(str(path)))
-    assert event["payload"] == {"uri": str(path), "study": "told", "sha256": sha256, "rows": 600}
-    assert event["resource"]["prefect.resource.id"] == f"mgvae-cohort.extract.told.{sha256[:12]}"
-
-
-def test_a_server_that_is_away_does_not_undo_the_landing(mgvae, place):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # nobody listens
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/api"
-        with temporary_settings({PREFECT_API_URL: url}):
-            start = time.monotonic()
-            said = mgvae("land", "extract.csv")
-    assert time.monotonic() - start < 20
-    assert said.code == 0
-    assert "Warning: the extract has landed, but no event was sent" in said.err
-    assert len(landed(place / "inbox", "small")) == 1
-
-
-def test_no_patient_in_what_is_said(mgvae, place):
-    frame = table()
-    frame.loc[3, "ward"] = CANARY
-    frame.to_csv("extract.csv", index=False)
-    said = mgvae("land", "extract.csv")
-    assert said.code == 2
-    assert CANARY not in said.out + said.err

@@ -1,75 +1,20 @@
-"""`mgvae cache`: what is listed, what may go, and what stays, on a store of made-up runs, here and on a URL."""
+"""What is listed of a store, what may be removed and what stays, on made-up runs, here and on a URL."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
 import shutil
 import time
-from datetime import timedelta
 
-import pandas as pd
 import pytest
 
 from flows.runs.cleanup import collect, listing, remove
 from flows.runs.records import recorded
-from flows.runs.registry import note_run
-from mgvae.errors import ConfigError, StoreError
+from mgvae.errors import ConfigError
 from mgvae.store.artifact import Reference
-from mgvae.store.open import open_store
-from tests.flows.command_line import refused
-
-DAY = 86400.0
-NUMBERS = itertools.count()
-
-
-class Runs:
-    """A store, and run folders that refer to it."""
-
-    def __init__(self, out, where):
-        self.out = out
-        self.where = where
-        self.store = open_store(out, where)
-
-    def artifact(self, stage, content, inputs=None, rows=3):
-        def write(folder):
-            pd.DataFrame({"a": [content] * rows}).to_parquet(folder / "rows.parquet")
-
-        reference = self.store.save(stage, write, about={"inputs": inputs or {}})
-        key = f"{stage}-{reference.sha256}"
-        if self.store.local is self.store:
-            self.store.write_note(f"records/{key}", {"metadata": {}, "result": json.dumps(reference.to_json())})
-        else:
-            self.store.write_note(f"records/{key}", reference.to_json())
-        return reference
-
-    def run(self, study, run_id, at, **contents):
-        """Make a run whose artifacts have the given contents; return their references, the report's among them."""
-        made = {stage: self.artifact(stage, content) for stage, content in contents.items()}
-        digests = {stage: reference.sha256 for stage, reference in made.items()}
-        folder = self.out / study / run_id
-        folder.mkdir(parents=True)
-        manifest = {"study": study, "run_id": run_id, "created_at": at, "status": "pass", "lineage": {"artifacts": digests}}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-        note_run(self.store, self.out, manifest)
-        return made | {"report": self.artifact("report", f"{study} {run_id}", inputs=digests)}
-
-    def age(self, days=2.0):
-        """Let everything in the store have been used last so many days ago."""
-        then = time.time() - days * DAY
-        for store in {self.store, self.store.local}:
-            if store.local is store:
-                for folder in (store.root / "objects").glob("*/*"):
-                    os.utime(folder, (then, then))
-            else:
-                for file in store.fs.store.values():
-                    file.modified -= timedelta(days=days)
-                    file.created -= timedelta(days=days)
-
-    def held(self):
-        return {(entry.kind, entry.sha256) for entry in self.store.entries()}
+from tests.flows.stored_runs import DAY, NUMBERS, Runs
 
 
 def pairs(*groups):
@@ -300,66 +245,3 @@ def test_rm_refuses(chosen, words, runs):
     with pytest.raises(ConfigError, match=re.escape(words)):
         remove(runs.store, runs.out, **chosen)
     assert runs.held() == before
-
-
-@pytest.fixture
-def here(tmp_path):
-    made = Runs(tmp_path / "runs", None)
-    made.small = [made.run("small", name, name, validate="v", evaluate=name) for name in ("one", "two")]
-    return made
-
-
-def test_the_commands(here, mgvae):
-    here.age(days=3)
-    said = mgvae("cache", "ls", "--out", here.out)
-    assert (said.code, said.err) == (0, "")
-    assert here.small[0]["evaluate"].sha256[:12] in said.out
-    assert "small/one, small/two" in said.out
-    assert "3 days ago" in said.out
-    assert f"5 artifacts, {sum(e.size for e in here.store.entries()) / 1000:.1f} kB, in {here.out / '.store'}." in said.out
-    told = mgvae("cache", "gc", "--keep-last", 1, "--out", here.out, "--dry-run").out
-    assert len(here.held()) == 5
-    said = mgvae("cache", "gc", "--keep-last", 1, "--out", here.out)
-    assert said.out == told.replace("Would free", "Freed")
-    assert f"evaluate {here.small[0]['evaluate'].sha256[:12]}, " in said.out
-    assert "bytes in" in said.out.splitlines()[-1]
-    assert said.out.splitlines()[-1].endswith(": 2 artifacts.")
-    said = mgvae("cache", "rm", here.small[1]["evaluate"].sha256[:10], "--out", here.out)
-    assert said.out.splitlines()[-1].endswith(": 1 artifacts.")
-    assert len(here.held()) == 2
-
-
-def test_the_commands_on_a_url(mgvae, tmp_path):
-    made = Runs(tmp_path / "runs", f"memory://commands-{next(NUMBERS)}")
-    made.run("small", "one", "2026", validate="v")
-    assert "2 artifacts, " in mgvae("cache", "ls", "--out", made.out, "--store", made.where).out
-    assert "small/one" in mgvae("cache", "ls", "--out", made.out, "--store", made.where).out
-
-
-def test_an_empty_store(mgvae, tmp_path):
-    assert "0 artifacts, 0 B" in mgvae("cache", "ls", "--out", tmp_path / "none").out
-    assert "Freed 0 bytes" in mgvae("cache", "gc", "--keep-last", 1, "--out", tmp_path / "none").out
-    assert not (tmp_path / "none").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("rm",), ("give either a KEY",)),
-        (("gc",), ("Missing option '--keep-last'",)),
-        (("gc", "--keep-last", 0), ("Invalid value for '--keep-last'",)),
-        (("ls", "--store", "s3://key:secret@bucket/x"), ("must be a plain URL", "in the environment")),
-    ],
-    ids=str,
-)
-def test_refusals_of_the_commands(arguments, words, mgvae, tmp_path):
-    said = mgvae("cache", *arguments, "--out", tmp_path)
-    refused(said, *words)
-    assert "secret" not in said.err
-
-
-def test_a_store_that_is_a_file(mgvae, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="must be writable"):
-        open_store(tmp_path, str(tmp_path / "file")).write_note("a", 1)
-    assert "0 artifacts" in mgvae("cache", "ls", "--out", tmp_path, "--store", tmp_path / "file").out

@@ -9,6 +9,7 @@ from mgvae.report.panels import MOST_MARGINALS
 from mgvae.report.schema import Report
 from tests import report_sample
 from tests.report_plain import render
+from tests.report_sample_evaluation import EFFECTS
 
 samples = vars(report_sample)
 sample_report, refused_report, sparse_report = (samples[name] for name in ("sample_report", "refused_report", "sparse_report"))
@@ -156,7 +157,7 @@ def test_hostile_text_is_inert():
 
 
 def test_a_wide_study_stays_small_and_says_what_is_left_out():
-    report = sample_report(columns=150, arms=tuple(samples["EFFECTS"]))
+    report = sample_report(columns=150, arms=tuple(EFFECTS))
     html = render(report)
     page = Page(html)
     ranked = sorted(report["synthetic"]["marginals"], key=lambda m: -m["distance"])
