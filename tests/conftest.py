@@ -1,0 +1,8 @@
+"""Settings of all tests: Hypothesis judges by what an example shows, not by how long a busy machine takes for it."""
+
+from hypothesis import HealthCheck, settings
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("unhurried", UNHURRIED)
+settings.register_profile("repeatable", UNHURRIED, derandomize=True, database=None)  # for make mutate
+settings.load_profile("unhurried")
