@@ -19,7 +19,7 @@ from flows.cli import app
 from mgvae.config import sections
 from mgvae.config.dictionary import Column
 from mgvae.config.strict import Strict
-from mgvae.config.study import CohortConfig
+from mgvae.config.study import CohortConfig, load_config
 from mgvae.report.schema import Report
 from tests.paths import ROOT
 
@@ -223,3 +223,13 @@ def test_contributing_names_every_package():
     packages = [path.parent.name for root in ("mgvae", "flows") for path in (ROOT / root).glob("*/__init__.py")]
     assert len(packages) > 15
     assert {name for name in packages if f"`{name}/`" not in text} == set()
+
+
+def test_the_example_study_is_valid(tmp_path):
+    text = (ROOT / "docs" / "study" / "describe.md").read_text(encoding="utf-8")
+    cohort, dictionary = (block for language, block in BLOCK.findall(text) if language == "yaml")
+    (tmp_path / "cohort.yaml").write_text(cohort, encoding="utf-8")
+    (tmp_path / "dictionary.yaml").write_text(dictionary, encoding="utf-8")
+    config = load_config(tmp_path / "cohort.yaml")
+    assert config.outcome.column in config.columns
+    assert list(config.columns.features) == ["age", "visits", "sex", "nyha", "smoker"]
