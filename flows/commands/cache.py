@@ -28,7 +28,6 @@ app = typer.Typer(
 Dry = Annotated[bool, typer.Option("--dry-run", help="Remove nothing; say what would go.")]
 
 LISTED_RUNS = 3
-
 KEY_DIGITS = 12
 
 

@@ -10,24 +10,11 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.dictionary import Dictionary, read_dictionary
-from mgvae.config.sections import Arm, Classifier, Drift, Evaluation, Gates, Outcome, Split, Synthesis, Training
+from mgvae.config.sections import Drift, Evaluation, Gates, Outcome, Split, Synthesis, Training
 from mgvae.config.strict import Strict, build
 from mgvae.config.yaml_reader import parse_yaml, read_yaml
 from mgvae.errors import ConfigError, nearest
 
-__all__ = [
-    "Arm",
-    "Classifier",
-    "CohortConfig",
-    "Drift",
-    "Evaluation",
-    "Gates",
-    "Outcome",
-    "Split",
-    "Synthesis",
-    "Training",
-    "load_config",
-]
 PlacedStage = Literal["validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model"]
 Pool = Literal["cpu", "gpu"]
 

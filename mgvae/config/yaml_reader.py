@@ -92,23 +92,14 @@ class _RefusedError(Exception):
 
 @dataclass
 class _Collection:
-    """A list or mapping whose end is not reached yet.
-
-    Attributes:
-        anchor: the name by which aliases repeat it, if any.
-        content: what it holds so far.
-        size: how many values that is, those of its values included.
-        key: of a mapping, the key whose value comes next; None where a key comes next.
-        lines: of a mapping, the line of each key.
-        merged: of a mapping, what merge keys bring in.
-    """
+    """A list or mapping whose end is not reached yet."""
 
     anchor: str | None
     content: list[Any] | dict[str, Any]
-    size: int = 1
-    key: Any = None
-    lines: dict[Any, int] = field(default_factory=dict)
-    merged: dict[str, Any] = field(default_factory=dict)
+    size: int = 1  # how many values it holds, those of its values included
+    key: Any = None  # of a mapping, the key whose value comes next; None where a key comes next
+    lines: dict[Any, int] = field(default_factory=dict)  # of the keys
+    merged: dict[str, Any] = field(default_factory=dict)  # what merge keys bring in
 
 
 class _Reader:

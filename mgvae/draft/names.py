@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def _these(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    return frozenset(_words(text))
 
 
 IDENTIFIER = re.compile(
@@ -30,27 +34,9 @@ AFTER = _these(
 )
 WHOLE_AFTER = _these("time status event outcome fu vital_status follow_up time_to_event")
 STAY = _these("los length_of_stay lengthofstay time_in_hospital days_in_hospital")
-OUTCOME = (
-    "died",
-    "dead",
-    "death",
-    "deceased",
-    "mortality",
-    "expired",
-    "readmitted",
-    "readmission",
-    "outcome",
-    "event",
-    "endpoint",
-    "complication",
-    "adr",
-    "autism",
-    "status",
-    "target",
-    "label",
-    "class",
-    "case",
-    "y",
+OUTCOME = _words(
+    "died dead death deceased mortality expired readmitted readmission outcome event endpoint complication adr autism status "
+    "target label class case y"
 )
 
 

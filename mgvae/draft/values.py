@@ -23,9 +23,7 @@ PERHAPS = frozenset(
 )
 
 LOW = re.compile(r"-1|-(9+|8+|7+)(\.[09]+)?")
-
 HIGH = re.compile(r"(9+|8+|7+|9+[78])(\.[09]+)?")
-
 TWO_DIGITS = 99
 
 
@@ -86,13 +84,9 @@ def _run(values: FloatArray, pattern: re.Pattern[str]) -> int:
 
 
 BAND = re.compile(r"[\[(]?\s*(\d+\.?\d*)\s*(?:-|–|to|,|\.\.)\s*(\d+\.?\d*)\s*[)\]]?(?:\s*[a-z]+)?", re.IGNORECASE)
-
 OPEN_BELOW = re.compile(r"(?:<|<=|≤|under|below)\s*(\d+\.?\d*)", re.IGNORECASE)
-
 OPEN_ABOVE = re.compile(r"(?:>|>=|≥|over|above)\s*(\d+\.?\d*)|(\d+\.?\d*)\s*(?:\+|and over|or more)", re.IGNORECASE)
-
 ROMAN = {name: place for place, name in enumerate(("0", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"))}
-
 RANKED = (
     ("none", "trace", "minimal", "mild", "moderate", "severe", "very severe", "critical"),
     ("never", "rarely", "seldom", "sometimes", "often", "always"),
@@ -103,7 +97,6 @@ RANKED = (
 )
 
 NO_FIRST = ("no", "n", "false", "f", "negative", "neg", "absent", "none", "never", "alive", "normal", "control")
-
 YES = ("yes", "y", "true", "t", "positive", "pos", "present", "ever", "dead", "abnormal", "case", "died")
 
 
@@ -163,7 +156,6 @@ def _notes(values: Sequence[str]) -> tuple[str, ...]:
 
 
 FEW = 10  # distinct whole numbers: as likely levels as amounts
-
 EXACT = 1e15
 
 

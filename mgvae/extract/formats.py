@@ -101,7 +101,6 @@ def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator
 
 
 ROWS = 1 << 17
-
 MAGIC = b"PAR1"
 
 

@@ -20,11 +20,8 @@ def digest(content: object) -> str:
 
 
 MANIFEST = "manifest.json"
-
 CLOCK = "clock.json"
-
 CHUNK = 1 << 20
-
 PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 

@@ -14,13 +14,11 @@ from typing import Any, BinaryIO
 from mgvae.errors import StoreError, reason_of
 from mgvae.files import PREFIX, aside
 from mgvae.store.artifact import (
-    CLOCK,
     MANIFEST,
     Entry,
     Reference,
     address,
     damaged,
-    digest_file,
     digest_folder,
     entry_of,
     is_digest,
@@ -28,7 +26,6 @@ from mgvae.store.artifact import (
     plain,
 )
 
-__all__ = ["CLOCK", "MANIFEST", "Entry", "Reference", "Store", "digest_file", "digest_folder"]
 OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 TRIES = 20  # each lost try means that another process put the same artifact there, or took it away, in between
 
