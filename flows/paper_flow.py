@@ -12,7 +12,7 @@ from prefect import flow, task
 from flows.allowed_paths import confine
 from flows.progress import reporter
 from flows.redaction import withheld
-from mgvae.errors import ConfigError
+from mgvae.errors import ConfigError, reason_of
 from mgvae.paper.datasets.load import IMAGES, Imbalanced, load
 from mgvae.paper.experiment import ARMS, Arm, Outcome, run_seed, settings_for
 from mgvae.paper.pictures.collect import gallery
@@ -149,7 +149,7 @@ def check_pictures(dataset: str, folder: str | None) -> None:
 
 
 def _not_written(folder: str, error: OSError) -> ConfigError:
-    return ConfigError(f"{folder}: pictures cannot be written there ({error.strerror}). Name another folder (--pictures).")
+    return ConfigError(f"{folder}: pictures cannot be written there ({reason_of(error)}). Name another folder (--pictures).")
 
 
 def _parts(data: Imbalanced) -> tuple[tuple[str, Any], ...]:
@@ -161,4 +161,4 @@ def _write(path: Path, result: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=1), encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}). Name another file (--out).") from None
+        raise ConfigError(f"{path}: cannot be written ({reason_of(error)}). Name another file (--out).") from None

@@ -13,7 +13,7 @@ from pathlib import Path
 from flows.allowed_paths import confine, confine_dictionary
 from flows.inbox.folder import folder_of, next_name, one_at_a_time, same_bytes
 from mgvae.config.study import CohortConfig, load_config
-from mgvae.errors import ConfigError, ExtractError, MGVAEError, StoreError
+from mgvae.errors import ConfigError, ExtractError, MGVAEError, StoreError, reason_of
 from mgvae.extract.parts import BLOCK, digest, extension, find_parts
 from mgvae.files import aside
 from mgvae.results.cohort import ValidationResult
@@ -200,8 +200,7 @@ def _read(file: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise ExtractError(f"{shown(file)}: no such file. Give a CSV or Parquet file, or a folder of parts.") from None
     except OSError as error:
-        said = error.strerror or type(error).__name__
-        raise ExtractError(f"{shown(file)}: must be readable; {said}. Nothing has landed.") from None
+        raise ExtractError(f"{shown(file)}: must be readable; {reason_of(error)}. Nothing has landed.") from None
 
 
 @contextmanager
@@ -213,8 +212,9 @@ def _written(folder: Path) -> Iterator[None]:
         folder.mkdir(mode=0o700, exist_ok=True)
         yield
     except OSError as error:
-        said = error.strerror or type(error).__name__
-        raise StoreError(f"The inbox {shown(folder)} must be writable with space left; {said}. Nothing has landed.") from None
+        raise StoreError(
+            f"The inbox {shown(folder)} must be writable with space left; {reason_of(error)}. Nothing has landed."
+        ) from None
     finally:
         with suppress(OSError):  # it holds something
             for path in made:

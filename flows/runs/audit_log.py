@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from mgvae.errors import StoreError
+from mgvae.errors import StoreError, reason_of
 
 LOG = "audit.jsonl"
 USER = "MGVAE_USER"
@@ -88,8 +88,7 @@ class Log:
             _write(self._descriptor, line + b"\n")
         except OSError as error:
             os.ftruncate(self._descriptor, before)
-            said = error.strerror or type(error).__name__
-            raise StoreError(f"The audit log {self._path} must be writable with space left; {said}.") from None
+            raise StoreError(f"The audit log {self._path} must be writable with space left; {reason_of(error)}.") from None
         self._lines, self._half = [*self._lines, line], b""
         self.changes = (*self.changes, written)
         return written
@@ -106,13 +105,13 @@ def opened(study: Path) -> Iterator[Log]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(f"The audit log {path} must be writable; {error.strerror or type(error).__name__}.") from None
+        raise StoreError(f"The audit log {path} must be writable; {reason_of(error)}.") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError as error:
             raise StoreError(
-                f"The audit log {path} must be in a place whose files can be locked; {error.strerror or type(error).__name__}."
+                f"The audit log {path} must be in a place whose files can be locked; {reason_of(error)}."
             ) from None
         yield Log(descriptor, path)
     finally:
@@ -127,7 +126,7 @@ def read(study: Path) -> tuple[tuple[Change, ...], list[str]]:
     except FileNotFoundError:
         return (), []
     except OSError as error:
-        return (), [f"{path} must be readable; {error.strerror or type(error).__name__}."]
+        return (), [f"{path} must be readable; {reason_of(error)}."]
     wrong = [f"{path}: the last line is half written: a process was stopped. The next change cuts it off."] if half else []
     try:
         return parsed(lines, path), wrong

@@ -17,7 +17,7 @@ from flows.runs.comparison import judge
 from flows.runs.folder import AGAIN, CHAMPION, finished_run, manifest_of, point, pointed, whole
 from flows.runs.registry import note_champions
 from mgvae.config.study import CohortConfig
-from mgvae.errors import ConfigError, StoreError
+from mgvae.errors import ConfigError, StoreError, reason_of
 from mgvae.evaluation.promotion import rule
 from mgvae.store.artifact import MANIFEST, digest_file
 from mgvae.store.open import AnyStore, open_store
@@ -216,9 +216,7 @@ def _link(study: Path, run_id: str) -> None:
     try:
         point(study / CHAMPION, run_id)
     except OSError as error:
-        raise StoreError(
-            f"The link {study / CHAMPION} must be writable with space left; {error.strerror or type(error).__name__}."
-        ) from None
+        raise StoreError(f"The link {study / CHAMPION} must be writable with space left; {reason_of(error)}.") from None
 
 
 def _mend(study: Path, log: Log) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mgvae.config.strict import build
 from mgvae.config.study import CohortConfig
-from mgvae.errors import ConfigError, DamagedArtifactError, MissingArtifactError, StoreError
+from mgvae.errors import ConfigError, DamagedArtifactError, MissingArtifactError, StoreError, reason_of
 from mgvae.store.artifact import MANIFEST, Reference, digest, digest_file, is_digest
 from mgvae.store.open import AnyStore, open_store
 
@@ -74,7 +74,7 @@ def manifest_of(run: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(f"{path}: no such file. Give a run folder, such as runs/nafld/latest.") from None
     except OSError as error:
-        raise ConfigError(f"{path}: must be readable; {error.strerror or type(error).__name__}.") from None
+        raise ConfigError(f"{path}: must be readable; {reason_of(error)}.") from None
     except ValueError:
         content = None
     lineage = content.get("lineage") if isinstance(content, dict) else None

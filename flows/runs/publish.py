@@ -11,7 +11,7 @@ from typing import Any
 from flows.runs.folder import LATEST, point, whole
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
-from mgvae.errors import StoreError
+from mgvae.errors import StoreError, reason_of
 from mgvae.evaluation.deployed_model import PREDICTIONS
 from mgvae.files import aside
 from mgvae.generator.release import load_synthetic, released, write_labelled
@@ -39,9 +39,7 @@ def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[st
             _write(config, report, folders, target)
         point(study / LATEST, target.name)
     except OSError as error:
-        raise StoreError(
-            f"The run folder {target} must be writable with space left; {error.strerror or type(error).__name__}."
-        ) from None
+        raise StoreError(f"The run folder {target} must be writable with space left; {reason_of(error)}.") from None
     return target
 
 

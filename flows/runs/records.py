@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mgvae.errors import DamagedArtifactError, MissingArtifactError, StoreError
+from mgvae.errors import DamagedArtifactError, MissingArtifactError, StoreError, reason_of
 from mgvae.store.artifact import Reference, is_digest
 from mgvae.store.open import AnyStore
 
@@ -36,9 +36,7 @@ def forget_if_unusable(store: AnyStore, key: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StoreError(
-            f"The records in {record.parent} must be readable; {error.strerror or type(error).__name__}."
-        ) from None
+        raise StoreError(f"The records in {record.parent} must be readable; {reason_of(error)}.") from None
     except (ValueError, KeyError, TypeError):
         forget(store, key)
         return f"The record of stage {key[:24]} cannot be read."

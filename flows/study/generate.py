@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from flows.runs.folder import Finished, finished_run
-from mgvae.errors import ConfigError, StoreError
+from mgvae.errors import ConfigError, StoreError, reason_of
 from mgvae.files import aside
 
 MOST_SEED = 2**32
@@ -57,9 +57,7 @@ def generate(run: Path, *, n: int, out: Path, seed: int, store: str | None = Non
             (place / out.name).chmod(0o600)
             (place / out.name).replace(out)
     except OSError as error:
-        raise StoreError(
-            f"The file {out} must be writable with space left; {error.strerror or type(error).__name__}."
-        ) from None
+        raise StoreError(f"The file {out} must be writable with space left; {reason_of(error)}.") from None
     return found.status
 
 
