@@ -129,13 +129,4 @@ def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Synthetic:
 
 
 def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> Synthetic:
-    return synthetic_cases(
-        rows.features,
-        rows.event,
-        rows.group,
-        columns=recipe.columns,
-        training=recipe.training,
-        n=n,
-        seed=seed,
-        variant=cast(Variant, variant),
-    )
+    return synthetic_cases(rows, recipe.columns, recipe.training, n=n, seed=seed, variant=cast(Variant, variant))

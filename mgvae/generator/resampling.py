@@ -1,4 +1,4 @@
-"""What makes more rows of a class once training is over, without any row of a patient in it: a model and two sets of slopes."""
+"""A generator that can be saved without patient rows: the model plus two linear weightings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mgvae.config.sections import Training
+from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, drawn_once
 from mgvae.generator.synthesis import translations
 from mgvae.generator.translation import Synthetic, decode, draw_parents
@@ -17,19 +18,20 @@ from mgvae.model.encoding import Array, Encoding
 from mgvae.model.network import MGVAE
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.exemplar_weights import fit_tilt, tilted
+from mgvae.training.inputs import GeneratorInputs
 
-COMPARED = 2000  # rows of each side from which the slopes of `Translator.keep` are learned
+COMPARED = 2000  # rows of each side from which the slopes of `PortableGenerator.keep` are learned
 
 
 @dataclass(frozen=True)
-class Translator:
-    """Translates majority rows into rows of one class.
+class PortableGenerator:
+    """Translate majority rows into rows of one class.
 
     Attributes:
         model: fine-tuned on the class.
         tilt: slope on the codes of the log weight with which a majority row is a parent, ``(D,)``; None for equal weights.
-        keep: slope on the encoded row of the log weight with which a translation is kept, ``(P,)``: what `matching` did in
-            training, as a linear function; None where it did nothing.
+        keep: slope on the encoded row of the log weight with which a translation is kept, ``(P,)``: what
+            `mgvae.generator.plausibility` did in training, as a linear function; None where it did nothing.
     """
 
     model: MGVAE
@@ -44,8 +46,8 @@ class Translator:
         """
         draws = torch_generator(seed, "make")
         weight = None if self.tilt is None else tilted(self.model.exemplar_means(majority), self.tilt)
-        made = n if self.keep is None else OVERSUPPLY * n
-        parents = draw_parents(len(majority), made, draws, log_weight=weight)
+        count = n if self.keep is None else OVERSUPPLY * n
+        parents = draw_parents(len(majority), count, draws, log_weight=weight)
         features = translations(encoding, self.model, majority, parents, draws, unlike=decode(encoding, majority[:0]))
         if self.keep is None or not n:
             return Synthetic(features, parents.numpy())
@@ -54,19 +56,32 @@ class Translator:
         return Synthetic(features.iloc[kept].reset_index(drop=True), parents.numpy()[kept])
 
 
-def translator(
-    encoding: Encoding, model: MGVAE, majority: Tensor, cases: Tensor, made: Synthetic, settings: Training, *, seed: int
-) -> Translator:
-    """Return what makes more rows like ``made``, learned from encoded majority rows and cases; neither is kept."""
+def portable_generator(
+    inputs: GeneratorInputs, model: MGVAE, made: Synthetic, settings: Training, *, seed: int
+) -> PortableGenerator:
+    """Return a generator of rows like ``made``, learned from majority rows and cases; neither is kept.
+
+    Args:
+        inputs: what ``model`` was trained on, with majority rows.
+        model: fine-tuned on the class.
+        made: rows that it made in training, after the choice of plausible ones.
+        settings: of the training.
+        seed: of the translations that ``made`` is compared with.
+    Raises:
+        TrainingError: there are no majority rows.
+    """
+    if inputs.majority is None:
+        raise TrainingError("A portable generator translates majority rows; got none. Give the rows it was trained on.")
     tilt = None
     if settings.exemplar_weights == "tilted":
-        tilt = fit_tilt(model.exemplar_means(majority), model.exemplar_means(cases))
+        tilt = fit_tilt(model.exemplar_means(inputs.majority), model.exemplar_means(inputs.cases))
+    plain = PortableGenerator(model, tilt, None)
     if settings.plausibility == "none":
-        return Translator(model, tilt, None)
-    few = min(COMPARED, len(made.features))
-    plain = Translator(model, tilt, None).make(encoding, majority, few, seed=seed)
-    rows = [encoding.encode(part.features.iloc[:few])[:, : encoding.inputs] for part in (plain, made)]
-    return Translator(model, tilt, torch.from_numpy(_slopes(*rows)))
+        return plain
+    few, encoding = min(COMPARED, len(made.features)), inputs.encoding
+    compared = plain.make(encoding, inputs.majority, few, seed=seed)
+    rows = [encoding.encode(part.features.iloc[:few])[:, : encoding.inputs] for part in (compared, made)]
+    return PortableGenerator(model, tilt, torch.from_numpy(_slopes(*rows)))
 
 
 def _slopes(plain: Array, kept: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The whole chain as single calls, for the flow's stages and for each fold: encode, pre-train, fine-tune, translate."""
+"""Run the whole chain, for the flow's stages and for each fold: encode, pre-train, fine-tune, translate."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ import torch
 from torch import Tensor
 
 from mgvae.cohort.groups import hold_out
+from mgvae.cohort.rows import Rows
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, keep_plausible
-from mgvae.generator.translation import Synthetic, decode, draw_parents, dream, translate
+from mgvae.generator.translation import Synthetic, decode, draw_parents, sample_prior, translate
 from mgvae.model.encoding import Array, Encoding, fit_encoding
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE, initialised
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import torch_generator
+from mgvae.training.anchor import Anchor, anchor_at
+from mgvae.training.early_stopping import History, OnEpoch
 from mgvae.training.exemplar_weights import exemplar_log_weight
-from mgvae.training.loops import Anchor, History, OnEpoch, anchor_at, pretrain
+from mgvae.training.inputs import GeneratorInputs, divide_by_event
+from mgvae.training.loops import pretrain
 from mgvae.training.tuning import Finetuned, finetune_chosen
 
 MOST_REDRAWS = 20
@@ -89,95 +93,68 @@ def pretrain_majority(
 
 
 def synthetic_cases(
-    features: pd.DataFrame,
-    event: Array,
-    group: Array,
-    *,
-    columns: Mapping[str, Column],
-    training: Training,
-    n: int,
-    seed: int,
-    variant: Variant = "mgvae",
+    rows: Rows, columns: Mapping[str, Column], settings: Training, *, n: int, seed: int, variant: Variant = "mgvae"
 ) -> Synthetic:
     """Train the generator on these rows alone and return ``n`` synthetic cases.
 
     Args:
-        features: fitting rows, typed as `Cohort.features`.
-        event: bool, ``(rows,)``.
-        group: group codes, ``(rows,)``.
+        rows: fitting rows, typed as `Cohort.features`.
         columns: the dictionary's entries of the features.
-        training: how to train.
+        settings: how to train.
         n: synthetic cases to make.
         seed: the seed.
         variant: mgvae or one of its ablations; vae is a plain VAE on the rare cases.
     Raises:
         TrainingError: there is no case or no majority patient.
     """
-    event = np.asarray(event, dtype=bool)
+    event = np.asarray(rows.event, dtype=bool)
     if not event.any() or event.all():
         raise TrainingError(f"A generator needs cases and majority patients; got {int(event.sum())} and {int((~event).sum())}.")
-    encoding = fit_encoding(features, columns)
-    rows = encoded(encoding, features, training)
-    majority, cases = rows[torch.from_numpy(~event)], rows[torch.from_numpy(event)]
+    encoding = fit_encoding(rows.features, columns)
+    inputs = divide_by_event(encoding, encoded(encoding, rows.features, settings), event, rows.group)
     remarks: tuple[str, ...] = ()
-    if variant in ("vae", "mgvae_no_pretraining"):
-        start, anchor = new_model(encoding, cases, training, seed=seed), None
+    if variant in ("vae", "mgvae_no_pretraining") or inputs.majority is None:
+        start, anchor = new_model(encoding, inputs.cases, settings, seed=seed), None
     else:
-        trained = pretrain_majority(encoding, majority, np.asarray(group)[~event], training, seed=seed)
+        trained = pretrain_majority(encoding, inputs.majority, inputs.majority_group, settings, seed=seed)
         start, anchor = trained.model, trained.anchor if variant == "mgvae" else None
         remarks = trained.history.remarks
-    exemplars = None if variant == "vae" else majority
-    tuned = finetune_cases(start, anchor, cases, exemplars, np.asarray(group)[event], training, seed=seed)
-    codes = np.concatenate([np.asarray(group)[~event], np.asarray(group)[event]])
-    made = synthesise(encoding, tuned.model, exemplars, cases, training, n=n, seed=seed, group=codes)
-    parent = np.flatnonzero(~event)[made.parent] if exemplars is not None else made.parent
+    if variant == "vae":
+        inputs = replace(inputs, majority=None)
+    tuned = finetune_cases(start, anchor, inputs, settings, seed=seed)
+    made = synthesise(inputs, tuned.model, settings, n=n, seed=seed)
+    parent = made.parent if inputs.majority is None else np.flatnonzero(~event)[made.parent]
     return Synthetic(made.features, parent, remarks + tuned.history.remarks + made.remarks)
 
 
 def finetune_cases(
     model: MGVAE,
     anchor: Anchor | None,
-    cases: Tensor,
-    exemplars: Tensor | None,
-    group: Array,
+    inputs: GeneratorInputs,
     settings: Training,
     *,
     seed: int,
     on_epoch: OnEpoch | None = None,
 ) -> Finetuned:
-    """Return ``model`` fine-tuned on encoded cases ``(n, W)``; the model given is left as it is. See `tune.finetune_chosen`."""
-    return finetune_chosen(
-        copy.deepcopy(model), anchor, cases, exemplars, group, settings, seed=derive(seed, "tune"), on_epoch=on_epoch
-    )
+    """Return ``model`` fine-tuned on the cases, see `finetune_chosen`; the model given is left as it is."""
+    return finetune_chosen(copy.deepcopy(model), anchor, inputs, settings, seed=derive(seed, "tune"), on_epoch=on_epoch)
 
 
-def synthesise(
-    encoding: Encoding,
-    model: MGVAE,
-    majority: Tensor | None,
-    cases: Tensor,
-    settings: Training,
-    *,
-    n: int,
-    seed: int,
-    group: Array | None = None,
-) -> Synthetic:
-    """Return ``n`` synthetic cases: translated from encoded majority rows ``(K, W)``, or dreamt where there are none.
+def synthesise(inputs: GeneratorInputs, model: MGVAE, settings: Training, *, n: int, seed: int) -> Synthetic:
+    """Return ``n`` synthetic cases, translated from majority rows, or drawn from the prior where there are none.
 
-    Encoded ``cases`` say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted, and which
-    translations are plausible, see `matching`. ``group`` has the codes of the majority rows, then of the cases; by default
-    every row is a group of its own.
+    The cases say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted, and which translations
+    are plausible, see `mgvae.generator.plausibility`.
     """
-    draws = torch_generator(seed, "synthesise")
+    draws, encoding, majority = torch_generator(seed, "synthesise"), inputs.encoding, inputs.majority
     if majority is None:
-        return Synthetic(decode(encoding, dream(model, n, draws)), np.full(n, -1))
-    weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(cases), settings)
-    made = n if settings.plausibility == "none" else OVERSUPPLY * n
-    parents = draw_parents(len(majority), made, draws, log_weight=weight)
-    real = decode(encoding, majority), decode(encoding, cases)
+        return Synthetic(decode(encoding, sample_prior(model, n, draws)), np.full(n, -1))
+    weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(inputs.cases), settings)
+    count = n if settings.plausibility == "none" else OVERSUPPLY * n
+    parents = draw_parents(len(majority), count, draws, log_weight=weight)
+    real = decode(encoding, majority), decode(encoding, inputs.cases)
     features = translations(encoding, model, majority, parents, draws, unlike=real[1])
-    group = np.arange(len(majority) + len(cases)) if group is None else group
-    kept = keep_plausible(features, *real, group, n=n, how=settings.plausibility, seed=derive(seed, "keep"))
+    kept = keep_plausible(features, *real, inputs.group, n=n, how=settings.plausibility, seed=derive(seed, "keep"))
     return Synthetic(features.iloc[kept.rows].reset_index(drop=True), parents.numpy()[kept.rows], kept.remarks)
 
 

@@ -71,10 +71,9 @@ def translate(model: MGVAE, parents: Tensor, generator: torch.Generator) -> Tens
     return torch.cat(out)
 
 
-def dream(model: MGVAE, n: int, generator: torch.Generator) -> Tensor:
-    """Return ``n`` rows of a plain VAE: z ~ N(0, I), then x ~ p(x|z), ``(n, P)``."""
-    z = torch.randn(n, model.latent_dim, generator=generator).to(model.prior_log_var.device)
-    return model.decoded(z, generator)
+def sample_prior(model: MGVAE, n: int, generator: torch.Generator) -> Tensor:
+    """Return ``n`` rows drawn from a plain VAE, ``(n, P)``: z ~ N(0, I), then x ~ p(x|z)."""
+    return model.decoded(model.noise(n, generator), generator)
 
 
 def decode(encoding: Encoding, rows: Tensor) -> pd.DataFrame:

@@ -1,10 +1,6 @@
-"""Table <-> tensor. Fitted on training rows; the inverse gives back their own values exactly.
+"""Encode a table as a tensor and back. Fitted on training rows; the inverse gives back their own values exactly.
 
-A numeric, ordinal or date column becomes its normal score: the standard-normal quantile of its rank among the training rows.
-A value that many rows share (a zero, a whole number of years) owns the interval of scores that its rows span, so that the
-likelihood can treat it as the probability of an interval and the inverse gives back the value itself from any score inside. A
-binary column becomes 0 or 1, a categorical one an indicator per level. A column with missing training values carries one
-indicator more.
+Each column is coded by itself, see `mgvae.model.coders`; one with missing training values carries one indicator more.
 
 Layout of an encoded row: ``inputs`` slots that the encoder network reads (values and missing indicators, column by column),
 then the lower bounds of all scored columns, then their upper bounds. A value outside the training range is encoded as the
@@ -19,119 +15,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from mgvae.config.dictionary import Column, canonical
 from mgvae.errors import ShapeError, TrainingError
+from mgvae.model.coders import Coder, Level, Scored, fit_levels, fit_scored
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
-
-MOST_ATOMS = 512  # distinct values up to which each is an interval of its own
-ATOM_SHARE = 0.005  # beyond that, the share of rows from which a value is one
-QUANTILE_KNOTS = 256  # points that carry the rest of such a column
-FLAT = 0.98  # share of an atom's interval that decodes to the atom; the rim is for values not seen in training
-UNBOUNDED = 30.0  # stands for an infinite score: safe in float32 arithmetic
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Coder of a numeric, ordinal or date column.
-
-    Attributes:
-        values: distinct values that carry the transform, increasing, ``(m,)``.
-        low, high: cumulative shares below and up to each of them, ``(m,)``; equal where the value is a point, not an atom.
-        decimals: decimals to which the training values are recorded; None where they have no common resolution.
-        levels: levels of an ordinal column, in order; empty for numbers.
-        missing: whether training values were missing.
-    """
-
-    values: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    decimals: int | None
-    levels: tuple[str, ...]
-    missing: bool
-
-    @property
-    def width(self) -> int:
-        """Value slots of the column."""
-        return 1
-
-    def encode(self, column: pd.Series) -> tuple[Array, Array, Array]:
-        """Return the score of each value and the bounds of its interval, each ``(n, 1)``; 0 where missing."""
-        x = column.cat.codes.to_numpy(float, copy=True) if self.levels else column.to_numpy(float, copy=True)
-        gone = (x < 0) if self.levels else np.isnan(x)
-        if not self.values:
-            return (np.zeros((len(x), 1)),) * 3
-        grid = np.asarray(self.values)
-        x = np.clip(np.where(gone, grid[0], x), grid[0], grid[-1])
-        low, high = np.asarray(self.low), np.asarray(self.high)
-        at = np.clip(np.searchsorted(grid, x), 0, len(grid) - 1)
-        atom = (grid[at] == x) & (high[at] > low[at])
-        values, scores = _knots(grid, low, high)
-        middle, score = _score((low[at] + high[at]) / 2), np.interp(x, values, scores)
-        score = np.where(atom | ~np.isfinite(score), middle, score)  # the slope between neighbours near 0 can exceed a float
-        lower = np.where(atom, _score(low[at]), score)
-        upper = np.where(atom, _score(high[at]), score)
-        return tuple(np.where(gone, 0.0, part)[:, None] for part in (score, lower, upper))  # type: ignore[return-value]
-
-    def decode(self, score: Array) -> Array:
-        """Return the value of each score, ``(n,)`` to ``(n,)``; level codes for an ordinal column."""
-        if not self.values:
-            return np.full(score.shape, np.nan)
-        grid, low, high = np.asarray(self.values), np.asarray(self.low), np.asarray(self.high)
-        values, scores = _knots(grid, low, high)
-        value = _interpolated(score, scores, values)
-        if self.levels or self.decimals == 0:
-            return np.asarray(np.rint(value))
-        return value if self.decimals is None else np.round(value, self.decimals)
-
-    @property
-    def extremes(self) -> tuple[float, float]:
-        """Lowest and highest training value."""
-        return (self.values[0], self.values[-1]) if self.values else (np.nan, np.nan)
-
-
-@dataclass(frozen=True)
-class Level:
-    """Coder of a binary or categorical column.
-
-    Attributes:
-        levels: the dictionary's levels, canonical spelling.
-        counts: training rows at each level.
-        missing: whether training values were missing.
-    """
-
-    levels: tuple[str, ...]
-    counts: tuple[int, ...]
-    missing: bool
-
-    @property
-    def binary(self) -> bool:
-        """Whether one slot is enough."""
-        return len(self.levels) == 2
-
-    @property
-    def width(self) -> int:
-        """Value slots of the column."""
-        return 1 if self.binary else len(self.levels)
-
-    def encode(self, column: pd.Series) -> Array:
-        """Return the indicators, ``(n, width)``; 0 where missing."""
-        codes = column.cat.codes.to_numpy()
-        if self.binary:
-            return np.asarray(codes == 1, dtype=float)[:, None]
-        out = np.zeros((len(codes), len(self.levels)))
-        rows = np.flatnonzero(codes >= 0)
-        out[rows, codes[rows]] = 1.0
-        return out
-
-    def decode(self, slots: Array) -> Array:
-        """Return level codes, ``(n, width)`` to ``(n,)``."""
-        return np.rint(slots[:, 0]).astype(int) if self.binary else slots.argmax(axis=1)
-
-
-Coder = Scored | Level
 
 
 @dataclass(frozen=True)
@@ -216,8 +105,8 @@ class Encoding:
             raise ShapeError(f"Encoded rows must be (n, {self.inputs}) or wider; got {tuple(values.shape)}.")
         columns: dict[str, Any] = {}
         for place in self.slots:
-            gone = values[:, place.missing_at] > 0.5 if place.missing_at is not None else np.zeros(len(values), bool)
-            columns[place.name] = _decode_column(place, np.asarray(values, dtype=float), gone)
+            missing = values[:, place.missing_at] > 0.5 if place.missing_at is not None else np.zeros(len(values), bool)
+            columns[place.name] = _decode_column(place, np.asarray(values, dtype=float), missing)
         return pd.DataFrame(columns)
 
     def _check(self, features: pd.DataFrame) -> None:
@@ -243,7 +132,7 @@ def fit_encoding(features: pd.DataFrame, columns: Mapping[str, Column]) -> Encod
         raise TrainingError("An encoding needs at least one training row with at least one column; got none.")
     coders: dict[str, Coder] = {}
     for name, column in columns.items():
-        fit = _fit_levels if column.kind in ("binary", "categorical") else _fit_scored
+        fit = fit_levels if column.kind in ("binary", "categorical") else fit_scored
         coders[name] = fit(features[name], tuple(canonical(level) for level in column.levels))
     return Encoding(coders)
 
@@ -259,77 +148,12 @@ def encoding_from_json(state: Mapping[str, Mapping[str, Any]]) -> Encoding:
     return Encoding(coders)
 
 
-def _fit_levels(column: pd.Series, levels: tuple[str, ...]) -> Level:
-    codes = column.cat.codes.to_numpy()
-    counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-    return Level(levels, tuple(int(count) for count in counts), bool((codes < 0).any()))
-
-
-def _fit_scored(column: pd.Series, levels: tuple[str, ...]) -> Scored:
-    x = column.cat.codes.to_numpy(float) if levels else column.to_numpy(float)
-    observed = x[x >= 0] if levels else x[~np.isnan(x)]
-    distinct, counts = np.unique(observed, return_counts=True)
-    total = max(len(observed), 1)
-    high = np.cumsum(counts) / total
-    low = np.concatenate([[0.0], high[:-1]]) if len(high) else high
-    if len(distinct) > MOST_ATOMS:
-        distinct, low, high = _thin(distinct, low, high, counts / total)
-    return Scored(
-        values=tuple(distinct.tolist()),
-        low=tuple(low.tolist()),
-        high=tuple(high.tolist()),
-        decimals=_decimals(observed),
-        levels=levels,
-        missing=len(observed) < len(x),
-    )
-
-
-def _thin(distinct: Array, low: Array, high: Array, share: Array) -> tuple[Array, Array, Array]:
-    """Keep the atoms, the extremes, and points spread evenly over the ranks in between."""
-    atom = share >= ATOM_SHARE
-    middle = (low + high) / 2
-    spread = np.searchsorted(middle, np.linspace(0, 1, QUANTILE_KNOTS), side="left").clip(max=len(distinct) - 1)
-    kept = np.union1d(np.flatnonzero(atom), np.union1d(spread, [0, len(distinct) - 1]))
-    point = ~atom[kept]
-    return distinct[kept], np.where(point, middle[kept], low[kept]), np.where(point, middle[kept], high[kept])
-
-
-def _decimals(values: Array) -> int | None:
-    """Return the decimals at which rounding gives back every value bit for bit, or None."""
-    largest = float(np.abs(values).max()) if len(values) else 0.0
-    for decimals in range(16):
-        if largest * 10.0**decimals >= 2**53:
-            return None
-        if np.array_equal(np.round(values, decimals), values):
-            return decimals
-    return None
-
-
-def _knots(grid: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Return values and scores of the piecewise-linear map between them: an atom is flat over the middle of its interval."""
-    rim = (high - low) * (1 - FLAT) / 2
-    return np.repeat(grid, 2), _score(np.column_stack([low + rim, high - rim]).ravel())
-
-
-def _interpolated(score: Array, scores: Array, values: Array) -> Array:
-    """Return `numpy.interp`, also where values lie so far apart that the slope between them exceeds a float."""
-    out = np.asarray(np.interp(score, scores, values))
-    steep = ~np.isfinite(out)
-    if steep.any():
-        out[steep] = np.interp(score[steep], scores, values * 2.0**-64) * 2.0**64
-    return out
-
-
-def _score(share: Array) -> Array:
-    return np.asarray(np.clip(ndtri(share), -UNBOUNDED, UNBOUNDED))
-
-
-def _decode_column(place: Slots, values: Array, gone: Array) -> Any:
+def _decode_column(place: Slots, values: Array, missing: Array) -> Any:
     coder = place.coder
     slots = values[:, place.start : place.start + coder.width]
     decoded = coder.decode(slots) if isinstance(coder, Level) else coder.decode(slots[:, 0])
     if not coder.levels:
-        return np.where(gone, np.nan, decoded)
-    codes = np.where(gone | np.isnan(decoded), -1, decoded).astype(int)
+        return np.where(missing, np.nan, decoded)
+    codes = np.where(missing | np.isnan(decoded), -1, decoded).astype(int)
     levels = pd.CategoricalDtype(list(coder.levels), ordered=isinstance(coder, Scored))
     return pd.Categorical.from_codes(codes, dtype=levels)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from mgvae.model.encoding import Encoding, Level
+from mgvae.model.coders import Level
+from mgvae.model.encoding import Encoding
 
 LOG_SIGMA = (
     math.log(0.1),

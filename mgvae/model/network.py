@@ -21,13 +21,15 @@ class Encoder(nn.Module):
         inputs: P, slots of a row that are read.
         hidden: widths of the hidden layers.
         latent_dim: D.
-        body: network from rows ``(B, P)`` to features ``(B, hidden[-1])``, in the MLP's place.
+
+    Attributes:
+        body: network from rows ``(B, P)`` to features ``(B, hidden[-1])``; another one may take the MLP's place.
     """
 
-    def __init__(self, inputs: int, hidden: Sequence[int], latent_dim: int, *, body: nn.Module | None = None) -> None:
+    def __init__(self, inputs: int, hidden: Sequence[int], latent_dim: int) -> None:
         super().__init__()
         self.inputs = inputs
-        self.body = mlp([inputs, *hidden]) if body is None else body
+        self.body: nn.Module = mlp([inputs, *hidden])
         self.mean = nn.Linear(hidden[-1], latent_dim)
         self.log_var = nn.Linear(hidden[-1], latent_dim)
         nn.init.zeros_(self.log_var.weight)
@@ -47,14 +49,14 @@ class Decoder(nn.Module):
         latent_dim: D.
         hidden: widths of the hidden layers, the encoder's reversed.
         likelihood: head over the last hidden layer.
-        body: network from codes ``(B, D)`` to what the likelihood takes, in the MLP's place.
+
+    Attributes:
+        body: network from codes ``(B, D)`` to what the likelihood takes; another one may take the MLP's place.
     """
 
-    def __init__(
-        self, latent_dim: int, hidden: Sequence[int], likelihood: Likelihood, *, body: nn.Module | None = None
-    ) -> None:
+    def __init__(self, latent_dim: int, hidden: Sequence[int], likelihood: Likelihood) -> None:
         super().__init__()
-        self.body = mlp([latent_dim, *hidden]) if body is None else body
+        self.body: nn.Module = mlp([latent_dim, *hidden])
         self.likelihood = likelihood
 
     def log_prob(self, rows: Tensor, z: Tensor) -> Tensor:
@@ -76,8 +78,7 @@ class MGVAE(nn.Module):
         hidden: widths of the encoder's hidden layers; the decoder mirrors them.
         latent_dim: D.
         tied: whether q(z|x) has the prior's variance, as in Norouzi et al. 2020, instead of one of its own for each row.
-        condition: numbers that the encoder sees after a row, and the decoder after a code: the class of a conditional VAE.
-        bodies: networks of the encoder and the decoder in the MLPs' place, see `Encoder` and `Decoder`.
+
     Attributes:
         at_once: rows that pass at once where no gradient is kept, so that memory does not grow with the rows.
     Source: Ai et al. 2023, arXiv:2302.10910.
@@ -90,15 +91,12 @@ class MGVAE(nn.Module):
         hidden: Sequence[int],
         latent_dim: int,
         tied: bool = False,
-        condition: int = 0,
-        bodies: tuple[nn.Module, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.latent_dim, self.hidden, self.tied = latent_dim, tuple(hidden), tied
         self.at_once = AT_ONCE
-        encoder, decoder = (None, None) if bodies is None else bodies
-        self.encoder = Encoder(likelihood.inputs + condition, hidden, latent_dim, body=encoder)
-        self.decoder = Decoder(latent_dim + condition, list(reversed(hidden)), likelihood, body=decoder)
+        self.encoder = Encoder(likelihood.inputs, hidden, latent_dim)
+        self.decoder = Decoder(latent_dim, list(reversed(hidden)), likelihood)
         self.prior_log_var = nn.Parameter(torch.zeros(()))
 
     def posterior(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,6 +113,10 @@ class MGVAE(nn.Module):
         """Return a row for each code, ``(n, P)``, drawn from p(x|z) without gradient, from codes ``(n, D)``."""
         with torch.no_grad():
             return torch.cat([self.decoder.sample(part, generator) for part in torch.split(z, self.at_once)])
+
+    def noise(self, rows: int, generator: torch.Generator) -> Tensor:
+        """Return standard-normal draws for codes, ``(rows, D)``, drawn on the CPU and put where the model is."""
+        return torch.randn(rows, self.latent_dim, generator=generator).to(self.prior_log_var.device)
 
     def n_parameters(self) -> int:
         """Return the number of trained numbers."""

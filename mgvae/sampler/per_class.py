@@ -19,14 +19,14 @@ from torch import Tensor
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
-from mgvae.generator.resampling import Translator
-from mgvae.generator.resampling import translator as fit_translator
+from mgvae.generator.resampling import PortableGenerator, portable_generator
 from mgvae.generator.synthesis import Pretrained, encoded, finetune_cases, new_model, pretrain_majority, synthesise
 from mgvae.generator.translation import Synthetic
 from mgvae.model.encoding import Array, Encoding, fit_encoding
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread, own_stream
-from mgvae.training.loops import History, OnEpoch
+from mgvae.training.early_stopping import History, OnEpoch
+from mgvae.training.inputs import GeneratorInputs
 
 LARGE = 0.5  # share of the largest class's rows from which a class, of three or more, is part of the majority
 ProgressCallback = Callable[[str], OnEpoch | None]  # phase -> what is called after each of its epochs
@@ -72,7 +72,7 @@ class Oversampled:
     """
 
     made: Mapping[int, Synthetic]
-    translators: Mapping[int, Translator]
+    translators: Mapping[int, PortableGenerator]
     encoding: Encoding
     pretrained: dict[str, Any] | None
     finetuned: Mapping[int, dict[str, Any]]
@@ -134,7 +134,7 @@ def oversample_classes(
     return Oversampled(made, ordered, encoding, None if shared is None else _summary(shared.history), finetuned)
 
 
-def make_further_rows(translator: Translator, encoding: Encoding, features: pd.DataFrame, n: int, *, seed: int) -> Synthetic:
+def make_further_rows(translator: PortableGenerator, encoding: Encoding, features: pd.DataFrame, n: int, *, seed: int) -> Synthetic:
     """Return ``n`` rows translated from typed majority rows, on one thread of the CPU."""
     with one_thread():
         return translator.make(encoding, encoded(encoding, features, Training(device="cpu")), n, seed=seed)
@@ -151,29 +151,29 @@ class _ClassTask:
     label: int
     seed: int
 
-    def resample(self, shared: Pretrained, n: int) -> tuple[Synthetic, Translator]:
+    def resample(self, shared: Pretrained, n: int) -> tuple[Synthetic, PortableGenerator]:
         """Return rows of a class of the majority, from its own rows."""
         own = self.classes.rows_of(self.label)
         plain = self.settings.model_copy(update={"exemplar_weights": "uniform", "plausibility": "none"})
-        made = synthesise(self.encoding, shared.model, self.rows[own], self.rows[own], plain, n=n, seed=self.seed)
-        return _in_table(made, own), Translator(shared.model, None, None)
+        made = synthesise(self._inputs(own, own), shared.model, plain, n=n, seed=self.seed)
+        return _in_table(made, own), PortableGenerator(shared.model, None, None)
 
     def translate(
         self, shared: Pretrained | None, n: int, majority: Array, on_epoch: OnEpoch | None
-    ) -> tuple[Synthetic, Translator, dict[str, Any]]:
+    ) -> tuple[Synthetic, PortableGenerator, dict[str, Any]]:
         """Return rows of a rare class, translated from the majority."""
         own = self.classes.rows_of(self.label)
-        cases, exemplars = self.rows[own], self.rows[majority]
-        start = new_model(self.encoding, cases, self.settings, seed=self.seed) if shared is None else shared.model
+        inputs = self._inputs(majority, own)
+        start = new_model(self.encoding, inputs.cases, self.settings, seed=self.seed) if shared is None else shared.model
         anchor = None if shared is None or self.settings.ewc_lambda == 0 else shared.anchor
-        group = self.classes.group
-        tuned = finetune_cases(start, anchor, cases, exemplars, group[own], self.settings, seed=self.seed, on_epoch=on_epoch)
-        codes = np.concatenate([group[majority], group[own]])
-        made = synthesise(self.encoding, tuned.model, exemplars, cases, self.settings, n=n, seed=self.seed, group=codes)
-        further = fit_translator(
-            self.encoding, tuned.model, exemplars, cases, made, self.settings, seed=derive(self.seed, "more")
-        )
+        tuned = finetune_cases(start, anchor, inputs, self.settings, seed=self.seed, on_epoch=on_epoch)
+        made = synthesise(inputs, tuned.model, self.settings, n=n, seed=self.seed)
+        further = portable_generator(inputs, tuned.model, made, self.settings, seed=derive(self.seed, "more"))
         return _in_table(made, majority), further, {**_summary(tuned.history, *made.remarks), "ewc_lambda": tuned.ewc_lambda}
+
+    def _inputs(self, majority: Array, cases: Array) -> GeneratorInputs:
+        group = self.classes.group
+        return GeneratorInputs(self.encoding, self.rows[majority], self.rows[cases], group[majority], group[cases])
 
 
 def _in_table(made: Synthetic, rows: Array) -> Synthetic:

@@ -20,7 +20,7 @@ from safetensors.torch import save
 
 from mgvae.errors import CheckpointError, TableError, reason_of
 from mgvae.files import aside
-from mgvae.generator.resampling import Translator
+from mgvae.generator.resampling import PortableGenerator
 from mgvae.model.encoding import Array, Encoding, encoding_from_json
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE
@@ -63,7 +63,7 @@ class FittedState:
     feature_names_in: Array | None
     encoding: Encoding
     table_types: TableTypes
-    translators: Mapping[Any, Translator]
+    translators: Mapping[Any, PortableGenerator]
 
 
 def write_state(state: FittedState, folder: Path) -> Path:
@@ -169,7 +169,7 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _tensors(translators: Mapping[Any, Translator]) -> dict[str, Any]:
+def _tensors(translators: Mapping[Any, PortableGenerator]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for at, known in enumerate(translators.values()):
         out |= {f"{at}.model.{name}": value for name, value in known.model.state_dict().items()}
@@ -178,12 +178,12 @@ def _tensors(translators: Mapping[Any, Translator]) -> dict[str, Any]:
     return plain(out)
 
 
-def _translator(entry: Mapping[str, Any], tensors: dict[str, Any], encoding: Encoding) -> Translator:
+def _translator(entry: Mapping[str, Any], tensors: dict[str, Any], encoding: Encoding) -> PortableGenerator:
     hidden = tuple(entry["hidden"])
     likelihood = TableLikelihood(encoding, hidden[0])
     model = MGVAE(likelihood, hidden=hidden, latent_dim=entry["latent_dim"], tied=entry["tied"])
     model.load_state_dict(below(tensors, "model."))
-    return Translator(model, tensors.get("tilt"), tensors.get("keep"))
+    return PortableGenerator(model, tensors.get("tilt"), tensors.get("keep"))
 
 
 def _column_type_to_json(column_type: ColumnType) -> dict[str, Any]:

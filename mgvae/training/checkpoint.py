@@ -19,7 +19,7 @@ from mgvae.model.encoding import Encoding, encoding_from_json
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE
 from mgvae.torch_runtime import save_tensors
-from mgvae.training.loops import Anchor
+from mgvae.training.anchor import Anchor
 
 FORMAT = 2
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"

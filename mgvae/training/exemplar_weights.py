@@ -60,10 +60,10 @@ def tilted(means: Tensor, slope: Tensor) -> Tensor:
     """
     score = means.detach().cpu().numpy().astype(np.float64) @ slope.cpu().numpy()
     ratio = np.exp(np.maximum(score - score.max(), LEAST))
-    return _log_capped(ratio).to(means)
+    return log_capped(ratio).to(means)
 
 
-def _log_capped(ratio: Array) -> Tensor:
+def log_capped(ratio: Array) -> Tensor:
     """Return log weights, ``(K,)``, in proportion to ``ratio``, none above 1 / sqrt(K): see `tilted`."""
     return torch.from_numpy(np.log(capped(ratio, len(ratio) ** -0.5)))
 

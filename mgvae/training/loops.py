@@ -1,68 +1,46 @@
-"""Pre-training on the majority and EWC fine-tuning on the rare cases: direct loops, every draw from a named stream."""
+"""Pre-train on the majority and fine-tune on the rare cases: direct loops, every draw from a named stream."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
-from mgvae.model.ewc import MOST_ROWS, ewc_penalty, fisher_diagonal, normalised
+from mgvae.model.ewc import ewc_penalty
 from mgvae.model.network import MGVAE
-from mgvae.model.objective import Elbo, elbo, elbo_with_own_means, own_exemplar, row_elbo
+from mgvae.model.objective import Elbo, elbo, elbo_with_own_means
 from mgvae.model.prior import Exemplars
 from mgvae.torch_runtime import torch_generator
-from mgvae.training.exemplar_weights import exemplar_log_weight
+from mgvae.training.anchor import Anchor
+from mgvae.training.early_stopping import BestEpoch, Epoch, History, OnEpoch, heldout_elbo, is_worsening
+from mgvae.training.exemplars import ExemplarSchedule, draw_carriers
 
-FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
-HELDOUT_DRAWS, HELDOUT_CODES = 4, 1024  # codes drawn per held-out row, and in all where rows are many: less is noise
 MAX_GRADIENT = 5.0
 FEWEST = 16  # cases in a step of fine-tuning, where there are as many
 AUTO_STEPS, AUTO_EPOCHS = 2000, (10, 200)
-Weigh = Callable[[MGVAE, Tensor, Tensor], Tensor | None]
-OnEpoch = Callable[[int, int, float], None]  # epoch, most epochs, held-out ELBO
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What one pass over the rows ended with: mean ELBO in nats per row on training and held-out rows."""
-
-    epoch: int
-    train_elbo: float
-    heldout_elbo: float | None
-
-
-@dataclass(frozen=True)
-class History:
-    """How a training went.
+class FinetunePlan:
+    """How one fine-tuning is done.
 
     Attributes:
-        epochs: every pass, in order.
-        best_epoch: the pass whose parameters were kept; 0 is the start.
-        heldout_elbo: mean held-out ELBO at ``best_epoch``, nats per row; None where nothing was held out.
-        seconds: wall-clock time.
-        remarks: what a reader must know, in full sentences: how far groups could not be kept whole.
+        anchor: where EWC holds; None for no EWC.
+        ewc_lambda: weight of the penalty on the normalised Fisher.
+        epochs: most passes over the rows; fewer where the held-out ELBO stops rising. The last parameters are kept.
+        seed: names the streams of shuffling and noise.
     """
 
-    epochs: tuple[Epoch, ...]
-    best_epoch: int
-    heldout_elbo: float | None
-    seconds: float
-    remarks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """What fine-tuning is held to: psi_+ and its normalised Fisher diagonal, by parameter name."""
-
-    parameters: Mapping[str, Tensor]
-    fisher: Mapping[str, Tensor]
+    anchor: Anchor | None
+    ewc_lambda: float
+    epochs: int
+    seed: int
 
 
 def pretrain(
@@ -91,27 +69,27 @@ def pretrain(
     steps = math.ceil(len(rows) / settings.batch_size) * epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     warmup = settings.warmup_fraction * epochs
-    watch = _Watch(model, time.perf_counter())
-    carriers, position = _carriers(rows, settings.exemplars, draws)
+    best = BestEpoch(model, time.perf_counter())
+    carriers, position = draw_carriers(rows, settings.exemplars, draws)
     cache = Exemplars(model.exemplar_means(rows[carriers]))
     for epoch in range(1, epochs + 1):
         weight = min(1.0, epoch / max(warmup, 1.0))
         total = 0.0
         for at in _batches(len(rows), settings.batch_size, draws):
-            noise = _noise(len(at), model, draws)
+            noise = model.noise(len(at), draws)
             terms = _majority_step(model, rows[at], cache, position[at], noise, settings)
             total += _step(model, optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total) * len(at)
             schedule.step()
         if len(carriers) < len(rows):  # else the steps have just renewed each mean
-            carriers, position = _carriers(rows, settings.exemplars, draws)
+            carriers, position = draw_carriers(rows, settings.exemplars, draws)
             cache = Exemplars(model.exemplar_means(rows[carriers]))
         score = heldout_elbo(model, heldout, cache, seed=seed)
-        watch.saw(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
+        best.record(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
         if on_epoch is not None:
             on_epoch(epoch, epochs, score)
-        if watch.since_best >= settings.patience:
+        if best.since_best >= settings.patience:
             break
-    history = watch.restored()
+    history = best.restored()
     if len(carriers) < len(rows):
         return history
     return replace(history, heldout_elbo=heldout_elbo(model, heldout, model.exemplar_means(rows), seed=seed))
@@ -130,148 +108,56 @@ def cases_a_step(cases: int, settings: Training) -> int:
     return min(settings.batch_size, max(FEWEST, cases // 4))
 
 
-def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> Anchor:
-    """Return the anchor at the model's present parameters, with the Fisher from majority rows, ``(n, W)``."""
-    draws = torch_generator(seed, "fisher")
-    carriers, position = _carriers(rows, settings.exemplars, draws)
-    at = torch.randperm(len(rows), generator=draws)[:FISHER_ROWS].to(rows.device)
-    means = model.exemplar_means(rows[carriers])
-    parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
-
-    def objective(values: Mapping[str, Tensor], row: Tensor, noise: Tensor, own: Tensor) -> Tensor:
-        named = {f"model.{name}": value for name, value in values.items()}
-        scalar: Tensor = functional_call(_RowElbo(model), named, (row, means, noise, own))
-        return scalar
-
-    left_out = position[at] if settings.leave_one_out else torch.full_like(at, -1)
-    own = own_exemplar(left_out, len(carriers))
-    fisher = fisher_diagonal(
-        objective, parameters, rows[at], _noise(len(at), model, draws), own, chunk=min(MOST_ROWS, model.at_once)
-    )
-    return Anchor(parameters, normalised(fisher))
-
-
 def finetune(
     model: MGVAE,
     rows: Tensor,
-    exemplars: Tensor | None,
+    exemplars: ExemplarSchedule | None,
     settings: Training,
+    plan: FinetunePlan,
     *,
-    anchor: Anchor | None,
-    ewc_lambda: float,
-    epochs: int,
-    seed: int,
     heldout: Tensor | None = None,
     on_epoch: OnEpoch | None = None,
-    weigh: Weigh | None = None,
-    prior_steps: int = 1,
 ) -> History:
     """Train ``model`` in place on minority rows against majority exemplars, held to the anchor by EWC.
 
     Args:
         model: the pre-trained model (or a fresh one, for the ablation without pre-training).
         rows: encoded minority rows, ``(n, W)``.
-        exemplars: encoded majority rows, ``(K, W)``; None trains a plain VAE with a standard-normal prior.
+        exemplars: what carries the prior; None trains a plain VAE with a standard-normal prior.
         settings: step size and batch size.
-        anchor: where EWC holds; None for no EWC.
-        ewc_lambda: weight of the penalty on the normalised Fisher.
-        epochs: most passes over the rows; fewer where the held-out ELBO stops rising. The last parameters are kept.
-        seed: names the streams of shuffling and noise.
+        plan: how strongly it is held to the anchor, and how long it lasts.
         heldout: encoded minority rows whose ELBO is recorded after each epoch.
         on_epoch: called after each epoch.
-        weigh: from the model, exemplar means and means of the cases to log weights; that of ``settings`` if None.
-        prior_steps: steps at least between two draws of exemplars, which are the costly part where cases are few.
     Raises:
         TrainingError: no rows, or the objective is no longer finite.
     """
     if not len(rows):
         raise TrainingError("Fine-tuning needs at least one case; got none.")
     start = time.perf_counter()
-    draws = torch_generator(seed, "finetune")
+    anchor, draws = plan.anchor, torch_generator(plan.seed, "finetune")
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.finetune_learning_rate, fused=True)
     size = cases_a_step(len(rows), settings)
     records = []
-    prior = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
-    steps = 0
-    for epoch in range(1, epochs + 1):
-        total = 0.0
+    prior = None if exemplars is None else exemplars.draw(model, rows, draws)
+    for epoch in range(1, plan.epochs + 1):
+        total, steps = 0.0, 0
         for at in _batches(len(rows), size, draws):
-            terms = elbo(model, rows[at], prior, _noise(len(at), model, draws))
+            terms = elbo(model, rows[at], prior, model.noise(len(at), draws))
             loss = -terms.total.mean()
-            if anchor is not None and ewc_lambda:
-                loss = loss + ewc_lambda * ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher)
+            if anchor is not None and plan.ewc_lambda:
+                loss = loss + plan.ewc_lambda * ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher)
             total += _step(model, optimizer, loss, terms.total) * len(at)
             steps += 1
-        if steps >= prior_steps:
-            prior = _fixed_prior(model, exemplars, rows, settings, draws, weigh)
-            steps = 0
-        score = None if heldout is None else heldout_elbo(model, heldout, prior, seed=seed)
+        if exemplars is not None:
+            prior = exemplars.renew(model, rows, draws, steps=steps)
+        score = None if heldout is None else heldout_elbo(model, heldout, prior, seed=plan.seed)
         records.append(Epoch(epoch, total / len(rows), score))
         if on_epoch is not None:
-            on_epoch(epoch, epochs, total / len(rows) if score is None else score)
-        if _worsening(records, settings.finetune_patience):
+            on_epoch(epoch, plan.epochs, total / len(rows) if score is None else score)
+        if is_worsening(records, settings.finetune_patience):
             break
     last = records[-1].heldout_elbo if records else None
     return History(tuple(records), len(records), last, time.perf_counter() - start)
-
-
-def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *, seed: int) -> float:
-    """Return the mean ELBO of rows that are no exemplars, in nats per row, with the same noise at every call."""
-    draws = torch_generator(seed, "heldout")
-    repeats = min(max(HELDOUT_CODES // max(len(rows), 1), 1), HELDOUT_DRAWS)
-    total = 0.0
-    with torch.no_grad():
-        for part in torch.split(rows, min(HELDOUT_CODES, model.at_once)):
-            for _ in range(repeats):
-                total += float(elbo(model, part, means, _noise(len(part), model, draws)).total.sum())
-    return total / (repeats * len(rows))
-
-
-def _worsening(records: list[Epoch], patience: int) -> bool:
-    """Return whether the last ``patience`` epochs brought no better held-out ELBO."""
-    scores = [record.heldout_elbo for record in records if record.heldout_elbo is not None]
-    return len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
-
-
-class _RowElbo(torch.nn.Module):
-    """`row_elbo` as a module, which is what `functional_call` takes."""
-
-    def __init__(self, model: MGVAE) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, row: Tensor, means: Tensor, noise: Tensor, own: Tensor) -> Tensor:
-        return row_elbo(self.model, row, means, noise, own)
-
-
-class _Watch:
-    """Keeps the best parameters seen and counts the epochs since."""
-
-    def __init__(self, model: MGVAE, start: float) -> None:
-        self.model, self.start = model, start
-        self.records: list[Epoch] = []
-        self.best: Epoch | None = None
-        self.state: dict[str, Tensor] = {}
-
-    def saw(self, record: Epoch, *, eligible: bool) -> None:
-        """Record an epoch; before the KL term has its full weight no epoch is a candidate."""
-        self.records.append(record)
-        score, best = record.heldout_elbo, self.best
-        if eligible and score is not None and (best is None or best.heldout_elbo is None or score > best.heldout_elbo):
-            self.best = record
-            self.state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-
-    @property
-    def since_best(self) -> int:
-        """Epochs since the best one; 0 while there is none."""
-        return 0 if self.best is None else self.records[-1].epoch - self.best.epoch
-
-    def restored(self) -> History:
-        """Put the best parameters back and return the history."""
-        best = self.best or self.records[-1]
-        if self.state:
-            self.model.load_state_dict(self.state)
-        return History(tuple(self.records), best.epoch, best.heldout_elbo, time.perf_counter() - self.start)
 
 
 def _majority_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
@@ -284,37 +170,9 @@ def _majority_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tenso
     return elbo_with_own_means(model, rows, cache, position, noise, leave_one_out=settings.leave_one_out)
 
 
-def _carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return which ``rows`` carry the prior, ``(K,)``, and each one's place among them, ``(n,)``, or -1."""
-    n = len(rows)
-    if exemplars == "all" or int(exemplars) >= n:
-        everyone = torch.arange(n, device=rows.device)
-        return everyone, everyone
-    carriers = torch.randperm(n, generator=draws)[: int(exemplars)]
-    position = torch.full((n,), -1)
-    position[carriers] = torch.arange(len(carriers))
-    return carriers.to(rows.device), position.to(rows.device)
-
-
-def _fixed_prior(
-    model: MGVAE, exemplars: Tensor | None, cases: Tensor, settings: Training, draws: torch.Generator, weigh: Weigh | None
-) -> Exemplars | None:
-    """Return exemplars with their weights, both held fixed until they are drawn again; None for a standard-normal prior."""
-    if exemplars is None:
-        return None
-    carriers, _ = _carriers(exemplars, settings.exemplars, draws)
-    means = model.exemplar_means(exemplars[carriers])
-    of_cases = model.exemplar_means(cases)
-    return Exemplars(means, exemplar_log_weight(means, of_cases, settings) if weigh is None else weigh(model, means, of_cases))
-
-
 def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:
     order = torch.randperm(n, generator=draws)
     return iter(torch.split(order, size))
-
-
-def _noise(rows: int, model: MGVAE, draws: torch.Generator) -> Tensor:
-    return torch.randn(rows, model.latent_dim, generator=draws).to(model.prior_log_var.device)
 
 
 def _step(model: MGVAE, optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor) -> float:

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mgvae.cohort.groups import balanced_folds
 from mgvae.config.sections import Training
-from mgvae.model.encoding import Array
 from mgvae.model.network import MGVAE
 from mgvae.reproducibility import derive
-from mgvae.training.loops import Anchor, Epoch, History, OnEpoch, finetune
+from mgvae.training.anchor import Anchor
+from mgvae.training.early_stopping import Epoch, History, OnEpoch
+from mgvae.training.exemplars import ExemplarSchedule
+from mgvae.training.inputs import GeneratorInputs
+from mgvae.training.loops import FinetunePlan, finetune
 
 FOLDS = 3
 ONE_CASE = "Lambda and epochs were chosen by the one case that was trained on, for there is no other to hold out."
@@ -54,9 +56,7 @@ class Finetuned:
 def finetune_chosen(
     model: MGVAE,
     anchor: Anchor | None,
-    cases: Tensor,
-    exemplars: Tensor | None,
-    group: Array,
+    inputs: GeneratorInputs,
     settings: Training,
     *,
     seed: int,
@@ -67,35 +67,32 @@ def finetune_chosen(
     Args:
         model: the pre-trained model, or a fresh one.
         anchor: where EWC holds; None for no EWC.
-        cases: encoded minority rows, ``(n, W)``.
-        exemplars: encoded majority rows, ``(K, W)``; None for a plain VAE.
-        group: group codes of the cases, ``(n,)``; a group is on one side of a fold, unless groups are too few or too uneven.
+        inputs: the cases and the majority rows that carry the prior. A group of cases is on one side of a fold, unless groups
+            are too few or too uneven.
         settings: how to train; ``ewc_lambda`` "auto" tries ``settings.ewc_grid``.
         seed: the seed.
         on_epoch: called after each epoch of all fine-tunings together.
     """
-    lambdas = _lambdas(anchor, settings)
-    folds = balanced_folds(group, FOLDS, seed=seed)
-    parts = [folds.part == fold for fold in range(folds.part.max() + 1)]
+    lambdas, cases = _lambdas(anchor, settings), inputs.cases
+    exemplars = None if inputs.majority is None else ExemplarSchedule(inputs.majority, settings)
+    folds = balanced_folds(inputs.case_group, FOLDS, seed=seed)
+    parts = [folds.part == fold for fold in range(folds.part.max(initial=0) + 1)]
     progress = _Progress(on_epoch, (len(lambdas) * len(parts) + 1) * settings.finetune_epochs)
     curves, seconds = {}, 0.0
     for weight in lambdas:
-        runs = [_one_fold(model, anchor, cases, exemplars, part, settings, weight, seed, progress) for part in parts]
+        plan = FinetunePlan(anchor, weight, settings.finetune_epochs, derive(seed, "fold"))
+        runs = []
+        for part in parts:
+            held_out = torch.from_numpy(part).to(cases.device)
+            kept = cases if part.all() else cases[~held_out]  # the only case is trained on and judged by
+            run = finetune(copy.deepcopy(model), kept, exemplars, settings, plan, heldout=cases[held_out], on_epoch=progress)
+            runs.append(run)
         curves[weight] = _mean_curve(runs, [int(part.sum()) for part in parts])
         seconds += sum(run.seconds for run in runs)
     candidates = tuple(_candidate(weight, curve) for weight, curve in curves.items())
     best = max(candidates, key=lambda candidate: candidate.heldout_elbo)
-    final = finetune(
-        model,
-        cases,
-        exemplars,
-        settings,
-        anchor=anchor,
-        ewc_lambda=best.ewc_lambda,
-        epochs=best.epochs,
-        seed=seed,
-        on_epoch=progress,
-    )
+    plan = FinetunePlan(anchor, best.ewc_lambda, best.epochs, seed)
+    final = finetune(model, cases, exemplars, settings, plan, on_epoch=progress)
     remarks = folds.remarks("Cross-validation over the cases chose lambda and epochs") if len(cases) > 1 else (ONE_CASE,)
     history = History(curves[best.ewc_lambda], best.epochs, best.heldout_elbo, seconds + final.seconds, remarks)
     return Finetuned(model, history, best.ewc_lambda, candidates)
@@ -105,33 +102,6 @@ def _lambdas(anchor: Anchor | None, settings: Training) -> tuple[float, ...]:
     if anchor is None:
         return (0.0,)
     return settings.ewc_grid if settings.ewc_lambda == "auto" else (float(settings.ewc_lambda),)
-
-
-def _one_fold(
-    model: MGVAE,
-    anchor: Anchor | None,
-    cases: Tensor,
-    exemplars: Tensor | None,
-    part: Array,
-    settings: Training,
-    weight: float,
-    seed: int,
-    progress: OnEpoch,
-) -> History:
-    out = torch.from_numpy(part).to(cases.device)
-    kept = cases[~out] if bool((~out).any()) else cases  # the only case: it is trained on and judged by
-    return finetune(
-        copy.deepcopy(model),
-        kept,
-        exemplars,
-        settings,
-        anchor=anchor,
-        ewc_lambda=weight,
-        epochs=settings.finetune_epochs,
-        seed=derive(seed, "fold"),
-        heldout=cases[out],
-        on_epoch=progress,
-    )
 
 
 def _mean_curve(runs: list[History], weights: list[int]) -> tuple[Epoch, ...]:

@@ -31,8 +31,10 @@ from mgvae.model.network import MGVAE, initialised
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from mgvae.reproducibility import derive, numpy_generator
 from mgvae.torch_runtime import torch_generator
+from mgvae.training.anchor import Anchor, anchor_at
 from mgvae.training.exemplar_weights import exemplar_log_weight
-from mgvae.training.loops import Anchor, anchor_at, finetune, pretrain
+from mgvae.training.exemplars import ExemplarSchedule
+from mgvae.training.loops import FinetunePlan, finetune, pretrain
 
 RARE = range(5, 10)
 HELD_OUT = 60  # majority digits that early stopping watches
@@ -104,7 +106,8 @@ def translated(
         cases, stream = torch.from_numpy(data.x[data.y == label]), derive(seed, "class", label)
         tuned, draws = copy.deepcopy(model), torch_generator(stream, "translate")
         epochs = STEPS // -(-len(cases) // 16)  # fewer than 64 cases are taken 16 at a time
-        finetune(tuned, cases, majority, settings, anchor=anchor, ewc_lambda=ewc_lambda, epochs=epochs, seed=stream)
+        plan = FinetunePlan(anchor, ewc_lambda, epochs, stream)
+        finetune(tuned, cases, ExemplarSchedule(majority, settings), settings, plan)
         weight = exemplar_log_weight(tuned.exemplar_means(majority), tuned.exemplar_means(cases), settings)
         n = len(majority) // len(RARE) - len(cases)
         rows.append(translate(tuned, majority[draw_parents(len(majority), n, draws, log_weight=weight)], draws).numpy())

@@ -29,7 +29,8 @@ from mgvae.paper.datasets.images import read_pair
 from mgvae.paper.experiment import Cost, measured
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from mgvae.torch_runtime import torch_generator
-from mgvae.training.loops import OnEpoch, finetune, pretrain
+from mgvae.training.early_stopping import OnEpoch
+from mgvae.training.loops import FinetunePlan, finetune, pretrain
 
 LATENT, HIDDEN, SIDE, HELD_OUT, EPOCHS = 10, (300, 300), 28, 500, 3
 
@@ -53,10 +54,8 @@ def main() -> None:
         pretrain(model, rows, heldout, settings, seed=options.seed, on_epoch=told)
 
     def plain(model: MGVAE, told: OnEpoch) -> None:
-        finetune(
-            model, rows, None, settings, anchor=None, ewc_lambda=0, epochs=EPOCHS, seed=options.seed, heldout=heldout,
-            on_epoch=told,
-        )  # fmt: skip
+        plan = FinetunePlan(None, 0.0, EPOCHS, options.seed)
+        finetune(model, rows, None, settings, plan, heldout=heldout, on_epoch=told)
 
     ways = {f"MGVAE, {len(rows):,} exemplars": ours, "plain VAE": plain}
     seconds: dict[str, list[float]] = {name: [] for name in ways}

@@ -203,7 +203,7 @@ def stepper(task: Task, step: Step, settings: Training) -> Callable[[], object]:
     model, draws = task.fresh(), torch_generator(task.seed, "steps")
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     at = torch.arange(settings.batch_size)
-    carriers, position = train._carriers(task.rows, settings.exemplars, draws)
+    carriers, position = train.draw_carriers(task.rows, settings.exemplars, draws)
     cache = Exemplars(model.exemplar_means(task.rows[carriers]))
 
     def make() -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.special import log_expit, log_softmax
 from scipy.stats import norm
 
-from mgvae.model.encoding import Encoding, Level
+from mgvae.model.coders import Level
+from mgvae.model.encoding import Encoding
 from mgvae.model.likelihood import TableLikelihood
 
 

@@ -15,8 +15,9 @@ from mgvae.generator.synthesis import device_of, finetune_cases
 from mgvae.reproducibility import derive
 from mgvae.results.training import Finetuning, LambdaTrial
 from mgvae.torch_runtime import one_thread
+from mgvae.training.anchor import Anchor
 from mgvae.training.checkpoint import load_checkpoint, save_checkpoint
-from mgvae.training.loops import Anchor
+from mgvae.training.inputs import divide_by_event
 from mgvae.training.tuning import Finetuned
 
 
@@ -26,14 +27,12 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     device = device_of(training)
     start = load_checkpoint(inputs["pretrain"])
     anchor = start.anchor and Anchor(_moved(start.anchor.parameters, device), _moved(start.anchor.fisher, device))
-    event = rows["event"]
+    divided = divide_by_event(start.encoding, rows["rows"].to(device), rows["event"].numpy(), rows["group"].numpy())
     with one_thread():
         tuned = finetune_cases(
             start.model.to(device),
             anchor,
-            rows["rows"][event].to(device),
-            rows["rows"][~event].to(device),
-            rows["group"][event].numpy(),
+            divided,
             training,
             seed=derive(config.seed, "generator"),
             on_epoch=report_epoch,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from flows.study.stages.encoded import encoded_rows
 from flows.study.stages.stage import Inputs, Stage, sections
 from mgvae.cohort.rows import cases_to_add
@@ -17,6 +15,7 @@ from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread
 from mgvae.training.checkpoint import load_checkpoint
+from mgvae.training.inputs import divide_by_event
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
@@ -38,19 +37,11 @@ def translate(finetuned: Path, encoded: Path, training: Training, *, seed: int, 
         prevalence: share of cases among the training rows once they are added.
     """
     tuned, rows = load_checkpoint(finetuned), encoded_rows(encoded)
-    device, event = device_of(training), rows["event"]
-    wanted = cases_to_add(event.numpy(), prevalence)
+    device, event = device_of(training), rows["event"].numpy()
+    inputs = divide_by_event(tuned.encoding, rows["rows"].to(device), event, rows["group"].numpy())
+    wanted = cases_to_add(event, prevalence)
     with one_thread():
-        return synthesise(
-            tuned.encoding,
-            tuned.model.to(device),
-            rows["rows"][~event].to(device),
-            rows["rows"][event].to(device),
-            training,
-            n=max(wanted, 1) if n is None else n,
-            seed=seed,
-            group=torch.cat([rows["group"][~event], rows["group"][event]]).numpy(),
-        )
+        return synthesise(inputs, tuned.model.to(device), training, n=max(wanted, 1) if n is None else n, seed=seed)
 
 
 STAGE = Stage("synthesise", make, needs=("encode", "finetune"), reads=sections("training", "synthesis"))

@@ -9,7 +9,7 @@ from flows.progress import reporter
 from flows.study.stages.stage import write_json
 from mgvae.results.training import EpochRecord, Pretraining
 from mgvae.store.artifact import CLOCK
-from mgvae.training.loops import History
+from mgvae.training.early_stopping import History
 
 
 def training_record(history: History) -> Pretraining:

@@ -1,8 +1,8 @@
 """The residual convolutional MGVAE for larger images, such as 64 x 64 RGB: `convolutional`.
 
-Its encoder and decoder are `model.Encoder` and `model.Decoder` with other bodies, so everything that trains, translates and
-weighs takes either model. Rows stay flat, ``(B, channels * height * width)``, channels first. Layers are normalised over
-groups of channels and never over a batch: the Fisher information needs the gradient of each row alone.
+It is an `MGVAE` with other bodies in encoder and decoder, so everything that trains, translates and weighs takes either
+model. Rows stay flat, ``(B, channels * height * width)``, channels first. Layers are normalised over groups of channels and
+never over a batch: the Fisher information needs the gradient of each row alone.
 
 Source: residual blocks, He et al. 2016, arXiv:1603.05027; group normalisation, Wu and He 2018, arXiv:1803.08494.
 """
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from mgvae.errors import ShapeError
 from mgvae.model.network import MGVAE
+from mgvae.paper.models.networks import with_bodies
 from mgvae.paper.models.pixel_likelihood import PixelLayer, PixelLikelihood
 
 LEAST = 4  # side of the smallest feature map
@@ -45,16 +46,17 @@ def convolutional(
         channels: of the largest feature map; each halving of the side doubles them, up to `WIDEST` times.
         width: features that the encoder's last layers see.
         kind: likelihood of a pixel.
-        tied, condition: see `MGVAE`.
+        tied: see `MGVAE`.
+        condition: see `mgvae.paper.models.networks.with_bodies`.
     Raises:
         ShapeError: the image is no such square.
     """
     bodies = Down(shape, channels, width, condition=condition), Up(latent_dim + condition, shape, channels)
     pixels = math.prod(shape)
     likelihood = PixelLikelihood(pixels, channels, kind=kind, layer=ToPixels(channels, shape))
-    made = MGVAE(likelihood, hidden=(width,), latent_dim=latent_dim, tied=tied, condition=condition, bodies=bodies)
-    made.at_once = max(1, MOST_VALUES // (channels * shape[1] * shape[2]))
-    return made
+    model = with_bodies(MGVAE(likelihood, hidden=(width,), latent_dim=latent_dim, tied=tied), *bodies, condition=condition)
+    model.at_once = max(1, MOST_VALUES // (channels * shape[1] * shape[2]))
+    return model
 
 
 def widths(shape: tuple[int, int, int], channels: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Networks of the classifier and of the GAN, with weights drawn from a generator of one's own, and a step of training."""
+"""Build networks for the classifier, the GAN and the image models, and take a training step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from mgvae.model.network import mlp
+from mgvae.model.network import MGVAE, mlp
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -28,6 +28,20 @@ def he_initialised(network: Network, generator: torch.Generator) -> Network:
 def layers(widths: list[int], unit: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
     """Return linear maps of these widths with units between them, and none after the last."""
     return nn.Sequential(*list(mlp(widths, unit))[:-1])
+
+
+def with_bodies(model: MGVAE, encoder: nn.Module, decoder: nn.Module, *, condition: int = 0) -> MGVAE:
+    """Put other networks in the place of the MLPs of ``model`` and return it.
+
+    Args:
+        model: not yet initialised.
+        encoder: from rows ``(B, P + condition)`` to features ``(B, hidden[-1])``.
+        decoder: from codes ``(B, D + condition)`` to what the likelihood takes.
+        condition: numbers that the encoder sees after a row, and the decoder after a code: the class of a conditional VAE.
+    """
+    model.encoder.body, model.decoder.body = encoder, decoder
+    model.encoder.inputs += condition
+    return model
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -7,8 +7,9 @@ from typing import Literal
 
 import torch
 
-from mgvae.model.network import MGVAE, initialised
+from mgvae.model.network import MGVAE, initialised, mlp
 from mgvae.paper.models.convolution import convolutional
+from mgvae.paper.models.networks import with_bodies
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from mgvae.paper.oversamplers.task import Task
 from mgvae.torch_runtime import own_stream
@@ -42,19 +43,22 @@ def pixel_model(task: Task, size: Size, *, generator: torch.Generator, condition
         task: whose rows are modelled.
         size: of the model.
         generator: draws the weights.
-        condition: see `MGVAE`.
+        condition: see `mgvae.paper.models.networks.with_bodies`.
     """
     kind: Literal["bernoulli", "gaussian"] = "bernoulli" if task.shape is not None and task.shape[0] == 1 else "gaussian"
     latent_dim, tied = size.latent_dim, size.tied
     with own_stream():
         if (shape := large(task.shape)) is not None:
-            made = convolutional(
+            model = convolutional(
                 shape, latent_dim=latent_dim, channels=size.channels, kind=kind, tied=tied, condition=condition
             )
         else:
             likelihood = PixelLikelihood(task.train.values.shape[1], size.hidden[0], kind=kind)
-            made = MGVAE(likelihood, hidden=size.hidden, latent_dim=latent_dim, tied=tied, condition=condition)
-    return initialised(made, generator)
+            model = MGVAE(likelihood, hidden=size.hidden, latent_dim=latent_dim, tied=tied)
+            if condition:
+                bodies = mlp([likelihood.inputs + condition, *size.hidden]), mlp([latent_dim + condition, *size.hidden[::-1]])
+                model = with_bodies(model, *bodies, condition=condition)
+    return initialised(model, generator)
 
 
 def large(shape: tuple[int, int, int] | None) -> tuple[int, int, int] | None:

@@ -14,14 +14,18 @@ import torch
 from torch import Tensor
 
 from mgvae.config.sections import Training
-from mgvae.generator.translation import dream
+from mgvae.generator.translation import sample_prior
 from mgvae.model.network import MGVAE
+from mgvae.model.prior import Exemplars
 from mgvae.paper.models.pixel_models import Size, pixel_model
 from mgvae.paper.oversamplers.task import Made, Task, gathered
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import torch_generator
-from mgvae.training.exemplar_weights import LEAST, _log_capped, exemplar_log_weight
-from mgvae.training.loops import Anchor, History, Weigh, anchor_at, cases_a_step, finetune, pretrain
+from mgvae.training.anchor import Anchor, anchor_at
+from mgvae.training.early_stopping import History
+from mgvae.training.exemplar_weights import LEAST, exemplar_log_weight, log_capped
+from mgvae.training.exemplars import ExemplarSchedule
+from mgvae.training.loops import FinetunePlan, cases_a_step, finetune, pretrain
 
 PRIOR_STEPS = 20  # of fine-tuning between two draws of exemplars
 
@@ -94,15 +98,32 @@ def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc_
 
 def exemplar_weights(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan) -> Tensor | None:
     """Return the log weights, ``(K,)``, of majority rows ``(K, P)`` as exemplars and as parents; None for uniform ones."""
-    return _weigher(plan)(model, model.exemplar_means(majority), model.exemplar_means(cases))
+    return PlannedExemplars(majority, plan).log_weight(model, model.exemplar_means(majority), model.exemplar_means(cases))
 
 
-def _weigher(plan: Plan) -> Weigh:
-    """Return what gives exemplars their log weights, from the model, their means and the means of the cases."""
-    if plan.weights == "responsibility":
-        return lambda model, means, of_cases: log_responsibility(means, of_cases, model.prior_log_var)
-    settings = plan.training.model_copy(update={"exemplar_weights": plan.weights})
-    return lambda model, means, of_cases: exemplar_log_weight(means, of_cases, settings)
+class PlannedExemplars(ExemplarSchedule):
+    """Exemplars weighed as a plan says, and kept for `PRIOR_STEPS` steps: drawing them is what costs where cases are few."""
+
+    def __init__(self, rows: Tensor, plan: Plan) -> None:
+        super().__init__(rows, plan.training)
+        self.weights, self.steps = plan.weights, 0
+
+    def draw(self, model: MGVAE, cases: Tensor, draws: torch.Generator) -> Exemplars:
+        """See `ExemplarSchedule.draw`."""
+        self.steps, self.drawn = 0, super().draw(model, cases, draws)
+        return self.drawn
+
+    def renew(self, model: MGVAE, cases: Tensor, draws: torch.Generator, *, steps: int) -> Exemplars:
+        """See `ExemplarSchedule.renew`."""
+        self.steps += steps
+        return self.draw(model, cases, draws) if self.steps >= PRIOR_STEPS else self.drawn
+
+    def log_weight(self, model: MGVAE, means: Tensor, case_means: Tensor) -> Tensor | None:
+        """See `ExemplarSchedule.log_weight`."""
+        if self.weights == "responsibility":
+            return log_responsibility(means, case_means, model.prior_log_var)
+        settings = self.settings.model_copy(update={"exemplar_weights": self.weights})
+        return exemplar_log_weight(means, case_means, settings)
 
 
 def plain_vae(task: Task, plan: Plan) -> Made:
@@ -112,7 +133,7 @@ def plain_vae(task: Task, plan: Plan) -> Made:
         cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "vae", label)
         model = untrained(task, plan, cases, "vae", label)
         _finetune(model, cases, None, plan, None, ewc_lambda=0.0, seed=seed)
-        return dream(model, count, torch_generator(seed, "dream"))
+        return sample_prior(model, count, torch_generator(seed, "dream"))
 
     return gathered(make, task)
 
@@ -129,18 +150,8 @@ def _finetune(
 ) -> None:
     settings = plan.training
     epochs = max(1, plan.steps // -(-len(cases) // cases_a_step(len(cases), settings)))
-    finetune(
-        model,
-        cases,
-        exemplars,
-        settings,
-        anchor=anchor,
-        ewc_lambda=ewc_lambda,
-        epochs=epochs,
-        seed=seed,
-        weigh=_weigher(plan),
-        prior_steps=PRIOR_STEPS,
-    )
+    schedule = None if exemplars is None else PlannedExemplars(exemplars, plan)
+    finetune(model, cases, schedule, settings, FinetunePlan(anchor, ewc_lambda, epochs, seed))
 
 
 def log_responsibility(means: Tensor, case_means: Tensor, log_var: Tensor, *, chunk: int = 256) -> Tensor:
@@ -161,4 +172,4 @@ def log_responsibility(means: Tensor, case_means: Tensor, log_var: Tensor, *, ch
     for cases in torch.split(case_means.detach().double(), chunk):
         share += torch.softmax(-0.5 * torch.cdist(cases, means).square() * torch.exp(-log_var), dim=1).sum(0)
     ratio = np.maximum(share.cpu().numpy(), np.exp(LEAST) * float(share.max()))
-    return _log_capped(ratio).to(case_means)
+    return log_capped(ratio).to(case_means)

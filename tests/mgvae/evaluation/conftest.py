@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mgvae.cohort.rows import Rows
 from mgvae.generator.translation import Synthetic
 
 
@@ -26,14 +27,12 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Replace the generator by one that copies majority rows with a shifted severity, and keeps what it was given."""
     seen = Seen()
 
-    def synthetic_cases(
-        features: pd.DataFrame, event: Any, group: Any, *, columns: Any, training: Any, n: int, seed: int, variant: str
-    ) -> Synthetic:
+    def synthetic_cases(rows: Rows, columns: Any, settings: Any, *, n: int, seed: int, variant: str) -> Synthetic:
         seen.given.append(SimpleNamespace(**locals()))
-        parent = np.random.default_rng(seed).choice(np.flatnonzero(event == 0), size=n)
-        seen.tables.append(features)
-        seen.parents.append(features.iloc[parent])
-        made = features.iloc[parent].reset_index(drop=True)
+        parent = np.random.default_rng(seed).choice(np.flatnonzero(rows.event == 0), size=n)
+        seen.tables.append(rows.features)
+        seen.parents.append(rows.features.iloc[parent])
+        made = rows.features.iloc[parent].reset_index(drop=True)
         return Synthetic(made.assign(severity=made["severity"] + 1.5), parent, seen.remarks)
 
     monkeypatch.setattr("mgvae.evaluation.arms.synthetic_cases", synthetic_cases)

@@ -11,18 +11,19 @@ import pytest
 import torch
 
 import mgvae.generator.synthesis
+from mgvae.cohort.rows import Rows
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY
 from mgvae.generator.synthesis import device_of, encoded, pretrain_majority, synthetic_cases
 from mgvae.model.encoding import fit_encoding
-from mgvae.training.loops import History
+from mgvae.training.early_stopping import History
 from tests.mgvae.small_cohort import COLUMNS, cohort, quick
 
 VARIANTS = ("mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae")
 
 
 def made(features, event, group, *, n=40, seed=0, variant="mgvae", columns=COLUMNS, **changes):
-    return synthetic_cases(features, event, group, columns=columns, training=quick(**changes), n=n, seed=seed, variant=variant)
+    return synthetic_cases(Rows(features, event, group), columns, quick(**changes), n=n, seed=seed, variant=variant)
 
 
 def table_bytes(frame):
@@ -223,7 +224,7 @@ def test_each_variant_has_a_start_an_anchor_and_exemplars_of_its_own(handed, var
     tuning, making = handed["finetune_cases"], handed["synthesise"]
     assert ("pretrain_majority" in handed) == (variant in ("mgvae", "mgvae_no_ewc"))
     assert (tuning.anchor is not None) == (variant == "mgvae")
-    assert (tuning.exemplars is None) == (making.majority is None) == (variant == "vae")
+    assert (tuning.inputs.majority is None) == (making.inputs.majority is None) == (variant == "vae")
     if "pretrain_majority" in handed:
         assert tuning.model is handed["pretrain_majority"].returned.model
     assert making.model is tuning.returned.model
@@ -238,9 +239,9 @@ def test_majority_and_cases_reach_each_part_with_their_own_groups(handed):
     first, tuning, keeping = (handed[name] for name in ("pretrain_majority", "finetune_cases", "keep_plausible"))
     assert torch.equal(first.majority, rows[torch.from_numpy(~event)])
     np.testing.assert_array_equal(first.group, group[~event])
-    assert torch.equal(tuning.cases, rows[torch.from_numpy(event)])
-    assert torch.equal(tuning.exemplars, first.majority)
-    np.testing.assert_array_equal(tuning.group, group[event])
+    assert torch.equal(tuning.inputs.cases, rows[torch.from_numpy(event)])
+    assert torch.equal(tuning.inputs.majority, first.majority)
+    np.testing.assert_array_equal(tuning.inputs.case_group, group[event])
     pd.testing.assert_frame_equal(keeping.majority, features[~event].reset_index(drop=True))
     pd.testing.assert_frame_equal(keeping.cases, features[event].reset_index(drop=True))
     np.testing.assert_array_equal(keeping.group, np.concatenate([group[~event], group[event]]))

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from mgvae.errors import TrainingError
 from mgvae.generator.synthesis import encoded, new_model, synthesise
-from mgvae.generator.translation import decode, draw_parents, dream, translate
+from mgvae.generator.translation import decode, draw_parents, sample_prior, translate
 from mgvae.model.encoding import fit_encoding
+from mgvae.training.inputs import GeneratorInputs
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
 
 
@@ -121,18 +122,19 @@ def test_no_parents_no_rows():
 
 def test_a_plain_vae_has_no_parents():
     encoding, rows, model, settings_ = untrained(mixed(50))
-    made = synthesise(encoding, model, None, rows, settings_, n=7, seed=1)
+    inputs = GeneratorInputs(encoding, None, rows, np.arange(0), np.arange(50))
+    made = synthesise(inputs, model, settings_, n=7, seed=1)
     assert made.parent.tolist() == [-1] * 7
     assert len(made.features) == 7
-    torch.testing.assert_close(dream(model, 7, stream(3)), dream(model, 7, stream(3)))
+    torch.testing.assert_close(sample_prior(model, 7, stream(3)), sample_prior(model, 7, stream(3)))
 
 
 @pytest.mark.parametrize("plausibility", ["matched", "filtered", "none"])
 @pytest.mark.parametrize("weights", ["uniform", "tilted"])
 def test_synthesis_names_the_parent_of_each_row(weights, plausibility):
     encoding, rows, model, settings_ = untrained(mixed(120), exemplar_weights=weights, plausibility=plausibility)
-    made = synthesise(encoding, model, rows[:100], rows[100:], settings_, n=60, seed=1)
-    again = synthesise(encoding, model, rows[:100], rows[100:], settings_, n=60, seed=1)
+    inputs = GeneratorInputs(encoding, rows[:100], rows[100:], np.arange(100), np.arange(100, 120))
+    made, again = (synthesise(inputs, model, settings_, n=60, seed=1) for _ in range(2))
     assert made.parent.min() >= 0
     assert made.parent.max() < 100
     assert len(made.features) == 60

@@ -13,7 +13,9 @@ from mgvae.model.network import initialised
 from mgvae.model.objective import elbo
 from mgvae.paper.models.convolution import MOST_VALUES, convolutional
 from mgvae.torch_runtime import torch_generator
-from mgvae.training.loops import anchor_at, finetune, pretrain
+from mgvae.training.anchor import anchor_at
+from mgvae.training.exemplars import ExemplarSchedule
+from mgvae.training.loops import FinetunePlan, finetune, pretrain
 
 SHAPE = (3, 16, 16)
 PIXELS = 3 * 16 * 16
@@ -144,7 +146,7 @@ def test_it_trains_fine_tunes_and_translates():
     history = pretrain(made, rows, heldout, SETTINGS, seed=0)
     assert history.heldout_elbo > history.epochs[0].heldout_elbo
     anchor, cases = anchor_at(made, rows, SETTINGS, seed=0), pictures(8, seed=9).flip(1)
-    finetune(made, cases, rows, SETTINGS, anchor=anchor, ewc_lambda=0.1, epochs=2, seed=0)
+    finetune(made, cases, ExemplarSchedule(rows, SETTINGS), SETTINGS, FinetunePlan(anchor, 0.1, 2, seed=0))
     drawn = translate(made, rows[draw_parents(len(rows), 5, stream())], stream())
     assert drawn.shape == (5, PIXELS)
     assert bool(drawn.isfinite().all())

@@ -9,16 +9,19 @@ import pytest
 import torch
 from imblearn.over_sampling import SMOTE
 
+import mgvae.paper.oversamplers.fine_tuning
+import mgvae.training.loops
 from mgvae.paper.classifier import MEASURES, Fitting
 from mgvae.paper.datasets.load import load
 from mgvae.paper.datasets.rows import Rows
 from mgvae.paper.experiment import ARMS, FROM_MAJORITY, measured, run_seed, settings_for
 from mgvae.paper.models.convolution import Block
 from mgvae.paper.models.pixel_models import Size
-from mgvae.paper.oversamplers.fine_tuning import Plan, plain_vae, pretrained
+from mgvae.paper.oversamplers.fine_tuning import Plan, class_model, plain_vae, pretrained
 from mgvae.paper.oversamplers.judged_translation import free, held, translations
 from mgvae.paper.oversamplers.rivals import Effort, conditional_vae, gan, random_oversampling, smote
 from mgvae.paper.oversamplers.task import Task
+from mgvae.training.exemplars import ExemplarSchedule
 from tests.mgvae.paper.layouts import celeba
 
 SIDE = 6
@@ -82,6 +85,16 @@ def test_parents_of_translations_are_of_the_majority(name):
     one = task()
     made = BRIEF[name](one)
     assert set(one.train.labels[made.parents].tolist()) == {0, 1}
+
+
+def test_exemplars_are_drawn_again_once_enough_steps_are_done(monkeypatch):
+    at, steps = [], []
+    draw, step = ExemplarSchedule.draw, mgvae.training.loops._step
+    monkeypatch.setattr(ExemplarSchedule, "draw", lambda *args: at.append(len(steps)) or draw(*args))
+    monkeypatch.setattr(mgvae.training.loops, "_step", lambda *args: steps.append(1) or step(*args))
+    monkeypatch.setattr(mgvae.paper.oversamplers.fine_tuning, "PRIOR_STEPS", 6)
+    class_model(task(counts=(60, 50, 40, 7)), plan(steps=15), None, 2)
+    assert at == [0, 6, 12]  # three steps of 16 rows or fewer an epoch
 
 
 def test_copies_are_copies_of_their_parents():

@@ -175,17 +175,18 @@ def test_without_pretraining_there_is_no_history_of_it():
 def _seams(monkeypatch):
     """Record the group codes that reach early stopping, cross-validation over the cases and cross-fitting."""
     seen = {}
-    for name, at in (("pretrain_majority", 2), ("finetune_cases", 4)):
+    groups = {
+        "pretrain_majority": lambda encoding, majority, group, *_: group,
+        "finetune_cases": lambda model, anchor, inputs, *_: inputs.case_group,
+        "synthesise": lambda inputs, *_: inputs.group,
+    }
+    for name, of in groups.items():
         call = getattr(mgvae.sampler.per_class, name)
         monkeypatch.setattr(
             mgvae.sampler.per_class,
             name,
-            lambda *args, name=name, call=call, at=at, **g: seen.update({name: args[at]}) or call(*args, **g),
+            lambda *args, name=name, call=call, of=of, **g: seen.update({name: of(*args)}) or call(*args, **g),
         )
-    call = mgvae.generator.synthesis.synthesise
-    monkeypatch.setattr(
-        mgvae.sampler.per_class, "synthesise", lambda *a, **g: seen.update(synthesise=g["group"]) or call(*a, **g)
-    )
     return seen
 
 

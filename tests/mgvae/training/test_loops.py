@@ -15,7 +15,10 @@ from mgvae.model.encoding import fit_encoding
 from mgvae.model.ewc import ewc_penalty
 from mgvae.model.objective import elbo
 from mgvae.model.prior import Exemplars
-from mgvae.training.loops import anchor_at, cases_a_step, finetune, heldout_elbo, most_epochs, pretrain
+from mgvae.training.anchor import anchor_at
+from mgvae.training.early_stopping import heldout_elbo
+from mgvae.training.exemplars import ExemplarSchedule
+from mgvae.training.loops import FinetunePlan, cases_a_step, finetune, most_epochs, pretrain
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
 
 
@@ -92,8 +95,8 @@ def test_pretraining_heeds_whether_a_row_is_left_out_of_its_own_prior(exemplars)
 
 def test_exemplars_of_pretraining_are_drawn_anew_each_epoch(monkeypatch):
     drawn = []
-    draw = mgvae.training.loops._carriers
-    monkeypatch.setattr(mgvae.training.loops, "_carriers", lambda *args: drawn.append(draw(*args)) or drawn[-1])
+    draw = mgvae.training.loops.draw_carriers
+    monkeypatch.setattr(mgvae.training.loops, "draw_carriers", lambda *args: drawn.append(draw(*args)) or drawn[-1])
     by_epoch(60, pretrain_epochs=3, exemplars=20)
     assert len({tuple(sorted(carriers.tolist())) for carriers, _ in drawn}) == 4
     for carriers, position in drawn:
@@ -203,17 +206,10 @@ def moved(pretrained, *, ewc_lambda, epochs=20, anchored=True, plain=False, **op
     model = copy.deepcopy(model)
     cases = rows[:20].clone()
     cases[:, 0] = 2.5  # cases are old
-    history = finetune(
-        model,
-        cases,
-        None if plain else rows,
-        settings.model_copy(update=options),
-        anchor=anchor if anchored else None,
-        ewc_lambda=ewc_lambda,
-        epochs=epochs,
-        seed=2,
-        heldout=rows[20:30],
-    )
+    settings = settings.model_copy(update=options)
+    exemplars = None if plain else ExemplarSchedule(rows, settings)
+    plan = FinetunePlan(anchor if anchored else None, ewc_lambda, epochs, seed=2)
+    history = finetune(model, cases, exemplars, settings, plan, heldout=rows[20:30])
     return model, history
 
 
@@ -304,16 +300,15 @@ def test_the_anchor_heeds_its_settings(pretrained, changes):
     assert not same(anchor.fisher, other.fisher)
 
 
-def test_exemplars_are_drawn_again_once_enough_steps_are_done(pretrained, monkeypatch):
+def test_exemplars_are_drawn_again_after_each_epoch(pretrained, monkeypatch):
     model, rows, settings, _ = pretrained
     at, steps = [], []
-    draw, step = mgvae.training.loops._fixed_prior, mgvae.training.loops._step
-    monkeypatch.setattr(mgvae.training.loops, "_fixed_prior", lambda *args: at.append(len(steps)) or draw(*args))
+    draw, step = ExemplarSchedule.draw, mgvae.training.loops._step
+    monkeypatch.setattr(ExemplarSchedule, "draw", lambda *args: at.append(len(steps)) or draw(*args))
     monkeypatch.setattr(mgvae.training.loops, "_step", lambda *args: steps.append(1) or step(*args))
-    finetune(
-        copy.deepcopy(model), rows[:40], rows, settings, anchor=None, ewc_lambda=0.0, epochs=5, seed=2, prior_steps=6
-    )  # three steps of 16 rows or fewer an epoch
-    assert at == [0, 6, 12]
+    exemplars = ExemplarSchedule(rows, settings)
+    finetune(copy.deepcopy(model), rows[:40], exemplars, settings, FinetunePlan(None, 0.0, 3, seed=2))
+    assert at == [0, 3, 6, 9]  # three steps of 16 rows or fewer an epoch
 
 
 @pytest.mark.parametrize(("rows", "heldout"), [(1, 5), (20, 0)])
@@ -326,7 +321,7 @@ def test_too_few_majority_rows(rows, heldout):
 def test_no_cases(pretrained):
     model, rows, settings, anchor = pretrained
     with pytest.raises(TrainingError, match="at least one case; got none"):
-        finetune(model, rows[:0], rows, settings, anchor=anchor, ewc_lambda=1.0, epochs=1, seed=0)
+        finetune(model, rows[:0], ExemplarSchedule(rows, settings), settings, FinetunePlan(anchor, 1.0, 1, seed=0))
 
 
 def test_an_objective_that_is_not_finite_names_the_remedy():

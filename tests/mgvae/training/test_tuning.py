@@ -11,7 +11,8 @@ import torch
 import mgvae.training.tuning
 from mgvae.generator.synthesis import encoded, finetune_cases, pretrain_majority
 from mgvae.model.encoding import fit_encoding
-from mgvae.training.loops import Epoch, History
+from mgvae.training.early_stopping import Epoch, History
+from mgvae.training.inputs import GeneratorInputs
 from mgvae.training.tuning import Candidate, _candidate, _mean_curve
 from tests.mgvae.small_cohort import COLUMNS, cohort, quick
 
@@ -28,7 +29,12 @@ def stage():
 
 def tuned(stage, **changes):
     trained, cases, majority, group, settings = stage
-    return finetune_cases(trained.model, trained.anchor, cases, majority, group, settings.model_copy(update=changes), seed=3)
+    return chosen(trained, trained.anchor, cases, majority, group, settings.model_copy(update=changes))
+
+
+def chosen(trained, anchor, cases, majority, group, settings, **options):
+    inputs = GeneratorInputs(None, majority, cases, np.arange(len(majority)), group)
+    return finetune_cases(trained.model, anchor, inputs, settings, seed=3, **options)
 
 
 def test_the_best_held_out_candidate_is_chosen(stage):
@@ -55,10 +61,11 @@ def finetunings(monkeypatch):
     seen = []
     run = mgvae.training.tuning.finetune
 
-    def recorded(model, rows, exemplars, settings, **given):
+    def recorded(model, rows, exemplars, settings, plan, **given):
         start = {name: value.clone() for name, value in model.state_dict().items()}
-        history = run(model, rows, exemplars, settings, **given)
-        seen.append(SimpleNamespace(start=start, rows=rows, exemplars=exemplars, history=history, **given))
+        history = run(model, rows, exemplars, settings, plan, **given)
+        given |= vars(plan)
+        seen.append(SimpleNamespace(start=start, rows=rows, exemplars=exemplars.rows, history=history, **given))
         return history
 
     monkeypatch.setattr(mgvae.training.tuning, "finetune", recorded)
@@ -72,7 +79,7 @@ def keys(rows):
 def test_no_fold_trains_on_a_case_or_a_group_that_it_holds_out(stage, finetunings):
     trained, cases, majority, _, settings = stage
     group = np.arange(len(cases)) // 3
-    finetune_cases(trained.model, trained.anchor, cases, majority, group, settings, seed=3)
+    chosen(trained, trained.anchor, cases, majority, group, settings)
     group_of = {tuple(row.tolist()): code for row, code in zip(cases, group, strict=True)}
     assert len(group_of) == len(cases)
     *folds, _ = finetunings
@@ -88,7 +95,7 @@ def test_the_last_fine_tuning_has_all_cases_and_both_choices(stage, finetunings,
     trained, cases, majority, group, settings = stage
     brief = {"finetune_epochs": 60, "finetune_learning_rate": 1e-2, "finetune_patience": 4}
     settings = settings.model_copy(update=brief | {"ewc_grid": grid})
-    got = finetune_cases(trained.model, trained.anchor, cases, majority, group, settings, seed=3)
+    got = chosen(trained, trained.anchor, cases, majority, group, settings)
     last = finetunings[-1]
     assert got.history.best_epoch < 60
     assert len(last.history.epochs) == last.epochs == got.history.best_epoch
@@ -123,7 +130,7 @@ def test_a_fixed_lambda_is_the_only_candidate(stage):
 
 def test_without_an_anchor_lambda_is_zero(stage):
     trained, cases, majority, group, settings = stage
-    got = finetune_cases(trained.model, None, cases, majority, group, settings, seed=3)
+    got = chosen(trained, None, cases, majority, group, settings)
     assert got.ewc_lambda == 0
     assert len(got.candidates) == 1
 
@@ -131,9 +138,7 @@ def test_without_an_anchor_lambda_is_zero(stage):
 def test_progress_never_exceeds_its_total(stage):
     trained, cases, majority, group, settings = stage
     seen = []
-    finetune_cases(
-        trained.model, trained.anchor, cases, majority, group, settings, seed=3, on_epoch=lambda *record: seen.append(record)
-    )
+    chosen(trained, trained.anchor, cases, majority, group, settings, on_epoch=lambda *record: seen.append(record))
     assert [record[0] for record in seen] == list(range(1, len(seen) + 1))
     assert {record[1] for record in seen} == {(2 * 3 + 1) * settings.finetune_epochs}
     assert len(seen) <= seen[0][1]
@@ -142,7 +147,7 @@ def test_progress_never_exceeds_its_total(stage):
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_very_few_cases(stage, n):
     trained, cases, majority, group, settings = stage
-    got = finetune_cases(trained.model, trained.anchor, cases[:n], majority, group[:n], settings, seed=3)
+    got = chosen(trained, trained.anchor, cases[:n], majority, group[:n], settings)
     assert np.isfinite(got.history.heldout_elbo)
     assert bool(got.history.remarks) == (n == 1)
     assert n > 1 or "the one case" in got.history.remarks[0]
@@ -150,7 +155,7 @@ def test_very_few_cases(stage, n):
 
 def test_cases_of_one_group_are_held_out_one_by_one_and_that_is_said(stage, finetunings):
     trained, cases, majority, _, settings = stage
-    got = finetune_cases(trained.model, trained.anchor, cases, majority, np.zeros(len(cases), int), settings, seed=3)
+    got = chosen(trained, trained.anchor, cases, majority, np.zeros(len(cases), int), settings)
     for run in finetunings[:-1]:
         assert not keys(run.rows) & keys(run.heldout)
         assert len(cases) // 3 <= len(run.heldout) <= len(cases) // 3 + 1

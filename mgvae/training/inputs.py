@@ -1,0 +1,41 @@
+"""The encoded rows that a generator is trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mgvae.model.encoding import Array, Encoding
+
+
+@dataclass(frozen=True)
+class GeneratorInputs:
+    """Encoded majority rows and cases, on the training device.
+
+    Attributes:
+        encoding: fitted on the table.
+        majority: ``(K, W)``; None for a plain VAE, which knows the cases alone.
+        cases: ``(n, W)``.
+        majority_group: code of each majority row's group, ``(K,)``.
+        case_group: code of each case's group, ``(n,)``.
+    """
+
+    encoding: Encoding
+    majority: Tensor | None
+    cases: Tensor
+    majority_group: Array
+    case_group: Array
+
+    @property
+    def group(self) -> Array:
+        """Group codes of the majority rows, then of the cases."""
+        return np.concatenate([self.majority_group, self.case_group])
+
+
+def divide_by_event(encoding: Encoding, rows: Tensor, event: Array, group: Array) -> GeneratorInputs:
+    """Return majority rows and cases of encoded rows ``(N, W)``, from event, bool ``(N,)``, and group codes ``(N,)``."""
+    at = torch.from_numpy(event).to(rows.device)
+    return GeneratorInputs(encoding, rows[~at], rows[at], group[~event], group[event])
