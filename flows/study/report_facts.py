@@ -61,15 +61,17 @@ def complete(sources: Sources) -> Report:
     synthetic = read_result(folders["assess"] / SYNTHETIC, SyntheticFacts)
     evaluation = read_result(folders["evaluate"] / EVALUATION, EvaluationResult)
     drift = _drift(folders, sources.reference.accepted)
+    training = _training(folders)
+    remarks = _remarks_on_groups(training, synthetic, evaluation)
     verdict = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
     return _report(
         sources,
         record,
         status=verdict,
-        warnings=(*_drift_warnings(drift, sources.reference), *_warnings(cohort, evaluation, synthetic.gates)),
+        warnings=(*_drift_warnings(drift, sources.reference), *_warnings(cohort, evaluation, synthetic.gates), *remarks),
         cohort=_counted(config, record, cohort, test),
         drift=drift,
-        training=_training(folders),
+        training=training,
         synthetic=synthetic,
         evaluation=evaluation_facts(evaluation, config),
         recommendation=read_result(folders["model"] / RECOMMENDATION, Recommendation),
@@ -179,6 +181,12 @@ def _warnings(cohort: Cohort, evaluation: EvaluationResult, gates: Sequence[Gate
     if failed:
         out.append(f"The synthetic cases failed: {', '.join(failed)}. They are kept out of the recommended model.")
     return out + [f"Arm {arm} could not be run: {reason}" for arm, reason in evaluation.unavailable.items()]
+
+
+def _remarks_on_groups(training: TrainingFacts, synthetic: SyntheticFacts, evaluation: EvaluationResult) -> tuple[str, ...]:
+    """Return where groups could not be kept whole, each remark once."""
+    parts = (training.pretrain, training.finetune, synthetic, evaluation, evaluation.holdout)
+    return tuple(dict.fromkeys(remark for part in parts if part is not None for remark in part.remarks))
 
 
 def _drift(folders: Mapping[str, Path], reference: Accepted | None) -> DriftFacts | None:

@@ -81,6 +81,7 @@ def _summarise(predictions: Predictions, config: CohortConfig, use: str) -> tupl
         prevalence=events / len(predictions.event),
         bootstrap=Bootstrap(n=plan.n, redrawn=plan.redrawn),
         unavailable=predictions.unavailable,
+        remarks=predictions.remarks,
         arms=arms_table(scores),
         differences=differences_table(scores),
         curves=curves_table(predictions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,17 @@ LABEL = "Synthetic rows for training inside the study team. Not anonymous: do no
 
 
 def save_synthetic(made: Synthetic, folder: Path) -> None:
-    """Write ``features.parquet`` and ``parents.parquet``: positions among the training majority."""
+    """Write ``features.parquet``, ``parents.parquet`` (positions among the training majority) and ``remarks.json``."""
     made.features.to_parquet(folder / "features.parquet")
     pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
+    (folder / "remarks.json").write_text(json.dumps(made.remarks), encoding="utf-8")
 
 
 def load_synthetic(folder: Path) -> Synthetic:
     """Return the synthetic cases of a synthesise artifact."""
     parents = pd.read_parquet(folder / "parents.parquet")["parent"].to_numpy()
-    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents)
+    remarks = json.loads((folder / "remarks.json").read_text(encoding="utf-8"))
+    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents, tuple(remarks))
 
 
 def released(synthetic: Synthetic, config: CohortConfig, majority: Cohort) -> pd.DataFrame:

@@ -101,13 +101,17 @@ class Contrasts(Strict):
 
 
 class PartResult(Strict):
-    """All arms and classifiers on one part of the cohort; ``differences`` are recalibrated, less no correction."""
+    """All arms and classifiers on one part of the cohort; ``differences`` are recalibrated, less no correction.
+
+    ``remarks`` say in full sentences where groups could not be kept whole inside a training part.
+    """
 
     n: Count
     events: Count
     prevalence: Share
     bootstrap: Bootstrap
     unavailable: dict[Arm, str]
+    remarks: tuple[str, ...] = ()
     arms: ArmScores
     differences: ArmDifferences
     curves: ArmCurves

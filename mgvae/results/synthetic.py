@@ -68,8 +68,9 @@ Marginal = Annotated[NumericMarginal | LevelsMarginal, Field(discriminator="kind
 
 
 class SyntheticFacts(Strict):
-    """The synthetic cases: how many, whether they pass, how they compare with real ones."""
+    """The synthetic cases: how many, remarks on how they were chosen, whether they pass, how they compare with real ones."""
 
     n: Count
+    remarks: tuple[str, ...] = ()
     gates: tuple[Gate, ...]
     marginals: tuple[Marginal, ...]

@@ -22,13 +22,17 @@ class LambdaTrial(Strict):
 
 
 class Pretraining(Strict):
-    """How training on the majority went; ``heldout_elbo`` is that of ``best_epoch``, the one kept."""
+    """How training on the majority went; ``heldout_elbo`` is that of ``best_epoch``, the one kept.
+
+    ``remarks`` say in full sentences where groups could not be kept whole.
+    """
 
     epochs: Count
     seconds: Seconds | None
     heldout_elbo: Number | None
     best_epoch: Count | None
     history: tuple[EpochRecord, ...]
+    remarks: tuple[str, ...] = ()
 
 
 class Finetuning(Pretraining):

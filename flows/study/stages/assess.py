@@ -38,7 +38,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         suite_result=suite_result,
     )
     compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)
-    facts = SyntheticFacts(n=len(made.features), gates=tuple(gates), marginals=tuple(compared))
+    facts = SyntheticFacts(n=len(made.features), remarks=made.remarks, gates=tuple(gates), marginals=tuple(compared))
     write_result(folder / SYNTHETIC, facts)
 
 

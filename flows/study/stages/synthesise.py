@@ -19,7 +19,7 @@ from mgvae.training.inputs import divide_by_event
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Translate majority patients: ``features.parquet``, ``parents.parquet`` (positions among the training majority)."""
+    """Translate majority patients: the three files of `save_synthetic`."""
     seed, prevalence = derive(config.seed, "generator"), config.synthesis.prevalence
     made = translate(inputs["finetune"], inputs["encode"], config.training, seed=seed, n=None, prevalence=prevalence)
     save_synthetic(made, folder)

@@ -20,6 +20,7 @@ def training_record(history: History) -> Pretraining:
         heldout_elbo=history.heldout_elbo,
         best_epoch=history.best_epoch,
         history=tuple(EpochRecord(**asdict(epoch)) for epoch in history.epochs),
+        remarks=history.remarks,
     )
 
 

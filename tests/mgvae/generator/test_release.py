@@ -11,7 +11,7 @@ from mgvae.cohort.build import Cohort, FlowStep
 from mgvae.cohort.files import load_cohort, save_cohort
 from mgvae.config.dictionary import Column, Dictionary
 from mgvae.config.study import CohortConfig
-from mgvae.generator.release import LABEL, released, write_labelled
+from mgvae.generator.release import LABEL, load_synthetic, released, save_synthetic, write_labelled
 from mgvae.generator.translation import Synthetic
 from tests.mgvae.small_cohort import COLUMNS, levels, mixed
 
@@ -126,3 +126,12 @@ def test_labelled_parquet_says_what_it_holds(tmp_path):
     assert metadata[b"mgvae.note"] == b"gates passed"
     assert "Not anonymous" in LABEL
     pd.testing.assert_frame_equal(pd.read_parquet(path), table, check_dtype=False)
+
+
+def test_synthetic_cases_survive_the_way_to_disk_and_back(tmp_path):
+    made = Synthetic(mixed(5), np.array([3, 1, 4, 1, 5]), ("Plausibility was judged on single rows.",))
+    save_synthetic(made, tmp_path)
+    back = load_synthetic(tmp_path)
+    pd.testing.assert_frame_equal(back.features, made.features)
+    np.testing.assert_array_equal(back.parent, made.parent)
+    assert back.remarks == made.remarks
