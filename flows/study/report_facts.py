@@ -11,7 +11,8 @@ from pathlib import Path
 from flows.runs.folder import Accepted, Against
 from flows.study.lineage import Passed, lineage, run_id
 from flows.study.stages.stage import DRIFT, EVALUATION, HISTORY, RECOMMENDATION, SYNTHETIC, VALIDATION, read_result
-from mgvae.cohort.build import Array, Cohort
+from mgvae.arrays import Array
+from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 from mgvae.report.schema import SCHEMA_VERSION, Report, Status

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mgvae.arrays import Array
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DataError, OutcomeError, nearest
 from mgvae.results.cohort import FlowStep
-
-Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 MIN_EVENTS = 5  # of either class: below, no fold, calibration part and early stopping could each hold one
 FEW_EVENTS = 15

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mgvae.cohort.build import Array, Cohort
+from mgvae.arrays import Array
+from mgvae.cohort.build import Cohort
 from mgvae.results.cohort import FlowStep
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from mgvae.arrays import Array
 from mgvae.reproducibility import numpy_generator
-
-Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 NEAR = 2  # a part is near its due where it holds at least half and at most twice as many rows
 

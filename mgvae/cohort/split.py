@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, TypeAlias
 
 import numpy as np
 
+from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.groups import Parts, deal_groups, hold_out_stratified
 from mgvae.config.sections import Split
 from mgvae.errors import OutcomeError
-
-Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
 def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:

@@ -8,8 +8,8 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.rows import Rows, cases_to_add
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
@@ -18,9 +18,6 @@ from mgvae.evaluation.smote import smote_cases
 from mgvae.generator.synthesis import Variant, synthetic_cases
 from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive, numpy_generator
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 SAME_FIT: dict[Arm, Arm] = {"threshold": "none"}  # arms that differ from another one in the decision threshold alone
 GENERATIVE: tuple[Arm, ...] = ("vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")

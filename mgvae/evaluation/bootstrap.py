@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.errors import OutcomeError
 from mgvae.reproducibility import derive
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 CELLS = 2_000_000  # weights held at once: bounds memory and keeps them in the processor's cache reach
 MOST_TRIES = 100

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
 from mgvae.config.sections import Arm
@@ -18,8 +19,6 @@ from mgvae.evaluation.parallel import Spread, spread_here
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 OnDone = Callable[[int, int], None]
 
 

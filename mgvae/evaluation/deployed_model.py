@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mgvae.arrays import FloatArray
 from mgvae.classifiers.portable import Scorer, scorer_from_json, scorer_of
 from mgvae.classifiers.recalibration import Recalibration, offset
 from mgvae.cohort.build import Cohort
@@ -24,8 +25,6 @@ from mgvae.evaluation.cross_validation import holdout_seed
 from mgvae.evaluation.evaluate import chain_of, evaluation_seed
 from mgvae.evaluation.one_split import fit_chain
 from mgvae.torch_runtime import one_thread
-
-FloatArray = NDArray[np.float64]
 
 FORMAT = 1
 MODEL, PREDICTIONS, TRAINED_ON = "model.json", "predictions.parquet", "trained_on.parquet"

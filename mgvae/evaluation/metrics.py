@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import to_logit
 from mgvae.results.evaluation import Metric
-
-FloatArray = NDArray[np.float64]
-
-IntArray = NDArray[np.int64]
 
 RANKING: tuple[Metric, ...] = ("auroc", "auprc")
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from mgvae.arrays import FloatArray
 from mgvae.classifiers.models import Classifier, make
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
 from mgvae.cohort.rows import Rows
@@ -18,9 +17,6 @@ from mgvae.errors import DataError, TrainingError
 from mgvae.evaluation.arms import SAME_FIT, Recipe, Treated, treat
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Variant
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 VARIANTS: tuple[Variant, ...] = ("raw", "offset", "recalibrated")
 Key = tuple[Arm, ClassifierName, Variant]

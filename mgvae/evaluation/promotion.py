@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.bootstrap import interval, resamples
 from mgvae.evaluation.metrics import accuracy, ones, ranking
 from mgvae.results.evaluation import Metric
 from mgvae.results.numbers import number
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 MEASURES: dict[Metric, str] = {"auroc": "AUROC", "scaled_brier": "scaled Brier score"}
 

@@ -17,11 +17,9 @@ import pandas as pd
 from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 from numpy.typing import NDArray
 
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.errors import OutcomeError
 from mgvae.reproducibility import derive
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 NEIGHBOURS = 5
 CELLS = 20_000_000  # numbers that SMOTENC may hold while it lets neighbours vote

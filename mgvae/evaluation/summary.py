@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mgvae.arrays import IntArray
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples, interval
@@ -71,8 +70,6 @@ def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
     half = WILSON_Z / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
     return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
 
-
-FloatArray = NDArray[np.float64]
 
 JUDGED: Variant = "recalibrated"
 

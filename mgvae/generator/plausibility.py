@@ -25,13 +25,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mgvae.arrays import Array
 from mgvae.classifiers.models import Classifier, make
 from mgvae.classifiers.recalibration import fit_recalibration, to_logit
 from mgvae.cohort.groups import Parts
 from mgvae.cohort.split import folds
 from mgvae.errors import OutcomeError
 from mgvae.generator.translation import draw_parents
-from mgvae.model.encoding import Array
 from mgvae.reproducibility import derive, numpy_generator
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.exemplar_weights import LEAST, capped

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mgvae.cohort.build import Array, Cohort
+from mgvae.arrays import Array
+from mgvae.cohort.build import Cohort
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.generator.translation import Synthetic

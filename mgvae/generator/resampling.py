@@ -9,12 +9,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from mgvae.arrays import Array
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, drawn_once
 from mgvae.generator.synthesis import translations
 from mgvae.generator.translation import Synthetic, decode, draw_parents
-from mgvae.model.encoding import Array, Encoding
+from mgvae.model.encoding import Encoding
 from mgvae.model.network import MGVAE
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.exemplar_weights import fit_tilt, tilted

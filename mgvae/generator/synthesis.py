@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mgvae.arrays import Array
 from mgvae.cohort.groups import hold_out
 from mgvae.cohort.rows import Rows
 from mgvae.config.dictionary import Column
@@ -19,7 +20,7 @@ from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, keep_plausible
 from mgvae.generator.translation import Synthetic, decode, draw_parents, sample_prior, translate
-from mgvae.model.encoding import Array, Encoding, fit_encoding
+from mgvae.model.encoding import Encoding, fit_encoding
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE, initialised
 from mgvae.reproducibility import derive

@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mgvae.arrays import Array
 from mgvae.errors import TrainingError
-from mgvae.model.encoding import Array, Encoding
+from mgvae.model.encoding import Encoding
 from mgvae.model.network import MGVAE
 
 

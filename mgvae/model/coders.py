@@ -9,13 +9,12 @@ binary column becomes 0 or 1, a categorical one an indicator per level.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+from mgvae.arrays import Array
 
 MOST_ATOMS = 512  # distinct values up to which each is an interval of its own
 ATOM_SHARE = 0.005  # beyond that, the share of rows from which a value is one

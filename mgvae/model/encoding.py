@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mgvae.arrays import Array
 from mgvae.config.dictionary import Column, canonical
 from mgvae.errors import ShapeError, TrainingError
 from mgvae.model.coders import Coder, Level, Scored, fit_levels, fit_scored
-
-Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from mgvae.arrays import Array
 from mgvae.config.dictionary import Column
 from mgvae.errors import TableError
-from mgvae.model.encoding import Array
 from mgvae.sampler.column_values import factorize, first_missing, from_floats, to_floats, to_objects, to_python, to_times
 
 MOST_LEVELS = 256  # levels that the model distinguishes; the rarest share one, and are drawn from it by their frequency

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from mgvae.arrays import Array
 from mgvae.errors import TableError
-from mgvae.model.encoding import Array
 
 
 def factorize(values: pd.Series) -> tuple[Array, list[Any]]:

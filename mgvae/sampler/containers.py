@@ -12,8 +12,8 @@ from pandas.api import types
 from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets
 
+from mgvae.arrays import Array
 from mgvae.errors import TableError
-from mgvae.model.encoding import Array
 
 
 def as_table(X: Any) -> pd.DataFrame:

@@ -18,9 +18,9 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from mgvae.arrays import Array
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
-from mgvae.model.encoding import Array
 from mgvae.reproducibility import numpy_generator
 from mgvae.sampler.containers import append_labels, append_rows, as_table, read_labels
 from mgvae.sampler.parameters import column_positions, group_codes, layer_widths, training_settings

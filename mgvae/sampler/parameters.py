@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import column_or_1d
 
+from mgvae.arrays import Array
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
-from mgvae.model.encoding import Array
 
 
 def training_settings(parameters: Mapping[str, Any]) -> Training:

@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from mgvae.arrays import Array
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
 from mgvae.generator.resampling import PortableGenerator, portable_generator
 from mgvae.generator.synthesis import Pretrained, encoded, finetune_cases, new_model, pretrain_majority, synthesise
 from mgvae.generator.translation import Synthetic
-from mgvae.model.encoding import Array, Encoding, fit_encoding
+from mgvae.model.encoding import Encoding, fit_encoding
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread, own_stream
 from mgvae.training.early_stopping import History, OnEpoch
@@ -134,7 +135,9 @@ def oversample_classes(
     return Oversampled(made, ordered, encoding, None if shared is None else _summary(shared.history), finetuned)
 
 
-def make_further_rows(translator: PortableGenerator, encoding: Encoding, features: pd.DataFrame, n: int, *, seed: int) -> Synthetic:
+def make_further_rows(
+    translator: PortableGenerator, encoding: Encoding, features: pd.DataFrame, n: int, *, seed: int
+) -> Synthetic:
     """Return ``n`` rows translated from typed majority rows, on one thread of the CPU."""
     with one_thread():
         return translator.make(encoding, encoded(encoding, features, Training(device="cpu")), n, seed=seed)

@@ -18,10 +18,11 @@ import numpy as np
 import pandas as pd
 from safetensors.torch import save
 
+from mgvae.arrays import Array
 from mgvae.errors import CheckpointError, TableError, reason_of
 from mgvae.files import aside
 from mgvae.generator.resampling import PortableGenerator
-from mgvae.model.encoding import Array, Encoding, encoding_from_json
+from mgvae.model.encoding import Encoding, encoding_from_json
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE
 from mgvae.sampler.column_types import ColumnType, LevelColumn, NumericColumn, StepColumn

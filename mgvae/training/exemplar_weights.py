@@ -14,8 +14,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from mgvae.arrays import Array
 from mgvae.config.sections import Training
-from mgvae.model.encoding import Array
 
 LEAST = -60.0  # of a log ratio to the largest: beyond it lies nothing that could be drawn
 

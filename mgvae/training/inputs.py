@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgvae.model.encoding import Array, Encoding
+from mgvae.arrays import Array
+from mgvae.model.encoding import Encoding
 
 
 @dataclass(frozen=True)
