@@ -62,12 +62,6 @@ def portable_generator(
 ) -> PortableGenerator:
     """Return a generator of rows like ``made``, learned from majority rows and cases; neither is kept.
 
-    Args:
-        inputs: what ``model`` was trained on, with majority rows.
-        model: fine-tuned on the class.
-        made: rows that it made in training, after the choice of plausible ones.
-        settings: of the training.
-        seed: of the translations that ``made`` is compared with.
     Raises:
         TrainingError: there are no majority rows.
     """

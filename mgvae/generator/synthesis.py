@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -30,7 +29,7 @@ from mgvae.training.early_stopping import History, OnEpoch
 from mgvae.training.exemplar_weights import exemplar_log_weight
 from mgvae.training.inputs import GeneratorInputs, divide_by_event
 from mgvae.training.loops import pretrain
-from mgvae.training.tuning import Finetuned, finetune_chosen
+from mgvae.training.tuning import finetune_cases
 
 MOST_REDRAWS = 20
 Variant = Literal["mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae"]
@@ -126,19 +125,6 @@ def synthetic_cases(
     made = synthesise(inputs, tuned.model, settings, n=n, seed=seed)
     parent = made.parent if inputs.majority is None else np.flatnonzero(~event)[made.parent]
     return Synthetic(made.features, parent, remarks + tuned.history.remarks + made.remarks)
-
-
-def finetune_cases(
-    model: MGVAE,
-    anchor: Anchor | None,
-    inputs: GeneratorInputs,
-    settings: Training,
-    *,
-    seed: int,
-    on_epoch: OnEpoch | None = None,
-) -> Finetuned:
-    """Return ``model`` fine-tuned on the cases, see `finetune_chosen`; the model given is left as it is."""
-    return finetune_chosen(copy.deepcopy(model), anchor, inputs, settings, seed=derive(seed, "tune"), on_epoch=on_epoch)
 
 
 def synthesise(inputs: GeneratorInputs, model: MGVAE, settings: Training, *, n: int, seed: int) -> Synthetic:

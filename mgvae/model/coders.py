@@ -76,11 +76,6 @@ class Scored:
             return np.asarray(np.rint(value))
         return value if self.decimals is None else np.round(value, self.decimals)
 
-    @property
-    def extremes(self) -> tuple[float, float]:
-        """Lowest and highest training value."""
-        return (self.values[0], self.values[-1]) if self.values else (np.nan, np.nan)
-
 
 @dataclass(frozen=True)
 class Level:

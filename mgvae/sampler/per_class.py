@@ -21,13 +21,14 @@ from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
 from mgvae.generator.resampling import PortableGenerator, portable_generator
-from mgvae.generator.synthesis import Pretrained, encoded, finetune_cases, new_model, pretrain_majority, synthesise
+from mgvae.generator.synthesis import Pretrained, encoded, new_model, pretrain_majority, synthesise
 from mgvae.generator.translation import Synthetic
 from mgvae.model.encoding import Encoding, fit_encoding
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread, own_stream
 from mgvae.training.early_stopping import History, OnEpoch
 from mgvae.training.inputs import GeneratorInputs
+from mgvae.training.tuning import finetune_cases
 
 LARGE = 0.5  # share of the largest class's rows from which a class, of three or more, is part of the majority
 ProgressCallback = Callable[[str], OnEpoch | None]  # phase -> what is called after each of its epochs

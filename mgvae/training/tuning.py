@@ -53,7 +53,7 @@ class Finetuned:
     candidates: tuple[Candidate, ...]
 
 
-def finetune_chosen(
+def finetune_cases(
     model: MGVAE,
     anchor: Anchor | None,
     inputs: GeneratorInputs,
@@ -62,7 +62,7 @@ def finetune_chosen(
     seed: int,
     on_epoch: OnEpoch | None = None,
 ) -> Finetuned:
-    """Fine-tune ``model`` in place and return it with the choices made.
+    """Return a fine-tuned copy of ``model`` with the choices made.
 
     Args:
         model: the pre-trained model, or a fresh one.
@@ -73,7 +73,7 @@ def finetune_chosen(
         seed: the seed.
         on_epoch: called after each epoch of all fine-tunings together.
     """
-    lambdas, cases = _lambdas(anchor, settings), inputs.cases
+    seed, lambdas, cases = derive(seed, "tune"), _lambdas(anchor, settings), inputs.cases
     exemplars = None if inputs.majority is None else ExemplarSchedule(inputs.majority, settings)
     folds = balanced_folds(inputs.case_group, FOLDS, seed=seed)
     parts = [folds.part == fold for fold in range(folds.part.max(initial=0) + 1)]
@@ -92,10 +92,11 @@ def finetune_chosen(
     candidates = tuple(_candidate(weight, curve) for weight, curve in curves.items())
     best = max(candidates, key=lambda candidate: candidate.heldout_elbo)
     plan = FinetunePlan(anchor, best.ewc_lambda, best.epochs, seed)
-    final = finetune(model, cases, exemplars, settings, plan, on_epoch=progress)
+    tuned = copy.deepcopy(model)
+    final = finetune(tuned, cases, exemplars, settings, plan, on_epoch=progress)
     remarks = folds.remarks("Cross-validation over the cases chose lambda and epochs") if len(cases) > 1 else (ONE_CASE,)
     history = History(curves[best.ewc_lambda], best.epochs, best.heldout_elbo, seconds + final.seconds, remarks)
-    return Finetuned(model, history, best.ewc_lambda, candidates)
+    return Finetuned(tuned, history, best.ewc_lambda, candidates)
 
 
 def _lambdas(anchor: Anchor | None, settings: Training) -> tuple[float, ...]:

@@ -11,14 +11,14 @@ from flows.study.stages.encoded import encoded_rows
 from flows.study.stages.stage import HISTORY, Inputs, Stage, sections, write_result
 from flows.study.stages.training import report_epoch, training_record, write_clock
 from mgvae.config.study import CohortConfig
-from mgvae.generator.synthesis import device_of, finetune_cases
+from mgvae.generator.synthesis import device_of
 from mgvae.reproducibility import derive
 from mgvae.results.training import Finetuning, LambdaTrial
 from mgvae.torch_runtime import one_thread
 from mgvae.training.anchor import Anchor
 from mgvae.training.checkpoint import load_checkpoint, save_checkpoint
 from mgvae.training.inputs import divide_by_event
-from mgvae.training.tuning import Finetuned
+from mgvae.training.tuning import Finetuned, finetune_cases
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
@@ -30,12 +30,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     divided = divide_by_event(start.encoding, rows["rows"].to(device), rows["event"].numpy(), rows["group"].numpy())
     with one_thread():
         tuned = finetune_cases(
-            start.model.to(device),
-            anchor,
-            divided,
-            training,
-            seed=derive(config.seed, "generator"),
-            on_epoch=report_epoch,
+            start.model.to(device), anchor, divided, training, seed=derive(config.seed, "generator"), on_epoch=report_epoch
         )
     save_checkpoint(folder, tuned.model, start.encoding, training)
     write_result(folder / HISTORY, _record(tuned))

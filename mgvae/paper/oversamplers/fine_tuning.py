@@ -91,8 +91,9 @@ def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc_
     majority = task.train.take(task.of_majority).scaled()
     cases = task.train.take(task.train.positions(label)).scaled()
     model = untrained(task, plan, majority, "scratch") if start is None else copy.deepcopy(start.model)
-    anchor = None if start is None else start.anchor
-    _finetune(model, cases, majority, plan, anchor, ewc_lambda=ewc_lambda, seed=derive(task.seed, "class", label))
+    anchor, seed = None if start is None else start.anchor, derive(task.seed, "class", label)
+    finetuning = _finetuning(plan, cases, seed, anchor=anchor, ewc_lambda=ewc_lambda)
+    finetune(model, cases, PlannedExemplars(majority, plan), plan.training, finetuning)
     return model
 
 
@@ -132,26 +133,15 @@ def plain_vae(task: Task, plan: Plan) -> Made:
     def make(label: int, count: int) -> Tensor:
         cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "vae", label)
         model = untrained(task, plan, cases, "vae", label)
-        _finetune(model, cases, None, plan, None, ewc_lambda=0.0, seed=seed)
+        finetune(model, cases, None, plan.training, _finetuning(plan, cases, seed))
         return sample_prior(model, count, torch_generator(seed, "dream"))
 
     return gathered(make, task)
 
 
-def _finetune(
-    model: MGVAE,
-    cases: Tensor,
-    exemplars: Tensor | None,
-    plan: Plan,
-    anchor: Anchor | None,
-    *,
-    ewc_lambda: float,
-    seed: int,
-) -> None:
-    settings = plan.training
-    epochs = max(1, plan.steps // -(-len(cases) // cases_a_step(len(cases), settings)))
-    schedule = None if exemplars is None else PlannedExemplars(exemplars, plan)
-    finetune(model, cases, schedule, settings, FinetunePlan(anchor, ewc_lambda, epochs, seed))
+def _finetuning(plan: Plan, cases: Tensor, seed: int, *, anchor: Anchor | None = None, ewc_lambda: float = 0.0) -> FinetunePlan:
+    epochs = max(1, plan.steps // -(-len(cases) // cases_a_step(len(cases), plan.training)))
+    return FinetunePlan(anchor, ewc_lambda, epochs, seed)
 
 
 def log_responsibility(means: Tensor, case_means: Tensor, log_var: Tensor, *, chunk: int = 256) -> Tensor:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import mgvae.training.tuning
-from mgvae.generator.synthesis import encoded, finetune_cases, pretrain_majority
+from mgvae.generator.synthesis import encoded, pretrain_majority
 from mgvae.model.encoding import fit_encoding
 from mgvae.training.early_stopping import Epoch, History
 from mgvae.training.inputs import GeneratorInputs
-from mgvae.training.tuning import Candidate, _candidate, _mean_curve
+from mgvae.training.tuning import Candidate, _candidate, _mean_curve, finetune_cases
 from tests.mgvae.small_cohort import COLUMNS, cohort, quick
 
 
