@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
-    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingStartEvent,
+    NodeEvent,
     ScalarEvent,
 )
 
@@ -67,10 +67,8 @@ def parse_yaml(text: str, *, source: str) -> Any:
     Raises:
         ConfigError: it is not YAML, has a key twice, a tag, a second document, or more levels or values than anybody writes.
     """
-    reader = _Reader()
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            reader.take(event)
+        return _Reader(YAML(typ="safe", pure=True).parse(text)).document()
     except _RefusedError as refused:
         raise ConfigError(f"{source}, line {refused.line}: {refused}") from None
     except (YAMLError, ValueError, OverflowError) as error:  # the last two: an escape that is no character
@@ -79,7 +77,6 @@ def parse_yaml(text: str, *, source: str) -> Any:
         raise ConfigError(
             f"{source}{place}: must be YAML; {getattr(error, 'problem', None) or 'it cannot be parsed'}."
         ) from None
-    return reader.content
 
 
 class _RefusedError(Exception):
@@ -90,103 +87,95 @@ class _RefusedError(Exception):
         self.line = _line(event)
 
 
-@dataclass
-class _Collection:
-    """A list or mapping whose end is not reached yet."""
-
-    anchor: str | None
-    content: list[Any] | dict[str, Any]
-    size: int = 1  # how many values it holds, those of its values included
-    key: Any = None  # of a mapping, the key whose value comes next; None where a key comes next
-    lines: dict[Any, int] = field(default_factory=dict)  # of the keys
-    merged: dict[str, Any] = field(default_factory=dict)  # what merge keys bring in
-
-
 class _Reader:
-    """Builds the content of a document from its events, without recursion."""
+    """Builds the content of a document from its events."""
 
-    def __init__(self) -> None:
-        self.content: Any = None
-        self.begun = False
-        self.open: list[_Collection] = []
+    def __init__(self, events: Iterator[Event]) -> None:
+        self.events = events
+        self.size = 0  # how many values were read, those of aliases included
         self.anchored: dict[str, tuple[Any, int]] = {}
 
-    def take(self, event: Event) -> None:
-        """Add what an event brings."""
-        if isinstance(event, DocumentStartEvent):
-            if self.begun:
-                raise _RefusedError(event, "must hold one YAML document; a second one begins. Remove it, or the line '---'.")
-            self.begun = True
-        elif isinstance(event, CollectionEndEvent):
-            ended = self.open.pop()
-            content = ended.merged | ended.content if isinstance(ended.content, dict) else ended.content
-            self._add(event, content, ended.size, anchor=ended.anchor)
-        elif isinstance(event, AliasEvent):
+    def document(self) -> Any:
+        content, begun = None, False
+        for event in self.events:
+            if isinstance(event, DocumentStartEvent):
+                if begun:
+                    raise _RefusedError(
+                        event, "must hold one YAML document; a second one begins. Remove it, or the line '---'."
+                    )
+                begun = True
+            elif isinstance(event, NodeEvent):
+                content = self._value(event, 0)
+        return content
+
+    def _value(self, event: Event, level: int) -> Any:
+        """Return the scalar, list or mapping that begins with an event."""
+        if isinstance(event, AliasEvent):
             if event.anchor not in self.anchored:
                 raise _RefusedError(event, "the name after '*' must be defined before it with '&'. Put text into quotes.")
-            self._add(event, *self.anchored[event.anchor])
-        elif isinstance(event, ScalarEvent):
-            _check_tag(event, allowed=TEXT_TAGS)
-            self._add(event, _typed(event), 1, anchor=event.anchor)
-        elif isinstance(event, CollectionStartEvent):
-            _check_tag(event)
-            self._begin(event)
+            content, size = self.anchored[event.anchor]
+            self._count(event, size)
+            return content
+        if event.tag is not None and not (isinstance(event, ScalarEvent) and event.tag in TEXT_TAGS):
+            raise _RefusedError(
+                event, "must be YAML without tags. Remove the word that begins with '!', or put it into quotes."
+            )
+        before = self.size
+        self._count(event, 1)
+        content = _typed(event) if isinstance(event, ScalarEvent) else self._collection(event, level + 1)
+        if event.anchor is not None:
+            self.anchored[event.anchor] = content, self.size - before
+        return content
 
-    def _begin(self, event: CollectionStartEvent) -> None:
-        if len(self.open) == MOST_LEVELS:
+    def _count(self, event: Event, size: int) -> None:
+        self.size += size
+        if self.size > MOST_VALUES:
+            raise _RefusedError(event, f"must hold at most {MOST_VALUES:,} values, those of aliases included. Use fewer.")
+
+    def _collection(self, event: Event, level: int) -> list[Any] | dict[str, Any]:
+        if level > MOST_LEVELS:
             message = f"must be YAML of at most {MOST_LEVELS} levels; it is nested deeper. Look for brackets left open."
             raise _RefusedError(event, message)
-        if self.open and self.open[-1].key is None and isinstance(self.open[-1].content, dict):
-            raise _RefusedError(event, "a key must be text; it is a list or a mapping. Put text into quotes.")
-        self.open.append(_Collection(event.anchor, {} if isinstance(event, MappingStartEvent) else []))
+        items = takewhile(lambda event: not isinstance(event, CollectionEndEvent), self.events)
+        if not isinstance(event, MappingStartEvent):
+            return [self._value(item, level) for item in items]
+        content: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        lines: dict[Any, int] = {}
+        for item in items:
+            key = self._key(item, lines)
+            value = self._value(next(self.events), level)
+            if key is MERGE:
+                merged = _merged(item, value)
+            else:
+                content[key] = value
+        return merged | content
 
-    def _add(self, event: Event, value: Any, size: int, *, anchor: str | None = None) -> None:
-        """Put a complete value into the open collection, or make it the content."""
-        if anchor is not None:
-            self.anchored[anchor] = value, size
-        if not self.open:
-            self.content = value
-            return
-        place = self.open[-1]
-        place.size += size
-        if place.size > MOST_VALUES:
-            raise _RefusedError(event, f"must hold at most {MOST_VALUES:,} values, those of aliases included. Use fewer.")
-        if isinstance(place.content, list):
-            place.content.append(value)
-        elif place.key is None:
-            _begin_pair(place, event)
-        elif place.key is MERGE:
-            _merge(place, event, value)
-        else:
-            place.content[place.key] = value
-            place.key = None
-
-
-def _check_tag(event: ScalarEvent | CollectionStartEvent, *, allowed: tuple[str, ...] = ()) -> None:
-    if event.tag is not None and event.tag not in allowed:
-        raise _RefusedError(event, "must be YAML without tags. Remove the word that begins with '!', or put it into quotes.")
-
-
-def _begin_pair(place: _Collection, event: Event) -> None:
-    if not isinstance(event, ScalarEvent):
-        raise _RefusedError(event, "a key must be text; it is an alias. Write the text itself.")
-    key = MERGE if event.value == "<<" and event.implicit[0] else str(event.value)
-    if key in place.lines:
-        first = place.lines[key]
-        raise _RefusedError(
-            event, f"each key must be given once; '{event.value}' is in line {first} too. Remove one of the two."
-        )
-    place.key, place.lines[key] = key, _line(event)
+    def _key(self, event: Event, lines: dict[Any, int]) -> Any:
+        """Return a key after noting its line."""
+        if not isinstance(event, ScalarEvent):
+            found = (
+                "an alias. Write the text itself."
+                if isinstance(event, AliasEvent)
+                else "a list or a mapping. Put text into quotes."
+            )
+            raise _RefusedError(event, f"a key must be text; it is {found}")
+        self._value(event, 0)
+        key = MERGE if event.value == "<<" and event.implicit[0] else str(event.value)
+        if key in lines:
+            raise _RefusedError(
+                event, f"each key must be given once; '{event.value}' is in line {lines[key]} too. Remove one of the two."
+            )
+        lines[key] = _line(event)
+        return key
 
 
-def _merge(place: _Collection, event: Event, value: Any) -> None:
-    """Add what a merge key names; of several mappings the first has priority."""
+def _merged(event: Event, value: Any) -> dict[str, Any]:
+    """Return what a merge key brings in; of several mappings the first has priority."""
     mappings = value if isinstance(value, list) else [value]
     if not all(isinstance(mapping, dict) for mapping in mappings):
         raise _RefusedError(event, "the key << must name a mapping, or a list of them. Put it into quotes if it is text.")
-    for mapping in mappings:
-        place.merged = mapping | place.merged
-    place.key = None
+    return {key: value for mapping in reversed(mappings) for key, value in mapping.items()}
 
 
 def _typed(event: ScalarEvent) -> Any:
