@@ -7,7 +7,7 @@ the same bytes, which a store that is addressed by content needs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,17 +48,7 @@ class LinearScorer:
 
     def to_json(self) -> dict[str, Any]:
         """See `Scorer`."""
-        design = self.design
-        return {
-            "type": "linear",
-            "medians": design.medians.tolist(),
-            "scales": design.scales.tolist(),
-            "indicated": design.indicated.tolist(),
-            "levels": _kept(design.levels),
-            "places": {name: places.tolist() for name, places in design.places.items()},
-            "weights": self.weights.tolist(),
-            "intercept": self.intercept,
-        }
+        return {"type": "linear", **_as_json(self.design), "weights": self.weights.tolist(), "intercept": self.intercept}
 
 
 @dataclass(frozen=True)
@@ -127,13 +117,9 @@ class TreeScorer:
 
     def to_json(self) -> dict[str, Any]:
         """See `Scorer`."""
-        design = self.design
         return {
             "type": "trees",
-            "edges": [edges.tolist() for edges in design.edges],
-            "levels": _kept(design.levels),
-            "nominal": list(design.nominal),
-            "empty": list(design.empty),
+            **_as_json(self.design),
             "trees": [asdict(tree) for tree in self.trees],
             "baseline": self.baseline,
             "seen": {str(column): categories for column, categories in self.seen.items()},
@@ -173,8 +159,17 @@ def scorer_from_json(content: Mapping[str, Any]) -> Scorer:
     )
 
 
-def _kept(levels: Mapping[str, Levels]) -> dict[str, list[int]]:
-    return {name: level.kept.tolist() for name, level in levels.items()}
+def _as_json(value: Any) -> Any:
+    """Return a design, or a part of it, as plain JSON: its fields, lists and numbers."""
+    if isinstance(value, Levels):
+        return value.kept.tolist()
+    if isinstance(value, LinearDesign | TreeDesign):
+        return _as_json({field.name: getattr(value, field.name) for field in fields(value)})
+    if isinstance(value, Mapping):
+        return {name: _as_json(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_as_json(part) for part in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _trees_of(classifier: BoostingModel) -> TreeScorer:

@@ -159,8 +159,7 @@ def canonical(level: object) -> str:
     ``1``, ``1.0`` and ``True`` are all ``"1"``; text stays as it is.
 
     Parquet stores integers with missing cells as floats, so the number type of a level carries no meaning. Text is left
-    alone, less
-    the blanks around it: ``"010"`` and ``"10"`` are two diagnosis codes.
+    alone, less the blanks around it: ``"010"`` and ``"10"`` are two diagnosis codes.
     """
     if isinstance(level, bool):
         return str(int(level))

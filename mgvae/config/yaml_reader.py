@@ -108,7 +108,7 @@ class _Reader:
                 content = self._value(event, 0)
         return content
 
-    def _value(self, event: Event, level: int) -> Any:
+    def _value(self, event: Any, level: int) -> Any:
         """Return the scalar, list or mapping that begins with an event."""
         if isinstance(event, AliasEvent):
             if event.anchor not in self.anchored:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from mgvae.arrays import BoolArray, FloatArray, IntArray
-from mgvae.config.dictionary import Level
 from mgvae.draft import names
 from mgvae.draft.entry import Drafted, identifier, left_out
 from mgvae.draft.scan import Seen
@@ -43,15 +41,7 @@ def draft_column(seen: Seen) -> Drafted:
         return replace(drafted, missing_codes=tuple(texts))
     if drafted.kind is None:
         return drafted
-    if texts:
-        found = _codes_note([repr(text) for text in texts])
-        drafted = replace(drafted, missing_codes=(*texts, *drafted.missing_codes)).note(found)
-    return _with_missing(drafted, missing_share(seen, drafted))
-
-
-def missing_share(seen: Seen, drafted: Drafted) -> float:
-    """Return the share of rows whose cell is empty or a missing code."""
-    return float(1 - np.isin(seen.codes, np.flatnonzero(present(seen, drafted))).mean())
+    return _with_missing(seen, drafted.coded(texts))
 
 
 def present(seen: Seen, drafted: Drafted) -> BoolArray:
@@ -67,8 +57,9 @@ def numbers_of(values: tuple[str, ...]) -> FloatArray:
     return np.array([float(value) if NUMBER.fullmatch(value) else np.nan for value in values])
 
 
-def _with_missing(drafted: Drafted, share: float) -> Drafted:
+def _with_missing(seen: Seen, drafted: Drafted) -> Drafted:
     """Return the entry with a ceiling on missing cells, above today's share."""
+    share = float(1 - np.isin(seen.codes, np.flatnonzero(present(seen, drafted))).mean())
     if share > MOST_MISSING:
         return drafted.excluded(f"missing in {100 * share:.3g} % of rows")
     ceiling = min(MOST_MISSING, np.ceil(20 * (1.25 * share + 0.05) - 1e-9) / 20)
@@ -116,8 +107,7 @@ def _numeric(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted:
     drafted = of_numbers(name, rest, most_levels=MOST_LEVELS)
     if names.subgroup(name) and drafted.categories:
         drafted = replace(drafted, role=("feature", "subgroup"))
-    codes: tuple[Level, ...] = tuple(plain(code) for code in found)
-    return replace(drafted, missing_codes=codes).note(*([_codes_note([str(code) for code in codes])] if codes else []))
+    return drafted.coded([plain(code) for code in found])
 
 
 def _with_strays(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted | None:
@@ -155,10 +145,6 @@ def _identifies_patients(known: tuple[str, ...], counts: IntArray) -> bool:
         or max(map(len, known)) > LONGEST
         or (several and (len(known) > MANY_DISTINCT * rows or 2 * (counts == 1).sum() > len(known)))
     )
-
-
-def _codes_note(codes: Sequence[str]) -> str:
-    return f"taken for missing: {', '.join(codes)}"
 
 
 def _all_numbers(values: tuple[str, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mgvae.config.dictionary import Kind, Level, Role
@@ -41,6 +42,13 @@ class Drafted:
     def note(self, *notes: str) -> Drafted:
         """Return the entry with further notes."""
         return replace(self, notes=(*self.notes, *notes))
+
+    def coded(self, codes: Sequence[Level]) -> Drafted:
+        """Return the entry with further codes for "missing" ahead, and a note on them."""
+        if not codes:
+            return self
+        note = f"taken for missing: {', '.join(map(repr, codes))}"
+        return replace(self, missing_codes=(*codes, *self.missing_codes)).note(note)
 
     def excluded(self, *notes: str) -> Drafted:
         """Return the entry with the role excluded, and why."""

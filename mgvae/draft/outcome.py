@@ -160,8 +160,7 @@ def _notes(levels: _Levels, chosen: Level) -> tuple[str, ...]:
 
 def _entry(name: str, levels: _Levels) -> Drafted:
     kind: Kind = "binary" if len(levels.values) == 2 else "categorical"
-    entry = Drafted(name, kind, ("excluded",), tuple(levels.values), missing_codes=levels.missing)
-    return entry.note(f"taken for missing: {', '.join(map(repr, levels.missing))}") if levels.missing else entry
+    return Drafted(name, kind, ("excluded",), tuple(levels.values)).coded(levels.missing)
 
 
 def few_events(outcome: Outcome) -> Sequence[str]:

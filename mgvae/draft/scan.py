@@ -103,12 +103,6 @@ def _seen(name: str, pieces: Sequence[pd.Series], stored: set[Stored]) -> Seen:
 
 
 def _stored(kind: Any) -> Stored:
-    types = pa.types
-    if types.is_dictionary(kind):
-        return _stored(kind.value_type)
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind):
-        return "number"
-    if types.is_date(kind) or types.is_timestamp(kind):
-        return "date"
-    text = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
-    return "text" if any(is_type(kind) for is_type in text) else "other"
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    stored = cells.stored_kind(plain)
+    return "text" if pa.types.is_null(plain) else "number" if stored == "boolean" else stored

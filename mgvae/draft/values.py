@@ -11,7 +11,6 @@ import numpy as np
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.config.dictionary import Kind, Level
 from mgvae.draft import names
-from mgvae.draft import values as codes
 from mgvae.draft.entry import Bounds, Drafted
 
 TEXT_CODES = frozenset(
@@ -97,7 +96,6 @@ RANKED = (
 )
 
 NO_FIRST = ("no", "n", "false", "f", "negative", "neg", "absent", "none", "never", "alive", "normal", "control")
-YES = ("yes", "y", "true", "t", "positive", "pos", "present", "ever", "dead", "abnormal", "case", "died")
 
 
 def of_levels(name: str, values: Sequence[str]) -> Drafted:
@@ -149,7 +147,7 @@ def _notes(values: Sequence[str]) -> tuple[str, ...]:
     notes = []
     if len(set(lowered)) < len(lowered):
         notes.append("some levels differ only in capital letters")
-    perhaps = [value for value in values if value.lower() in codes.PERHAPS]
+    perhaps = [value for value in values if value.lower() in PERHAPS]
     if perhaps:
         notes.append(f"{' and '.join(map(repr, perhaps))} kept as a level; a missing code if it means that")
     return tuple(notes)

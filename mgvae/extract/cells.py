@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from pyarrow import compute
 from mgvae.arrays import BoolArray
 from mgvae.config.dictionary import NUMERIC_KINDS, Column, Level, canonical
 
+Kind = Literal["boolean", "number", "date", "text", "other"]
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 INTEGER = re.compile(r"([+-]?\d{1,4000})(\.0*)?", re.ASCII)  # Python reads no longer one
@@ -34,7 +35,7 @@ def numbers(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
     """
     cells = _plain_storage(cells)
     codes = [canonical(code) for code in column.missing_codes]
-    if _is_number(cells.type):
+    if stored_kind(cells.type) in ("boolean", "number"):
         values = compute.cast(cells, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         missing = np.isnan(values)
     else:
@@ -145,12 +146,20 @@ def _plain_storage(cells: Any) -> Any:
         cells = cells.dictionary_decode()
     if types.is_null(cells.type):
         return cells.cast(pa.string())
-    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_date, types.is_timestamp)
-    if _is_number(cells.type) or any(is_type(cells.type) for is_type in texts):
+    if stored_kind(cells.type) != "other":
         return cells
     return pa.array(["(not a plain value)" if valid else None for valid in cells.is_valid().to_pylist()], pa.string())
 
 
-def _is_number(kind: Any) -> bool:
+def stored_kind(stored: Any) -> Kind:
+    """Return what the values of an Arrow type are; null is other."""
     types = pa.types
-    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind))
+    if types.is_dictionary(stored):
+        return stored_kind(stored.value_type)
+    if types.is_boolean(stored):
+        return "boolean"
+    if types.is_integer(stored) or types.is_floating(stored) or types.is_decimal(stored):
+        return "number"
+    if types.is_date(stored) or types.is_timestamp(stored):
+        return "date"
+    return "text" if types.is_string(stored) or types.is_large_string(stored) or types.is_string_view(stored) else "other"

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import parquet, types
+from pyarrow import parquet
 
 from mgvae.errors import ExtractError, nearest
-from mgvae.extract.cells import NUMBER
+from mgvae.extract.cells import NUMBER, stored_kind
 from mgvae.extract.csv_file import csv_batches, csv_header
 from mgvae.extract.parts import Part
 
 NO_NAMES = ("", "?", ".", "NA", "N/A", "NULL", "NaN")
+ROWS = 1 << 17
+MAGIC = b"PAR1"
 
 
 def place(parts: Sequence[Part]) -> str:
@@ -28,7 +30,7 @@ def header(part: Part) -> list[str]:
     Raises:
         ExtractError: the part cannot be read, or a name occurs twice.
     """
-    names = parquet_header(part) if part.format == "parquet" else csv_header(part)
+    names = _parquet_header(part) if part.format == "parquet" else csv_header(part)
     names = [*names, *(key for key, _ in part.keys if key not in names)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice and looks_like_a_row(names):  # then the doubled "names" are a patient's values
@@ -41,7 +43,10 @@ def header(part: Part) -> list[str]:
 
 def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
     """Return how columns are stored: number, text (all CSV), date, boolean or other."""
-    kinds = parquet_kinds(part) if part.format == "parquet" else {}
+    if part.format != "parquet":
+        return dict.fromkeys(names, "text")
+    with part.open() as file:
+        kinds = {str(field.name): stored_kind(field.type) for field in parquet.ParquetFile(file).schema_arrow}
     return {name: kinds.get(name, "text") for name in names}
 
 
@@ -93,57 +98,22 @@ def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator
     keys = dict(part.keys)
     stored = [name for name in wanted if name not in keys]
     own = [name for name in names if name not in keys]
-    read = parquet_batches(part, stored) if part.format == "parquet" else csv_batches(part, own, stored)
+    read = _parquet_batches(part, stored) if part.format == "parquet" else csv_batches(part, own, stored)
     for batch in read:
         columns = {name: batch.column(name) for name in stored}
         columns |= {name: pa.array([keys[name]] * batch.num_rows, pa.string()) for name in wanted if name in keys}
         yield columns
 
 
-ROWS = 1 << 17
-MAGIC = b"PAR1"
-
-
-def parquet_header(part: Part) -> list[str]:
-    """Return the column names.
-
-    Raises:
-        ExtractError: the file is empty, is no Parquet, or its end is missing.
-    """
+def _parquet_header(part: Part) -> list[str]:
     with part.open() as file:
         _check_ends(part, file)
         return [str(name) for name in parquet.ParquetFile(file).schema_arrow.names]
 
 
-def parquet_kinds(part: Part) -> dict[str, str]:
-    """Return what each column is stored as: number, text, date, boolean or other.
-
-    Raises:
-        ExtractError: the file is damaged.
-    """
-    with part.open() as file:
-        return {str(field.name): _kind(field.type) for field in parquet.ParquetFile(file).schema_arrow}
-
-
-def parquet_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
-    """Yield Arrow record batches of ``columns`` in their stored types.
-
-    Raises:
-        ExtractError: the file is damaged.
-    """
+def _parquet_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
     with part.open() as file:
         yield from parquet.ParquetFile(file).iter_batches(batch_size=ROWS, columns=list(columns))
-
-
-def _kind(stored: Any) -> str:
-    plain = stored.value_type if types.is_dictionary(stored) else stored
-    if types.is_boolean(plain):
-        return "boolean"
-    if types.is_integer(plain) or types.is_floating(plain) or types.is_decimal(plain):
-        return "number"
-    if types.is_date(plain) or types.is_timestamp(plain):
-        return "date"
-    return "text" if types.is_string(plain) or types.is_large_string(plain) or types.is_string_view(plain) else "other"
 
 
 def _check_ends(part: Part, file: Any) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import fsspec
 import pyarrow as pa
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import infer_compression
 
 from mgvae.errors import ExtractError, nearest, reason_of
@@ -24,6 +25,15 @@ Format = Literal["csv", "tsv", "parquet"]
 FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet"}
 BLOCK = 1 << 22
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # what Hive, Spark and pyarrow write for a missing partition value
+CUT_OFF = "the compressed file is cut off or damaged. Copy it again from its source."
+REMEDIES: dict[type[Exception], str] = {
+    FileNotFoundError: "no such file; it was removed while being read. Start again once it is complete.",
+    PermissionError: "must be readable; permission was denied. Change its permissions or run as another user.",
+    BadGzipFile: "must be gzip data, as its name says; it is not. Compress it again or correct its name.",
+    EOFError: CUT_OFF,
+    zlib.error: CUT_OFF,
+    lzma.LZMAError: CUT_OFF,
+}
 
 
 @dataclass(frozen=True)
@@ -74,13 +84,14 @@ def find_parts(extract: str) -> list[Part]:
         ExtractError: there is no such file or none of a known format, or the place cannot be reached.
     """
     fs, path = _file_system(extract)
-    with _as_extract_errors(_label(fs, path), remote=not _is_local(fs)):
+    label = _label(fs, path)
+    with _as_extract_errors(label, remote=not _is_local(fs)):
         if fs.isfile(path):
             return [_single(fs, path)]
         if fs.isdir(path):
-            return _folder(fs, path)
+            return _same_format(_inside(fs, path), label=label)
         if any(wildcard in path for wildcard in "*?["):
-            return _globbed(fs, path)
+            return _same_format(_globbed(fs, path), label=label)
         raise ExtractError(_missing(fs, path))
 
 
@@ -108,16 +119,15 @@ def extension(name: str) -> str | None:
 
 
 def _file_system(extract: str) -> tuple[Any, str]:
+    protocol = extract.partition("://")[0]
     try:
         fs, path = fsspec.core.url_to_fs(extract)
     except ImportError:
-        protocol = extract.partition("://")[0]
         raise ExtractError(
             f"The extract's protocol '{protocol}' needs a package that is not installed; "
             f"install the fsspec file system for it (s3fs for s3, gcsfs for gs, adlfs for abfs)."
         ) from None
     except ValueError:
-        protocol = extract.partition("://")[0]
         raise ExtractError(
             f"The extract's protocol '{protocol}' is unknown; use a path or a URL such as s3://bucket/key."
         ) from None
@@ -131,10 +141,6 @@ def _single(fs: Any, path: str) -> Part:
     return Part(fs, path, known)
 
 
-def _folder(fs: Any, root: str) -> list[Part]:
-    return _same_format(_inside(fs, root), label=_label(fs, root))
-
-
 def _globbed(fs: Any, pattern: str) -> list[Part]:
     parts: list[Part] = []
     for path in sorted(str(match) for match in fs.glob(pattern)):
@@ -142,7 +148,7 @@ def _globbed(fs: Any, pattern: str) -> list[Part]:
             parts += [Part(fs, part.path, part.format, _keys(part.path)) for part in _inside(fs, path)]
         elif (known := _format(path)) is not None:
             parts.append(Part(fs, path, known, _keys(path)))
-    return _same_format(parts, label=_label(fs, pattern))
+    return parts
 
 
 def _inside(fs: Any, root: str) -> list[Part]:
@@ -198,7 +204,7 @@ def _label(fs: Any, path: str) -> str:
 
 
 def _is_local(fs: Any) -> bool:
-    return "file" in (fs.protocol if isinstance(fs.protocol, list | tuple) else (fs.protocol,))
+    return isinstance(fs, LocalFileSystem)
 
 
 @contextmanager
@@ -206,20 +212,9 @@ def _as_extract_errors(label: str, *, remote: bool = False) -> Iterator[None]:
     """Turn errors into an `ExtractError` without their text, which may quote cells."""
     try:
         yield
-    except FileNotFoundError:
-        raise ExtractError(
-            f"{label}: no such file; it was removed while being read. Start again once it is complete."
-        ) from None
-    except PermissionError:
-        raise ExtractError(
-            f"{label}: must be readable; permission was denied. Change its permissions or run as another user."
-        ) from None
-    except BadGzipFile:
-        raise ExtractError(
-            f"{label}: must be gzip data, as its name says; it is not. Compress it again or correct its name."
-        ) from None
-    except (EOFError, zlib.error, lzma.LZMAError):
-        raise ExtractError(f"{label}: the compressed file is cut off or damaged. Copy it again from its source.") from None
+    except tuple(REMEDIES) as error:
+        remedy = next(text for kind, text in REMEDIES.items() if isinstance(error, kind))
+        raise ExtractError(f"{label}: {remedy}") from None
     except pa.ArrowException as error:
         raise ExtractError(f"{label}: is damaged or cut off ({type(error).__name__}). Copy it again from its source.") from None
     except OSError as error:

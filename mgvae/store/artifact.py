@@ -21,7 +21,6 @@ def digest(content: object) -> str:
 
 MANIFEST = "manifest.json"
 CLOCK = "clock.json"
-CHUNK = 1 << 20
 PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
@@ -72,12 +71,9 @@ def digest_folder(folder: Path) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """Return the sha256 of a file, read in pieces."""
-    total = hashlib.sha256()
+    """Return the sha256 of a file."""
     with path.open("rb") as file:
-        while piece := file.read(CHUNK):
-            total.update(piece)
-    return total.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def payload(folder: Path) -> list[Path]:

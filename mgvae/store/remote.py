@@ -175,17 +175,14 @@ class RemoteStore:
             folder = place / "artifact"
             for name in names:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self._download(f"{base}/{name}", folder / name, reference)
+                try:
+                    self.fs.get_file(f"{base}/{name}", str(folder / name))
+                except FileNotFoundError:  # taken away in between
+                    raise missing(reference, self.label) from None
             if digest_folder(folder) != reference.sha256:
                 raise damaged(reference)
             self.local.install(folder, reference)
         return self.local.folder(reference)
-
-    def _download(self, path: str, file: Path, reference: Reference) -> None:
-        try:
-            self.fs.get_file(path, str(file))
-        except FileNotFoundError:  # taken away in between
-            raise missing(reference, self.label) from None
 
     def _upload(self, file: Path, path: str) -> None:
         self._make_folder(path.rpartition("/")[0])
