@@ -1,1 +1,1 @@
-"""Eligible subjects, their outcome, the split into parts, and the files that hold them."""
+"""Eligible subjects, their outcome, their split, and the files that hold them."""

@@ -1,4 +1,4 @@
-"""The cohort: who is eligible, who has the event, who belongs together, and the predictors."""
+"""Build the cohort: eligible subjects, outcome, groups and predictors."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Cohort:
         )
 
     def take(self, rows: Array) -> Cohort:
-        """Return the subjects at ``rows``: positions in any order, or a bool mask. The flow stays that of the whole cohort."""
+        """Return the subjects at ``rows``, positions or a bool mask; the flow stays."""
         at = np.flatnonzero(rows) if rows.dtype == bool else rows
         return Cohort(
             features=self.features.iloc[at].reset_index(drop=True),
@@ -84,7 +84,7 @@ class Cohort:
 
 
 def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
-    """Return the eligible subjects of an extract: those whose outcome, and index date where there is one, are known.
+    """Return the subjects whose outcome, and index date if used, are known.
 
     Args:
         config: the study.
@@ -166,7 +166,7 @@ def _check_columns(config: CohortConfig, frame: pd.DataFrame) -> None:
 
 
 def _subjects(name: str | None, frame: pd.DataFrame) -> pd.Series:
-    """Return the subjects' names, ``(n,)``; where no column holds them, the rows' numbers in the extract, from 1."""
+    """Return the subjects' names, ``(n,)``; without a column, the rows' numbers."""
     if name is None:
         return pd.Series([str(number) for number in range(1, len(frame) + 1)], index=frame.index, dtype=object)
     _check_subjects(name, frame[name])

@@ -33,7 +33,7 @@ class Parts:
         return np.asarray(self.part == 1)
 
     def remarks(self, purpose: str) -> tuple[str, ...]:
-        """Return what a reader must know of ``purpose``, a full sentence: nothing where groups are whole."""
+        """Return a sentence on ``purpose`` where groups are not whole, else nothing."""
         if self.whole:
             return ()
         return (
@@ -99,7 +99,7 @@ def hold_out_stratified(event: Array, group: Array, fraction: float, *, seed: in
 
 
 def balanced_folds(group: Array, most: int, *, seed: int) -> Parts:
-    """Deal rows to at most ``most`` folds of about the same size, and at least two if there are two rows.
+    """Deal rows to two or more folds, at most ``most``, of about the same size.
 
     Groups are whole with as many folds as leave each fold half of its share or more and none with more than twice; where
     not even two folds do, rows are dealt.
@@ -121,7 +121,7 @@ def balanced_folds(group: Array, most: int, *, seed: int) -> Parts:
 def deal_groups(
     event: Array, group: Array, shares: Sequence[float], *, seed: int, use: str, largest_first: bool = True
 ) -> Array:
-    """Return the part of each row, int ``(n,)``, with whole groups, rows and events in the given ``shares``.
+    """Deal whole groups in ``shares``; return the part of each row, ``(n,)``.
 
     Groups are dealt one by one, those with most events first, then the largest, in random order among equals; each goes to
     the part furthest behind its due: of events for a group that has some, else of rows. A part without an event comes before
@@ -142,7 +142,7 @@ def deal_groups(
 
 
 def deal_amounts(amounts: Array, shares: Sequence[float], given: Sequence[float] | None = None) -> Array:
-    """Return the part of each amount, dealt in turn to a part that has nothing, else to the one furthest behind its due.
+    """Return the part of each amount: an empty one, else the furthest behind.
 
     Args:
         amounts: rows or events of each group, ``(groups,)``.
@@ -161,7 +161,7 @@ def deal_amounts(amounts: Array, shares: Sequence[float], given: Sequence[float]
 
 
 def _filled(amounts: Array, due: int, *, most: int) -> Array:
-    """Return which amounts, taken in turn until ``due`` is reached, keep their sum at ``most`` or below: bool."""
+    """Take amounts in turn until ``due``, never beyond ``most``; return a mask."""
     taken, have = np.zeros(len(amounts), dtype=bool), 0
     for place, amount in enumerate(amounts.tolist()):
         if have < due and have + amount <= most:
@@ -170,7 +170,7 @@ def _filled(amounts: Array, due: int, *, most: int) -> Array:
 
 
 def _two_parts(event: Array, group: Array, fraction: float, *, seed: int, use: str, largest_first: bool) -> Array:
-    """Return 1 for the rows of a grouped, stratified part with ``fraction`` of them, 0 for the rest, ``(n,)``."""
+    """Return 1 for a grouped, stratified ``fraction`` of the rows, else 0."""
     shares = sorted([fraction, 1 - fraction], reverse=largest_first)  # the first part has the first group
     part = deal_groups(event, group, shares, seed=seed, use=use, largest_first=largest_first)
     wanted = shares.index(fraction) if fraction != 0.5 else 1

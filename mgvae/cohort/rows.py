@@ -66,7 +66,7 @@ class Rows:
 
 
 def cases_to_add(event: NDArray[Any], prevalence: float) -> int:
-    """Return how many further cases bring the share of cases nearest to ``prevalence``.
+    """Return how many more cases bring their share nearest to ``prevalence``.
 
     Args:
         event: outcome in {0, 1} or bool, ``(N,)``.

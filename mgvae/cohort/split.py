@@ -1,4 +1,4 @@
-"""Splits: a test part, folds and held-out parts. A group stays on one side, and both classes are shared out evenly."""
+"""Split a cohort: a test part, folds and held-out parts, by whole groups."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:
         test = _latest(cohort, split.test_fraction)
     else:
         test = _lowest(cohort, split.test_fraction, seed=seed)
-    mend = "Change split.test_fraction" + (", or use split.method random." if split.method == "temporal" else ".")
-    _check(cohort.event, [~test, test], what="Training and test part", mend=mend)
+    remedy = "Change split.test_fraction" + (", or use split.method random." if split.method == "temporal" else ".")
+    _check(cohort.event, [~test, test], parts="Training and test part", remedy=remedy)
     return test
 
 
 def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[Array, Array]]:
-    """Return the folds of a grouped, stratified cross-validation as pairs of positions (training, test), each increasing.
+    """Return grouped, stratified folds as increasing positions (training, test).
 
     Args:
         event: bool ``(n,)``.
@@ -50,8 +50,8 @@ def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[
     fold = deal_groups(event, group, [1 / n_folds] * n_folds, seed=seed, use="folds")
     tests = [fold == number for number in range(n_folds)]
     holding = len(np.unique(group[event]))
-    mend = f"Events lie in {holding} groups: set evaluation.folds to at most {max(holding, 2)}."
-    _check(event, tests, what=f"The {n_folds} folds", mend=mend)
+    remedy = f"Events lie in {holding} groups: set evaluation.folds to at most {max(holding, 2)}."
+    _check(event, tests, parts=f"The {n_folds} folds", remedy=remedy)
     return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests]
 
 
@@ -69,12 +69,12 @@ def inner_part(event: Array, group: Array, *, fraction: float, seed: int) -> Par
     """
     parts = hold_out_stratified(event, group, fraction, seed=seed, use="inner part")
     sides = [~parts.held_out, parts.held_out]
-    _check(event, sides, what="Training rows and rows held out", mend="Use fewer folds or collect more subjects.")
+    _check(event, sides, parts="Training rows and rows held out", remedy="Use fewer folds or collect more subjects.")
     return parts
 
 
 def _lowest(cohort: Cohort, fraction: float, *, seed: int) -> Array:
-    """Return bool ``(n,)``: the groups with the lowest numbers, about ``fraction`` of the events and of the rows.
+    """Return the groups with the lowest numbers, about ``fraction`` of all: bool.
 
     A group's number is a hash of its name, so it is the same in every extract. The test part of tomorrow's extract, of mostly
     the same patients, is therefore mostly today's: who comes or goes moves the limit a little, and only those change sides
@@ -92,13 +92,13 @@ def _lowest(cohort: Cohort, fraction: float, *, seed: int) -> Array:
 
 
 def _first_rows(group: Array) -> tuple[Array, Array]:
-    """Return the number of each row's group from 0, ``(n,)``, and a row of each group, ``(groups,)``."""
+    """Return each row's group number, ``(n,)``, and a row of each group."""
     _, first, codes = np.unique(group, return_index=True, return_inverse=True)
     return codes, first
 
 
 def _numbers(cohort: Cohort, rows: Array, seed: int) -> Array:
-    """Return a number for each of ``rows``, evenly spread over uint64: that of its group's name, else of the subject's."""
+    """Return a uint64 hash for each row: of its group's name, else the subject's."""
     key = seed.to_bytes(8, "big")
     names = (
         f"subject/{subject}" if group is None else f"group/{group}"
@@ -109,7 +109,7 @@ def _numbers(cohort: Cohort, rows: Array, seed: int) -> Array:
 
 
 def _filled(amounts: Array, due: float) -> Array:
-    """Return which amounts, taken in turn, fill up what is due: bool, one at least, and not all where there are two.
+    """Take amounts in turn to fill ``due``: one at least, and not all of several.
 
     An amount is taken where less than half of it goes beyond what is due, so the sum ends within half an amount of it; one of
     which exactly half would is left for training. Of equal amounts the first are taken.
@@ -126,7 +126,7 @@ def _filled(amounts: Array, due: float) -> Array:
 
 
 def _latest(cohort: Cohort, fraction: float) -> Array:
-    """Return bool ``(n,)``: the groups that reach beyond the day that leaves closest to ``fraction`` of the rows."""
+    """Return the groups after the day that leaves about ``fraction``: bool."""
     if cohort.index_date is None:
         raise OutcomeError("A temporal split needs an index date; the cohort has none. Set index_date, or split.method random.")
     last = cohort.index_date.groupby(cohort.group).transform("max").to_numpy()
@@ -139,12 +139,12 @@ def _latest(cohort: Cohort, fraction: float) -> Array:
     return np.asarray(last > days[np.abs(shares - fraction).argmin()])
 
 
-def _check(event: Array, sides: Sequence[Array], *, what: str, mend: str) -> None:
+def _check(event: Array, sides: Sequence[Array], *, parts: str, remedy: str) -> None:
     for present, name in ((event, "event"), (~event, "non-event")):
         empty = sum(not present[side].any() for side in sides)
         if empty and present.any():
             raise OutcomeError(
-                f"{what} must each hold at least one {name}; {empty} would hold none of the {int(present.sum())}. {mend}"
+                f"{parts} must each hold at least one {name}; {empty} would hold none of the {int(present.sum())}. {remedy}"
             )
     if not all(side.any() for side in sides):
-        raise OutcomeError(f"{what} must each hold at least one subject; there are {len(event)}. {mend}")
+        raise OutcomeError(f"{parts} must each hold at least one subject; there are {len(event)}. {remedy}")

@@ -1,4 +1,4 @@
-"""The arms: each turns the fitting rows into what the classifier is fitted on. No arm ever sees calibration or test rows."""
+"""Treat fitting rows by an arm, which never sees calibration or test rows."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def treat(arm: Arm, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
 
 
 def class_weights(event: IntArray, prevalence: float) -> FloatArray:
-    """Return row weights ``(N,)`` with mean 1 under which the share of cases is ``prevalence``.
+    """Return weights ``(N,)``, mean 1, that bring the cases to ``prevalence``.
 
     At 0.5 they are scikit-learn's "balanced" weights. A share that is higher already stays.
     """

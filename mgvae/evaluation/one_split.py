@@ -1,4 +1,4 @@
-"""Run the whole chain on one split: hold out calibration rows, treat, fit, predict, recalibrate."""
+"""Run the chain on one split: hold out, treat, fit, predict, recalibrate."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def run_chain(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Outcome:
 
 
 def fit_chain(train: Rows, chain: Chain, arm: Arm, classifier: ClassifierName, *, seed: int) -> Fitted:
-    """Return the model of one arm and one classifier with which `run_chain`, given the same seed, predicts.
+    """Return the model with which `run_chain`, given the same seed, predicts.
 
     Raises:
         OutcomeError: the fitting rows hold one class only, or are too few for this arm.
@@ -131,7 +131,7 @@ def fit_chain(train: Rows, chain: Chain, arm: Arm, classifier: ClassifierName, *
 
 
 def _calibration_rows(train: Rows, chain: Chain, seed: int) -> tuple[Rows, Rows, tuple[str, ...]]:
-    """Return the rows to fit on, those for recalibration, and remarks on how they were divided."""
+    """Return the rows to fit on, those to recalibrate on, and remarks."""
     parts = inner_part(train.event == 1, train.group, fraction=chain.calibration_fraction, seed=derive(seed, "calibration"))
     fitting, calibration = train.take(~parts.held_out), train.take(parts.held_out)
     fitting.require_both_classes("Fitting a classifier")
@@ -150,7 +150,7 @@ def _fitted(classifier: ClassifierName, treated: Treated, prevalence: float, cal
 
 
 def _with_shared_fits(probability: dict[Key, FloatArray], chain: Chain) -> dict[Key, FloatArray]:
-    """Add the arms that only move the threshold: their probabilities are those of the arm whose fit they share."""
+    """Add the arms that only move the threshold of another arm's fit."""
     shared = {
         (arm, classifier, variant): probability[SAME_FIT[arm], classifier, variant]
         for arm in chain.arms

@@ -1,4 +1,4 @@
-"""SMOTE on typed tables: numeric, nominal and missing cells go in, the same kinds come out.
+"""Apply SMOTE to typed tables with numeric, nominal and missing cells.
 
 Missing cells are what SMOTE cannot digest. They are filled (median, most frequent level) for the interpolation, beside a
 0/1 number that says where; that number is interpolated like any other and rounded, so a synthetic case has the
@@ -27,7 +27,7 @@ CELLS = 20_000_000  # numbers that SMOTENC may hold while it lets neighbours vot
 
 @dataclass(frozen=True)
 class _Coded:
-    """The table in numbers: ``numbers (N, M + gaps)`` without missing cells, ``levels (N, L)`` codes."""
+    """A coded table: ``numbers (N, M + gaps)``, none missing; ``levels (N, L)``."""
 
     numbers: FloatArray
     levels: IntArray
@@ -134,7 +134,7 @@ def _codes(features: pd.DataFrame, names: list[str]) -> IntArray:
 
 
 def _mixed(coded: _Coded, event: IntArray, *, n: int, neighbours: int, seed: int) -> _Coded:
-    """SMOTE or SMOTENC. Neither uses the majority, but both want one: the cases stand in, so no further levels are encoded."""
+    """Run SMOTE or SMOTENC, which want a majority unused: cases stand in."""
     real = np.column_stack([coded.numbers, coded.levels])[event == 1]
     numbers = coded.numbers.shape[1]
     stand_in = np.resize(real, (len(real) + n, real.shape[1]))
@@ -148,7 +148,7 @@ def _mixed(coded: _Coded, event: IntArray, *, n: int, neighbours: int, seed: int
 
 
 def _nominal_only(coded: _Coded, event: IntArray, *, n: int, neighbours: int, seed: int) -> _Coded:
-    """SMOTEN: its distance between levels compares their shares of events, so it needs all rows."""
+    """Run SMOTEN on all rows: its distances compare the levels' event shares."""
     sampler = SMOTEN(sampling_strategy={1: int(event.sum()) + n}, k_neighbors=neighbours, random_state=derive(seed, "smoten"))
     table, _ = sampler.fit_resample(coded.levels, event)
     return _Coded(np.empty((n, 0)), np.asarray(table[-n:], dtype=np.int64))

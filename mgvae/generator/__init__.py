@@ -1,1 +1,1 @@
-"""From fitted rows to synthetic cases: synthesis, translation, plausibility, release."""
+"""Make synthetic cases: synthesis, translation, plausibility, release."""

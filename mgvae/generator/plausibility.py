@@ -49,7 +49,7 @@ LogRatio = Callable[[pd.DataFrame], Array]
 
 @dataclass(frozen=True)
 class Kept:
-    """Positions of the translations that are kept, ``(n,)``, distinct, and what a reader must know of the choice."""
+    """Distinct positions of the translations that are kept, ``(n,)``; remarks."""
 
     rows: Array
     remarks: tuple[str, ...] = ()
@@ -90,18 +90,18 @@ def keep_plausible(
 
 
 def drawn_once(log_weight: Array, n: int, *, seed: int) -> Array:
-    """Return ``n`` distinct positions, drawn with weights exp ``log_weight (M,)``; M is more than n."""
+    """Draw ``n`` distinct positions by ``log_weight (M,)``; M is more than n."""
     log_share = torch.from_numpy(np.log(_share(log_weight, n)))
     return draw_parents(len(log_weight), n, torch_generator(seed, "keep"), log_weight=log_share).numpy()
 
 
 def _share(log_weight: Array, n: int) -> Array:
-    """Return weights ``(M,)`` that sum to one, each below 1 / n: in a systematic sample of n, none is drawn twice."""
+    """Return weights ``(M,)``, each below 1 / n: none of n is drawn twice."""
     return capped(np.exp(np.maximum(log_weight - log_weight.max(), LEAST)), (1 - 1e-6) / n)
 
 
 def _case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: int) -> tuple[LogRatio, Array, tuple[str, ...]]:
-    """Return log p(x | case) - log p(x | majority) but for a constant, its cross-fitted values at the cases, and remarks."""
+    """Return the log ratio of case to majority, cross-fitted values, remarks."""
     kept = event | _some(len(event), MOST_ROWS, seed)
     features, event, group = features[kept].reset_index(drop=True), event[kept], group[kept]
     unseen = np.empty(len(event))
@@ -115,7 +115,7 @@ def _case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: int
 
 
 def _judging_folds(event: Array, group: Array, seed: int) -> tuple[list[tuple[Array, Array]], tuple[str, ...]]:
-    """Return folds of whole groups, or of single rows with a remark where a fold would lack a class."""
+    """Return folds of groups, or of rows with a remark if a fold lacks a class."""
     try:
         return folds(event, group, n_folds=min(FOLDS, len(np.unique(group[event]))), seed=seed), ()
     except OutcomeError:
@@ -125,7 +125,7 @@ def _judging_folds(event: Array, group: Array, seed: int) -> tuple[list[tuple[Ar
 
 
 def _matching_weight(score: Array, made: pd.DataFrame, majority: pd.DataFrame, n: int, *, seed: int) -> Array:
-    """Return log weights of the translations, ``(M,)``, under which they differ from the majority by ``score``.
+    """Return log weights ``(M,)`` that make translations differ by ``score``.
 
     Judges are shrunk towards "no difference", so that one round leaves some of it: each round adds what the weighted
     translations still lack.

@@ -20,7 +20,7 @@ LABEL = "Synthetic rows for training inside the study team. Not anonymous: do no
 
 
 def save_synthetic(made: Synthetic, folder: Path) -> None:
-    """Write ``features.parquet``, ``parents.parquet`` (positions among the training majority) and ``remarks.json``."""
+    """Write features, parents (positions in the training majority) and remarks."""
     made.features.to_parquet(folder / "features.parquet")
     pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
     (folder / "remarks.json").write_text(json.dumps(made.remarks), encoding="utf-8")
@@ -34,7 +34,7 @@ def load_synthetic(folder: Path) -> Synthetic:
 
 
 def released(synthetic: Synthetic, config: CohortConfig, majority: Cohort) -> pd.DataFrame:
-    """Return synthetic cases as users see them: the extract's units and types, with the outcome and the parent's subject id.
+    """Return synthetic cases in the extract's units, with outcome and parent id.
 
     Args:
         synthetic: what `mgvae.generator.synthesis.synthesise` made.

@@ -1,4 +1,4 @@
-"""A generator that can be saved without patient rows: the model plus two linear weightings."""
+"""Make further rows without patient rows: a model and two linear weightings."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class PortableGenerator:
 def portable_generator(
     inputs: GeneratorInputs, model: MGVAE, made: Synthetic, settings: Training, *, seed: int
 ) -> PortableGenerator:
-    """Return a generator of rows like ``made``, learned from majority rows and cases; neither is kept.
+    """Return a generator of rows like ``made``, which holds no patient row.
 
     Raises:
         TrainingError: there are no majority rows.

@@ -1,4 +1,4 @@
-"""Run the whole chain, for the flow's stages and for each fold: encode, pre-train, fine-tune, translate."""
+"""Run the whole chain: encode, pre-train, fine-tune, translate."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def encoded(encoding: Encoding, features: pd.DataFrame, settings: Training) -> T
 
 
 def new_model(encoding: Encoding, rows: Tensor, settings: Training, *, seed: int) -> MGVAE:
-    """Return an untrained model for ``encoding`` whose heads start at the base rates of ``rows``, ``(n, W)``."""
+    """Return an untrained model that starts at the base rates of ``rows (n, W)``."""
     tied = settings.posterior_variance == "tied"
     likelihood = TableLikelihood(encoding, settings.hidden[0])
     model = MGVAE(likelihood, hidden=settings.hidden, latent_dim=settings.latent_dim, tied=tied)
@@ -73,7 +73,7 @@ def new_model(encoding: Encoding, rows: Tensor, settings: Training, *, seed: int
 def pretrain_majority(
     encoding: Encoding, majority: Tensor, group: Array, settings: Training, *, seed: int, on_epoch: OnEpoch | None = None
 ) -> Pretrained:
-    """Return a model pre-trained on encoded majority rows ``(n, W)``, with its EWC anchor.
+    """Pre-train a model on encoded majority rows ``(n, W)``; add its EWC anchor.
 
     Args:
         encoding: the fitted encoding.
@@ -128,7 +128,7 @@ def synthetic_cases(
 
 
 def synthesise(inputs: GeneratorInputs, model: MGVAE, settings: Training, *, n: int, seed: int) -> Synthetic:
-    """Return ``n`` synthetic cases, translated from majority rows, or drawn from the prior where there are none.
+    """Return ``n`` cases translated from majority rows, or drawn from the prior.
 
     The cases say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted, and which translations
     are plausible, see `mgvae.generator.plausibility`.
@@ -148,7 +148,7 @@ def synthesise(inputs: GeneratorInputs, model: MGVAE, settings: Training, *, n: 
 def translations(
     encoding: Encoding, model: MGVAE, majority: Tensor, parents: Tensor, draws: torch.Generator, *, unlike: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return one row per parent, typed, ``(n, P)``; a row that repeats one of ``unlike`` in every column is drawn again.
+    """Translate each parent, ``(n, P)``; draw again what repeats ``unlike``.
 
     It is drawn again `MOST_REDRAWS` times at most: where few columns were measured, chance alone repeats a patient now and
     then, and on tables of a few codes it cannot be helped. Made in chunks, so that encoded rows are never all in memory.

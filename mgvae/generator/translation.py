@@ -1,4 +1,4 @@
-"""One-to-one translation: each synthetic case comes from one majority patient, its parent."""
+"""Translate one to one: each synthetic case has a majority patient as parent."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def translate(model: MGVAE, parents: Tensor, generator: torch.Generator) -> Tens
 
 
 def sample_prior(model: MGVAE, n: int, generator: torch.Generator) -> Tensor:
-    """Return ``n`` rows drawn from a plain VAE, ``(n, P)``: z ~ N(0, I), then x ~ p(x|z)."""
+    """Return ``n`` rows of a plain VAE, ``(n, P)``: z ~ N(0, I), x ~ p(x|z)."""
     return model.decoded(model.noise(n, generator), generator)
 
 

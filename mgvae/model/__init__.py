@@ -1,1 +1,1 @@
-"""The mathematics of the MGVAE: encoding, likelihood, prior, network, objective, EWC."""
+"""Encoding, likelihood, prior, network, objective and EWC of the MGVAE."""

@@ -1,4 +1,4 @@
-"""Code one column as numbers: normal scores of numbers and ordered levels, indicators of other levels.
+"""Code one column: normal scores of ordered values, indicators of levels.
 
 A numeric, ordinal or date column becomes its normal score: the standard-normal quantile of its rank among the training rows.
 A value that many rows share (a zero, a whole number of years) owns the interval of scores that its rows span, so that the
@@ -48,7 +48,7 @@ class Scored:
         return 1
 
     def encode(self, column: pd.Series) -> tuple[Array, Array, Array]:
-        """Return the score of each value and the bounds of its interval, each ``(n, 1)``; 0 where missing."""
+        """Return scores, lower and upper bounds, each ``(n, 1)``; 0 where missing."""
         x = column.cat.codes.to_numpy(float, copy=True) if self.levels else column.to_numpy(float, copy=True)
         missing = (x < 0) if self.levels else np.isnan(x)
         if not self.values:
@@ -66,7 +66,7 @@ class Scored:
         return tuple(np.where(missing, 0.0, part)[:, None] for part in (score, lower, upper))  # type: ignore[return-value]
 
     def decode(self, score: Array) -> Array:
-        """Return the value of each score, ``(n,)`` to ``(n,)``; level codes for an ordinal column."""
+        """Return the value of each score, ``(n,)``; codes for an ordinal column."""
         if not self.values:
             return np.full(score.shape, np.nan)
         grid, low, high = np.asarray(self.values), np.asarray(self.low), np.asarray(self.high)
@@ -147,7 +147,7 @@ def fit_scored(column: pd.Series, levels: tuple[str, ...]) -> Scored:
 
 
 def _thin(distinct: Array, low: Array, high: Array, share: Array) -> tuple[Array, Array, Array]:
-    """Keep the atoms, the extremes, and points spread evenly over the ranks in between."""
+    """Keep atoms, extremes, and points spread evenly over the ranks between."""
     atom = share >= ATOM_SHARE
     middle = (low + high) / 2
     spread = np.searchsorted(middle, np.linspace(0, 1, QUANTILE_KNOTS), side="left").clip(max=len(distinct) - 1)
@@ -157,7 +157,7 @@ def _thin(distinct: Array, low: Array, high: Array, share: Array) -> tuple[Array
 
 
 def _decimals(values: Array) -> int | None:
-    """Return the decimals at which rounding gives back every value bit for bit, or None."""
+    """Return the decimals at which rounding gives back every value, or None."""
     largest = float(np.abs(values).max()) if len(values) else 0.0
     for decimals in range(16):
         if largest * 10.0**decimals >= 2**53:
@@ -168,13 +168,13 @@ def _decimals(values: Array) -> int | None:
 
 
 def _knots(grid: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Return values and scores of the piecewise-linear map between them: an atom is flat over the middle of its interval."""
+    """Return values and scores of the piecewise-linear map, flat at each atom."""
     rim = (high - low) * (1 - FLAT) / 2
     return np.repeat(grid, 2), _score(np.column_stack([low + rim, high - rim]).ravel())
 
 
 def _interpolated(score: Array, scores: Array, values: Array) -> Array:
-    """Return `numpy.interp`, also where values lie so far apart that the slope between them exceeds a float."""
+    """Return `numpy.interp`, also where the slope would exceed a float."""
     out = np.asarray(np.interp(score, scores, values))
     steep = ~np.isfinite(out)
     if steep.any():

@@ -1,4 +1,4 @@
-"""Encode a table as a tensor and back. Fitted on training rows; the inverse gives back their own values exactly.
+"""Encode a table as a tensor and back; training values come back exactly.
 
 Each column is coded by itself, see `mgvae.model.coders`; one with missing training values carries one indicator more.
 

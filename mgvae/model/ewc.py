@@ -1,4 +1,4 @@
-"""Elastic Weight Consolidation: how much each parameter mattered to the majority, and the pull back towards it."""
+"""Elastic Weight Consolidation: the Fisher information and the penalty."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch.func import grad, vmap
 
 Parameters = Mapping[str, Tensor]
 MOST_ROWS = 256  # whose gradients are held at once, where the parameters are few
-MOST_HELD = 2**25  # numbers in the gradients held at once: 128 MiB, also for the many parameters of a table of 2,000 columns
+MOST_NUMBERS = 2**25  # numbers in the gradients held at once: 128 MiB, also for the many parameters of a table of 2,000 columns
 
 
 def fisher_diagonal(
     objective: Callable[..., Tensor], parameters: Parameters, *per_row: Tensor, chunk: int = MOST_ROWS
 ) -> dict[str, Tensor]:
-    """Return the mean over rows of the squared gradient of ``objective``, shaped as the parameters.
+    """Return the mean squared gradient over rows, shaped as the parameters.
 
     The square is taken row by row: the square of a batch's mean gradient is smaller by up to the batch size.
 
@@ -33,7 +33,7 @@ def fisher_diagonal(
     if not rows:
         raise ValueError("The Fisher information needs at least one row; got none.")
     anchor = {name: value.detach() for name, value in parameters.items()}
-    chunk = max(1, min(chunk, MOST_HELD // max(1, sum(value.numel() for value in anchor.values()))))
+    chunk = max(1, min(chunk, MOST_NUMBERS // max(1, sum(value.numel() for value in anchor.values()))))
     per_row_gradient = vmap(grad(objective), in_dims=(None, *([0] * len(per_row))))
     total = {name: torch.zeros_like(value) for name, value in anchor.items()}
     for parts in zip(*(torch.split(tensor, chunk) for tensor in per_row), strict=True):
@@ -43,7 +43,7 @@ def fisher_diagonal(
 
 
 def normalised(fisher: Parameters) -> dict[str, Tensor]:
-    """Return ``fisher`` divided by its mean over all parameters, so that a lambda means the same on tables of any width.
+    """Divide ``fisher`` by its mean, so a lambda means the same at any width.
 
     A Fisher of zeros is returned as it is.
     """
@@ -53,7 +53,7 @@ def normalised(fisher: Parameters) -> dict[str, Tensor]:
 
 
 def ewc_penalty(parameters: Parameters, anchor: Parameters, fisher: Parameters) -> Tensor:
-    """Return sum_i F_i (psi_i - psi_+,i)^2, a scalar: zero at the anchor. The caller multiplies by ``ewc_lambda``.
+    """Return sum_i F_i (psi_i - psi_+,i)^2, a scalar, not yet times lambda.
 
     Raises:
         KeyError: a parameter of ``fisher`` is absent from the others.

@@ -1,4 +1,4 @@
-"""p(x|z): one likelihood head per kind of column, and a pixel likelihood for images.
+"""p(x|z): one likelihood head per kind of column.
 
 A likelihood owns the last layer of the decoder: it turns the hidden features of a row into a log-density, or into a drawn row.
 """
@@ -30,7 +30,7 @@ class Likelihood(nn.Module):
     inputs: int
 
     def log_prob(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """Return log p(x|z) in nats, ``(B,)``, from decoder features ``(B, H)`` and rows ``(B, W)``."""
+        """Return log p(x|z) in nats, ``(B,)``, of rows ``(B, W)`` at ``(B, H)``."""
         raise NotImplementedError
 
     def sample(self, hidden: Tensor, generator: torch.Generator) -> Tensor:
@@ -38,12 +38,12 @@ class Likelihood(nn.Module):
         raise NotImplementedError
 
     def start_at(self, rows: Tensor) -> None:
-        """Set the biases so that the untrained head already has the base rates of ``rows``, ``(n, W)``."""
+        """Set the biases to the base rates of ``rows``, ``(n, W)``."""
         raise NotImplementedError
 
 
 class TableLikelihood(Likelihood):
-    """Heads of a mixed table: scored columns (interval or density of a Gaussian), binary, categorical, and missingness.
+    """Heads of a mixed table: scored, binary, categorical and missing cells.
 
     A missing value contributes only the probability of being missing. Each group of heads is one linear map, so the cost does
     not grow with the number of kinds.
@@ -54,11 +54,11 @@ class TableLikelihood(Likelihood):
     """
 
     scored_at: Tensor
-    scored_gone: Tensor
+    scored_missing: Tensor
     binary_at: Tensor
-    binary_gone: Tensor
+    binary_missing: Tensor
     many_at: Tensor
-    many_gone: Tensor
+    many_missing: Tensor
     missing_at: Tensor
     level_at: Tensor
     level_owner: Tensor
@@ -74,8 +74,8 @@ class TableLikelihood(Likelihood):
         self.inputs, self.n_scored = encoding.inputs, encoding.n_scored
         for name, places in (("scored", scored), ("binary", binary), ("many", many)):
             self.register_buffer(f"{name}_at", _index([place.start for place in places]), persistent=False)
-            gone = [-1 if place.missing_at is None else place.missing_at for place in places]
-            self.register_buffer(f"{name}_gone", _index(gone), persistent=False)
+            missing_at = [-1 if place.missing_at is None else place.missing_at for place in places]
+            self.register_buffer(f"{name}_missing", _index(missing_at), persistent=False)
         self.register_buffer(
             "missing_at", _index([place.missing_at for place in missing if place.missing_at is not None]), persistent=False
         )
@@ -104,12 +104,12 @@ class TableLikelihood(Likelihood):
         if len(self.binary_at):
             target = rows[:, self.binary_at]
             density = -cross_entropy(self.binary(hidden), target, reduction="none")
-            total = total + (density * _present(rows, self.binary_gone)).sum(1)
+            total = total + (density * _present(rows, self.binary_missing)).sum(1)
         if len(self.many_at):
             logits = self.level(hidden)
             chosen = (logits * rows[:, self.level_at]).sum(1)
             spread = _log_sum_by_owner(logits, self.level_owner, self.level_block)
-            total = total + chosen - (spread * _present(rows, self.many_gone)).sum(1)
+            total = total + chosen - (spread * _present(rows, self.many_missing)).sum(1)
         if len(self.missing_at):
             target = rows[:, self.missing_at]
             total = total - cross_entropy(self.missing(hidden), target, reduction="none").sum(1)
@@ -126,7 +126,7 @@ class TableLikelihood(Likelihood):
         interval = log_normal_interval(lower, torch.where(atom, upper, lower + 1.0))
         point = -0.5 * lower.square() - self.log_sigma - 0.5 * math.log(2 * math.pi)
         density = torch.where(atom, interval, point)
-        return (density * _present(rows, self.scored_gone)).sum(1)
+        return (density * _present(rows, self.scored_missing)).sum(1)
 
     def sample(self, hidden: Tensor, generator: torch.Generator) -> Tensor:
         """See `Likelihood.sample`."""
@@ -149,9 +149,9 @@ class TableLikelihood(Likelihood):
         return out
 
     def start_at(self, rows: Tensor) -> None:
-        """See `Likelihood.start_at`. A level without a row starts at the odds of half a row."""
+        """Set the biases, see `Likelihood.start_at`; a level without rows has half a row."""
         with torch.no_grad():
-            present = _present(rows, self.binary_gone).sum(0)
+            present = _present(rows, self.binary_missing).sum(0)
             self.binary.bias.copy_(torch.logit((rows[:, self.binary_at].sum(0) + 0.5) / (present + 1)))
             self.missing.bias.copy_(torch.logit((rows[:, self.missing_at].sum(0) + 0.5) / (len(rows) + 1)))
             self.level.bias.copy_(((rows[:, self.level_at].sum(0) + 0.5) / (len(rows) + 1)).log())
@@ -169,7 +169,7 @@ def log_normal_interval(lower: Tensor, upper: Tensor) -> Tensor:
 
 
 def log_normal_cdf(x: Tensor) -> Tensor:
-    """Return log Phi(x), as `torch.special.log_ndtr` does, from functions that `torch.func.vmap` can batch."""
+    """Return log Phi(x), as `torch.special.log_ndtr`, batched by `vmap`."""
     tail = x < 0
     left = torch.where(tail, x, 0.0)
     right = torch.where(tail, 0.0, x)
@@ -178,14 +178,14 @@ def log_normal_cdf(x: Tensor) -> Tensor:
 
 
 def _log_sum_by_owner(logits: Tensor, owner: Tensor, block: Tensor) -> Tensor:
-    """Return the log-sum-exp of each owner's logits, ``(B, L)`` to ``(B, owners)``, shifted by each owner's own largest."""
+    """Return the log-sum-exp of each owner's logits, ``(B, owners)``."""
     top = logits.detach()[:, block].amax(2)
     total = torch.zeros_like(top).index_add(1, owner, (logits - top[:, owner]).exp())
     return total.log() + top
 
 
 def _blocks(widths: list[int]) -> Tensor:
-    """Return the positions of each owner's logits, ``(owners, widest)``; a narrower owner repeats its first."""
+    """Return positions of logits, ``(owners, widest)``, padded by the first."""
     widest = max(widths, default=0)
     rows, start = [], 0
     for width in widths:
@@ -194,13 +194,13 @@ def _blocks(widths: list[int]) -> Tensor:
     return torch.tensor(rows, dtype=torch.long).reshape(len(widths), widest)
 
 
-def _present(rows: Tensor, gone: Tensor) -> Tensor:
-    """Return 1 where a column's value is present, else 0, ``(B, columns)``; -1 in ``gone``: it has no indicator."""
-    return torch.where(gone >= 0, 1.0 - rows[:, gone.clamp(min=0)], 1.0)
+def _present(rows: Tensor, missing_at: Tensor) -> Tensor:
+    """Return 1 where present, else 0, ``(B, columns)``; -1 is no indicator."""
+    return torch.where(missing_at >= 0, 1.0 - rows[:, missing_at.clamp(min=0)], 1.0)
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
-    """Return a linear map; one without outputs is made without torch's warning about empty weights."""
+    """Return a linear map, without torch's warning about empty weights."""
     if outputs:
         return nn.Linear(inputs, outputs)
     empty = nn.Linear(inputs, 1)

@@ -36,7 +36,7 @@ class Encoder(nn.Module):
         nn.init.constant_(self.log_var.bias, 0.0)
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``z_mean`` and ``z_log_var``, each ``(B, D)``, of rows ``(B, W)``; W may exceed P."""
+        """Return ``z_mean`` and ``z_log_var``, ``(B, D)``, of rows ``(B, W >= P)``."""
         features = self.body(rows[:, : self.inputs])
         low, high = LOG_VAR
         return self.mean(features), low + (high - low) * torch.sigmoid(self.log_var(features))
@@ -105,17 +105,17 @@ class MGVAE(nn.Module):
         return mean, self.prior_log_var.expand_as(mean) if self.tied else log_var
 
     def exemplar_means(self, rows: Tensor) -> Tensor:
-        """Return the means of exemplars, ``(K, D)``, from rows ``(K, W)``, without gradient."""
+        """Return exemplar means ``(K, D)`` of rows ``(K, W)``, without gradient."""
         with torch.no_grad():
             return torch.cat([self.encoder(part)[0] for part in torch.split(rows, self.at_once)])
 
     def decoded(self, z: Tensor, generator: torch.Generator) -> Tensor:
-        """Return a row for each code, ``(n, P)``, drawn from p(x|z) without gradient, from codes ``(n, D)``."""
+        """Draw a row ``(n, P)`` for each code ``(n, D)``, without gradient."""
         with torch.no_grad():
             return torch.cat([self.decoder.sample(part, generator) for part in torch.split(z, self.at_once)])
 
     def noise(self, rows: int, generator: torch.Generator) -> Tensor:
-        """Return standard-normal draws for codes, ``(rows, D)``, drawn on the CPU and put where the model is."""
+        """Return standard-normal draws ``(rows, D)``, from the CPU's stream."""
         return torch.randn(rows, self.latent_dim, generator=generator).to(self.prior_log_var.device)
 
     def n_parameters(self) -> int:
@@ -124,7 +124,7 @@ class MGVAE(nn.Module):
 
 
 def initialised(model: MGVAE, generator: torch.Generator) -> MGVAE:
-    """Return ``model`` with every weight drawn from ``generator``: torch's own initialisation uses the global stream."""
+    """Draw all weights from ``generator``; torch would use the global stream."""
     with torch.no_grad():
         for module in model.modules():
             if not isinstance(module, nn.Linear | nn.Conv2d) or module is model.encoder.log_var or not module.weight.numel():
@@ -138,7 +138,7 @@ def initialised(model: MGVAE, generator: torch.Generator) -> MGVAE:
 
 
 def mlp(widths: Sequence[int], unit: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
-    """Return linear layers of these widths, each but the inputs followed by a unit: a rectifier if none is named."""
+    """Return linear layers of these widths, each followed by a unit."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), unit()]

@@ -1,4 +1,4 @@
-"""The objective O(Psi, X+; x): reconstruction less the cost of the code under the exemplar prior."""
+"""The objective O(Psi, X+; x): reconstruction less the code's cost."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def elbo(
 def elbo_with_own_means(
     model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, *, leave_one_out: bool
 ) -> Elbo:
-    """Return `elbo` of majority rows that are exemplars themselves, with the gradient through their own means.
+    """Return `elbo` of rows that are exemplars, with their means' gradient.
 
     All other means come from ``cache``, where theirs are renewed: a step costs one encoding of the batch and one matrix
     product, whatever K is.
@@ -79,7 +79,7 @@ def elbo_with_own_means(
 
 
 def row_elbo(model: MGVAE, row: Tensor, means: Tensor, noise: Tensor, own: Tensor) -> Tensor:
-    """Return the ELBO of a single row ``(W,)`` as a scalar, for per-row gradients under `torch.func.vmap`.
+    """Return the ELBO of one row ``(W,)``, a scalar, for `torch.func.vmap`.
 
     Args:
         model: the model.
@@ -95,7 +95,7 @@ def row_elbo(model: MGVAE, row: Tensor, means: Tensor, noise: Tensor, own: Tenso
 
 
 def own_exemplar(at: Tensor, exemplars: int) -> Tensor:
-    """Return bool ``(B, K)``, true where exemplar k is row b, from positions ``(B,)``; -1 for a row that is none."""
+    """Return whether exemplar k is row b, ``(B, K)``; position -1 is none."""
     return at[:, None] == torch.arange(exemplars, device=at.device)[None, :]
 
 

@@ -21,7 +21,7 @@ UNDERFLOW = 1e-22  # a sum of exponentials below this is summed anew: what is cu
 
 
 class Exemplars:
-    """Means of exemplars without gradient, laid out once for the two matrix products of `log_mixture`: scores and sums.
+    """Exemplar means without gradient, laid out for `log_mixture`.
 
     The table's columns are the means less a centre, their squared norm, one, the log weight, and zeros up to a multiple of
     `WIDE`. The centre keeps numbers small; any point near the means will do, and so it stays where it was while means move.
@@ -53,7 +53,7 @@ class Exemplars:
         self.table[at, : self.dims], self.table[at, self.dims] = far, far.square().sum(1)
 
     def left(self, near: Tensor, precision: Tensor) -> Tensor:
-        """Return what makes log2 of w exp(-|z - mean|^2 / 2s) of the table's rows, ``(B, columns)``, from z less the centre."""
+        """Return the left factor of the log2 scores, ``(B, columns)``."""
         dims, left = self.dims, near.new_zeros(len(near), self.table.shape[1])
         left[:, :dims], left[:, dims] = near * precision, -0.5 * precision
         left[:, dims + 1], left[:, dims + 2] = -0.5 * precision * near.square().sum(1), 1.0
@@ -69,7 +69,7 @@ def log_mixture(
     log_weight: Tensor | None = None,
     fresh: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """Return log r(z | X+) = log sum_k w_k N(z; mean_k, exp(log_var) I) in nats, ``(B,)``; w_k is 1/K unless given.
+    """Return log sum_k w_k N(z; mean_k, exp(log_var) I) in nats, ``(B,)``.
 
     This term dominates the cost when all majority patients are exemplars. Where ``means`` carry no gradient it is therefore
     computed in blocks of rows and exemplars that stay in the processor's cache, with the gradients written out by hand, and no
@@ -82,7 +82,7 @@ def log_mixture(
         own: the exemplar that a row itself is; it is left out and the others' weights are scaled up to one. Bool ``(B, K)``,
             or positions
             ``(B,)`` with -1 for none.
-        log_weight: log w_k, ``(K,)``, summing to one as weights; held fixed. `Exemplars` have their own.
+        log_weight: log w_k, ``(K,)``, summing to one as weights, held fixed; 1/K if None. `Exemplars` have their own.
         fresh: positions ``(M,)`` and means ``(M, D)`` that replace those in ``means`` and carry a gradient. In `Exemplars`
             they stay.
     Raises:
@@ -119,7 +119,7 @@ def _require_shapes(z: Tensor, means: Tensor | Exemplars, own: Tensor | None, lo
 def plain_log_mixture(
     z: Tensor, means: Tensor, log_var: Tensor, *, own: Tensor | None = None, log_weight: Tensor | None = None
 ) -> Tensor:
-    """Return what `log_mixture` returns, in plain tensor algebra without checks; own is bool ``(B, K)``.
+    """Return `log_mixture` in plain algebra, unchecked; own is ``(B, K)``.
 
     For `torch.func.vmap`, under which no branch may depend on data, and for means that carry gradients.
     """
@@ -138,7 +138,7 @@ def uniform(means: Tensor) -> Tensor:
 
 
 def log_gaussian(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
-    """Return log N(z; mean, diag(exp(log_var))) in nats, ``(B,)``, for ``(B, D)`` arguments."""
+    """Return log N(z; mean, diag(exp(log_var))) in nats, ``(B,)``."""
     return -0.5 * (LOG_2PI + log_var + (z - mean).square() * torch.exp(-log_var)).sum(1)
 
 
@@ -174,7 +174,7 @@ class _LogMixture(torch.autograd.Function):
 
 
 def _block(left: Tensor, exemplars: Exemplars, own: Tensor | None, at: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the log-sum, the expected mean and squared mean, and the responsibilities at ``at`` of a block of rows."""
+    """Return log-sum, moments and responsibilities at ``at`` of a block."""
     top, dims = None, exemplars.dims
     total, chosen = _summed(left, exemplars.table, own, at, top)  # a score is at most 0, so there is no overflow
     if bool((total[:, dims + 1] < UNDERFLOW).any()):
@@ -186,7 +186,7 @@ def _block(left: Tensor, exemplars: Exemplars, own: Tensor | None, at: Tensor) -
 
 
 def _summed(left: Tensor, table: Tensor, own: Tensor | None, at: Tensor, top: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return the sums over exemplars of 2^(score - top) times what is summed, and 2^(score - top) at ``at``."""
+    """Return sums over exemplars weighed 2^(score - top), and weights at ``at``."""
     total, chosen = left.new_zeros(()), left.new_empty(len(left), len(at))
     for score, part in _scores(left, table, own):
         weight = (score if top is None else score.sub_(top)).clamp_(min=NEGLIGIBLE).exp2_()
@@ -197,7 +197,7 @@ def _summed(left: Tensor, table: Tensor, own: Tensor | None, at: Tensor, top: Te
 
 
 def _scores(left: Tensor, table: Tensor, own: Tensor | None) -> Iterator[tuple[Tensor, slice]]:
-    """Yield log2 of w exp(-|z - mean|^2 / 2s) for some exemplars, -inf at a row's own one, and which they are.
+    """Yield log2 scores of some exemplars, -inf at a row's own, and their slice.
 
     All scores come in the same place, which the next ones overwrite.
     """
@@ -215,7 +215,7 @@ def _slices(count: int, step: int) -> Iterator[slice]:
 
 
 def _left(near: Tensor, precision: Tensor) -> Tensor:
-    """Return the rows' side of log w - |z - mean|^2 / 2s as a matrix product: squares and weights ride along as columns."""
+    """Return the rows' side of log w - |z - mean|^2 / 2s as a matrix product."""
     ones = torch.ones_like(near[:, :1])
     return torch.cat([near * precision, -0.5 * precision * near.square().sum(1, keepdim=True), ones], dim=1)
 

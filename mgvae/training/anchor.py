@@ -21,14 +21,14 @@ FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error fal
 
 @dataclass(frozen=True)
 class Anchor:
-    """What fine-tuning is held to: psi_+ and its normalised Fisher diagonal, by parameter name."""
+    """Pre-trained parameters psi_+ and their normalised Fisher diagonal, by name."""
 
     parameters: Mapping[str, Tensor]
     fisher: Mapping[str, Tensor]
 
 
 def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> Anchor:
-    """Return the anchor at the model's present parameters, with the Fisher from majority rows, ``(n, W)``."""
+    """Return the anchor at the model's parameters, from rows ``(n, W)``."""
     draws = torch_generator(seed, "fisher")
     carriers, position = draw_carriers(rows, settings.exemplars, draws)
     at = torch.randperm(len(rows), generator=draws)[:FISHER_ROWS].to(rows.device)

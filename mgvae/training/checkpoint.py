@@ -94,7 +94,7 @@ def read_pair(description: Path, weights: Path, *, version: int) -> tuple[dict[s
 
 @contextmanager
 def fitting() -> Iterator[None]:
-    """Raise CheckpointError where the block finds that weights and description disagree."""
+    """Raise CheckpointError where weights and description disagree."""
     try:
         yield
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError):
@@ -102,7 +102,7 @@ def fitting() -> Iterator[None]:
 
 
 def plain(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return tensors as safetensors wants them: on the CPU, contiguous, none sharing memory with another."""
+    """Return contiguous copies on the CPU, as safetensors wants them."""
     return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
 
 

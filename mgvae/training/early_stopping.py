@@ -1,4 +1,4 @@
-"""Watch the ELBO of rows held out of training: what each epoch recorded, and when to stop."""
+"""Watch the held-out ELBO: what each epoch recorded, and when to stop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OnEpoch = Callable[[int, int, float], None]  # epoch, most epochs, held-out ELBO
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the rows ended with: mean ELBO in nats per row on training and held-out rows."""
+    """Mean ELBO in nats per row, training and held out, at the end of an epoch."""
 
     epoch: int
     train_elbo: float
@@ -77,7 +77,7 @@ class BestEpoch:
 
 
 def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *, seed: int) -> float:
-    """Return the mean ELBO of rows that are no exemplars, in nats per row, with the same noise at every call."""
+    """Return the mean ELBO of rows, nats per row, with the same noise each call."""
     draws = torch_generator(seed, "heldout")
     repeats = min(max(HELDOUT_CODES // max(len(rows), 1), 1), HELDOUT_DRAWS)
     total = 0.0

@@ -1,4 +1,4 @@
-"""Which majority patients the rare cases resemble: weights on the exemplars of the prior.
+"""Weigh the prior's exemplars by how much they resemble the rare cases.
 
 Cases are not spread over the majority's codes: those who die within two years are old and ill, and a uniform mixture
 would have young and healthy patients translated as often as old and ill ones. In fine-tuning, exemplar k therefore
@@ -23,12 +23,12 @@ RIDGE = 1.0  # C of the logistic regression on standardised codes: a standard-no
 
 
 def exemplar_log_weight(means: Tensor, case_means: Tensor, settings: Training) -> Tensor | None:
-    """Return the exemplars' log weights that ``settings.exemplar_weights`` asks for, ``(K,)``; None for uniform ones."""
+    """Return the log weights ``(K,)`` that settings ask for; None if uniform."""
     return log_tilt(means, case_means) if settings.exemplar_weights == "tilted" else None
 
 
 def log_tilt(means: Tensor, case_means: Tensor) -> Tensor:
-    """Return log w_k of exemplars ``(K, D)`` that resemble cases ``(n, D)``: `fit_tilt`, then `tilted`."""
+    """Return log w_k, ``(K,)``, towards cases ``(n, D)``: fit and apply a tilt."""
     return tilted(means, fit_tilt(means, case_means))
 
 
@@ -51,7 +51,7 @@ def fit_tilt(means: Tensor, case_means: Tensor) -> Tensor:
 
 
 def tilted(means: Tensor, slope: Tensor) -> Tensor:
-    """Return log w_k, ``(K,)``, summing to one as weights, of exemplars with ``means (K, D)``.
+    """Return normalised log w_k, ``(K,)``, of exemplars with ``means (K, D)``.
 
     No weight exceeds 1 / sqrt(K), which is sqrt(K) times their mean, so that no patient becomes the parent of a large share of
     the synthetic cases; what is cut off goes to the others in proportion.
@@ -64,12 +64,12 @@ def tilted(means: Tensor, slope: Tensor) -> Tensor:
 
 
 def log_capped(ratio: Array) -> Tensor:
-    """Return log weights, ``(K,)``, in proportion to ``ratio``, none above 1 / sqrt(K): see `tilted`."""
+    """Return log weights ``(K,)`` by ``ratio``, none above 1 / sqrt(K)."""
     return torch.from_numpy(np.log(capped(ratio, len(ratio) ** -0.5)))
 
 
 def capped(weight: Array, cap: float) -> Array:
-    """Return weights ``(K,)`` that sum to one, none above ``cap >= 1/K``: the largest are cut, the rest keep their ratios."""
+    """Return weights ``(K,)`` that sum to one, none above ``cap >= 1/K``."""
     ordered = np.sort(weight)[::-1]
     rest = ordered[::-1].cumsum()[::-1]  # sum of a weight and all below it
     scale = (1 - cap * np.arange(len(weight))) / rest

@@ -12,7 +12,7 @@ from mgvae.training.exemplar_weights import exemplar_log_weight
 
 
 class ExemplarSchedule:
-    """The prior of fine-tuning: majority rows with weights, both held fixed until they are drawn anew.
+    """Weighed majority rows as fine-tuning's prior, fixed until drawn anew.
 
     Args:
         rows: encoded majority rows, ``(K, W)``.
@@ -29,16 +29,16 @@ class ExemplarSchedule:
         return Exemplars(means, self.log_weight(model, means, model.exemplar_means(cases)))
 
     def renew(self, model: MGVAE, cases: Tensor, draws: torch.Generator, *, steps: int) -> Exemplars:
-        """Return the exemplars of the next epoch, the last one having had ``steps`` steps: drawn anew."""
+        """Draw the next epoch's exemplars; the last epoch had ``steps`` steps."""
         return self.draw(model, cases, draws)
 
     def log_weight(self, model: MGVAE, means: Tensor, case_means: Tensor) -> Tensor | None:
-        """Return the log weights ``(K,)`` of exemplars with ``means (K, D)``; None for uniform ones."""
+        """Return log weights ``(K,)`` for ``means (K, D)``; None if uniform."""
         return exemplar_log_weight(means, case_means, self.settings)
 
 
 def draw_carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return which ``rows`` carry the prior, ``(K,)``, and each one's place among them, ``(n,)``, or -1."""
+    """Return the prior's rows, ``(K,)``, and each row's place in it or -1, ``(n,)``."""
     n = len(rows)
     if exemplars == "all" or int(exemplars) >= n:
         everyone = torch.arange(n, device=rows.device)

@@ -37,6 +37,6 @@ class GeneratorInputs:
 
 
 def divide_by_event(encoding: Encoding, rows: Tensor, event: Array, group: Array) -> GeneratorInputs:
-    """Return majority rows and cases of encoded rows ``(N, W)``, from event, bool ``(N,)``, and group codes ``(N,)``."""
+    """Divide rows ``(N, W)`` by event, bool ``(N,)``, with groups ``(N,)``."""
     at = torch.from_numpy(event).to(rows.device)
     return GeneratorInputs(encoding, rows[~at], rows[at], group[~event], group[event])

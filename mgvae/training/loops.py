@@ -1,4 +1,4 @@
-"""Pre-train on the majority and fine-tune on the rare cases: direct loops, every draw from a named stream."""
+"""Pre-train on the majority and fine-tune on the rare cases."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FinetunePlan:
 def pretrain(
     model: MGVAE, rows: Tensor, heldout: Tensor, settings: Training, *, seed: int, on_epoch: OnEpoch | None = None
 ) -> History:
-    """Train ``model`` in place on majority rows against majority exemplars and leave it at its best held-out ELBO.
+    """Train ``model`` in place on the majority; keep its best held-out ELBO.
 
     Where all rows are exemplars, each step renews the means of its own rows, and no epoch encodes all of them again: means are
     at most one epoch old while it trains and chooses, and fresh in the held-out ELBO that is returned.
@@ -104,7 +104,7 @@ def most_epochs(rows: int, settings: Training) -> int:
 
 
 def cases_a_step(cases: int, settings: Training) -> int:
-    """Return the rows of a step of fine-tuning: a quarter of few cases, but `FEWEST` at least."""
+    """Return the rows of a fine-tuning step: a quarter of few, `FEWEST` at least."""
     return min(settings.batch_size, max(FEWEST, cases // 4))
 
 
@@ -118,7 +118,7 @@ def finetune(
     heldout: Tensor | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> History:
-    """Train ``model`` in place on minority rows against majority exemplars, held to the anchor by EWC.
+    """Train ``model`` in place on rare rows, held to the anchor by EWC.
 
     Args:
         model: the pre-trained model (or a fresh one, for the ablation without pre-training).
@@ -161,7 +161,7 @@ def finetune(
 
 
 def _majority_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
-    """Return the objective of a step's rows; the means of those that are exemplars are renewed in ``cache``."""
+    """Return the objective of a step's rows and renew their means in ``cache``."""
     if bool((position < 0).any()):  # only some rows are exemplars
         terms = elbo(model, rows, cache, noise, own=position if settings.leave_one_out else None)
         inside = position >= 0

@@ -1,4 +1,4 @@
-"""Fine-tuning with its two choices, lambda and the number of epochs, made by cross-validation over the cases.
+"""Fine-tune with lambda and epochs chosen by cross-validation over cases.
 
 With a few dozen cases a fixed held-out part would be a handful of patients, and setting it apart would cost the model a sixth
 of all that it has. So each candidate lambda is fine-tuned with one fold of the cases held out at a time, the held-out ELBO is
@@ -29,7 +29,7 @@ ONE_CASE = "Lambda and epochs were chosen by the one case that was trained on, f
 
 @dataclass(frozen=True)
 class Candidate:
-    """Mean held-out ELBO of the cases at the best number of epochs of one lambda, nats per row."""
+    """Mean held-out ELBO, nats per row, at the best epochs of one lambda."""
 
     ewc_lambda: float
     epochs: int
@@ -106,7 +106,7 @@ def _lambdas(anchor: Anchor | None, settings: Training) -> tuple[float, ...]:
 
 
 def _mean_curve(runs: list[History], weights: list[int]) -> tuple[Epoch, ...]:
-    """Return the mean over folds, epoch by epoch, up to the shortest fold, weighted by the cases held out."""
+    """Return the folds' mean by epoch, weighted by the cases held out."""
     share = np.asarray(weights, float) / sum(weights)
     out = []
     for records in zip(*(run.epochs for run in runs), strict=False):
