@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,19 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.allowed_paths import confine
-from flows.commands.options import OUT, RUNS, Debug, StoreOption
-from mgvae.store.open import AnyStore, open_store
+from flows.commands.options import OUT, RUNS, Debug, StoreOption, allowed_store
+from mgvae.store.open import AnyStore
 
 if TYPE_CHECKING:
     from flows.runs.cleanup import Freed
 
 
-app = typer.Typer(
-    name="cache",
-    help="The artifacts that runs reuse: list them, remove some, clean up.",
-    no_args_is_help=True,
-)
+app = typer.Typer(name="cache", help="The artifacts that runs reuse: list them, remove some, clean up.", no_args_is_help=True)
 
 Dry = Annotated[bool, typer.Option("--dry-run", help="Remove nothing; say what would go.")]
 
@@ -36,7 +30,7 @@ def ls(out: OUT = RUNS, store: StoreOption = None, debug: Debug = False) -> None
     """List the artifacts: stage, key, size, rows, last use, and runs that use them."""
     from flows.runs.cleanup import listing
 
-    kept = _opened(out, store)
+    kept = allowed_store(out, store)
     rows, unreadable = listing(kept, out)
     table = Table("Stage", "Key", "Size", "Rows", "Last used", "Used by")
     for row in rows:
@@ -72,7 +66,7 @@ def rm(
     """Remove artifacts. Run folders stay; the next run makes anew what it needs."""
     from flows.runs.cleanup import remove
 
-    kept = _opened(out, store)
+    kept = allowed_store(out, store)
     freed = remove(kept, out, key=key, study=study, stage=stage, dry=dry)
     _print_freed(freed, kept, dry=dry)
 
@@ -91,7 +85,7 @@ def gc(
     """Remove what the last N runs of a study do not use, and killed runs' leftovers."""
     from flows.runs.cleanup import collect
 
-    kept = _opened(out, store)
+    kept = allowed_store(out, store)
     freed = collect(kept, out, keep_last=keep_last, safe_hours=safe_hours, dry=dry)
     _print_freed(freed, kept, dry=dry)
 
@@ -111,13 +105,6 @@ def format_age(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit} ago"
     return "just now"
-
-
-def _opened(out: Path, location: str | None) -> AnyStore:
-    confine(str(out), "--out")
-    store = open_store(out.resolve(), location)
-    confine(store.label, "--store")
-    return store
 
 
 def _print_freed(freed: Freed, store: AnyStore, *, dry: bool) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.allowed_paths import confine
-from flows.commands.options import OUT, RUNS, Debug, StoreOption
-from mgvae.store.open import AnyStore, open_store
+from flows.commands.options import OUT, RUNS, Debug, StoreOption, allowed_store
+from mgvae.store.open import AnyStore
 
 if TYPE_CHECKING:
     from flows.runs.audit_log import Change
@@ -91,9 +91,7 @@ def _located(study: str, out: Path, store: str | None) -> tuple[Path, AnyStore]:
     confine(str(out), "--out")
     folder = study_folder(study, out)
     confine(str(folder.resolve()), "STUDY")
-    kept = open_store(folder.resolve().parent, store)
-    confine(kept.label, "--store")
-    return folder, kept
+    return folder, allowed_store(folder.resolve().parent, store)
 
 
 def _print_change(change: Change) -> None:

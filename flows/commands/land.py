@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,14 +23,8 @@ HERE = Path("cohort.yaml")
 
 def land(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, or a folder of parts. It is copied.")],
-    cohort: Annotated[
-        Path | None,
-        typer.Option(metavar="COHORT.yaml", help=f"The study; or {COHORT_SETTING}, or ./cohort.yaml.", show_default=False),
-    ] = None,
-    inbox: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help=f"The inbox; or {SETTING}, or ./inbox.", show_default=False),
-    ] = None,
+    cohort: Annotated[Path, typer.Option(metavar="COHORT.yaml", envvar=COHORT_SETTING, help="The study.")] = HERE,
+    inbox: Annotated[Path, typer.Option(metavar="DIR", envvar=SETTING, help="The inbox.")] = Path("inbox"),
     debug: Debug = False,
 ) -> None:
     """Put a valid extract into the inbox and notify the Prefect server.
@@ -39,8 +32,11 @@ def land(
     """
     from flows.inbox.landing import land as put
 
-    place = inbox or Path(os.environ.get(SETTING) or "inbox")
-    landing = put(file, cohort=_cohort(cohort), inbox=place)
+    if cohort == HERE and not HERE.is_file():
+        raise ConfigError(
+            f"mgvae land must know the study: there is no cohort.yaml here. Give --cohort COHORT.yaml, or set {COHORT_SETTING}."
+        )
+    landing = put(file, cohort=cohort, inbox=inbox)
     console = Console(soft_wrap=True)
     if landing.result is not None and not landing.result.passed:
         from flows.commands.show import failed_table
@@ -71,13 +67,3 @@ def _notify_server(console: Console, landing: Landing, *, debug: bool) -> None:
             f"({error}). The nightly run takes the extract all the same.",
             highlight=False,
         )
-
-
-def _cohort(given: Path | None) -> Path:
-    named = given or (Path(os.environ[COHORT_SETTING]) if os.environ.get(COHORT_SETTING) else None)
-    if named is None and not HERE.is_file():
-        raise ConfigError(
-            f"mgvae land must know the study: there is no cohort.yaml here, and {COHORT_SETTING} is not set. "
-            "Give --cohort COHORT.yaml."
-        )
-    return named or HERE

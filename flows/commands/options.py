@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mgvae.store.open import SETTING
+from flows.allowed_paths import confine
+from mgvae.store.open import SETTING, AnyStore, open_store
 
 OUT = Annotated[Path, typer.Option(help="Folder of the runs.")]
 
@@ -19,3 +20,15 @@ StoreOption = Annotated[
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines. They may quote patient data.")]
 
 RUNS = Path("runs")
+
+
+def allowed_store(out: Path, location: str | None) -> AnyStore:
+    """Return the store that `StoreOption` names, or that of the runs below ``out``.
+
+    Raises:
+        ConfigError: the folder or the store lies outside the allowed paths, or cannot be opened.
+    """
+    confine(str(out), "--out")
+    store = open_store(out.resolve(), location)
+    confine(store.label, "--store")
+    return store

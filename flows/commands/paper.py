@@ -14,11 +14,7 @@ from rich.table import Column, Table
 from flows.commands.options import Debug
 from flows.prefect_settings import calm_prefect
 
-MEASURES = {
-    "balanced_accuracy": "balanced accuracy",
-    "g_mean": "G-mean",
-    "minority_recall": "minority recall",
-}
+MEASURES = {"balanced_accuracy": "balanced accuracy", "g_mean": "G-mean", "minority_recall": "minority recall"}
 NAMES = {
     "erm": "nothing (ERM)",
     "random_oversampling": "random oversampling",
@@ -119,9 +115,7 @@ def print_result(result: dict[str, Any], console: Console) -> None:
 def _measures(result: dict[str, Any], by_arm: dict[str, list[dict[str, Any]]]) -> Table:
     seeds = result["seeds"]
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "seed 0"
-    table = Table(
-        Column("", no_wrap=True), *MEASURES.values(), box=SIMPLE, title=f"{result['dataset']}, {spread}", title_justify="left"
-    )
+    table = _table(f"{result['dataset']}, {spread}", *MEASURES.values())
     for arm, outcomes in by_arm.items():
         table.add_row(NAMES[arm], *(mean_and_spread([one["measures"][name] for one in outcomes]) for name in MEASURES))
     return table
@@ -129,7 +123,7 @@ def _measures(result: dict[str, Any], by_arm: dict[str, list[dict[str, Any]]]) -
 
 def _differences(by_arm: dict[str, list[dict[str, Any]]]) -> Table:
     title = "Balanced accuracy of MGVAE less that of the other, of the same seed: mean ± standard error"
-    table = Table(Column("", no_wrap=True), "difference", "majority recall", box=SIMPLE, title=title, title_justify="left")
+    table = _table(title, "difference", "majority recall")
     ours = _by_seed(by_arm[METHOD], "balanced_accuracy")
     for arm, outcomes in by_arm.items():
         theirs = _by_seed(outcomes, "balanced_accuracy")
@@ -140,13 +134,16 @@ def _differences(by_arm: dict[str, list[dict[str, Any]]]) -> Table:
     return table
 
 
+def _table(title: str, *heads: str) -> Table:
+    return Table(Column("", no_wrap=True), *heads, box=SIMPLE, title=title, title_justify="left")
+
+
 def _by_seed(outcomes: list[dict[str, Any]], measure: str) -> dict[int, float]:
     return {one["seed"]: one["measures"][measure] for one in outcomes}
 
 
 def _costs(by_arm: dict[str, list[dict[str, Any]]]) -> Table:
-    heads = (f"{stage}, s / MiB" for stage in STAGES)
-    table = Table(Column("", no_wrap=True), *heads, box=SIMPLE, title="Mean seconds, highest memory", title_justify="left")
+    table = _table("Mean seconds, highest memory", *(f"{stage}, s / MiB" for stage in STAGES))
     for arm, outcomes in by_arm.items():
         costs = [[one["costs"][stage] for one in outcomes if stage in one["costs"]] for stage in STAGES]
         table.add_row(NAMES[arm], *(_cost(each) for each in costs))

@@ -32,7 +32,6 @@ from mgvae.results.cohort import CohortFacts, ExtractValidation, FailedRule
 from mgvae.results.drift import DriftFacts, DriftFeature, moved
 from mgvae.results.evaluation import ArmScores, EvaluationFacts, Metric
 from mgvae.results.gates import Gate
-from mgvae.results.synthetic import SyntheticFacts
 from mgvae.results.training import TrainingFacts
 
 TONES = {"pass": "green", "warn": "yellow", "fail": "red"}
@@ -52,7 +51,7 @@ def show(facts: Report, console: Console) -> None:
     if facts.training:
         blocks.append(_training(facts.training))
     if facts.synthetic:
-        blocks.append(_gates(facts.synthetic))
+        blocks.append(_verdicts(f"Gates on {count(facts.synthetic.n)} synthetic cases", facts.synthetic.gates))
     if facts.evaluation:
         blocks += _evaluation(facts.evaluation)
     blocks.append(_lineage(facts.lineage))
@@ -108,23 +107,13 @@ def failed_table(failed: Sequence[FailedRule], title: str) -> Table:
 
 
 def _training(training: TrainingFacts) -> RenderableType:
-    table = _table(
-        f"Training on {training.device}, {count(training.parameters)} parameters",
-        "",
-        "Epochs",
-        "Held-out ELBO",
-        "EWC λ",
-        "Time",
-    )
+    title = f"Training on {training.device}, {count(training.parameters)} parameters"
+    table = _table(title, "", "Epochs", "Held-out ELBO", "EWC λ", "Time")
     before, after = training.pretrain, training.finetune
     _add(table, "Pre-training", count(before.epochs), number(before.heldout_elbo, 2), UNKNOWN, duration(before.seconds))
     elbo, weight = number(after.heldout_elbo, 2), plain(after.ewc_lambda)
     _add(table, "Fine-tuning", count(after.epochs), elbo, weight, duration(after.seconds))
     return table
-
-
-def _gates(synthetic: SyntheticFacts) -> RenderableType:
-    return _verdicts(f"Gates on {count(synthetic.n)} synthetic cases", synthetic.gates)
 
 
 def _verdicts(title: str, gates: Sequence[Gate]) -> RenderableType:
