@@ -48,7 +48,8 @@ def show(
         typer.echo(f"Predictions: {folder / 'champion' / 'predictions.parquet'}")
         typer.echo(f"Before: {found.before}; mgvae champion rollback returns to it." if found.before else "Before: none.")
     elif not found.problems:
-        typer.echo(f"{folder.name} has no champion: {_why_none(len(found.changes))}")
+        none = "no run has been considered yet. See mgvae champion promote --help."
+        typer.echo(f"{folder.name} has no champion: {'no run passed its gates yet.' if found.changes else none}")
     if found.problems:
         raise StoreError(
             "The champion is not what its audit log says:\n" + "\n".join(f"  {problem}" for problem in found.problems)
@@ -99,7 +100,3 @@ def _print_change(change: Change) -> None:
     typer.echo(f"{change.at}  Run {change.run_id} {DONE[change.action]}{before}. {change.who}: {change.reason}")
     if change.note:
         typer.echo(f"  {change.note}")
-
-
-def _why_none(lines: int) -> str:
-    return "no run passed its gates yet." if lines else "no run has been considered yet. See mgvae champion promote --help."

@@ -38,7 +38,9 @@ def init(extract: str, out: Path, *, outcome: str | None, event: str | None, for
     try:
         out.mkdir(parents=True, exist_ok=True)
         with aside(out) as place:
-            _write(texts, place)
+            for name, text in texts.items():
+                (place / name).write_text(text, encoding="utf-8")
+            load_config(place / COHORT)  # what init writes, the other commands must take
             _check_free(out, force=force)
             for name in texts:
                 (place / name).replace(out / name)
@@ -47,12 +49,6 @@ def init(extract: str, out: Path, *, outcome: str | None, event: str | None, for
             f"The folder {out} must be writable with space left; {reason_of(error)}. Give another with --out."
         ) from None
     return made
-
-
-def _write(texts: dict[str, str], place: Path) -> None:
-    for name, text in texts.items():
-        (place / name).write_text(text, encoding="utf-8")
-    load_config(place / COHORT)  # what init writes, the other commands must take
 
 
 def _check_free(out: Path, *, force: bool) -> None:

@@ -68,9 +68,7 @@ def parse_yaml(text: str, *, source: str) -> Any:
         ConfigError: it is not YAML, has a key twice, a tag, a second document, or more levels or values than anybody writes.
     """
     try:
-        return _Reader(YAML(typ="safe", pure=True).parse(text)).document()
-    except _RefusedError as refused:
-        raise ConfigError(f"{source}, line {refused.line}: {refused}") from None
+        return _Reader(YAML(typ="safe", pure=True).parse(text), source).document()
     except (YAMLError, ValueError, OverflowError) as error:  # the last two: an escape that is no character
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
@@ -79,19 +77,12 @@ def parse_yaml(text: str, *, source: str) -> Any:
         ) from None
 
 
-class _RefusedError(Exception):
-    """YAML that is well formed and not accepted; its message says what must hold."""
-
-    def __init__(self, event: Event, message: str) -> None:
-        super().__init__(message)
-        self.line = _line(event)
-
-
 class _Reader:
     """Builds the content of a document from its events."""
 
-    def __init__(self, events: Iterator[Event]) -> None:
+    def __init__(self, events: Iterator[Event], source: str) -> None:
         self.events = events
+        self.source = source
         self.size = 0  # how many values were read, those of aliases included
         self.anchored: dict[str, tuple[Any, int]] = {}
 
@@ -100,7 +91,7 @@ class _Reader:
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
                 if begun:
-                    raise _RefusedError(
+                    raise self._refused(
                         event, "must hold one YAML document; a second one begins. Remove it, or the line '---'."
                     )
                 begun = True
@@ -112,17 +103,17 @@ class _Reader:
         """Return the scalar, list or mapping that begins with an event."""
         if isinstance(event, AliasEvent):
             if event.anchor not in self.anchored:
-                raise _RefusedError(event, "the name after '*' must be defined before it with '&'. Put text into quotes.")
+                raise self._refused(event, "the name after '*' must be defined before it with '&'. Put text into quotes.")
             content, size = self.anchored[event.anchor]
             self._count(event, size)
             return content
         if event.tag is not None and not (isinstance(event, ScalarEvent) and event.tag in TEXT_TAGS):
-            raise _RefusedError(
+            raise self._refused(
                 event, "must be YAML without tags. Remove the word that begins with '!', or put it into quotes."
             )
         before = self.size
         self._count(event, 1)
-        content = _typed(event) if isinstance(event, ScalarEvent) else self._collection(event, level + 1)
+        content = self._typed(event) if isinstance(event, ScalarEvent) else self._collection(event, level + 1)
         if event.anchor is not None:
             self.anchored[event.anchor] = content, self.size - before
         return content
@@ -130,12 +121,12 @@ class _Reader:
     def _count(self, event: Event, size: int) -> None:
         self.size += size
         if self.size > MOST_VALUES:
-            raise _RefusedError(event, f"must hold at most {MOST_VALUES:,} values, those of aliases included. Use fewer.")
+            raise self._refused(event, f"must hold at most {MOST_VALUES:,} values, those of aliases included. Use fewer.")
 
     def _collection(self, event: Event, level: int) -> list[Any] | dict[str, Any]:
         if level > MOST_LEVELS:
             message = f"must be YAML of at most {MOST_LEVELS} levels; it is nested deeper. Look for brackets left open."
-            raise _RefusedError(event, message)
+            raise self._refused(event, message)
         items = takewhile(lambda event: not isinstance(event, CollectionEndEvent), self.events)
         if not isinstance(event, MappingStartEvent):
             return [self._value(item, level) for item in items]
@@ -146,7 +137,7 @@ class _Reader:
             key = self._key(item, lines)
             value = self._value(next(self.events), level)
             if key is MERGE:
-                merged = _merged(item, value)
+                merged = self._merged(item, value)
             else:
                 content[key] = value
         return merged | content
@@ -159,39 +150,36 @@ class _Reader:
                 if isinstance(event, AliasEvent)
                 else "a list or a mapping. Put text into quotes."
             )
-            raise _RefusedError(event, f"a key must be text; it is {found}")
+            raise self._refused(event, f"a key must be text; it is {found}")
         self._value(event, 0)
         key = MERGE if event.value == "<<" and event.implicit[0] else str(event.value)
         if key in lines:
-            raise _RefusedError(
+            raise self._refused(
                 event, f"each key must be given once; '{event.value}' is in line {lines[key]} too. Remove one of the two."
             )
-        lines[key] = _line(event)
+        lines[key] = event.start_mark.line + 1
         return key
 
+    def _merged(self, event: Event, value: Any) -> dict[str, Any]:
+        """Return what a merge key brings in; of several mappings the first has priority."""
+        mappings = value if isinstance(value, list) else [value]
+        if not all(isinstance(mapping, dict) for mapping in mappings):
+            raise self._refused(event, "the key << must name a mapping, or a list of them. Put it into quotes if it is text.")
+        return {key: value for mapping in reversed(mappings) for key, value in mapping.items()}
 
-def _merged(event: Event, value: Any) -> dict[str, Any]:
-    """Return what a merge key brings in; of several mappings the first has priority."""
-    mappings = value if isinstance(value, list) else [value]
-    if not all(isinstance(mapping, dict) for mapping in mappings):
-        raise _RefusedError(event, "the key << must name a mapping, or a list of them. Put it into quotes if it is text.")
-    return {key: value for mapping in reversed(mappings) for key, value in mapping.items()}
+    def _typed(self, event: ScalarEvent) -> Any:
+        text = str(event.value)
+        if SURROGATE.search(text):
+            raise self._refused(event, "an escape such as \\ud83d is half a character. Write the character itself.")
+        if not event.implicit[0]:  # in quotes, or tagged as text
+            return text
+        return next((convert(text) for pattern, convert in TYPES if pattern.fullmatch(text)), text)
 
-
-def _typed(event: ScalarEvent) -> Any:
-    text = str(event.value)
-    if SURROGATE.search(text):
-        raise _RefusedError(event, "an escape such as \\ud83d is half a character. Write the character itself.")
-    if not event.implicit[0]:  # in quotes, or tagged as text
-        return text
-    return next((convert(text) for pattern, convert in TYPES if pattern.fullmatch(text)), text)
+    def _refused(self, event: Event, message: str) -> ConfigError:
+        return ConfigError(f"{self.source}, line {event.start_mark.line + 1}: {message}")
 
 
 def _finite(text: str) -> float | str:
     """Return a number; text where it is too large for one."""
     number = float(text)
     return number if math.isfinite(number) else text
-
-
-def _line(event: Event) -> int:
-    return int(event.start_mark.line) + 1

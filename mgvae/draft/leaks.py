@@ -75,12 +75,11 @@ def only_with_event(cells: IntArray, happened: BoolArray) -> bool:
     """
     if happened.mean() > ONLY_PREVALENCE:
         return False
-    return any(_only(codes, happened) for codes in (cells + 1, (cells >= 0).astype(np.int64)))
-
-
-def _only(codes: IntArray, happened: BoolArray) -> bool:
-    rows, events = np.bincount(codes), np.bincount(codes, weights=happened)
-    return bool(((rows >= ONLY_ROWS) & (rows == events)).any())
+    for codes in (cells + 1, (cells >= 0).astype(np.int64)):
+        rows, events = np.bincount(codes), np.bincount(codes, weights=happened)
+        if ((rows >= ONLY_ROWS) & (rows == events)).any():
+            return True
+    return False
 
 
 def _cells(seen: Seen, drafted: Drafted) -> IntArray:

@@ -15,7 +15,7 @@ from mgvae.draft import names
 from mgvae.draft.columns import MOST_LEVELS, numbers_of
 from mgvae.draft.entry import Drafted
 from mgvae.draft.scan import Look, Seen
-from mgvae.draft.values import denies, number_codes, plain, ranked, text_codes, two
+from mgvae.draft.values import denies, number_codes, plain, ranked, rounded, text_codes, two
 from mgvae.errors import ConfigError, OutcomeError, nearest
 from mgvae.extract.formats import similar
 
@@ -49,7 +49,7 @@ class Outcome:
     def expected_prevalence(self) -> tuple[float, float]:
         """From half to twice the observed share of events, rounded outwards to two digits."""
         share = float(np.nanmean(self.happened))
-        return _rounded(share / 2, math.floor), min(1.0, _rounded(2 * share, math.ceil))
+        return rounded(share / 2, math.floor), min(1.0, rounded(2 * share, math.ceil))
 
 
 def outcome_of(look: Look, name: str, event: str | None) -> Outcome:
@@ -169,9 +169,3 @@ def few_events(outcome: Outcome) -> Sequence[str]:
     if min(events, others) >= FEW_EVENTS:
         return ()
     return (f"{events:,} rows have the event and {others:,} do not; a study needs {MIN_EVENTS}, and {FEW_EVENTS} to say much",)
-
-
-def _rounded(value: float, way: object) -> float:
-    step = 10.0 ** (math.floor(math.log10(value)) - 1)
-    whole = math.floor(round(value / step, 9)) if way is math.floor else math.ceil(round(value / step, 9))
-    return float(f"{whole * step:.2g}")

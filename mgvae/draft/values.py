@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -186,21 +186,20 @@ def widened(values: FloatArray) -> Bounds | None:
     """
     low, high = float(values[0]), float(values[-1])
     width = high - low
-    lower = 0.0 if low >= 0 else -_outwards(width - low)
-    upper = _outwards(high + width) if high + width > 0 else 0.0
+    lower = 0.0 if low >= 0 else -rounded(width - low, math.ceil)
+    upper = rounded(high + width, math.ceil) if high + width > 0 else 0.0
     bounds = (lower if math.isfinite(lower) else None, upper if math.isfinite(upper) else None)
     return bounds if lower < upper and bounds != (None, None) else None
 
 
-def _outwards(value: float) -> float:
-    """Return a positive number rounded up to two significant digits."""
+def rounded(value: float, way: Callable[[float], int]) -> float:
+    """Return a positive number rounded to two digits by `math.floor` or `math.ceil`."""
     if not math.isfinite(value) or value <= 0:
         return value
     step = 10.0 ** (math.floor(math.log10(value)) - 1)
     if step == 0 or not math.isfinite(value / step):
         return value
-    rounded = math.ceil(round(value / step, 9)) * step
-    return float(f"{rounded:.2g}")
+    return float(f"{way(round(value / step, 9)) * step:.2g}")
 
 
 def plain(value: float | np.floating) -> Level:

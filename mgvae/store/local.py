@@ -72,7 +72,9 @@ class Store:
             folder.mkdir(mode=0o700)
             write(folder)
             reference = Reference(kind, digest_folder(folder))
-            _write_manifest(folder, reference, about)
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            manifest = {"kind": kind, **about, "sha256": reference.sha256, "created_at": created}
+            (folder / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
             self.install(folder, reference)
             return reference
 
@@ -234,12 +236,6 @@ def _holds(folder: Path, reference: Reference) -> bool:
 def _touch(folder: Path) -> None:
     with suppress(OSError):  # it belongs to someone else, or was taken away: whoever reads it next will see
         os.utime(folder)
-
-
-def _write_manifest(folder: Path, reference: Reference, about: Mapping[str, Any]) -> None:
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    manifest = {"kind": reference.kind, **about, "sha256": reference.sha256, "created_at": created}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
 
 
 def _entry(folder: Path) -> Entry:
