@@ -72,7 +72,7 @@ def paper(
     from flows.prefect_server import orchestrated
     from mgvae.paper.datasets.load import check
 
-    check(dataset, rho, split, None if data is None else Path(data))  # before a server is started
+    check(dataset, rho, split, data)  # before a server is started
     check_arms(arm)
     check_seeds(seeds)
     check_pictures(dataset, None if pictures is None else str(pictures))

@@ -162,7 +162,8 @@ class TreeDesign:
     def rows(self, features: pd.DataFrame) -> FloatArray:
         """Return measured columns, then category numbers, ``(N, P)``; missing is NaN."""
         values = measured(features)
-        binned = [_binned(column, edges) for column, edges in zip(values.T, self.edges, strict=True)]
+        bins = [np.searchsorted(edges, column) for column, edges in zip(values.T, self.edges, strict=True)]
+        binned = [np.where(np.isnan(column), np.nan, places) for column, places in zip(values.T, bins, strict=True)]
         columns = [*binned, *(self._categories(features[name], name) for name in self.levels)]
         return np.where(self.empty, 0.0, np.column_stack(columns))
 
@@ -192,8 +193,3 @@ def _edges(values: FloatArray) -> FloatArray:
     if len(distinct) <= BINS:
         return (distinct[:-1] + distinct[1:]) / 2
     return np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1], method="midpoint"))
-
-
-def _binned(values: FloatArray, edges: FloatArray) -> FloatArray:
-    """Return the bin of each value as a number, missing as NaN."""
-    return np.where(np.isnan(values), np.nan, np.searchsorted(edges, values).astype(np.float64))

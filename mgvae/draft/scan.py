@@ -14,8 +14,8 @@ import pyarrow as pa
 from mgvae.arrays import IntArray
 from mgvae.errors import ExtractError
 from mgvae.extract import cells
-from mgvae.extract.formats import batches, common, header, looks_like_a_row, no_header, place
-from mgvae.extract.parts import Part, find_parts
+from mgvae.extract.formats import batches, common, header, place, refuse_row
+from mgvae.extract.parts import find_parts
 
 Stored = Literal["text", "number", "date", "other"]
 
@@ -72,7 +72,8 @@ def look_at(extract: str) -> Look:
     """
     parts = find_parts(extract)
     headers = [header(part) for part in parts]
-    _check_header(parts[0], headers[0])
+    if parts[0].format != "parquet" and headers[0] != [*map(str, range(len(headers[0])))]:  # counted columns are names
+        refuse_row(parts[0], headers[0])
     found = common(parts, headers)
     named = [name for name in found if name]
     pieces: dict[str, list[pd.Series]] = {name: [] for name in named}
@@ -86,12 +87,6 @@ def look_at(extract: str) -> Look:
     if not columns or not len(columns[0]):
         raise ExtractError(f"{place(parts)}: must have at least one row; it has a header and no rows. Export it again.")
     return Look(place(parts), len(columns[0]), columns, len(found) - len(named))
-
-
-def _check_header(part: Part, names: Sequence[str]) -> None:
-    """Refuse a first line that is a row of data; counted columns 0, 1, ... are names."""
-    if part.format != "parquet" and looks_like_a_row(names) and [*map(str, range(len(names)))] != [*names]:
-        raise ExtractError(no_header(part, names))
 
 
 def _seen(name: str, pieces: Sequence[pd.Series], stored: set[Stored]) -> Seen:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from mgvae.config.yaml_reader import parse_yaml
 from mgvae.draft.draft import Draft
-from mgvae.draft.entry import Bounds, Drafted
+from mgvae.draft.entry import Drafted
 from mgvae.draft.values import plain
 from mgvae.errors import ConfigError
 
@@ -123,17 +123,14 @@ def _column(column: Drafted) -> Iterator[str]:
     if column.kind in ("continuous", "count") and column.predicts:
         yield f"    unit:  {REVIEW}the unit of measurement"
     if column.range is not None:
-        yield f"    range: {_bounds(column.range)}"
+        bounds = ("null" if bound is None else scalar(plain(bound)) for bound in column.range)
+        yield f"    range: [{', '.join(bounds)}]"
     if column.categories:
         yield from _listed("categories", column.categories)
     if column.missing_codes:
         yield from _listed("missing_codes", column.missing_codes)
     if column.max_missing is not None:
         yield f"    max_missing: {column.max_missing:g}"
-
-
-def _bounds(bounds: Bounds) -> str:
-    return "[" + ", ".join("null" if bound is None else scalar(plain(bound)) for bound in bounds) + "]"
 
 
 def _listed(key: str, values: Sequence[object]) -> Iterator[str]:

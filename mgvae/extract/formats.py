@@ -33,9 +33,8 @@ def header(part: Part) -> list[str]:
     names = _parquet_header(part) if part.format == "parquet" else csv_header(part)
     names = [*names, *(key for key, _ in part.keys if key not in names)]
     twice = sorted({name for name in names if names.count(name) > 1})
-    if twice and looks_like_a_row(names):  # then the doubled "names" are a patient's values
-        raise ExtractError(no_header(part, names))
     if twice:
+        refuse_row(part, names)  # then the doubled "names" are a patient's values
         doubled = ", ".join(name or "(no name)" for name in twice)
         raise ExtractError(f"{part.label}: each column must have its own name; named more than once: {doubled}. Rename them.")
     return names
@@ -50,18 +49,18 @@ def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
     return {name: kinds.get(name, "text") for name in names}
 
 
-def looks_like_a_row(names: Sequence[str]) -> bool:
-    """Return whether most fields of the first line are numbers or empty."""
+def refuse_row(part: Part, names: Sequence[str]) -> None:
+    """Refuse a first line that seems to be a row, without quoting it.
+
+    Raises:
+        ExtractError: most of its fields are numbers or empty.
+    """
     odd = sum(name in NO_NAMES or NUMBER.fullmatch(name) is not None for name in names)
-    return 2 * odd > len(names)
-
-
-def no_header(part: Part, names: Sequence[str]) -> str:
-    """Return the message for a first line that seems to be a row, without quoting it."""
-    return (
-        f"{part.label}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
-        f"seems to be a row. Put a line with the columns' names before it."
-    )
+    if 2 * odd > len(names):
+        raise ExtractError(
+            f"{part.label}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
+            f"seems to be a row. Put a line with the columns' names before it."
+        )
 
 
 def common(parts: Sequence[Part], headers: Sequence[Sequence[str]]) -> list[str]:

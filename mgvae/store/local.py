@@ -164,8 +164,10 @@ class Store:
             dry: only count.
         """
         freed = 0
-        for folder in _folders(self.root):
-            if folder.name.startswith(PREFIX) and _newest(folder) < before:
+        scratch = [folder for folder in _folders(self.root) if folder.name.startswith(PREFIX)]
+        for folder in scratch:
+            newest = max(_stat(path).st_mtime for path in [folder, *folder.rglob("*")])
+            if newest < before:
                 freed += size_of(folder)
                 if not dry:
                     with suppress(OSError):
@@ -260,10 +262,6 @@ def _folders(folder: Path) -> list[Path]:
 def _walk(folder: Path) -> list[Path]:
     """Return the files below a folder, links among them, without following any."""
     return [Path(place) / name for place, _, names in os.walk(folder, followlinks=False) for name in names]
-
-
-def _newest(folder: Path) -> float:
-    return max(_stat(path).st_mtime for path in [folder, *folder.rglob("*")])
 
 
 def _stat(path: Path) -> os.stat_result:
