@@ -1,1 +1,1 @@
-"""How the flows are deployed: what the server must know (`register`), and all of it on one machine (`local`)."""
+"""Deployment of the flows: registration with a server, and a local installation."""

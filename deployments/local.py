@@ -1,10 +1,10 @@
-"""Server, both work pools and their workers on one machine: ``make up`` and ``make down``.
+"""Server, work pools and workers on one machine: ``make up`` and ``make down``.
 
 Usage: python -m deployments.local up|down|status
 
-What was started is written down in ``.local/processes.json``; ``down`` stops exactly that. Logs and the embedded database lie
+``.local/processes.json`` records the started processes; ``down`` stops exactly these. Logs and the embedded database lie
 in ``.local``, too. While it is up, the active Prefect profile is ``mgvae-local``, so that ``prefect`` finds the server from
-any folder; ``down`` makes the profile active again that was before.
+any folder; ``down`` activates the earlier profile again.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ API = f"http://127.0.0.1:{PORT}/api"
 PROFILE = "mgvae-local"
 WORKERS = {"cpu": (), "gpu": ("--limit", "1")}
 HEALTHY_WITHIN_SECONDS = 120
-GONE_WITHIN_SECONDS = 30
+STOPPED_WITHIN_SECONDS = 30
 
 
 def up() -> None:
-    """Start what does not run yet.
+    """Start the server, the work pools and the workers that do not run yet.
 
     Raises:
         SystemExit: something else listens on the port, or a process did not stay up.
     """
     STATE.mkdir(mode=0o700, exist_ok=True)
-    running = {name: told for name, told in _noted().items() if _alive(told)}
+    running = {name: process for name, process in _recorded().items() if _alive(process)}
     if "server" not in running and _answers():
         sys.exit(f"Error: port {PORT} must be free; a Prefect server that make up did not start answers there. Set MGVAE_PORT.")
     if "server" not in running:
@@ -46,43 +46,43 @@ def up() -> None:
     _wait_for_server(running)
     _use_profile()
     _make_pools()
-    for name, more in WORKERS.items():
+    for name, options in WORKERS.items():
         if name not in running:
             pool = f"mgvae-{name}"
-            _start(running, name, "worker", "start", "--pool", pool, "--name", pool, "--type", "process", *more)
-    _say(f"Up: server at {API[:-4]} and workers mgvae-cpu, mgvae-gpu. Logs in {_shown(STATE)}. Next: make deploy")
+            _start(running, name, "worker", "start", "--pool", pool, "--name", pool, "--type", "process", *options)
+    _say(f"Up: server at {API[:-4]} and workers mgvae-cpu, mgvae-gpu. Logs in {_relative(STATE)}. Next: make deploy")
 
 
 def down() -> None:
-    """Cancel what is at work, then stop what `up` started, workers first, and nothing else."""
-    noted = _noted()
-    if "server" in noted and _alive(noted["server"]) and _answers():
+    """Cancel active runs, then stop what `up` started, workers first."""
+    recorded = _recorded()
+    if "server" in recorded and _alive(recorded["server"]) and _answers():
         _cancel_runs()
-    for name in sorted(noted, key=lambda one: one == "server"):
-        if _alive(noted[name]):
-            _stop(noted[name])
-        del noted[name]
-        _note(noted)
-    _give_profile_back()
+    for name in sorted(recorded, key=lambda name: name == "server"):
+        if _alive(recorded[name]):
+            _stop(recorded[name])
+        del recorded[name]
+        _record(recorded)
+    _restore_profile()
     _say("Down. Runs, the artifact store and the server's database stay.")
 
 
 def status() -> None:
-    """Say what runs; exit code 1 unless all does."""
-    noted = _noted()
-    states = {name: name in noted and _alive(noted[name]) for name in ("server", *WORKERS)}
-    for name, lives in states.items():
-        _say(f"{name}: {'runs' if lives else 'does not run'}")
+    """Print what runs; exit code 1 unless everything does."""
+    recorded = _recorded()
+    states = {name: name in recorded and _alive(recorded[name]) for name in ("server", *WORKERS)}
+    for name, runs in states.items():
+        _say(f"{name}: {'runs' if runs else 'does not run'}")
     sys.exit(0 if all(states.values()) else 1)
 
 
 def _environment() -> dict[str, str]:
-    """Return what server and workers see: the folder of the project, and settings unless the caller has set them."""
+    """Return the environment of server and workers; the caller's settings take precedence."""
     given = {
         **DEFAULTS,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
-        # in memory, the default, a server that is killed would leave the slot of a run at work taken for ever
+        # in memory, the default, a server that is killed would leave the slot of an active run taken for ever
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "OMP_NUM_THREADS": "1",  # small models gain nothing from more, and lose much on a busy machine
@@ -94,7 +94,7 @@ def _environment() -> dict[str, str]:
 
 
 def _start(running: dict[str, Any], name: str, *command: str) -> None:
-    """Start a process that outlives this one, and write it down before anything else."""
+    """Start a process that outlives this one, and record it at once."""
     with (STATE / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - a fixed command
             [sys.executable, "-m", "prefect", *command],
@@ -106,16 +106,16 @@ def _start(running: dict[str, Any], name: str, *command: str) -> None:
             start_new_session=True,
         )
     running[name] = {"pid": process.pid, "began": _began(process.pid)}
-    _note(running)
+    _record(running)
 
 
-def _stop(told: Mapping[str, Any]) -> None:
-    """Ask a process to end, as a service manager would, and end its group if it does not."""
-    _signal(os.kill, told["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + GONE_WITHIN_SECONDS
-    while _alive(told) and time.monotonic() < deadline:
+def _stop(process: Mapping[str, Any]) -> None:
+    """Terminate a process, and kill its group where it does not end in time."""
+    _signal(os.kill, process["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+    while _alive(process) and time.monotonic() < deadline:
         time.sleep(0.1)
-    _signal(os.killpg, told["pid"], signal.SIGKILL)  # flow runs that a worker left behind
+    _signal(os.killpg, process["pid"], signal.SIGKILL)  # flow runs that a worker left behind
 
 
 def _signal(send: Any, pid: int, number: int) -> None:
@@ -125,24 +125,24 @@ def _signal(send: Any, pid: int, number: int) -> None:
         return
 
 
-def _alive(told: Mapping[str, Any]) -> bool:
-    """Return whether the process still runs that was started, and not another with its number."""
-    began = _began(int(told["pid"]))
-    return bool(began) and began == told["began"]
+def _alive(process: Mapping[str, Any]) -> bool:
+    """Return whether the started process still runs, not another with its number."""
+    began = _began(int(process["pid"]))
+    return bool(began) and began == process["began"]
 
 
 def _began(pid: int) -> str:
     command = ["ps", "-o", "lstart=,stat=", "-p", str(pid)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})  # noqa: S603
-    said = done.stdout.strip().rsplit(maxsplit=1)
-    return "" if len(said) < 2 or said[1].startswith("Z") else said[0]
+    fields = done.stdout.strip().rsplit(maxsplit=1)
+    return "" if len(fields) < 2 or fields[1].startswith("Z") else fields[0]
 
 
 def _wait_for_server(running: Mapping[str, Any]) -> None:
     deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
     while not _answers():
         if not _alive(running["server"]) or time.monotonic() > deadline:
-            sys.exit(f"Error: the Prefect server must answer at {API}; it does not. See {_shown(STATE / 'server.log')}.")
+            sys.exit(f"Error: the Prefect server must answer at {API}; it does not. See {_relative(STATE / 'server.log')}.")
         time.sleep(0.2)
 
 
@@ -161,7 +161,10 @@ def _make_pools() -> None:
 
 
 def _cancel_runs() -> None:
-    """Cancel the runs at work and wait for their end: one that was left would hold its slot when the server is up again."""
+    """Cancel active runs and wait for their end.
+
+    A run left active would keep its slot when the server is up again.
+    """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -169,14 +172,14 @@ def _cancel_runs() -> None:
 
     busy = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}})
     with temporary_settings({PREFECT_API_URL: API}), get_client(sync_client=True) as client:
-        at_work = client.read_flow_runs(flow_run_filter=busy)
-        for run in at_work:
+        active = client.read_flow_runs(flow_run_filter=busy)
+        for run in active:
             client.set_flow_run_state(run.id, Cancelling(), force=True)
-        deadline = time.monotonic() + GONE_WITHIN_SECONDS
+        deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
         while client.read_flow_runs(flow_run_filter=busy) and time.monotonic() < deadline:
             time.sleep(0.5)
-    if at_work:
-        _say(f"Cancelled {len(at_work)} runs at work; finished stages are kept.")
+    if active:
+        _say(f"Cancelled {len(active)} active runs; finished stages are kept.")
 
 
 def _use_profile() -> None:
@@ -194,7 +197,7 @@ def _use_profile() -> None:
         (STATE / "profile").write_text(before or "", encoding="utf-8")
 
 
-def _give_profile_back() -> None:
+def _restore_profile() -> None:
     from prefect.settings import load_profiles, save_profiles
 
     profiles, before = load_profiles(), STATE / "profile"
@@ -207,20 +210,20 @@ def _give_profile_back() -> None:
     before.unlink(missing_ok=True)
 
 
-def _noted() -> dict[str, Any]:
+def _recorded() -> dict[str, Any]:
     try:
         return dict(json.loads((STATE / "processes.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
 
 
-def _note(running: Mapping[str, Any]) -> None:
+def _record(running: Mapping[str, Any]) -> None:
     new = STATE / "processes.new"
     new.write_text(json.dumps(running), encoding="utf-8")
     new.replace(STATE / "processes.json")
 
 
-def _shown(path: Path) -> str:
+def _relative(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 

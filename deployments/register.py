@@ -1,4 +1,6 @@
-"""Tell a Prefect server of the work pools, the deployments and the automations: ``make deploy``. Doing it again is harmless.
+"""Registration with a Prefect server: ``make deploy``, which may be repeated.
+
+It covers work pools, deployments and automations.
 
 Usage: python -m deployments.register [--pools FILE] [--only-pools]
 """
@@ -40,7 +42,7 @@ DEFAULTS = {
 
 
 def main() -> None:
-    """Register everything, and say what was registered."""
+    """Register work pools, deployments and automations."""
     options = argparse.ArgumentParser(description="Register pools, deployments and automations with the Prefect server.")
     options.add_argument("--pools", type=Path, default=HERE / "pools.yaml", help="which work pools and queues there are")
     options.add_argument("--only-pools", action="store_true", help="leave deployments and automations as they are")
@@ -61,7 +63,7 @@ def main() -> None:
 
 
 def register_pool(client: SyncPrefectClient, pool: Mapping[str, Any], folder: Path) -> None:
-    """Make a work pool and its queues, or bring those that are there up to date.
+    """Create or update a work pool and its queues.
 
     Args:
         client: of the server.
@@ -88,7 +90,7 @@ def register_deployments() -> None:
     """Register the deployments of prefect.yaml.
 
     Raises:
-        SystemExit: Prefect refused one; it has said why.
+        SystemExit: Prefect refused a deployment; the message holds its reason.
     """
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(HERE / "prefect.yaml")]
     done = subprocess.run(  # noqa: S603 - a fixed command
@@ -99,7 +101,10 @@ def register_deployments() -> None:
 
 
 def register_automations(client: SyncPrefectClient, automations: list[dict[str, Any]]) -> None:
-    """Make the automations, or bring those that are there up to date; one that needs the webhook waits for its address."""
+    """Create or update the automations.
+
+    Those that need the webhook are left out until its address is set.
+    """
     nightly = client.read_deployment_by_name(NIGHTLY)
     study = str(_read(ROOT / nightly.parameters["cohort"])["study"])
     known = {"DEPLOYMENT": str(nightly.id), "STUDY": study}
@@ -107,15 +112,15 @@ def register_automations(client: SyncPrefectClient, automations: list[dict[str, 
     if address:
         block = Webhook(url=SecretStr(address))
         known["WEBHOOK"] = str(asyncio.run(block.asave("mgvae-night-failed", overwrite=True)))
-    for told in automations:
-        needs = told.pop("needs", None)
+    for automation in automations:
+        needs = automation.pop("needs", None)
         if needs is not None and needs not in known:
-            print(f"{told['name']}: left out, since {WEBHOOK_SETTING} is not set.")  # noqa: T201
+            print(f"{automation['name']}: left out, since {WEBHOOK_SETTING} is not set.")  # noqa: T201
             continue
-        wanted = AutomationCore.model_validate(filled(told, known))
-        there = client.read_automations_by_name(wanted.name)
-        if there:
-            client.update_automation(there[0].id, wanted)
+        wanted = AutomationCore.model_validate(filled(automation, known))
+        existing = client.read_automations_by_name(wanted.name)
+        if existing:
+            client.update_automation(existing[0].id, wanted)
         else:
             client.create_automation(wanted)
 
@@ -123,8 +128,8 @@ def register_automations(client: SyncPrefectClient, automations: list[dict[str, 
 def _register_queue(client: SyncPrefectClient, pool: str, queue: Mapping[str, Any]) -> None:
     wanted = {"concurrency_limit": queue["limit"], "priority": queue["priority"]}
     try:
-        there = client.read_work_queue_by_name(queue["name"], work_pool_name=pool)
-        client.update_work_queue(there.id, **wanted)
+        existing = client.read_work_queue_by_name(queue["name"], work_pool_name=pool)
+        client.update_work_queue(existing.id, **wanted)
     except ObjectNotFound:
         client.create_work_queue(queue["name"], work_pool_name=pool, **wanted)
 
@@ -135,16 +140,16 @@ def _template(pool: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return asyncio.run(get_default_base_job_template_for_infrastructure_type(pool["type"])) or {}
 
 
-def filled(told: Any, known: Mapping[str, str]) -> Any:
-    """Return ``told`` with the names that stand for something known replaced by it."""
-    if isinstance(told, dict):
-        return {key: filled(value, known) for key, value in told.items()}
-    if isinstance(told, list):
-        return [filled(value, known) for value in told]
-    if isinstance(told, str):
+def filled(template: Any, known: Mapping[str, str]) -> Any:
+    """Return ``template`` with known names replaced by their values."""
+    if isinstance(template, dict):
+        return {key: filled(value, known) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, known) for value in template]
+    if isinstance(template, str):
         for name, value in known.items():
-            told = re.sub(rf"\b{name}\b", value.replace("\\", r"\\"), told)
-    return told
+            template = re.sub(rf"\b{name}\b", value.replace("\\", r"\\"), template)
+    return template
 
 
 def _read(path: Path) -> Any:

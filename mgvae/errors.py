@@ -79,3 +79,9 @@ def nearest(word: str, known: typing.Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest known word, else empty text."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{match[0]}'?" if match else ""
+
+
+def first_few(items: typing.Sequence[str], *, separator: str = ", ", most: int = 5) -> str:
+    """Join the first ``most`` items, and say how many more there are."""
+    text, more = separator.join(items[:most]), len(items) - most
+    return f"{text}{separator.strip(' ,')} and {more} more" if more > 0 else text

@@ -238,11 +238,11 @@ def _drift(features: list[dict[str, Any]], status: str) -> dict[str, Any]:
     """HDL arrives in another unit where the report warns or fails; then a column came and one went."""
     moved = status != "pass"
     rows = [
-        ("columns", "Columns that came, went or are stored as another kind", 3 * moved, None, None, 0),
+        ("columns", "Columns added, removed or stored as another kind", 3 * moved, None, None, 0),
         ("rows", "Rows of the extract, as a ratio to those before", 1.02, 0.99, 1.05, [0.8, 1.25]),
         ("prevalence", "Prevalence of the outcome, as a ratio to that before", 1.08, 0.91, 1.28, [0.8, 1.25]),
         ("missing", "Largest change in a column's share of missing cells", 0.012, 0.0, 0.031, 0.05),
-        ("psi", "Largest population stability index of a column, less what chance makes of it", *_index(moved), 0.1),
+        ("psi", "Largest population stability index of a column, less its value by chance", *_index(moved), 0.1),
         ("ks", "Largest Kolmogorov-Smirnov distance of a numeric column", 0.19 if moved else 0.02, 0.16 * moved, 0.22, 0.125),
     ]
     names = ("name", "label", "value", "low", "high", "threshold")
@@ -252,7 +252,7 @@ def _drift(features: list[dict[str, Any]], status: str) -> dict[str, Any]:
         if moved and gate["name"] in ("drift_columns", "drift_psi", "drift_ks"):
             gate |= {"verdict": "warn", "detail": f"1 of {len(features)} columns: hdl 0.231 (0.190 to 0.284)."}
     if moved:
-        gates[0]["detail"] = "New: hdl_c. Gone: ldl. Stored otherwise: smoke (text before, number now)."
+        gates[0]["detail"] = "Added: hdl_c. Removed: ldl. Stored as another kind: smoke (text before, number now)."
     changed = [{"name": "smoke", "before": "text", "after": "number"}]
     return {
         "reference": {"run_id": "77c04e11a0b2", "extract_sha256": "51ee" * 16, "created_at": "2026-11-22T14:11:40Z"},

@@ -1,1 +1,1 @@
-"""What must be true of data: the suite built from the dictionary, fidelity, privacy and the gates on synthetic cases."""
+"""Checks on data: the suite from the dictionary, fidelity, privacy, drift, gates."""

@@ -1,4 +1,4 @@
-"""Run the suite on a table and keep what may be kept: which rule failed in which column, and in how many rows."""
+"""Runs of the suite on a table; of them only rules, columns and counts are kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT_ONCE = 250  # expectations validated together: the time of one validation gro
 def validate(
     frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, *, scope: Scope = "extract"
 ) -> ValidationResult:
-    """Return what the suite finds in a table. No value of the table enters the result.
+    """Run the suite on a table. No value of the table enters the result.
 
     Args:
         frame: the extract as read, or ``synthetic_table(...)[0]``.
@@ -40,7 +40,9 @@ def validate(
 
 
 def synthetic_table(features: pd.DataFrame, config: CohortConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return synthetic rows as ``validate(..., scope="synthetic")`` takes them: levels as text, and which cells are not finite.
+    """Return synthetic rows for ``validate(..., scope="synthetic")``.
+
+    These are the rows with levels as text, and which cells are not finite.
 
     Args:
         features: rows with the columns and dtypes of ``Cohort.features``.
@@ -85,7 +87,10 @@ def _events(cells: pd.Series, config: CohortConfig) -> pd.Series:
 
 
 def _applies(expectation: Any, table: pd.DataFrame) -> bool:
-    """Whether the columns are there; that a column is absent is told once, by the rule that it must exist."""
+    """Return whether the columns of an expectation are there.
+
+    Only the rule that a column must exist reports an absent column.
+    """
     if "to_exist" in expectation.expectation_type:
         return True
     return all(name in table for name in _columns_of(expectation))

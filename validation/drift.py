@@ -1,8 +1,8 @@
-"""Has the extract drifted from the last accepted one? Two typed tables and the dictionary in, numbers and gates out.
+"""The drift of an extract from the last accepted one.
 
-A gate of drift fails on evidence, as those on synthetic cases do: what was measured lies beyond the limit that fails, and its
+A gate of drift fails on evidence, as those on synthetic cases do: the measure lies beyond the limit that fails, and its
 interval wholly beyond the limit that warns. It warns where the measure lies beyond that and chance does not explain it. With
-hundreds of columns something always stands out, so all intervals hold at once: each is wrong with 5 % divided by their number.
+hundreds of columns some stand out by chance, so all intervals hold at once: each is wrong with 5 % divided by their number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ShapeError
 from mgvae.results.drift import ChangedColumn, DriftColumns, DriftFeature, DriftResult, DriftRows
-from mgvae.results.gates import Gate, Verdict, worst
+from mgvae.results.gates import Gate, worst
 from validation.drift_gates import column_gate, columns_gate, judged, ratio_gate
 from validation.intervals import LEVEL, Interval, difference, rate_ratio
 from validation.stability import binned, distance, noise, stability
@@ -28,7 +28,7 @@ class Table:
 
     Attributes:
         frame: as `mgvae.extract.read.Extract.frame`.
-        stored: how the files store each of their columns, those among them that the study does not read; empty if unknown.
+        stored: how the files store each of their columns, also those that the study does not read; empty if unknown.
     """
 
     frame: pd.DataFrame
@@ -37,53 +37,27 @@ class Table:
 
 @dataclass(frozen=True)
 class ColumnDrift:
-    """How far one column has moved.
+    """The drift of a column, with the limits of each measure.
 
     Attributes:
-        name, label, kind: of the column.
-        psi: population stability index less what chance makes of it, with limits.
-        noise: what chance makes of it: the index that two samples of one population are expected to have.
-        ks: Kolmogorov-Smirnov distance with limits; None unless numeric.
-        missing: change in the share of missing cells, with limits.
-        missing_before, missing_after: those shares.
-        verdict: the worst of the three.
+        feature: the column in the report.
+        psi: population stability index less its value by chance.
+        ks: Kolmogorov-Smirnov distance; None unless numeric.
+        missing: change in the share of missing cells.
     """
 
-    name: str
-    label: str
-    kind: str
+    feature: DriftFeature
     psi: Interval
-    noise: float
     ks: Interval | None
     missing: Interval
-    missing_before: float
-    missing_after: float
-    verdict: Verdict
-
-    @property
-    def feature(self) -> DriftFeature:
-        """The same as the report shows it."""
-        return DriftFeature(
-            name=self.name,
-            label=self.label,
-            kind=self.kind,
-            psi=self.psi.value,
-            psi_low=self.psi.low,
-            psi_high=self.psi.high,
-            noise=self.noise,
-            ks=self.ks.value if self.ks else None,
-            missing_before=self.missing_before,
-            missing_after=self.missing_after,
-            verdict=self.verdict,
-        )
 
 
 def drift(before: Table, after: Table, config: CohortConfig) -> DriftResult:
-    """Return how ``after`` differs from ``before``. Nothing is drawn, and the order of the rows does not matter.
+    """Measure how ``after`` differs from ``before``; the order of rows has no effect.
 
     Args:
         before: the last accepted extract.
-        after: the one to be judged.
+        after: the extract to judge.
         config: the study; ``config.drift`` holds the thresholds.
     Raises:
         ShapeError: a table has no row.
@@ -93,31 +67,34 @@ def drift(before: Table, after: Table, config: CohortConfig) -> DriftResult:
     series = {name: pair for name, pair in _pairs(before.frame, after.frame, config).items() if _class(*pair)}
     numeric = sum(pd.api.types.is_numeric_dtype(pair[0]) for pair in series.values())
     tail = (1 - LEVEL) / 2 / (2 * len(series) + numeric + 2)
-    moved = tuple(_column(name, pair, config, tail=tail) for name, pair in series.items())
+    drifts = tuple(_column(name, pair, config, tail=tail) for name, pair in series.items())
     columns = _columns(before, after, config)
     gates = (
         columns_gate(columns, used=_used(config)),
         _rows_gate(len(before.frame), len(after.frame), config, tail=tail),
         _prevalence_gate(_events(before, config), _events(after, config), config, tail=tail),
-        *_column_gates(moved, config),
+        *_column_gates(drifts, config),
     )
     return DriftResult(
         rows=DriftRows(before=len(before.frame), after=len(after.frame)),
         gates=gates,
-        features=tuple(column.feature for column in moved),
+        features=tuple(drift.feature for drift in drifts),
         columns=columns,
     )
 
 
 def judged_columns(config: CohortConfig) -> dict[str, Column | None]:
-    """Return the columns that are compared: the outcome, predictors and subgroups. The outcome may have no entry."""
+    """Return the columns to compare: the outcome, predictors and subgroups.
+
+    The outcome may have no entry in the dictionary.
+    """
     own = config.outcome.column
     first = {own: config.columns.columns.get(own)}
     return {**first, **dict(config.columns.with_role("feature", "subgroup"))}
 
 
 def _pairs(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> dict[str, tuple[pd.Series, pd.Series]]:
-    """Return each judged column as both tables have it; a date in days from the index date, as predictors see it."""
+    """Return each judged column of both tables, dates as days from the index date."""
     found = {}
     for name in judged_columns(config):
         if name in before and name in after:
@@ -127,7 +104,7 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> d
 
 def _since_index(frame: pd.DataFrame, name: str, config: CohortConfig) -> pd.Series:
     index = config.index_date
-    dated = index is not None and index in frame and all(_class_of(frame[one]) == "date" for one in (name, index))
+    dated = index is not None and index in frame and all(_class_of(frame[date]) == "date" for date in (name, index))
     return (frame[name] - frame[index]).dt.days.astype(float) if dated else frame[name]
 
 
@@ -138,7 +115,10 @@ def _class_of(cells: pd.Series) -> str:
 
 
 def _class(before: pd.Series, after: pd.Series) -> str:
-    """Return what both are; empty where they differ or are dates without an index date: nothing can be compared then."""
+    """Return the class of both columns; empty where they cannot be compared.
+
+    That is so where the classes differ, and for dates without an index date.
+    """
     first, second = _class_of(before), _class_of(after)
     return first if first == second != "date" else ""
 
@@ -155,18 +135,20 @@ def _column(name: str, pair: tuple[pd.Series, pd.Series], config: CohortConfig, 
         judged(far, warn=limits.ks_warn, fail=limits.ks_fail),
         judged(missing, warn=limits.missing_warn, fail=limits.missing_fail),
     ]
-    return ColumnDrift(
+    feature = DriftFeature(
         name=name,
         label=_label(name, entry, config),
         kind=entry.kind if entry else "categorical",
-        psi=stable,
+        psi=stable.value,
+        psi_low=stable.low,
+        psi_high=stable.high,
         noise=noise(counted),
-        ks=far,
-        missing=missing,
+        ks=far.value if far else None,
         missing_before=lost / n,
         missing_after=now / m,
         verdict=worst(verdicts),
     )
+    return ColumnDrift(feature, psi=stable, ks=far, missing=missing)
 
 
 def _label(name: str, entry: Column | None, config: CohortConfig) -> str:
@@ -213,15 +195,16 @@ def _events(table: Table, config: CohortConfig) -> tuple[int, int]:
 def _prevalence_gate(before: tuple[int, int], after: tuple[int, int], config: CohortConfig, *, tail: float) -> Gate:
     (first, n), (second, m) = before, after
     found = rate_ratio(first, n, second, m, level=1 - 2 * tail) if n and m else None
-    said = [f"{events:,} of {known:,}{f' ({events / known:.2%})' if known else ''}" for events, known in (before, after)]
-    detail = f"{said[0]} before, {said[1]} now."
+    shares = [f"{events:,} of {known:,}{f' ({events / known:.2%})' if known else ''}" for events, known in (before, after)]
+    detail = f"{shares[0]} before, {shares[1]} now."
     limits = config.drift
     return ratio_gate("prevalence", found, warn=limits.prevalence_warn, fail=limits.prevalence_fail, detail=detail)
 
 
-def _column_gates(features: Sequence[ColumnDrift], config: CohortConfig) -> Iterable[Gate]:
-    limits = config.drift
-    missing, psi = {one.name: one.missing for one in features}, {one.name: one.psi for one in features}
+def _column_gates(drifts: Sequence[ColumnDrift], config: CohortConfig) -> Iterable[Gate]:
+    limits, by_name = config.drift, {drift.feature.name: drift for drift in drifts}
+    missing, psi = ({name: getattr(drift, part) for name, drift in by_name.items()} for part in ("missing", "psi"))
     yield column_gate("missing", missing, warn=limits.missing_warn, fail=limits.missing_fail)
     yield column_gate("psi", psi, warn=limits.psi_warn, fail=limits.psi_fail)
-    yield column_gate("ks", {one.name: one.ks for one in features if one.ks}, warn=limits.ks_warn, fail=limits.ks_fail)
+    ks = {name: drift.ks for name, drift in by_name.items() if drift.ks}
+    yield column_gate("ks", ks, warn=limits.ks_warn, fail=limits.ks_fail)

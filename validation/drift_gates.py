@@ -1,29 +1,29 @@
-"""The gates on drift: each measure against a limit that warns and one that fails."""
+"""The gates on drift, each with a limit that warns and a limit that fails."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
+from mgvae.errors import first_few
 from mgvae.results.drift import DriftColumns
 from mgvae.results.gates import RANK, Gate, Verdict, worst
-from validation.intervals import Interval
+from validation.intervals import Interval, numbers
 
-NAMED = 5  # columns that a gate's detail names
 LABELS = {
     "rows": "Rows of the extract, as a ratio to those before",
     "prevalence": "Prevalence of the outcome, as a ratio to that before",
     "missing": "Largest change in a column's share of missing cells",
-    "psi": "Largest population stability index of a column, less what chance makes of it",
+    "psi": "Largest population stability index of a column, less its value by chance",
     "ks": "Largest Kolmogorov-Smirnov distance of a numeric column",
 }
 
 
 def judged(found: Interval | None, *, warn: float, fail: float) -> Verdict:
-    """Return the verdict on a change whose absence is 0; in either direction, and on evidence only.
+    """Judge a change in either direction, on evidence only.
 
     Args:
-        found: the change with its limits; None where it cannot be measured, which passes.
+        found: the change with its limits, 0 for no change; None where it cannot be measured, which passes.
         warn, fail: how large it may be.
     """
     if found is None:
@@ -35,7 +35,10 @@ def judged(found: Interval | None, *, warn: float, fail: float) -> Verdict:
 
 
 def ratio_gate(name: str, found: Interval | None, *, warn: float, fail: float, detail: str) -> Gate:
-    """Is a ratio near 1? ``warn`` and ``fail`` are factors up or down; what cannot be measured warns."""
+    """Judge whether a ratio is near 1; one that cannot be measured warns.
+
+    ``warn`` and ``fail`` are factors up or down.
+    """
     verdict: Verdict = "warn"
     if found is not None:
         logs = Interval(*(math.log(part) if part > 0 else -math.inf for part in (found.value, found.low, found.high)))
@@ -43,9 +46,7 @@ def ratio_gate(name: str, found: Interval | None, *, warn: float, fail: float, d
     return Gate(
         name=f"drift_{name}",
         label=LABELS[name],
-        value=found.value if found else None,
-        low=found.low if found else None,
-        high=found.high if found and math.isfinite(found.high) else None,
+        **numbers(found),
         threshold=(1 / warn, warn),
         rule=f"at most {warn:g} times as many or as few; fails beyond {fail:g} times",
         verdict=verdict,
@@ -54,59 +55,49 @@ def ratio_gate(name: str, found: Interval | None, *, warn: float, fail: float, d
 
 
 def column_gate(name: str, found: Mapping[str, Interval], *, warn: float, fail: float) -> Gate:
-    """Has any column moved? The value is that of the column which moved most, in either direction; the detail names more."""
-    verdicts = {column: judged(one, warn=warn, fail=fail) for column, one in found.items()}
+    """Judge whether any column drifted, in either direction.
+
+    The value is that of the column which drifted most; the detail names more.
+    """
+    verdicts = {column: judged(change, warn=warn, fail=fail) for column, change in found.items()}
     order = sorted(found, key=lambda column: (-RANK[verdicts[column]], -abs(found[column].value)))
     top = _size(found[order[0]]) if order else None
-    moved = [column for column in order if verdicts[column] != "pass"]
-    said = [f"{column} {_shown(found[column])}" for column in moved[:NAMED]]
-    more = f"; and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+    drifted = [f"{column} {found[column]}" for column in order if verdicts[column] != "pass"]
+    detail = f"None of {len(order)} columns; the largest is {order[0]}." if order else "There is no such column."
     return Gate(
         name=f"drift_{name}",
         label=LABELS[name],
-        value=top.value if top else None,
-        low=top.low if top else None,
-        high=top.high if top else None,
+        **numbers(top),
         threshold=warn,
         rule=f"at most {warn:g}, unless by chance; fails beyond {fail:g} when the interval lies beyond {warn:g}",
         verdict=worst(verdicts.values()),
-        detail=f"{len(moved)} of {len(found)} columns: {'; '.join(said)}{more}." if moved else _calm(order),
+        detail=f"{len(drifted)} of {len(found)} columns: {first_few(drifted, separator='; ')}." if drifted else detail,
     )
 
 
 def columns_gate(columns: DriftColumns, *, used: Collection[str]) -> Gate:
-    """Are the columns the same? Any change warns; one that the study uses and that is gone fails."""
-    came, went = columns.came, columns.went
+    """Judge whether the columns are the same.
+
+    Any change warns; a missing column that the study uses fails.
+    """
     kinds = [f"{column.name} ({column.before} before, {column.after} now)" for column in columns.changed]
-    parts = [f"{what}: {_some(names)}" for what, names in (("New", came), ("Gone", went), ("Stored otherwise", kinds)) if names]
-    count = len(came) + len(went) + len(kinds)
+    changes = {"Added": columns.came, "Removed": columns.went, "Stored as another kind": kinds}
+    parts = [f"{change}: {first_few(names)}" for change, names in changes.items() if names]
+    count = sum(map(len, changes.values()))
     return Gate(
         name="drift_columns",
-        label="Columns that came, went or are stored as another kind",
+        label="Columns added, removed or stored as another kind",
         value=float(count),
         low=None,
         high=None,
         threshold=0.0,
-        rule="none should; fails where a column that the study uses is gone",
-        verdict="fail" if set(went) & set(used) else "warn" if count else "pass",
+        rule="none should; fails where a column that the study uses is missing",
+        verdict="fail" if set(columns.went) & set(used) else "warn" if count else "pass",
         detail=f"{'. '.join(parts)}." if parts else "The same columns, stored as the same kinds.",
     )
 
 
 def _size(found: Interval) -> Interval:
-    """Return how large a change is, in whichever direction."""
+    """Return the size of a change, whatever its direction."""
     low, high = (found.low, found.high) if found.value >= 0 else (-found.high, -found.low)
     return Interval(abs(found.value), max(low, 0.0), high)
-
-
-def _calm(order: Sequence[str]) -> str:
-    return f"None of {len(order)} columns; the largest is {order[0]}." if order else "There is no such column."
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
-
-
-def _shown(found: Interval) -> str:
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"

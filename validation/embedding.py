@@ -1,4 +1,4 @@
-"""A table of mixed columns as numbers, for distances and for classifiers."""
+"""The embedding of mixed columns as numbers, for distances and classifiers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ MISMATCH = np.sqrt(2.0)  # two random patients differ by this much, root mean sq
 
 @dataclass(frozen=True)
 class Numeric:
-    """How one numeric or ordinal column is scaled: ``clip((x - centre) / scale) / spread``, 0 where missing."""
+    """The scaling of a numeric or ordinal column.
+
+    A value x becomes ``clip((x - centre) / scale) / spread``, a missing one 0.
+    """
 
     centre: float
     scale: float
@@ -51,22 +54,23 @@ class Embedding:
 
 
 def fit_embedding(frame: pd.DataFrame) -> Embedding:
-    """Return the embedding fitted on real training rows with the columns and dtypes of ``Cohort.features``."""
+    """Fit the embedding on real training rows, typed as ``Cohort.features``."""
     numeric = {str(name): _scaling(numbers(frame[name])) for name in frame.columns if not _is_nominal(frame[name])}
     return Embedding(columns=tuple(str(name) for name in frame.columns), numeric=numeric)
 
 
 def plain_matrix(frame: pd.DataFrame) -> Floats:
-    """Return float32 ``(rows, coordinates)`` unscaled: numbers and ordinal codes with NaN for missing, other levels one-hot.
+    """Return float32 ``(rows, coordinates)``, unscaled.
 
-    Trees see here what scaling would hide: rounding, spikes and far tails.
+    Numbers and ordinal codes are NaN where missing, other levels one-hot. Trees see here what scaling would hide: rounding,
+    spikes and far tails.
     """
     blocks = [_levels(frame[name]) if _is_nominal(frame[name]) else numbers(frame[name])[:, None] for name in frame.columns]
     return np.asarray(np.clip(np.concatenate(blocks, axis=1), -1e30, 1e30), dtype=np.float32)
 
 
 def numbers(cells: pd.Series) -> Floats:
-    """Return float64 ``(rows,)``: the numbers, or the codes of the levels; NaN where missing."""
+    """Return numbers or codes of levels as float64 ``(rows,)``, NaN where missing."""
     if isinstance(cells.dtype, pd.CategoricalDtype):
         codes = cells.cat.codes.to_numpy().astype(np.float64)
         return np.where(codes < 0, np.nan, codes)
@@ -74,14 +78,17 @@ def numbers(cells: pd.Series) -> Floats:
 
 
 def nearest(queries: Floats, reference: Floats, *, neighbours: int = 1) -> tuple[Floats, Floats]:
-    """Return distances and positions of the nearest reference rows, each ``(queries, neighbours)``; memory grows linearly."""
+    """Return distances and positions of the nearest reference rows.
+
+    Each has the shape ``(queries, neighbours)``; memory grows linearly.
+    """
     search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(reference)
     distances, positions = search.kneighbors(queries)
     return distances, positions
 
 
 def nearest_other(rows: Floats, positions: Floats) -> Floats:
-    """Return, for the rows at ``positions``, the position of the nearest row that is not the row itself."""
+    """Return the position of the nearest other row for each of ``positions``."""
     _, found = nearest(rows[positions], rows, neighbours=2)
     return np.asarray(np.where(found[:, 0] == positions, found[:, 1], found[:, 0]))
 

@@ -1,4 +1,4 @@
-"""Marginal distributions of majority patients, real cases and synthetic cases, as the report draws them. Aggregates only."""
+"""Marginal distributions for the report: aggregates only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Head(TypedDict):
 def marginals(
     majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataFrame, columns: Mapping[str, Column]
 ) -> list[Marginal]:
-    """Return one record per column.
+    """Compare majority, real and synthetic cases column by column.
 
     Edges are round numbers that span the bulk of the real values, and what lies outside counts in the first or last bin, so
     no patient's extreme value becomes an edge. Shares are of the values that are not missing and sum to 1 (all 0 where every
@@ -80,7 +80,7 @@ def _finite(cells: pd.Series) -> Floats:
 
 
 def _edges(samples: list[Floats], *, whole: bool) -> Floats:
-    """Return round, evenly spaced edges over the bulk of the samples, in steps of 1, 2, 2.5 or 5 times a power of ten."""
+    """Return round, evenly spaced edges over the bulk of the samples."""
     filled = [sample for sample in samples if len(sample)]
     if not filled:
         return np.array([0.0, 1.0])
@@ -94,7 +94,7 @@ def _edges(samples: list[Floats], *, whole: bool) -> Floats:
 
 
 def _step(width: float) -> float:
-    """Return the round number nearest to ``width``, by ratio."""
+    """Return the 1, 2, 2.5 or 5 times a power of ten nearest to ``width``."""
     power = 10.0 ** math.floor(math.log10(width))
     return min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda step: abs(math.log(step / width)))
 

@@ -1,4 +1,4 @@
-"""The gates that synthetic cases pass before anyone may train on them. Thresholds are data: ``config.gates``.
+"""The gates that synthetic cases must pass; ``config.gates`` holds the thresholds.
 
 A gate fails on evidence: its value lies beyond the limit that fails, and its 95 % interval lies wholly beyond the limit that
 passes. A value beyond the passing limit without that evidence is a warning.
@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from mgvae.config.study import CohortConfig
-from mgvae.errors import ShapeError
+from mgvae.errors import ShapeError, first_few
 from mgvae.results.cohort import ValidationResult
 from mgvae.results.gates import Gate, Verdict
 from validation.embedding import Floats, fit_embedding
-from validation.intervals import Interval, share
+from validation.intervals import Interval, numbers, share
 from validation.privacy import closer_to_training, exact_copies, parent_closeness
 from validation.separation import Separation, separation
 from validation.twosample import two_sample_auc
@@ -25,7 +25,7 @@ from validation.twosample import two_sample_auc
 
 @dataclass(frozen=True)
 class Tables:
-    """What the gates compare: frames with the columns and dtypes of ``Cohort.features``, and the same rows embedded.
+    """Frames typed as ``Cohort.features``, and the same rows embedded.
 
     Attributes:
         synthetic: synthetic cases.
@@ -56,7 +56,7 @@ def assess(
     seed: int,
     suite_result: ValidationResult,
 ) -> list[Gate]:
-    """Return the gates' answers, in the order of the report.
+    """Assess synthetic cases by all gates, in the order of the report.
 
     Args:
         synthetic: synthetic cases.
@@ -64,8 +64,8 @@ def assess(
         majority_train, cases_train: real rows that the generator was trained on.
         majority_holdout, cases_holdout: real rows that it has not seen.
         config: the study; ``config.gates`` holds the thresholds.
-        seed: of every draw; the same seed gives the same answers.
-        suite_result: what ``validate(..., scope="synthetic")`` found.
+        seed: of every draw; the same seed gives the same gates.
+        suite_result: of ``validate(..., scope="synthetic")``.
 
     Raises:
         ShapeError: there is no synthetic row or no training case, or parents and synthetic rows disagree.
@@ -87,31 +87,30 @@ def assess(
 
 
 def suite_gate(result: ValidationResult) -> Gate:
-    """Do all synthetic rows obey the data dictionary? No violation is tolerated."""
+    """Check that all synthetic rows obey the data dictionary."""
     broken = sum(failure.count or 0 for failure in result.failed)
     found = share(min(broken, result.rows), result.rows) if result.rows else None
-    named = "; ".join(f"{failure.column} {failure.rule}" for failure in result.failed[:5])
-    more = f"; and {len(result.failed) - 5} more" if len(result.failed) > 5 else ""
+    named = first_few([f"{failure.column} {failure.rule}" for failure in result.failed], separator="; ")
     detail = f"{len(result.failed)} of {result.expectations} expectations are broken, by at most {broken} of {result.rows} rows"
-    return _gate(
-        "suite_violations",
-        "Synthetic rows that break a rule of the data dictionary",
-        found,
+    return Gate(
+        name="suite_violations",
+        label="Synthetic rows that break a rule of the data dictionary",
+        **numbers(found),
         threshold=0.0,
         rule="none may",
         verdict="pass" if result.passed else "fail",
-        detail=f"{detail}: {named}{more}." if named else f"{detail}.",
+        detail=f"{detail}: {named}." if named else f"{detail}.",
     )
 
 
 def copies_gate(tables: Tables) -> Gate:
-    """Does a synthetic row repeat a training case? Not more often than real hold-out cases do by coincidence."""
+    """Check that copies of a training case are no more frequent than by coincidence."""
     majority = (tables.majority, tables.majority_holdout)
     found = exact_copies(tables.synthetic, tables.cases, tables.cases_holdout, majority=majority)
-    return _gate(
-        "exact_copies",
-        "Synthetic cases that equal a training case, and no other patient, in every feature",
-        found.rate,
+    return Gate(
+        name="exact_copies",
+        label="Synthetic cases that equal a training case, and no other patient, in every feature",
+        **numbers(found.rate),
         threshold=found.reference,
         rule="at most as often as one real case equals another by coincidence",
         verdict="fail" if found.excess else "pass",
@@ -121,20 +120,21 @@ def copies_gate(tables: Tables) -> Gate:
 
 
 def two_sample_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
-    """Can a classifier tell synthetic cases from real ones? Never fails: with few cases 0.5 is not realistic."""
+    """Check that a classifier cannot separate synthetic from real cases.
+
+    It never fails: with few cases 0.5 is not realistic.
+    """
     real = pd.concat([tables.cases, tables.cases_holdout], ignore_index=True)
     found = two_sample_auc(real, tables.synthetic, seed=seed)
     between = two_sample_auc(tables.cases, tables.cases_holdout, seed=seed, repeats=2)
     most = config.gates.c2st_warn
     reference = (
-        f"Real training against real hold-out cases: {_shown(between)}."
-        if between
-        else "Too few hold-out cases to compare with."
+        f"Real training against real hold-out cases: {between}." if between else "Too few hold-out cases to compare with."
     )
-    return _gate(
-        "c2st_auc",
-        "How well a classifier tells synthetic from real cases (AUC)",
-        found,
+    return Gate(
+        name="c2st_auc",
+        label="How well a classifier separates synthetic from real cases (AUC)",
+        **numbers(found),
         threshold=most,
         rule=f"0.5 is ideal; above {most:g} warns; never fails",
         verdict="pass" if found is not None and found.value <= most else "warn",
@@ -143,15 +143,15 @@ def two_sample_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
 
 
 def separation_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
-    """Are they rare cases at all, or majority patients with another label?"""
+    """Check that they are rare cases, not majority patients with another label."""
     names = ("synthetic", "majority", "cases", "majority_holdout", "cases_holdout")
     found = separation(*(tables.near[name] for name in names), seed=seed)
     warn, fail = config.gates.separation_warn, config.gates.separation_fail
     kept = found.kept if found else None
-    return _gate(
-        "separation",
-        "Separation from the majority that synthetic cases keep (1: as real cases, 0: none)",
-        kept,
+    return Gate(
+        name="separation",
+        label="Separation from the majority that synthetic cases keep (1: as real cases, 0: none)",
+        **numbers(kept),
         threshold=warn,
         rule=f"at least {warn:g}; fails below {fail:g} when the interval lies below {warn:g}",
         verdict=_judge(kept, warn=warn, fail=fail, sign=1),
@@ -160,17 +160,17 @@ def separation_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
 
 
 def parent_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
-    """Is a synthetic case just its parent, slightly changed?"""
+    """Check that synthetic cases are not their parents, slightly changed."""
     found = parent_closeness(tables.near["synthetic"], tables.parents, tables.near["majority"], seed=seed)
     warn, fail = config.gates.parent_share_warn, config.gates.parent_share_fail
     detail = "Every parent judged has an exact twin among the majority."
     if found is not None:
         detail = f"Median distance to the parent {found.median_distance:.3g}; from the parent to its nearest majority "
         detail += f"patient {found.median_neighbour:.3g}."
-    return _gate(
-        "parent_copies",
-        "Synthetic cases nearer to their parent than the parent's nearest majority patient",
-        found.share if found else None,
+    return Gate(
+        name="parent_copies",
+        label="Synthetic cases nearer to their parent than the parent's nearest majority patient",
+        **numbers(found.share if found else None),
         threshold=warn,
         rule=f"at most {warn:g}; fails above {fail:g} when the interval lies above {warn:g}",
         verdict=_judge(found.share if found else None, warn=warn, fail=fail, sign=-1),
@@ -179,47 +179,29 @@ def parent_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
 
 
 def closeness_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
-    """Do synthetic cases lie closer to training cases than to unseen ones? A diagnostic: it warns, and never fails."""
+    """Check that synthetic cases are no closer to training cases than to unseen cases.
+
+    A diagnostic: it warns, and never fails.
+    """
     found = closer_to_training(*(tables.near[name] for name in ("synthetic", "cases", "cases_holdout")), seed=seed)
     low, high = config.gates.dcr_low, config.gates.dcr_high
-    strays = found is not None and (found.low > high or found.high < low)
-    return _gate(
-        "dcr_share",
-        "Synthetic cases closer to a training than to a hold-out case",
-        found,
+    outside = found is not None and (found.low > high or found.high < low)
+    return Gate(
+        name="dcr_share",
+        label="Synthetic cases closer to a training than to a hold-out case",
+        **numbers(found),
         threshold=(low, high),
         rule=f"between {low:g} and {high:g}; warns when the interval lies outside; never fails",
-        verdict="warn" if strays else "pass",
+        verdict="warn" if outside else "pass",
         detail="Equal numbers of training and hold-out cases are compared." if found else "Too few cases to judge.",
     )
 
 
-def _gate(
-    name: str,
-    label: str,
-    found: Interval | None,
-    *,
-    threshold: float | tuple[float, float],
-    rule: str,
-    verdict: Verdict,
-    detail: str,
-) -> Gate:
-    value, low, high = (found.value, found.low, found.high) if found else (None, None, None)
-    return Gate(
-        name=name,
-        label=label,
-        value=value,
-        low=low,
-        high=high,
-        threshold=threshold,
-        rule=rule,
-        verdict=verdict,
-        detail=detail,
-    )
-
-
 def _judge(found: Interval | None, *, warn: float, fail: float, sign: Literal[1, -1]) -> Verdict:
-    """Return the verdict where more is better (sign 1) or worse (sign -1); a measure that cannot be taken warns."""
+    """Judge a measure of which more is better (sign 1) or worse (sign -1).
+
+    A measure that is unknown warns.
+    """
     if found is None:
         return "warn"
     best = found.high if sign > 0 else found.low
@@ -231,12 +213,8 @@ def _judge(found: Interval | None, *, warn: float, fail: float, sign: Literal[1,
 def _separation_detail(found: Separation | None) -> str:
     if found is None:
         return "Cannot be judged: too few real rows."
-    aucs = f"AUC against held-out majority: synthetic cases {found.synthetic:.3f}, real cases {_shown(found.real)}"
+    aucs = f"AUC against held-out majority: synthetic cases {found.synthetic:.3f}, real cases {found.real}"
     return f"{aucs}." if found.kept else f"Cannot be judged: real cases are not clearly separated from the majority. {aucs}."
-
-
-def _shown(found: Interval) -> str:
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def _check(frames: dict[str, pd.DataFrame], parents: Floats) -> None:

@@ -1,4 +1,4 @@
-"""Intervals of shares, their differences, AUCs and ratios. Closed forms, so nothing is drawn."""
+"""Intervals of shares, differences, AUCs and ratios, in closed form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 from scipy import optimize, stats
+
+from mgvae.results.numbers import number
 
 LEVEL = 0.95
 
@@ -18,9 +20,20 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def numbers(found: Interval | None) -> dict[str, float | None]:
+    """Return value and limits as JSON holds them: None where unknown or infinite."""
+    return {name: None if found is None else number(getattr(found, name)) for name in ("value", "low", "high")}
+
 
 def share(count: int, total: int, *, level: float = LEVEL) -> Interval:
-    """Return ``count / total`` with the exact interval of Clopper and Pearson (Biometrika 1934)."""
+    """Return ``count / total`` with its exact interval.
+
+    Source: Clopper and Pearson, Biometrika 1934.
+    """
     if not 0 <= count <= total or total == 0:
         raise ValueError(f"A share needs 0 <= count <= total and total > 0; got {count} of {total}.")
     tail = (1 - level) / 2
@@ -30,9 +43,10 @@ def share(count: int, total: int, *, level: float = LEVEL) -> Interval:
 
 
 def difference(first: int, n: int, second: int, m: int, *, level: float = LEVEL) -> Interval:
-    """Return ``second / m - first / n``, two independent shares, with limits from those of each, added by squares.
+    """Return ``second / m - first / n``, the difference of independent shares.
 
-    As method 10 of Newcombe (Stat Med 1998;17:873-890), but from exact limits: Wilson's are too narrow far out in the tails.
+    The limits come from those of each share, added by squares. As method 10 of Newcombe (Stat Med 1998;17:873-890), but from
+    exact limits: Wilson's are too narrow far out in the tails.
     """
     a, b = share(first, n, level=level), share(second, m, level=level)
     gap = b.value - a.value
@@ -41,10 +55,10 @@ def difference(first: int, n: int, second: int, m: int, *, level: float = LEVEL)
 
 
 def rate_ratio(first: int, n: float, second: int, m: float, *, level: float = LEVEL) -> Interval | None:
-    """Return ``(second / m) / (first / n)`` for two independent counts; None where the first is 0.
+    """Return ``(second / m) / (first / n)`` for two independent counts.
 
-    The interval is exact for Poisson counts, and wider than it need be for shares: given the sum of both, the second is
-    binomial (Przyborowski and Wilenski, Biometrika 1940).
+    None where the first is 0. The interval is exact for Poisson counts, and wider than it need be for shares: given the sum of
+    both, the second is binomial (Przyborowski and Wilenski, Biometrika 1940).
     """
     if first == 0:
         return None
@@ -57,10 +71,10 @@ def rate_ratio(first: int, n: float, second: int, m: float, *, level: float = LE
 
 
 def auc_interval(auc: float, n_first: int, n_second: int) -> Interval:
-    """Return an AUC with its interval from the sample sizes alone: method 5 of Newcombe (Stat Med 2006;25:559-573).
+    """Return an AUC with its interval from the sample sizes alone.
 
-    It inverts the score test with the variance of Hanley and McNeil (Radiology 1982), so it stays open at an AUC of 0 or 1,
-    where DeLong's closes to a point.
+    Method 5 of Newcombe (Stat Med 2006;25:559-573). It inverts the score test with the variance of Hanley and McNeil (Radiology
+    1982), so it stays open at an AUC of 0 or 1, where DeLong's closes to a point.
     """
     auc = min(max(auc, 0.0), 1.0)
     z = float(stats.norm.ppf((1 + LEVEL) / 2))
@@ -75,7 +89,7 @@ def auc_interval(auc: float, n_first: int, n_second: int) -> Interval:
 
 
 def auc_variance(auc: float, n_first: int, n_second: int) -> float:
-    """Return the variance of an AUC by Hanley and McNeil's formula in Newcombe's symmetric form."""
+    """Return the variance of an AUC: Hanley and McNeil in Newcombe's symmetric form."""
     half = (n_first + n_second) / 2 - 1
     spread = 1 + half * (1 - auc) / (2 - auc) + half * auc / (1 + auc)
     return auc * (1 - auc) * spread / (n_first * n_second)
@@ -84,7 +98,9 @@ def auc_variance(auc: float, n_first: int, n_second: int) -> float:
 def ratio(
     top: float, bottom: float, *, var_top: float, var_bottom: float, covariance: float, degrees: float
 ) -> Interval | None:
-    """Return ``top / bottom`` with Fieller's interval (J R Stat Soc B 1954); None where ``bottom`` is not clearly above zero.
+    """Return ``top / bottom`` with Fieller's interval (J R Stat Soc B 1954).
+
+    None where ``bottom`` is not clearly above zero.
 
     Args:
         top, bottom: two estimates.

@@ -1,6 +1,7 @@
-"""Do synthetic cases repeat patients? Exact copies, closeness to the parent, closeness to training against hold-out cases.
+"""Measures of copying: exact copies, closeness to the parent and to training cases.
 
-Passing these shows no obvious copying. It does not show anonymity: see Yao et al. 2025, arXiv:2505.01524 ("The DCR Delusion").
+Passing their gates shows no obvious copying. It does not show anonymity: see Yao et al. 2025, arXiv:2505.01524 ("The DCR
+Delusion").
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Copies:
     Attributes:
         rate: share of synthetic cases that equal, in all features, a training case and no other real patient.
         count: how many.
-        shared: synthetic cases that equal a training case whose row other patients have too; they point to nobody.
+        shared: synthetic cases that equal a training case whose row other patients have too; they identify nobody.
         reference: share of real cases that equal one other patient, a training case, by coincidence.
         excess: whether the rate is above the reference by more than chance explains.
     """
@@ -60,10 +61,10 @@ class ParentCloseness:
 def exact_copies(
     synthetic: pd.DataFrame, cases: pd.DataFrame, holdout: pd.DataFrame, *, majority: Iterable[pd.DataFrame]
 ) -> Copies:
-    """Return how many synthetic cases equal a training case, beside how often real cases do.
+    """Count the synthetic cases that equal a training case, and the real cases that do.
 
     Missing equals missing; numbers are compared in single precision, in which the generator works. A row that several patients
-    have (a young man, nothing measured) points to nobody and does not count. The reference counts hold-out and training cases
+    have (a young man, nothing measured) identifies nobody and does not count. The reference counts hold-out and training cases
     alike. Where it is zero, one copy is an excess; else the excess must be significant (Fisher's exact test, one-sided, 2.5 %).
 
     Args:
@@ -83,7 +84,7 @@ def exact_copies(
 
 
 def parent_closeness(synthetic: Floats, parents: Floats, majority: Floats, *, seed: int) -> ParentCloseness | None:
-    """Return how often a synthetic case lies within its parent's own nearest-neighbour distance.
+    """Return how often a synthetic case is nearer to its parent than any patient.
 
     One synthetic case for each parent is judged, of at most ``MOST_PARENTS``. Parents with an exact twin among the majority are
     left out: nothing can be nearer than the twin.
@@ -116,12 +117,12 @@ def parent_closeness(synthetic: Floats, parents: Floats, majority: Floats, *, se
 
 
 def closer_to_training(synthetic: Floats, cases: Floats, holdout: Floats, *, seed: int) -> Interval | None:
-    """Return the share of synthetic cases that lie closer to a training case than to a hold-out case; ties count half.
+    """Return the share of synthetic cases closer to a training than to a hold-out case.
 
-    Both reference sets have the size of the smaller; the larger is subsampled ``DRAWS`` times. Without copying the share is
-    0.5 on average, but with few cases it strays, as all synthetic cases are compared with the same few patients. So the
-    interval comes from reference sets halved at random (as for the delete-half jackknife, Shao and Tu 1995), together with
-    resampled synthetic rows.
+    Ties count half. Both reference sets have the size of the smaller; the larger is subsampled ``DRAWS`` times. Without copying
+    the share is 0.5 on average, but with few cases it varies, as all synthetic cases are compared with the same few patients.
+    So the interval comes from reference sets halved at random (as for the delete-half jackknife, Shao and Tu 1995), together
+    with resampled synthetic rows.
 
     Args:
         synthetic: embedded rows, ``(S, P)``; at most ``MOST_QUERIES`` are used.

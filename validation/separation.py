@@ -1,4 +1,4 @@
-"""Are synthetic cases rare cases, or majority patients with another label?"""
+"""The separation of synthetic and real cases from the majority."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Score = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class Separation:
-    """How well cases are told from held-out majority patients.
+    """How well a model separates cases from held-out majority patients.
 
     Attributes:
         synthetic: AUC of the synthetic cases.
-        real: AUC of the real cases, none scored by a model that it trained.
+        real: AUC of the real cases, each scored by models that were not trained on it.
         kept: ``(synthetic - 0.5) / (real - 0.5)``; None where the real cases are not clearly above 0.5.
     """
 
@@ -42,11 +42,11 @@ class Separation:
 def separation(
     synthetic: Floats, majority: Floats, cases: Floats, majority_holdout: Floats, cases_holdout: Floats, *, seed: int
 ) -> Separation | None:
-    """Return how much of the real cases' separation from the majority the synthetic cases keep.
+    """Measure how much of the real cases' separation the synthetic cases keep.
 
     The training cases are dealt into folds, and for each pair of folds a model is trained on the majority and on the cases of
     the other folds. Every real or synthetic case is scored by the models that know neither itself nor its nearest training
-    case. Else a generator that repeats its training cases would be flattered; and leaving out the nearest case for synthetic
+    case. Else a generator that repeats its training cases would score too well; and leaving out the nearest case for synthetic
     cases alone would make them look worse than real ones. The parents do train the models, as majority patients: this can only
     lower the score of a synthetic case that resembles its parent.
 
@@ -79,7 +79,7 @@ def separation(
 
 
 class _Scored:
-    """Cases that collect their places among the held-out majority, averaged over the models that may score them."""
+    """Cases with their mean placement among the held-out majority."""
 
     def __init__(self, rows: Floats, folds: Floats, n_folds: int) -> None:
         self.rows, self.folds = rows, folds
@@ -87,7 +87,11 @@ class _Scored:
         self.placed = np.zeros(len(rows))
 
     def add(self, score: Score, left_out: tuple[int, ...], against: Floats) -> Floats:
-        """Add one model's scores; return, for each held-out majority row, what it adds to the share of cases above that row."""
+        """Add the scores of a model.
+
+        Returns:
+            For each held-out majority row, the increase of the share of cases above it.
+        """
         own = np.isin(self.folds, left_out).all(axis=1)
         if not own.any():
             return np.zeros(len(against))
@@ -104,15 +108,16 @@ def _known_by(rows: Floats, cases: Floats, fold: Floats) -> Floats:
 
 
 def _known_by_case(cases: Floats, fold: Floats) -> Floats:
-    """Return the folds of each training case and of the case nearest to it, ``(cases, 2)``."""
+    """Return the folds of each training case and of its nearest, ``(cases, 2)``."""
     return np.stack([fold, fold[nearest_other(cases, np.arange(len(cases)))]], axis=1)
 
 
 class _Discriminant:
-    """Fisher's linear discriminant on the coordinates and, where they take more than two values, their squares.
+    """Fisher's linear discriminant on the coordinates and their squares.
 
-    The squares let both ends of a laboratory value speak for a case. The covariance is the majority's, shrunk by Ledoit and
-    Wolf (J Multivar Anal 2004), so that the direction is sane with a handful of cases, and computed once for all folds.
+    Coordinates of two values have no square. With squares, both ends of a laboratory value can mark a case. The covariance is
+    the majority's, shrunk by Ledoit and Wolf (J Multivar Anal 2004), so that the direction is stable with few cases, and
+    computed once for all folds.
     """
 
     def __init__(self, majority: Floats) -> None:
@@ -133,7 +138,7 @@ class _Discriminant:
 
 
 def _placement(scores: Floats, against: Floats, weight: Floats | None = None) -> Floats:
-    """Return, for each score, the share of ``against`` that lies below, ties half; with weights, their sum instead."""
+    """Return the share, or the weight, of ``against`` below each score; ties half."""
     order = np.argsort(against)
     weight = np.full(len(against), 1 / len(against)) if weight is None else weight[order]
     below, ordered = np.concatenate([[0.0], np.cumsum(weight)]), against[order]
@@ -148,7 +153,7 @@ def _summary(synthetic: Floats, real: Floats, above_synthetic: Floats, above_rea
     var_real = max(float(real.var(ddof=1)) / n_real + between[1, 1], auc_variance(shrunk, n_real, n_majority))
     var_synthetic = float(synthetic.var()) / n_synthetic + between[0, 0]
     estimate = auc_interval(auc_real, n_real, n_majority)
-    # a handful of cases may all rank high by luck, and then their own variance is small: ask what 0.5 would scatter to as well
+    # few cases may all rank high by chance and then vary little: allow for the scatter of an AUC of 0.5 as well
     reach = float(stats.t.ppf((1 + LEVEL) / 2, n_real - 1)) * math.sqrt(auc_variance(0.5, n_real, n_majority))
     if auc_real - 0.5 <= reach:
         return Separation(auc_synthetic, estimate, None)

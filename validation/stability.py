@@ -1,8 +1,8 @@
-"""How far one column has moved between two tables, and how much of that chance explains: the numbers behind drift.py.
+"""Measures of the drift of a column between two tables, beyond chance.
 
 Two samples of one population differ. The population stability index of k bins is about chi-square with k - 1 degrees of
 freedom times ``1/n + 1/m``, so its mean is not 0 but ``(k - 1) (1/n + 1/m)``: 0.2 for deciles and 100 rows each. Every number
-here comes with what is left of it once chance is allowed for. Rows are taken as independent; tables that share patients differ
+here comes with its part beyond chance. Rows are taken as independent; tables that share patients differ
 less.
 """
 
@@ -19,23 +19,23 @@ from scipy import optimize, special, stats
 from validation.intervals import Interval
 
 Array = np.ndarray[Any, Any]
-FEWEST = 5  # expected cells in the smaller table below which a bin is counted together with others like it
+FEWEST = 5  # expected cells in the smaller table below which a bin is merged with others
 HALF = 0.5  # added to every bin, so that an empty one has a logarithm
 LARGE = 2000.0  # beyond it a noncentral chi-square is as good as normal, and slow to compute
 
 
 @dataclass(frozen=True)
 class Binned:
-    """A column in two tables, counted by the same bins, ``(k,)`` each; missing cells are a bin of their own."""
+    """A column in two tables, counted by ``k`` bins; missing cells have their own."""
 
     before: Array
     after: Array
 
 
 def binned(before: pd.Series, after: pd.Series) -> Binned:
-    """Return both columns counted: numbers by the deciles of ``before``, anything else by its values.
+    """Count both columns: numbers by deciles of ``before``, others by their values.
 
-    A bin in which fewer than 5 cells of the smaller table are expected is counted together with the others like it.
+    Bins in which fewer than 5 cells of the smaller table are expected are merged.
 
     Args:
         before, after: one column in two tables with at least one row each; both numeric or both text.
@@ -51,21 +51,24 @@ def binned(before: pd.Series, after: pd.Series) -> Binned:
 
 
 def psi(first: Array, second: Array) -> float:
-    """Return the population stability index of two histograms over the same bins, ``(k,)`` each: 0 if alike; symmetric."""
+    """Return the population stability index of two histograms ``(k,)``.
+
+    It is symmetric, and 0 where they are alike.
+    """
     p, q = ((part + HALF) / (part.sum() + HALF * len(part)) for part in (first, second))
     return float(((p - q) * np.log(p / q)).sum())
 
 
 def noise(counted: Binned) -> float:
-    """Return the stability index that chance alone is expected to make of two tables of this size."""
+    """Return the stability index that chance alone is expected to give."""
     return (len(counted.before) - 1) * _unit(counted)
 
 
 def stability(counted: Binned, *, tail: float) -> Interval:
-    """Return the stability index less what chance makes of it, with limits that are each wrong with probability ``tail``.
+    """Return the stability index less its value by chance, with limits.
 
-    The limits invert the noncentral chi-square. Where bins are sparse the index and Pearson's statistic, which agree in
-    large samples, err on opposite sides; each limit takes the one that claims less.
+    Each limit is wrong with probability ``tail``. The limits invert the noncentral chi-square. Where bins are sparse the index
+    and Pearson's statistic, which agree in large samples, err on opposite sides; each limit takes the one that claims less.
     """
     degrees, unit = len(counted.before) - 1, _unit(counted)
     if degrees == 0:
@@ -77,9 +80,10 @@ def stability(counted: Binned, *, tail: float) -> Interval:
 
 
 def distance(before: pd.Series, after: pd.Series, *, tail: float) -> Interval | None:
-    """Return the Kolmogorov-Smirnov distance of two numeric columns, 0 to 1, with limits; None where one has no value.
+    """Return the Kolmogorov-Smirnov distance of two numeric columns, with limits.
 
-    ``tail`` is the probability that two samples of one population lie further apart than the lower limit allows for.
+    None where a column has no value. ``tail`` is the probability that two samples of one population lie further apart than the
+    lower limit allows for.
     """
     values = [table.to_numpy(float)[table.notna().to_numpy()] for table in (before, after)]
     if not all(map(len, values)):
@@ -115,7 +119,7 @@ def _pearson(counted: Binned) -> float:
 
 
 def _centre(found: float, degrees: int, *, tail: float, upper: bool) -> float:
-    """Return the noncentrality at which a value beyond ``found`` has probability ``tail``; 0 where none is needed."""
+    """Return the noncentrality at which ``found`` is exceeded with ``tail``, or 0."""
     if found > LARGE:
         z2, over = float(stats.norm.isf(tail)) ** 2, found - degrees
         root = math.sqrt(max((over + 2 * z2) ** 2 - over**2 + 2 * degrees * z2, 0.0))

@@ -5,7 +5,7 @@ derived columns, which ``validation.checks`` joins to the table:
 
 =====================  ==========================================================================================
 ``readable: NAME``     false where a cell is neither missing nor a finite number (or a date)
-``fraction: NAME``     what a count has behind the decimal point
+``fraction: NAME``     the part of a count behind the decimal point
 ``event: NAME``        1 where the outcome is the event, 0 where it is another value, missing where it is unknown
 =====================  ==========================================================================================
 """
@@ -25,17 +25,17 @@ TABLE = "(table)"  # stands for a column in rules about the table as a whole
 
 
 def readable(name: str) -> str:
-    """Return the name of the derived column that says whether a cell of ``name`` can be read."""
+    """Name the derived column that says whether a cell of ``name`` can be read."""
     return f"readable: {name}"
 
 
 def fraction(name: str) -> str:
-    """Return the name of the derived column that holds the fractional part of count ``name``."""
+    """Name the derived column that holds the fractional part of count ``name``."""
     return f"fraction: {name}"
 
 
 def event(name: str) -> str:
-    """Return the name of the derived column that holds the outcome ``name`` as 0 and 1."""
+    """Name the derived column that holds the outcome ``name`` as 0 and 1."""
     return f"event: {name}"
 
 
@@ -53,18 +53,18 @@ def build_suite(config: CohortConfig, *, scope: Scope) -> Any:
 
 
 def great_expectations() -> Any:
-    """Return the module ``great_expectations``, imported on first use: it takes seconds."""
+    """Import ``great_expectations`` on first use: it takes seconds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it imports sre_constants, which Python has deprecated
         import great_expectations
         import great_expectations.expectations
-    # it tells of a temporary folder for each context, at a level that it sets for itself
+    # it logs a temporary folder for each context, at a level that it sets for itself
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     return great_expectations
 
 
 def checked_columns(config: CohortConfig, *, scope: Scope) -> dict[str, Column]:
-    """Return the columns whose values must obey the dictionary: those used as numbers, levels or dates."""
+    """Return the columns that are used as numbers, levels or dates."""
     if scope == "synthetic":
         return config.columns.features
     columns = dict(config.columns.with_role("feature", "subgroup"))
@@ -75,7 +75,7 @@ def checked_columns(config: CohortConfig, *, scope: Scope) -> dict[str, Column]:
 
 
 def required_columns(config: CohortConfig) -> list[str]:
-    """Return the columns that an extract must have: all that the study uses, in the order of the dictionary."""
+    """Return the columns that the study uses, in the order of the dictionary."""
     used = {config.subject_id, config.outcome.column, config.group, config.index_date}
     names = [name for name, column in config.columns.columns.items() if "excluded" not in column.role or name in used]
     return names if config.outcome.column in names else [*names, config.outcome.column]
@@ -110,12 +110,12 @@ def _synthetic_rules(config: CohortConfig) -> Iterator[Any]:
 def _value_rules(name: str, column: Column) -> Iterator[Any]:
     if column.kind in LEVEL_KINDS:
         levels = [canonical(level) for level in column.levels]
-        if levels:  # an outcome need not list its own
+        if levels:  # an outcome need not list its levels
             rule = f"must be one of its {len(levels)} categories"
             yield _expect("ColumnValuesToBeInSet", name, rule, column=name, value_set=levels)
         return
-    what = "date" if column.kind == "date" else "finite number"
-    yield _expect("ColumnValuesToBeInSet", name, f"must be a {what}", column=readable(name), value_set=[True])
+    noun = "date" if column.kind == "date" else "finite number"
+    yield _expect("ColumnValuesToBeInSet", name, f"must be a {noun}", column=readable(name), value_set=[True])
     low, high = column.range or (None, None)
     if column.kind == "count":
         yield _expect("ColumnValuesToBeInSet", name, "must be a whole number", column=fraction(name), value_set=[0.0])
@@ -143,7 +143,7 @@ def _presence_rules(name: str, column: Column) -> Iterator[Any]:
 
 def _ceiling(name: str, column: Column) -> Any:
     rule = f"must be missing in at most {100 * column.max_missing:.12g} % of rows"
-    least = round(1 - column.max_missing, 12)  # 1 - 0.95 lies a hair above 0.05
+    least = round(1 - column.max_missing, 12)  # 1 - 0.95 lies just above 0.05
     return _expect("ColumnValuesToNotBeNull", name, rule, column=name, mostly=least)
 
 

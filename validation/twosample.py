@@ -1,4 +1,4 @@
-"""Classifier two-sample test: how well a classifier tells two samples apart. Lopez-Paz and Oquab 2017, arXiv:1610.06545."""
+"""Classifier two-sample test. Source: Lopez-Paz and Oquab 2017, arXiv:1610.06545."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ TREES = 50
 def two_sample_auc(
     first: pd.DataFrame, second: pd.DataFrame, *, seed: int, repeats: int = 3, folds: int = 5
 ) -> Interval | None:
-    """Return the cross-validated AUC of telling ``first`` from ``second``: 0.5 if they cannot be told apart, 1 if always.
+    """Return the cross-validated AUC of a classifier of ``first`` against ``second``.
 
-    A random forest, each fold's AUC averaged (pooled scores would lie below 0.5 in small samples), over ``repeats`` subsamples
-    of equal size. The interval is for the rows; it does not know that other rows would have trained another forest.
+    It is near 0.5 where the samples do not differ, 1 where every row does. A random forest, each fold's AUC averaged (pooled
+    scores would lie below 0.5 in small samples), over ``repeats`` subsamples of equal size. The interval is for the rows; it
+    does not know that other rows would have trained another forest.
 
     Args:
         first, second: rows with the columns and dtypes of ``Cohort.features``.

@@ -28,11 +28,11 @@ from mgvae.report.formatting import (
 )
 from mgvae.report.overview import advice, banner, deciding_difference
 from mgvae.report.schema import Lineage, Report
-from mgvae.results.cohort import CohortFacts, ExtractValidation, FailedRule
-from mgvae.results.drift import DriftFacts, DriftFeature, moved
-from mgvae.results.evaluation import ArmScores, EvaluationFacts, Metric
+from mgvae.results.cohort import CohortSummary, ExtractValidation, FailedRule
+from mgvae.results.drift import DriftFeature, DriftSummary, drifted_columns
+from mgvae.results.evaluation import ArmScores, EvaluationSummary, Metric
 from mgvae.results.gates import Gate
-from mgvae.results.training import TrainingFacts
+from mgvae.results.training import TrainingSummary
 
 TONES = {"pass": "green", "warn": "yellow", "fail": "red"}
 MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "calibration_slope", "balanced_accuracy")
@@ -77,7 +77,7 @@ def _advice(report: Report) -> list[RenderableType]:
     return [text.append(f"\nPaired difference that decided: {deciding}")]
 
 
-def _cohort(cohort: CohortFacts) -> RenderableType:
+def _cohort(cohort: CohortSummary) -> RenderableType:
     table = _table("Cohort", "", "Patients", "Events")
     for step in cohort.flow:
         _add(table, step.label, count(step.n), count(step.events))
@@ -106,7 +106,7 @@ def failed_table(failed: Sequence[FailedRule], title: str) -> Table:
     return table
 
 
-def _training(training: TrainingFacts) -> RenderableType:
+def _training(training: TrainingSummary) -> RenderableType:
     title = f"Training on {training.device}, {count(training.parameters)} parameters"
     table = _table(title, "", "Epochs", "Held-out ELBO", "EWC λ", "Time")
     before, after = training.pretrain, training.finetune
@@ -128,11 +128,11 @@ def _verdict_of(judged: Gate | DriftFeature) -> Text:
     return Text(VERDICTS[judged.verdict], style=TONES[judged.verdict])
 
 
-def _drift(drift: DriftFacts) -> list[RenderableType]:
+def _drift(drift: DriftSummary) -> list[RenderableType]:
     blocks = [_verdicts(f"Drift against the extract of run {drift.reference.run_id}", drift.gates)]
-    found = moved(drift)
+    found = drifted_columns(drift)
     if found:
-        table = _table("Columns that moved", "", "Verdict", "Stability index", "By chance", "KS", "Missing before", "Now")
+        table = _table("Columns that drifted", "", "Verdict", "Stability index", "By chance", "KS", "Missing before", "Now")
         for one in found:
             numbers = (number(one.psi), number(one.noise), number(one.ks))
             _add(table, one.name, _verdict_of(one), *numbers, share(one.missing_before), share(one.missing_after))
@@ -140,7 +140,7 @@ def _drift(drift: DriftFacts) -> list[RenderableType]:
     return blocks
 
 
-def _evaluation(evaluation: EvaluationFacts) -> list[RenderableType]:
+def _evaluation(evaluation: EvaluationSummary) -> list[RenderableType]:
     classifiers = dict.fromkeys(name for by_classifier in evaluation.arms.values() for name in by_classifier)
     blocks: list[RenderableType] = []
     for classifier in classifiers:
@@ -159,7 +159,7 @@ def _arms(title: str, arms: ArmScores, classifier: Classifier) -> RenderableType
     return table
 
 
-def _differences(evaluation: EvaluationFacts, classifier: Classifier) -> RenderableType:
+def _differences(evaluation: EvaluationSummary, classifier: Classifier) -> RenderableType:
     metrics: tuple[Metric, ...] = ("auroc", "scaled_brier", "balanced_accuracy")
     table = _table(
         f"{CLASSIFIERS[classifier]}, paired difference from no correction", "Arm", *(METRICS[m].label for m in metrics)

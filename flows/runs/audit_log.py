@@ -39,7 +39,7 @@ class Change:
         previous: the champion before; None for none.
         reason: why, in words.
         rule: the rule that was followed, or that a person decided.
-        comparison: the numbers, see `mgvae.evaluation.promotion.contest`; None where none were needed or could be had.
+        comparison: the numbers, see `mgvae.results.promotion`; None where none were needed or could be had.
         sha256: of the run's manifest.json and report.json, and of its model artifact; None where it has none.
         at: when, ISO text in UTC. who: MGVAE_USER, else login and machine. previous_sha256: hash of the line before.
         note: what else happened, such as the repair of the log.

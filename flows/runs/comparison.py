@@ -12,8 +12,9 @@ from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, OutcomeError, StoreError
 from mgvae.evaluation.deployed_model import load_deployed, seen_in_training
-from mgvae.evaluation.promotion import contest, verdict
+from mgvae.evaluation.promotion import compare_models, verdict
 from mgvae.reproducibility import derive
+from mgvae.results.promotion import PromotionComparison
 from mgvae.store.artifact import Reference
 from mgvae.store.open import AnyStore
 
@@ -66,7 +67,7 @@ def judge(config: CohortConfig, store: AnyStore, champion: str | None, folders: 
             f"that the champion was trained on; at least {FEW_EVENTS} events are needed.",
         )
     try:
-        found = contest(
+        found = compare_models(
             judges.event.astype(int),
             judges.group,
             champion=serving.predict(judges.features),
@@ -76,5 +77,7 @@ def judge(config: CohortConfig, store: AnyStore, champion: str | None, folders: 
         )
     except OutcomeError as error:
         return Judged(False, f"Cannot tell: {error}")
-    promoted, reason = verdict(found, config.evaluation.margin)
-    return Judged(promoted, reason, {**found, "left_out": int(seen.sum()), "margin": config.evaluation.margin})
+    margin = config.evaluation.margin
+    promoted, reason = verdict(found, margin)
+    comparison = PromotionComparison(**dict(found), left_out=int(seen.sum()), margin=margin)
+    return Judged(promoted, reason, comparison.model_dump(mode="json"))

@@ -88,7 +88,7 @@ def _config(run: Path, manifest: Mapping[str, Any]) -> CohortConfig:
     path, settings = run / MANIFEST, manifest.get("config")
     if not isinstance(settings, dict):
         raise StoreError(f"{path}: must hold the run's settings; an earlier version made it. {AGAIN}")
-    read = {key: value for key, value in settings.items() if key != "seed"}  # as in flows.study.report_facts.config_sha256
+    read = {key: value for key, value in settings.items() if key != "seed"}  # as in flows.study.report_assembly.config_sha256
     if digest(read) != manifest["lineage"].get("config_sha256"):
         raise StoreError(f"{path}: its settings must match their digest; they were changed. {AGAIN}")
     try:

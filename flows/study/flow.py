@@ -17,10 +17,10 @@ from flows.runs.folder import against
 from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
-from flows.study.lineage import Passed, config_sha256, ran
+from flows.study.lineage import FinishedStage, config_sha256, ran
 from flows.study.placement import place
 from flows.study.prefect_pages import posting, show_run, tell_failure
-from flows.study.report_facts import Sources, complete, refused
+from flows.study.report_assembly import Sources, complete_report, refused_report
 from flows.study.stage_runner import Done, Order, make_here, perform, whereabouts
 from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
 from flows.study.stages.stage import VALIDATION, Stage, read_result
@@ -136,7 +136,7 @@ class _Run:
     store: AnyStore
     out: Path
     folders: dict[str, Path] = field(default_factory=dict)
-    passed: list[Passed] = field(default_factory=list)
+    passed: list[FinishedStage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.extract_sha256 = extract_digest(find_parts(self.config.extract))
@@ -168,7 +168,7 @@ class _Run:
         """Return the report; its artifact holds report.json and the page."""
         passed = tuple(self.passed)
         inputs = {done.name: done.reference for done in passed}
-        code = digest(code_digest("flows.study.report_facts", "mgvae.report.render"))
+        code = digest(code_digest("flows.study.report_assembly", "mgvae.report.render"))
         held = self.held.accepted.artifact.sha256 if self.held.accepted else self.held.unjudged
         read = {"config": config_sha256(self.config), "seed": self.config.seed, "held": held}
         key = stage_key("report", code=code, parameters=read, inputs=inputs)
@@ -177,7 +177,7 @@ class _Run:
             from mgvae.report.render import render
 
             sources = Sources(self.config, self.extract_sha256, self.folders, passed, self.held)
-            facts = complete(sources) if valid else refused(sources)
+            facts = complete_report(sources) if valid else refused_report(sources)
             text = json.dumps(facts.model_dump(mode="json"), indent=1, allow_nan=False)
             (folder / REPORT).write_text(text, encoding="utf-8")
             (folder / "report.html").write_text(render(facts), encoding="utf-8")
@@ -189,7 +189,7 @@ class _Run:
 
     def _note(self, name: str, done: Done) -> None:
         self.folders[name] = done.folder
-        self.passed.append(Passed(name, done.reference, done.seconds, done.cached, ran(done.folder)))
+        self.passed.append(FinishedStage(name, done.reference, done.seconds, done.cached, ran(done.folder)))
 
 
 @task(name="publish", task_run_name="publish", persist_result=False)

@@ -1,4 +1,4 @@
-"""What a run was made from: its id, its configuration's digest, its stages and where they ran."""
+"""The lineage of a run: its id, the digest of its configuration, its stages."""
 
 from __future__ import annotations
 
@@ -11,42 +11,48 @@ from pathlib import Path
 from flows.runs.folder import Accepted
 from flows.study.cache_key import code_version, library_versions
 from mgvae.config.study import CohortConfig
-from mgvae.report.schema import Lineage, StageFacts, Whereabouts
+from mgvae.report.schema import Lineage, Location, StageSummary
 from mgvae.store.artifact import MANIFEST, Reference, digest
 
 
 @dataclass(frozen=True)
-class Passed:
-    """One stage of the run: its artifact, how long it took, whether it was reused, and where it was made."""
+class FinishedStage:
+    """A stage of the run with its artifact; ``cached`` where that was reused."""
 
     name: str
     reference: Reference
     seconds: float
     cached: bool
-    ran: Whereabouts | None
+    ran: Location | None
 
 
 def run_id(config: CohortConfig, extract_sha256: str, reference: Accepted | None = None) -> str:
-    """Return the run's name: equal exactly where extract, configuration, code, seed and the reference extract are."""
+    """Return the run's name, a digest of everything that decides its results.
+
+    This is the extract, the configuration, the code, the seed and the reference extract.
+    """
     content = [extract_sha256, config_sha256(config), code_version(), config.seed]
     return digest([*content, reference.artifact.sha256] if reference else content)[:12]
 
 
 def config_sha256(config: CohortConfig) -> str:
-    """Return the digest of the configuration, less the seed, which is named beside it, and where extract and stages are."""
+    """Return the digest of the configuration.
+
+    It leaves out the seed, which the lineage names itself, and the places of extract and stages.
+    """
     return digest(config.model_dump(mode="json", exclude={"extract", "seed", "stages"}))
 
 
-def ran(folder: Path) -> Whereabouts | None:
-    """Return where an artifact was made, as its manifest says; None where it does not."""
+def ran(folder: Path) -> Location | None:
+    """Return where an artifact was made according to its manifest, if it says so."""
     try:
         place = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["ran"]
-        return Whereabouts(**{key: None if place.get(key) is None else str(place[key]) for key in ("pool", "worker", "host")})
+        return Location(**{key: None if place.get(key) is None else str(place[key]) for key in ("pool", "worker", "host")})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def lineage(config: CohortConfig, extract_sha256: str, passed: Sequence[Passed]) -> Lineage:
+def lineage(config: CohortConfig, extract_sha256: str, passed: Sequence[FinishedStage]) -> Lineage:
     """Return the lineage of a run for its report."""
     return Lineage(
         extract_sha256=extract_sha256,
@@ -57,6 +63,7 @@ def lineage(config: CohortConfig, extract_sha256: str, passed: Sequence[Passed])
         versions={"python": platform.python_version(), **library_versions()},
         machine=f"{platform.system()} {platform.machine()}",
         stages=tuple(
-            StageFacts(name=stage.name, seconds=round(stage.seconds, 2), cached=stage.cached, ran=stage.ran) for stage in passed
+            StageSummary(name=stage.name, seconds=round(stage.seconds, 2), cached=stage.cached, ran=stage.ran)
+            for stage in passed
         ),
     )

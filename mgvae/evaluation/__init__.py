@@ -1,1 +1,1 @@
-"""Evaluate whether synthetic cases help: arms, cross-validation, metrics with intervals, the recommendation."""
+"""Evaluation of the arms: cross-validation, measures, recommendation, promotion."""

@@ -1,4 +1,4 @@
-"""The cluster bootstrap: whole groups are drawn with replacement, and every arm meets the same draws."""
+"""The cluster bootstrap: whole groups drawn with replacement, alike for every arm."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mgvae.arrays import FloatArray, IntArray
 from mgvae.errors import OutcomeError
 from mgvae.reproducibility import derive
 
-CELLS = 2_000_000  # weights held at once: bounds memory and keeps them in the processor's cache reach
+CELLS = 2_000_000  # weights in memory at once, few enough for the processor's cache
 MOST_TRIES = 100
 
 
 @dataclass(frozen=True)
 class Resamples:
-    """A plan of resamples over groups; the draws are made again whenever they are read, so they need no memory.
+    """A plan of resamples over groups, drawn anew at each reading to save memory.
 
     Attributes:
         group: group number from 0 of each row, ``(N,)``.
@@ -32,7 +32,10 @@ class Resamples:
     seed: int
 
     def chunks(self) -> Iterator[FloatArray]:
-        """Yield row weights ``(N, r)`` until ``n`` resamples have been given; a draw without both classes is drawn again."""
+        """Yield row weights ``(N, r)``, ``n`` columns in all.
+
+        A draw without both classes is drawn again.
+        """
         size = max(1, CELLS // max(len(self.group), 1))
         for start in range(0, self.n, size):
             counts = np.stack([self._draw(i)[0] for i in range(start, min(start + size, self.n))], axis=1)
@@ -40,7 +43,7 @@ class Resamples:
 
     @property
     def redrawn(self) -> int:
-        """How many draws had no event, or nothing else, and were drawn again."""
+        """Number of draws without both classes, which were drawn again."""
         return sum(self._draw(i)[1] for i in range(self.n))
 
     def _draw(self, index: int) -> tuple[IntArray, int]:
@@ -64,7 +67,10 @@ def resamples(event: IntArray, group: IntArray, *, n: int, seed: int) -> Resampl
 
 
 def interval(values: FloatArray, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of bootstrap values ``(R,)``; NaN where fewer than half of them are defined."""
+    """Return the percentile interval of bootstrap values ``(R,)``.
+
+    Both limits are NaN where fewer than half of the values are defined.
+    """
     defined = values[np.isfinite(values)]
     if len(defined) < max(2, len(values) / 2):
         return float("nan"), float("nan")

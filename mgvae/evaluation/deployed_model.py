@@ -1,4 +1,4 @@
-"""The model to deploy: the recommended arm and classifier, fitted on the whole training part and recalibrated, as a file."""
+"""The model to deploy: the recommended arm and classifier, recalibrated, as a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from mgvae.arrays import FloatArray
+from mgvae.arrays import BoolArray, FloatArray
 from mgvae.classifiers.portable import Scorer, scorer_from_json, scorer_of
 from mgvae.classifiers.recalibration import Recalibration, offset
 from mgvae.cohort.build import Cohort
@@ -20,7 +19,7 @@ from mgvae.cohort.rows import rows
 from mgvae.config.dictionary import canonical
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
-from mgvae.errors import CheckpointError, ShapeError
+from mgvae.errors import CheckpointError, ShapeError, first_few
 from mgvae.evaluation.cross_validation import holdout_seed
 from mgvae.evaluation.evaluate import chain_of, evaluation_seed
 from mgvae.evaluation.one_split import fit_chain
@@ -32,11 +31,11 @@ MODEL, PREDICTIONS, TRAINED_ON = "model.json", "predictions.parquet", "trained_o
 
 @dataclass(frozen=True)
 class DeployedModel:
-    """A model with all that its predictions need, and nothing of scikit-learn.
+    """A model with all that its predictions need, without scikit-learn.
 
     Attributes:
-        arm, classifier: what it is.
-        target: what it predicts, and the columns that name subjects and groups.
+        arm, classifier: how it was fitted.
+        target: the outcome, and the columns that name subjects and groups.
         columns: by name the kind, unit and levels of each predictor, in order.
         scorer: gives raw probabilities.
         fitted_share, prevalence, recalibration: their repair, see `mgvae.evaluation.one_split.Fitted`.
@@ -52,30 +51,35 @@ class DeployedModel:
     recalibration: Recalibration
 
     def predict(self, features: pd.DataFrame) -> FloatArray:
-        """Return the recalibrated probability of the event for each row of a typed table, ``(N,)``.
+        """Return the recalibrated probability of the event for each row, ``(N,)``.
 
         Raises:
             ShapeError: a column is absent or has other levels.
         """
-        strange = [name for name, told in self.columns.items() if _levels(features, name) != told["levels"]]
-        if strange:
+        changed = [name for name, column in self.columns.items() if _levels(features, name) != column["levels"]]
+        if changed:
             raise ShapeError(
-                f"The model needs columns with the levels that it was fitted on; other or absent: {_some(strange)}."
+                f"The model needs columns with the levels that it was fitted on; other or absent: {first_few(changed)}."
             )
         raw = self.scorer.predict_proba(features[list(self.columns)])
         return self.recalibration(offset(raw, fitted_share=self.fitted_share, share=self.prevalence))
 
     def obstacle(self, other: DeployedModel) -> str | None:
-        """Return why this model cannot be judged on rows made for ``other``; None where it can. Further columns are none."""
-        moved = [name for name, told in self.target.items() if other.target.get(name) != told]
-        if moved:
-            return f"the study changed since: {_some(moved)}"
-        strange = [name for name, told in self.columns.items() if other.columns.get(name) != told]
-        return f"the data dictionary changed since; its columns {_some(strange)} are other or absent" if strange else None
+        """Return why this model cannot predict rows made for ``other``, if it cannot.
+
+        Columns that ``other`` has besides are no obstacle.
+        """
+        changed = [name for name, value in self.target.items() if other.target.get(name) != value]
+        if changed:
+            return f"the study changed since: {first_few(changed)}"
+        changed = [name for name, column in self.columns.items() if other.columns.get(name) != column]
+        return f"the data dictionary changed since; its columns {first_few(changed)} are other or absent" if changed else None
 
 
 def fit_deployed(cohort: Cohort, config: CohortConfig, *, arm: Arm, classifier: Classifier) -> DeployedModel:
-    """Return the model fitted on a training part; it predicts the hold-out as `mgvae.evaluation.evaluate.evaluate` did.
+    """Fit the recommended model on a training part.
+
+    It predicts the hold-out as `mgvae.evaluation.evaluate.evaluate` did.
 
     Args:
         cohort: the training part.
@@ -108,14 +112,17 @@ def fit_deployed(cohort: Cohort, config: CohortConfig, *, arm: Arm, classifier: 
     )
 
 
-def save_deployed(folder: Path, model: DeployedModel, cohort: Cohort, test: NDArray[np.bool_]) -> None:
-    """Write a model into ``folder``: ``model.json``, ``predictions.parquet``, ``trained_on.parquet``.
+def save_deployed(folder: Path, model: DeployedModel, cohort: Cohort, test: BoolArray) -> None:
+    """Write a model, its predictions of the hold-out and its patients into ``folder``.
+
+    The files: ``model.json``, ``predictions.parquet``, ``trained_on.parquet``.
 
     Args:
         folder: is there and empty.
         model: fitted on the training part.
         cohort: the eligible subjects.
-        test: bool ``(n,)``, the hold-out, which is predicted; the names of the others tell later whom the model has seen.
+        test: bool ``(n,)``, the hold-out, which is predicted; the names of the others are kept as those of its training
+            patients.
     """
     content = {
         "format": FORMAT,
@@ -124,8 +131,8 @@ def save_deployed(folder: Path, model: DeployedModel, cohort: Cohort, test: NDAr
         "scorer": model.scorer.to_json(),
     }
     (folder / MODEL).write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
-    held = cohort.take(test)
-    predicted = _names(held).assign(event=held.event, probability=model.predict(held.features))
+    holdout = cohort.take(test)
+    predicted = _names(holdout).assign(event=holdout.event, probability=model.predict(holdout.features))
     predicted.to_parquet(folder / PREDICTIONS, index=False)
     _names(cohort.take(~test)).to_parquet(folder / TRAINED_ON, index=False)
 
@@ -151,8 +158,10 @@ def load_deployed(folder: Path) -> DeployedModel:
         ) from None
 
 
-def seen_in_training(folder: Path, cohort: Cohort, *, named: bool) -> NDArray[np.bool_]:
-    """Return bool ``(n,)``: whom the model in ``folder`` may have been fitted on, by their own or their group's name.
+def seen_in_training(folder: Path, cohort: Cohort, *, named: bool) -> BoolArray:
+    """Return which subjects a model may have been fitted on, bool ``(n,)``.
+
+    A subject counts whose own name or whose group's name is among those of the training patients.
 
     Args:
         folder: of `save_deployed`.
@@ -181,8 +190,3 @@ def _levels(features: pd.DataFrame, name: str) -> list[str] | bool | None:
         return False
     dtype = features[name].dtype
     return [str(level) for level in dtype.categories] if isinstance(dtype, pd.CategoricalDtype) else None
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -1,4 +1,4 @@
-"""The evaluation as one call: all arms and classifiers, cross-validated and on the hold-out, as the numbers of report.json."""
+"""The evaluation: all arms and classifiers, cross-validated and on the hold-out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import OnDone, Predictions, cross_validate, predict_both, usable_folds
 from mgvae.evaluation.one_split import Chain
 from mgvae.evaluation.parallel import Spread
-from mgvae.evaluation.summary import Scores, arms_table, contrasts, curves_table, differences_table, score
+from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, curves_table, differences_table, score
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Bootstrap, EvaluationResult, PartResult
 
@@ -25,7 +25,7 @@ def evaluate(
     on_done: OnDone | None = None,
     spread: Spread | None = None,
 ) -> EvaluationResult:
-    """Return what every arm does for every classifier.
+    """Measure every arm with every classifier.
 
     Args:
         train: the training part of the cohort; cross-validated.
@@ -57,7 +57,7 @@ def evaluate(
 
 
 def chain_of(config: CohortConfig) -> Chain:
-    """Return what the configuration asks to be done on each split."""
+    """Return the steps that the configuration asks for on each split."""
     settings = config.evaluation
     recipe = Recipe(columns=config.columns.features, training=config.training, prevalence=config.synthesis.prevalence)
     return Chain(
@@ -70,7 +70,7 @@ def evaluation_seed(config: CohortConfig) -> int:
     return derive(config.seed, "evaluation")
 
 
-def _summarise(predictions: Predictions, config: CohortConfig, use: str) -> tuple[Scores, PartResult]:
+def _summarise(predictions: Predictions, config: CohortConfig, use: str) -> tuple[ScoreTable, PartResult]:
     seed = derive(config.seed, "bootstrap", use)
     plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed)
     scores = score(predictions, plan)

@@ -1,42 +1,35 @@
-"""Measures of a risk prediction, for many sets of row weights at once, so that a bootstrap costs a few matrix products.
+"""Measures of a risk prediction, for many sets of row weights at once.
 
-Every function takes ``weights (N, R)``: column r holds how often resample r drew each row. ``ones`` gives the plain measure.
-A measure that a resample does not define (no event, no non-event) is NaN there.
+So a bootstrap costs a few matrix products. Every function takes ``weights (N, R)``: column r holds how often resample r drew
+each row; `unit_weights` gives the plain measure. A measure that a resample does not define (no event, no non-event) is NaN
+there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
-from mgvae.arrays import FloatArray, IntArray
+from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.classifiers.recalibration import to_logit
 from mgvae.results.evaluation import Metric
 
 RANKING: tuple[Metric, ...] = ("auroc", "auprc")
-
 PROBABILITY: tuple[Metric, ...] = ("brier", "scaled_brier", "observed_expected", "calibration_intercept", "calibration_slope")
-
 DECISION: tuple[Metric, ...] = ("sensitivity", "specificity", "ppv", "balanced_accuracy", "g_mean")
-
 METRICS: tuple[Metric, ...] = RANKING + PROBABILITY + DECISION
 
-HIGHER_IS_BETTER: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", *DECISION)
 
-
-def ones(n: int) -> FloatArray:
-    """Return the weights of the rows as they are, ``(n, 1)``."""
+def unit_weights(n: int) -> FloatArray:
+    """Return the weight 1 of each row, ``(n, 1)``."""
     return np.ones((n, 1))
 
 
 def measure(
     event: IntArray, probability: FloatArray, weights: FloatArray, *, threshold: float | FloatArray
 ) -> dict[Metric, FloatArray]:
-    """Return every measure of ``METRICS`` for each column of ``weights``, ``(R,)`` each.
+    """Compute every measure of ``METRICS`` for each column of ``weights``, ``(R,)``.
 
     Args:
         event: outcome in {0, 1}, ``(N,)``.
@@ -53,10 +46,11 @@ def measure(
 
 
 def ranking(event: IntArray, score: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
-    """Return AUROC (ties count half) and average precision (tied rows enter together), ``(R,)`` each.
+    """Compute AUROC and average precision, ``(R,)`` each.
 
-    Both depend on the non-events only through how many lie between neighbouring scores of events, so the work per resample is
-    one sum over the rows and a cumulative sum over the events.
+    In AUROC ties count half; in average precision tied rows enter together. Both depend on the non-events only through how many
+    lie between neighbouring scores of events, so the work per resample is one sum over the rows and a cumulative sum over the
+    events.
     """
     case = event == 1
     scores, place = np.unique(score[case], return_inverse=True)
@@ -76,7 +70,10 @@ def ranking(event: IntArray, score: FloatArray, weights: FloatArray) -> dict[Met
 
 
 def accuracy(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
-    """Return the Brier score, its scaled form (1 - Brier / Brier of the prevalence) and observed / expected events."""
+    """Compute the Brier score, its scaled form and observed / expected events.
+
+    The scaled Brier score is 1 - Brier / Brier of the prevalence.
+    """
     total = weights.sum(axis=0)
     prevalence = _over(event @ weights, total)
     brier = _over((probability - event) ** 2 @ weights, total)
@@ -88,11 +85,11 @@ def accuracy(event: IntArray, probability: FloatArray, weights: FloatArray) -> d
 
 
 def calibration(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
-    """Return calibration-in-the-large (intercept at slope 1) and the calibration slope (intercept free), ``(R,)`` each.
+    """Compute calibration-in-the-large and the calibration slope, ``(R,)`` each.
 
-    Both are logistic regressions of the outcome on logit p. Rows are spread over a fine grid of logits that keeps their
-    number and their sum, so that a resample costs the same for any number of rows; on the grid the probabilities are right to
-    about 1e-5.
+    The first is the intercept at slope 1; beside the slope the intercept is free. Both are logistic regressions of the outcome
+    on logit p. Rows are spread over a fine grid of logits that keeps their number and their sum, so that a resample costs the
+    same for any number of rows; on the grid the probabilities are right to about 1e-5.
     """
     logit = to_logit(probability)
     nodes, spread = grid(logit)
@@ -103,8 +100,8 @@ def calibration(event: IntArray, probability: FloatArray, weights: FloatArray) -
     return {"calibration_intercept": intercept, "calibration_slope": slope}
 
 
-def decisions(event: IntArray, positive: NDArray[np.bool_], weights: FloatArray) -> dict[Metric, FloatArray]:
-    """Return sensitivity, specificity, PPV, balanced accuracy and G-mean of the decisions ``positive (N,)``, ``(R,)`` each."""
+def decisions(event: IntArray, positive: BoolArray, weights: FloatArray) -> dict[Metric, FloatArray]:
+    """Compute the measures in ``DECISION`` of the decisions ``positive (N,)``."""
     true, false = (event * positive) @ weights, ((1 - event) * positive) @ weights
     n_true = event @ weights
     n_false = weights.sum(axis=0) - n_true
@@ -119,14 +116,15 @@ def decisions(event: IntArray, positive: NDArray[np.bool_], weights: FloatArray)
 
 
 def grid(logit: FloatArray, *, step: float = 0.02, most: int = 1500) -> tuple[FloatArray, sparse.csr_array]:
-    """Return logit nodes ``(K,)`` and the matrix ``(K, N)`` that shares each row between its two neighbouring nodes.
+    """Return logit nodes ``(K,)`` and the matrix ``(K, N)`` that spreads rows over them.
 
-    The shares keep the sum of weights and the sum of weighted logits. With few distinct logits the nodes are these themselves.
+    Each row is shared between its two neighbouring nodes. The shares keep the sum of weights and the sum of weighted logits.
+    With few distinct logits the nodes are these themselves.
     """
     distinct, place = np.unique(logit, return_inverse=True)
     if len(distinct) <= most // 4:
-        one = np.ones(len(logit))
-        return distinct, sparse.csr_array((one, (place, np.arange(len(logit)))), shape=(len(distinct), len(logit)))
+        entries = np.ones(len(logit)), (place, np.arange(len(logit)))
+        return distinct, sparse.csr_array(entries, shape=(len(distinct), len(logit)))
     count = int(np.clip(np.ceil((distinct[-1] - distinct[0]) / step), 2, most)) + 1
     nodes = np.linspace(distinct[0], distinct[-1], count)
     low = (np.searchsorted(nodes, logit, "right") - 1).clip(0, count - 2)
@@ -134,11 +132,6 @@ def grid(logit: FloatArray, *, step: float = 0.02, most: int = 1500) -> tuple[Fl
     rows = np.arange(len(logit))
     entries = np.concatenate([1 - share, share]), (np.concatenate([low, low + 1]), np.concatenate([rows, rows]))
     return nodes, sparse.csr_array(entries, shape=(count, len(logit)))
-
-
-def difference(ours: Mapping[Metric, FloatArray], theirs: Mapping[Metric, FloatArray]) -> dict[Metric, FloatArray]:
-    """Return ours minus theirs for each measure both have."""
-    return {name: ours[name] - theirs[name] for name in ours if name in theirs}
 
 
 def _sums(place: IntArray, weights: FloatArray, count: int) -> FloatArray:
@@ -152,14 +145,15 @@ def _over(top: FloatArray, bottom: FloatArray) -> FloatArray:
 
 
 STEPS, TOLERANCE, LARGEST_STEP = 50, 1e-9, 2.0
-
 FARTHEST = 20.0  # a line this steep or this high means separated classes: there is no maximum
 
 
 def fit_line(
     logit: FloatArray, rows: FloatArray, events: FloatArray, moment: FloatArray, *, free_slope: bool
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the maximum-likelihood intercepts and slopes, ``(R,)`` each; NaN where there is no maximum.
+    """Fit the maximum-likelihood intercepts and slopes, ``(R,)`` each.
+
+    Where there is no maximum both are NaN.
 
     Args:
         logit: logit of the predicted probability at each node, ``(K,)``.
@@ -193,7 +187,10 @@ def _step(
     *,
     free_slope: bool,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return one Newton step, shortened where it is long (far from the maximum the second-order picture misleads)."""
+    """Return one Newton step, shortened where it is long.
+
+    Far from the maximum the second-order approximation misleads.
+    """
     expected = expit(intercept + logit[:, None] * slope)
     mass = rows * expected
     information = mass * (1 - expected)

@@ -1,20 +1,20 @@
-"""Champion against challenger on the same patients, and the rule by which the challenger takes its place."""
+"""Champion against challenger on the same patients, and the rule of promotion."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.bootstrap import interval, resamples
-from mgvae.evaluation.metrics import accuracy, ones, ranking
+from mgvae.evaluation.metrics import accuracy, ranking, unit_weights
 from mgvae.results.evaluation import Metric
 from mgvae.results.numbers import number
+from mgvae.results.promotion import MeasureComparison, ModelComparison
 
-MEASURES: dict[Metric, str] = {"auroc": "AUROC", "scaled_brier": "scaled Brier score"}
+MEASURES: dict[Literal["auroc", "scaled_brier"], str] = {"auroc": "AUROC", "scaled_brier": "scaled Brier score"}
 
 
 def rule(margin: float) -> str:
@@ -29,9 +29,9 @@ def rule(margin: float) -> str:
     )
 
 
-def contest(
+def compare_models(
     event: IntArray, group: IntArray, *, champion: FloatArray, challenger: FloatArray, n: int, seed: int
-) -> dict[str, Any]:
+) -> ModelComparison:
     """Return both models' measures on the same rows, and the differences.
 
     Args:
@@ -41,45 +41,42 @@ def contest(
         n: resamples.
         seed: of the draws.
 
-    Returns:
-        ``{n, events, bootstrap, auroc: {champion, challenger, value, low, high}, scaled_brier: ...}``; ``value`` is challenger
-        less champion, None where undefined.
-
     Raises:
         OutcomeError: draws of groups lack one class again and again.
     """
     plan = resamples(event, group, n=n, seed=seed)
-    plain = [_measured(event, one, ones(len(event))) for one in (champion, challenger)]
-    chunks = [[_measured(event, one, weights) for one in (champion, challenger)] for weights in plan.chunks()]
-    found: dict[str, Any] = {"n": len(event), "events": int(event.sum()), "bootstrap": n}
+    models = (champion, challenger)
+    old, new = (_measure(event, probability, unit_weights(len(event))) for probability in models)
+    chunks = [[_measure(event, probability, weights) for probability in models] for weights in plan.chunks()]
+    measures: dict[str, MeasureComparison] = {}
     for name in MEASURES:
-        old, new = (float(side[name][0]) for side in plain)
-        low, high = interval(np.concatenate([theirs[name] - ours[name] for ours, theirs in chunks]))
-        told = {"champion": old, "challenger": new, "value": new - old, "low": low, "high": high}
-        found[name] = {key: number(value) for key, value in told.items()}
-    return found
+        before, after = float(old[name][0]), float(new[name][0])
+        low, high = interval(np.concatenate([second[name] - first[name] for first, second in chunks]))
+        values = {"champion": before, "challenger": after, "value": after - before, "low": low, "high": high}
+        measures[name] = MeasureComparison(**{key: number(value) for key, value in values.items()})
+    return ModelComparison(n=len(event), events=int(event.sum()), bootstrap=n, **measures)
 
 
-def verdict(comparison: Mapping[str, Any], margin: float) -> tuple[bool, str]:
-    """Return whether the challenger is promoted by `rule`, and why, for a comparison with events enough."""
-    told = "; ".join(f"{label} {_shown(comparison[name])}" for name, label in MEASURES.items())
-    on = f"on {comparison['n']:,} patients with {comparison['events']:,} events that the champion was not trained on"
-    if any(comparison[name][key] is None for name in MEASURES for key in ("value", "low", "high")):
-        return False, f"Cannot tell: a difference is undefined {on}: {told}."
-    worse = [label for name, label in MEASURES.items() if _worse(comparison[name], margin)]
+def verdict(comparison: ModelComparison, margin: float) -> tuple[bool, str]:
+    """Return whether `rule` promotes the challenger, and why, given enough events."""
+    found = {label: getattr(comparison, name) for name, label in MEASURES.items()}
+    numbers = "; ".join(f"{label} {_text(difference)}" for label, difference in found.items())
+    on = f"on {comparison.n:,} patients with {comparison.events:,} events that the champion was not trained on"
+    worse = []
+    for label, difference in found.items():
+        if difference.value is None or difference.low is None or difference.high is None:
+            return False, f"Cannot tell: a difference is undefined {on}: {numbers}."
+        if difference.value < -margin or difference.high < 0:
+            worse.append(label)
     if worse:
-        return False, f"Worse than the champion in {' and '.join(worse)} {on}: {told}."
-    return True, f"Not worse than the champion {on}: {told}."
+        return False, f"Worse than the champion in {' and '.join(worse)} {on}: {numbers}."
+    return True, f"Not worse than the champion {on}: {numbers}."
 
 
-def _worse(difference: Mapping[str, float], margin: float) -> bool:
-    return difference["value"] < -margin or difference["high"] < 0
-
-
-def _measured(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
+def _measure(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
     return {**ranking(event, probability, weights), **accuracy(event, probability, weights)}
 
 
-def _shown(difference: Mapping[str, float | None]) -> str:
-    value, low, high = ("?" if difference[key] is None else f"{difference[key]:+.4f}" for key in ("value", "low", "high"))
+def _text(difference: MeasureComparison) -> str:
+    value, low, high = ("?" if x is None else f"{x:+.4f}" for x in (difference.value, difference.low, difference.high))
     return f"{value} ({low} to {high})"

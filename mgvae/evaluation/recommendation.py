@@ -1,4 +1,4 @@
-"""Which arm to deploy: a stated rule over the numbers of the cross-validation, under which no correction wins ties."""
+"""The rule by which an arm is recommended; no correction wins ties."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CALIBRATED = (0.9, 1.1)  # observed / expected
 
 @dataclass(frozen=True)
 class _Candidate:
-    """One arm and classifier, and what keeps it from being recommended."""
+    """An arm with a classifier, and the conditions that it does not meet."""
 
     arm: Arm
     classifier: Classifier
@@ -46,7 +46,7 @@ def rule(margin: float) -> str:
 
 
 def barred_arms(gates: Sequence[Gate], arms: Sequence[Arm]) -> dict[Arm, str]:
-    """Return arm -> why it must not be recommended: where a gate failed, all arms whose cases are generated.
+    """Return arm -> why it must not be recommended: a gate on its cases failed.
 
     Args:
         gates: on the synthetic cases.
@@ -104,26 +104,26 @@ def _candidates(evaluation: EvaluationResult, margin: float, barred: Mapping[Arm
     ]
 
 
-def _objections(contrast: Contrast, ours: Scores, plain: Scores, margin: float) -> list[str]:
-    """Return the conditions of the rule that do not hold; what is undefined does not hold."""
+def _objections(contrast: Contrast, candidate: Scores, reference: Scores, margin: float) -> list[str]:
+    """Return the conditions of the rule that do not hold, the undefined among them."""
     objections = []
     if not _above(contrast.auroc.family_low, 0.0):
         objections.append("the lower limit of its AUROC gain is not above 0")
     if not _above(contrast.auroc.least_repeat, 0.0):
         objections.append("the gain does not show in every repeat")
-    if not _above(contrast.scaled_brier.low, -margin):
+    if not _within(contrast.scaled_brier.low, -margin, math.inf):
         objections.append(f"its scaled Brier score may be more than {margin:g} worse")
-    slope, theirs = ours["calibration_slope"], plain["calibration_slope"]
-    if not (_covers(slope, 1.0) or _no_farther(slope.value, theirs.value)):
+    slope, plain = candidate["calibration_slope"], reference["calibration_slope"]
+    if not (_covers(slope, 1.0) or _no_farther(slope.value, plain.value)):
         objections.append("its calibration slope is off after recalibration")
-    ratio, theirs = ours["observed_expected"], plain["observed_expected"]
-    if not (_within(ratio.value, *CALIBRATED) or _no_farther(ratio.value, theirs.value)):
+    ratio, plain = candidate["observed_expected"], reference["observed_expected"]
+    if not (_within(ratio.value, *CALIBRATED) or _no_farther(ratio.value, plain.value)):
         objections.append("its observed/expected ratio is off after recalibration")
     return objections
 
 
 def _known(value: float | None) -> float:
-    """Return ``value``, and where it is undefined less than any other."""
+    """Return ``value``, or minus infinity where it is undefined."""
     return -math.inf if value is None else value
 
 
@@ -139,8 +139,8 @@ def _covers(measure: Estimate, value: float) -> bool:
     return measure.low is not None and measure.high is not None and measure.low <= value <= measure.high
 
 
-def _no_farther(ours: float | None, theirs: float | None) -> bool:
-    return ours is not None and theirs is not None and abs(ours - 1) <= abs(theirs - 1)
+def _no_farther(value: float | None, reference: float | None) -> bool:
+    return value is not None and reference is not None and abs(value - 1) <= abs(reference - 1)
 
 
 def _difference(best: _Candidate | None) -> Difference:
@@ -159,7 +159,7 @@ def _difference(best: _Candidate | None) -> Difference:
 
 
 def _threshold(evaluation: EvaluationResult, chosen: ModelName) -> dict[str, str | float | None]:
-    """Return the threshold remark: where to cut the recalibrated probabilities, and what that gives."""
+    """Return where to cut the recalibrated probabilities, and what that gives."""
     measures = evaluation.arms[chosen.arm][chosen.classifier][JUDGED]
     names: tuple[Metric, ...] = ("balanced_accuracy", "sensitivity", "specificity", "ppv")
     return {

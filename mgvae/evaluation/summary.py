@@ -1,4 +1,4 @@
-"""Predictions -> the numbers of the report: measures with intervals, paired differences, calibration curves."""
+"""Measures with intervals, paired differences and calibration curves of predictions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples, interval
 from mgvae.evaluation.cross_validation import Predictions
-from mgvae.evaluation.metrics import METRICS, measure, ones
+from mgvae.evaluation.metrics import METRICS, measure, unit_weights
 from mgvae.evaluation.one_split import Key
 from mgvae.results.evaluation import (
     ArmCurves,
@@ -27,11 +27,16 @@ from mgvae.results.evaluation import (
 )
 from mgvae.results.numbers import Estimate, number
 
+JUDGED: Variant = "recalibrated"
+REFERENCE: Arm = "none"
+PRIMARY: Metric = "auroc"
+SECONDARY: Metric = "scaled_brier"
+LEVEL = 0.975  # one-sided for the family, so that one arm alone would meet the usual 95 % interval
 WILSON_Z = 1.959963984540054
 
 
 def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: int = 1) -> Curve:
-    """Return the calibration curve in groups of rising risk with about equal numbers of expected events.
+    """Return the calibration curve in bins of about equal expected events.
 
     Equal groups of rows would put nine points of ten where a rare outcome never happens; equal expected events give each point
     about the same precision and reach the high risks, where decisions are made.
@@ -71,14 +76,9 @@ def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
 
 
-JUDGED: Variant = "recalibrated"
-
-REFERENCE: Arm = "none"
-
-
 @dataclass(frozen=True)
 class Score:
-    """One measure of one arm, classifier and variant.
+    """A measure of an arm, a classifier and a variant.
 
     Attributes:
         repeats: the measure in each repeat of the cross-validation, ``(repeats,)``.
@@ -102,14 +102,15 @@ class Score:
         return Estimate(value=number(self.value), low=number(low), high=number(high))
 
 
-Scores = dict[Key, dict[Metric, Score]]
+ScoreTable = dict[Key, dict[Metric, Score]]
 
 
-def score(predictions: Predictions, plan: Resamples) -> Scores:
-    """Return every measure of every arm, classifier and variant; all of them on the same resamples.
+def score(predictions: Predictions, plan: Resamples) -> ScoreTable:
+    """Compute every measure of every arm, classifier and variant.
 
-    Out-of-fold predictions of a repeat are pooled, measured, and the measures averaged over the repeats. The intervals hold
-    what the draw of subjects adds, with the fitted models given; what refitting adds shows in the spread over repeats.
+    All are computed on the same resamples. Out-of-fold predictions of a repeat are pooled, measured, and the measures
+    averaged over the repeats. The intervals hold what the draw of subjects adds, with the fitted models given; what refitting
+    adds shows in the spread over repeats.
     """
     keys = [key for key in predictions.probability if _twin(key) not in predictions.probability]
     draws: dict[Key, dict[str, list[FloatArray]]] = {key: {name: [] for name in METRICS} for key in keys}
@@ -117,23 +118,22 @@ def score(predictions: Predictions, plan: Resamples) -> Scores:
         for key in draws:
             for name, values in _mean_over_repeats(predictions, key, weights).items():
                 draws[key][name].append(values)
-    whole = {key: _by_repeat(predictions, key, ones(len(predictions.event))) for key in keys}
+    whole = {key: _by_repeat(predictions, key, unit_weights(len(predictions.event))) for key in keys}
     scores = {key: {name: Score(whole[key][name][:, 0], np.concatenate(draws[key][name])) for name in METRICS} for key in keys}
     return {key: scores[twin] if (twin := _twin(key)) in scores else scores[key] for key in predictions.probability}
 
 
 def _twin(key: Key) -> Key | None:
-    """Return the key with the same probabilities and the same threshold, for an arm that moves the raw threshold alone."""
+    """Return the key with the same decisions, for an arm that moves the raw threshold."""
     arm, classifier, variant = key
     return (SAME_FIT[arm], classifier, variant) if arm in SAME_FIT and variant != "raw" else None
 
 
 def threshold(predictions: Predictions, key: Key, repeat: int) -> float | FloatArray:
-    """Return from which probability on a row is called an event.
+    """Return the probability from which a row is called an event.
 
-    Raw probabilities are cut at 0.5, as the MGVAE paper does; repaired ones, and those of the threshold arm, at the
-    prevalence of the row's own fitting rows, the cut that weighs sensitivity and specificity alike when probabilities are
-    right.
+    Raw probabilities are cut at 0.5, as in the MGVAE paper; recalibrated ones, and those of the threshold arm, at the
+    prevalence of the row's own fitting rows: with correct probabilities this weighs sensitivity and specificity alike.
     """
     arm, _, variant = key
     return 0.5 if variant == "raw" and arm not in SAME_FIT else predictions.prevalence[repeat]
@@ -145,29 +145,29 @@ def _by_repeat(predictions: Predictions, key: Key, weights: FloatArray) -> dict[
         measure(predictions.event, probability, weights, threshold=threshold(predictions, key, repeat))
         for repeat, probability in enumerate(predictions.probability[key])
     ]
-    return {name: np.stack([one[name] for one in each]) for name in METRICS}
+    return {name: np.stack([measures[name] for measures in each]) for name in METRICS}
 
 
 def _mean_over_repeats(predictions: Predictions, key: Key, weights: FloatArray) -> dict[str, FloatArray]:
     return {name: values.mean(axis=0) for name, values in _by_repeat(predictions, key, weights).items()}
 
 
-def arms_table(scores: Scores) -> ArmScores:
+def arms_table(scores: ScoreTable) -> ArmScores:
     """Return every measure with its interval, by arm, classifier and variant."""
     table: ArmScores = {}
     for (arm, classifier, variant), measures in scores.items():
         place = table.setdefault(arm, {}).setdefault(classifier, {})
-        place[variant] = {name: one.summary() for name, one in measures.items()}
+        place[variant] = {name: score.summary() for name, score in measures.items()}
     return table
 
 
-def differences_table(scores: Scores) -> ArmDifferences:
-    """Return each recalibrated measure less that of ``none`` with the same classifier, by arm and classifier."""
+def differences_table(scores: ScoreTable) -> ArmDifferences:
+    """Return each recalibrated measure less that of ``none``, by arm and classifier."""
     table: ArmDifferences = {}
     for (arm, classifier, variant), measures in scores.items():
         if variant == JUDGED and arm != REFERENCE:
             plain = scores[REFERENCE, classifier, JUDGED]
-            differences = {name: (one - plain[name]).summary() for name, one in measures.items()}
+            differences = {name: (score - plain[name]).summary() for name, score in measures.items()}
             table.setdefault(arm, {})[classifier] = differences
     return table
 
@@ -182,14 +182,8 @@ def curves_table(predictions: Predictions) -> ArmCurves:
     return table
 
 
-PRIMARY: Metric = "auroc"
-SECONDARY: Metric = "scaled_brier"
-
-LEVEL = 0.975  # one-sided for the family, so that one arm alone would meet the usual 95 % interval
-
-
-def contrasts(scores: Scores) -> Contrasts:
-    """Return the comparisons that the recommendation reads, recalibrated probabilities throughout.
+def contrasts(scores: ScoreTable) -> Contrasts:
+    """Return the comparisons of recalibrated probabilities for the recommendation.
 
     The reference is the classifier with the highest AUROC without correction. Candidates are all other arms with all
     classifiers, less the arms that change no prediction. ``family_low`` is the lower limit of the AUROC difference that holds
@@ -200,19 +194,22 @@ def contrasts(scores: Scores) -> Contrasts:
     """
     plain = {key[1]: measures for key, measures in scores.items() if key[0] == REFERENCE and key[2] == JUDGED}
     best = max(plain, key=lambda classifier: plain[classifier][PRIMARY].value)
-    ours = {key[:2]: measures for key, measures in scores.items() if key[2] == JUDGED and key[0] not in (REFERENCE, *SAME_FIT)}
-    gains = {pair: measures[PRIMARY] - plain[best][PRIMARY] for pair, measures in ours.items()}
+    others = {key[:2]: found for key, found in scores.items() if key[2] == JUDGED and key[0] not in (REFERENCE, *SAME_FIT)}
+    gains = {pair: measures[PRIMARY] - plain[best][PRIMARY] for pair, measures in others.items()}
     critical = critical_value(list(gains.values()))
     against: dict[Arm, dict[Classifier, Contrast]] = {}
     for (arm, classifier), gain in gains.items():
-        second = (ours[arm, classifier][SECONDARY] - plain[best][SECONDARY]).summary()
+        second = (others[arm, classifier][SECONDARY] - plain[best][SECONDARY]).summary()
         against.setdefault(arm, {})[classifier] = Contrast(auroc=_gain(gain, critical), scaled_brier=second)
     reference = ModelName(arm=REFERENCE, classifier=best)
-    return Contrasts(reference=reference, candidates=len(ours), critical=number(critical), against=against)
+    return Contrasts(reference=reference, candidates=len(others), critical=number(critical), against=against)
 
 
 def critical_value(gains: list[Score], *, level: float = LEVEL) -> float:
-    """Return the multiple of its standard error that the largest of all studentised deviations stays below with ``level``."""
+    """Return the quantile ``level`` of the largest studentised deviation of all gains.
+
+    It is the multiple of its standard error by which a gain may exceed its value by chance.
+    """
     deviations = [(gain.draws - gain.value) / error for gain in gains if (error := gain.draws.std(ddof=1)) > 0]
     return float(np.quantile(np.max(deviations, axis=0), level)) if deviations else 0.0
 

@@ -1,6 +1,6 @@
-"""What the page answers of two reporting guidelines, and what not.
+"""Which TRIPOD+AI and PROBAST+AI items the report covers.
 
-An item counts as answered only where its numbers are in this report. What the study team has to write itself is named.
+An item counts as covered only where its numbers are in this report; the remark says what the study team has to write itself.
 
 Source: TRIPOD+AI, BMJ 2024;385:e078378; PROBAST+AI, BMJ 2025, doi 10.1136/bmj-2024-082505.
 """
@@ -18,7 +18,14 @@ Answer = Literal["yes", "partly", "no"]
 
 @dataclass(frozen=True)
 class Item:
-    """An item of a guideline, how far the page answers it, in which section (its anchor), and what is left to do."""
+    """An item of a guideline, and how far the page covers it.
+
+    Attributes:
+        code, asks: of the guideline.
+        answer: yes, partly or no.
+        section: anchor of the section; None for none.
+        remark: what the section holds, or what is missing.
+    """
 
     code: str
     asks: str
@@ -28,7 +35,7 @@ class Item:
 
 
 def tripod(report: Report) -> list[Item]:
-    """Return the TRIPOD+AI items that a report of this kind can bear on."""
+    """Return the TRIPOD+AI items that concern a report of this kind."""
     return [*_data_items(report), *_method_items(report), *_result_items(report)]
 
 

@@ -1,19 +1,21 @@
-"""Numbers and names as a reader sees them: one spelling for each kind of number, the same on the page and in the terminal."""
+"""Numbers and names in the spelling of the page and the terminal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from mgvae.config.sections import Arm
 from mgvae.results.evaluation import Metric
 from mgvae.results.gates import Gate
+from mgvae.results.numbers import Estimate
+from mgvae.results.recommendation import Difference
 from mgvae.results.synthetic import ByGroup
 
 UNKNOWN = "–"
 
-ARMS = {
+ARMS: dict[Arm, str] = {
     "none": "No correction",
     "class_weight": "Class weights",
     "threshold": "Threshold moving",
@@ -61,24 +63,14 @@ METRICS: dict[Metric, MetricStyle] = {
 }
 
 
-class Interval(Protocol):
-    """Anything with a value and limits."""
-
-    @property
-    def value(self) -> float | None:
-        """The estimate."""
-
-    @property
-    def low(self) -> float | None:
-        """The lower limit."""
-
-    @property
-    def high(self) -> float | None:
-        """The upper limit."""
+WithLimits = Estimate | Gate | Difference
 
 
 def number(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
-    """Return ``value`` with ``digits`` decimals, grouped thousands, a true minus sign and, where ``signed``, a plus sign."""
+    """Format ``value`` with ``digits`` decimals and grouped thousands.
+
+    A negative number has a true minus sign, where ``signed`` a positive one a plus sign.
+    """
     if value is None or not math.isfinite(value):
         return UNKNOWN
     text = f"{abs(value):,.{digits}f}"
@@ -97,14 +89,14 @@ def share(value: float | None, digits: int = 1) -> str:
     return UNKNOWN if value is None else f"{number(100 * value, digits)}\u00a0%"
 
 
-def limits(estimate: Interval, digits: int = 2, *, signed: bool = False) -> str:
+def limits(estimate: WithLimits, digits: int = 2, *, signed: bool = False) -> str:
     """Return ``(low to high)``, or nothing where a limit is unknown."""
     if estimate.low is None or estimate.high is None:
         return ""
     return f"({number(estimate.low, digits, signed=signed)} to {number(estimate.high, digits, signed=signed)})"
 
 
-def measured(metric: Metric, estimate: Interval | None) -> str:
+def measured(metric: Metric, estimate: WithLimits | None) -> str:
     """Return a measure as ``0.842 (0.81 to 0.87)``."""
     if estimate is None:
         return UNKNOWN
@@ -112,8 +104,11 @@ def measured(metric: Metric, estimate: Interval | None) -> str:
     return f"{number(estimate.value, digits[0])} {limits(estimate, digits[1])}".rstrip()
 
 
-def change(metric: Metric, estimate: Interval | None) -> str:
-    """Return a difference as ``+0.012 (−0.003 to +0.027)``; its limits lie near 0, so they are as fine as the value."""
+def change(metric: Metric, estimate: WithLimits | None) -> str:
+    """Return a difference as ``+0.012 (−0.003 to +0.027)``.
+
+    Its limits lie near 0, so they have as many decimals as the value.
+    """
     if estimate is None:
         return UNKNOWN
     digits = METRICS[metric].digits[0]
@@ -121,7 +116,10 @@ def change(metric: Metric, estimate: Interval | None) -> str:
 
 
 def gate_numbers(gate: Gate) -> tuple[str, str, str]:
-    """Return value, limits and threshold of a gate: whole where all are whole, with more decimals where all are small."""
+    """Return value, limits and threshold of a gate.
+
+    Where all are whole they have no decimals, where all are small more.
+    """
     known = gate_known(gate)
     digits = 0 if all(x.is_integer() for x in known) else 4 if max(map(abs, known)) < 0.01 else 3
     bounds = gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,)
@@ -140,7 +138,7 @@ def plain(value: float | None) -> str:
 
 
 def missing(shares: ByGroup) -> str:
-    """Return the missing shares of majority, real and synthetic cases as ``missing 31 / 25 / 26 %``."""
+    """Return missing shares as ``missing 31 / 25 / 26 %``."""
     parts = (shares.majority, shares.cases, shares.synthetic)
     if not any(parts):
         return "none missing" if None not in parts else "missing cells unknown"
@@ -162,8 +160,13 @@ def listing(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
+def arm_names(arms: Iterable[Arm]) -> str:
+    """Return the names of arms as a listing."""
+    return listing([ARMS[arm] for arm in arms])
+
+
 def spelled(name: str) -> str:
-    """Return a key of the report as a label: its measure's, or the words it is made of."""
+    """Return a key of the report as a label: that of its measure, or its words."""
     known = [style.label for metric, style in METRICS.items() if metric == name]
     text = name.replace("_", " ")
     return known[0] if known else text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""What a reader sees first, in words: the verdict, the recommendation, the key numbers."""
+"""The head of the page: the verdict, the recommendation, the key numbers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MEANS: dict[Arm, str] = {
 
 @dataclass(frozen=True)
 class Banner:
-    """The verdict of the run: its word and what led to it."""
+    """The verdict of the run and its reasons."""
 
     tone: str
     headline: str
@@ -37,7 +37,7 @@ class Banner:
 
 @dataclass(frozen=True)
 class Tile:
-    """A key number with its name and, in small, what it stands beside."""
+    """A key number with its name and a note in small print."""
 
     label: str
     value: str
@@ -103,7 +103,10 @@ def by_verdict(gates: tuple[Gate, ...], verdict: Verdict) -> list[str]:
 
 
 def recommended_scores(report: Report) -> tuple[Scores, str] | None:
-    """Return the recalibrated measures of the recommended model, from the test part if there is one, and their source."""
+    """Return the recalibrated measures of the recommended model, and their source.
+
+    The source is the test part where there is one, else the cross-validation.
+    """
     chosen, evaluation = report.recommendation, report.evaluation
     if chosen is None or evaluation is None:
         return None
@@ -119,12 +122,8 @@ def _performance(report: Report) -> list[Tile]:
     if found is None:
         return []
     scores, source = found
-    metrics: tuple[tuple[Metric, str], ...] = (
-        ("auroc", ""),
-        ("observed_expected", ", ideal 1"),
-        ("calibration_slope", ", ideal 1"),
-    )
-    return [_measure(metric, scores.get(metric), source + extra) for metric, extra in metrics]
+    metrics: dict[Metric, str] = {"auroc": "", "observed_expected": ", ideal 1", "calibration_slope": ", ideal 1"}
+    return [_measure(metric, scores.get(metric), source + extra) for metric, extra in metrics.items()]
 
 
 def _measure(metric: Metric, estimate: Estimate | None, source: str) -> Tile:

@@ -42,7 +42,7 @@ COLOURS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class ArmStyle:
-    """How an arm is drawn: colour name, matplotlib marker, dash pattern in px (empty: solid)."""
+    """Colour name, matplotlib marker and dash pattern in px (empty: solid) of an arm."""
 
     colour: str
     marker: str
@@ -63,22 +63,10 @@ ARM_STYLES: dict[Arm, ArmStyle] = {
 
 
 def light(name: str) -> str:
-    """Return the colour called ``name`` on a light page, the one figures are drawn with."""
+    """Return the colour called ``name`` on a light page, with which figures are drawn."""
     return COLOURS[name][0]
 
 
 def css_variables(*, dark: bool = False) -> str:
     """Return the palette as CSS custom properties."""
     return " ".join(f"--{name}: {pair[dark]};" for name, pair in COLOURS.items())
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the WCAG 2 contrast ratio of two ``#rrggbb`` colours, 1..21."""
-    low, high = sorted((_luminance(one), _luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    channels = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,4 +1,4 @@
-"""report.json -> report.html: one file that needs nothing else, the same bytes for the same numbers."""
+"""The page of a report: one file that loads nothing, the same bytes for the same numbers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mgvae.report import formatting as text
+from mgvae.report import formatting
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.figures.calibration import BANDED
 from mgvae.report.figures.inline import gate_bar, swatch
 from mgvae.report.overview import advice, banner, deciding_difference, recommended_scores, tiles
 from mgvae.report.palette import css_variables
-from mgvae.report.panels import classifiers_of, gallery
+from mgvae.report.panels import classifiers_of, draw_panels
 from mgvae.report.schema import Report
-from mgvae.results.drift import moved
+from mgvae.results.drift import drifted_columns
 from mgvae.results.evaluation import Metric
 
 HEADLINE: tuple[Metric, ...] = (
@@ -26,27 +26,26 @@ HEADLINE: tuple[Metric, ...] = (
     "balanced_accuracy",
     "g_mean",
 )
-REPAIRED: tuple[Metric, ...] = ("observed_expected", "calibration_intercept", "calibration_slope", "brier")
+RECALIBRATED: tuple[Metric, ...] = ("observed_expected", "calibration_intercept", "calibration_slope", "brier")
 
 
-def render(facts: Report) -> str:
+def render(report: Report) -> str:
     """Return the page of a report."""
     return (
         _environment()
         .get_template("page.html")
         .render(
-            r=facts,
-            banner=banner(facts),
-            tiles=tiles(facts),
-            advice=advice(facts.recommendation) if facts.recommendation else "",
-            deciding=deciding_difference(facts.recommendation) if facts.recommendation else "",
-            performance_source=(recommended_scores(facts) or ({}, ""))[1],
-            moved=moved(facts.drift) if facts.drift else [],
-            gallery=gallery(facts),
-            classifiers=classifiers_of(facts.evaluation) if facts.evaluation else [],
-            banded=[text.ARMS[arm] for arm in BANDED if facts.evaluation and arm in facts.evaluation.arms],
-            tripod=tripod(facts),
-            probast=probast(facts),
+            r=report,
+            banner=banner(report),
+            tiles=tiles(report),
+            advice=advice(report.recommendation) if report.recommendation else "",
+            deciding=deciding_difference(report.recommendation) if report.recommendation else "",
+            performance_source=(recommended_scores(report) or ({}, ""))[1],
+            drifted=drifted_columns(report.drift) if report.drift else [],
+            panels=draw_panels(report),
+            classifiers=classifiers_of(report.evaluation) if report.evaluation else [],
+            tripod=tripod(report),
+            probast=probast(report),
         )
     )
 
@@ -56,13 +55,20 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("mgvae.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(count=text.count, number=text.number, share=text.share, duration=text.duration, plain=text.plain)
+    environment.filters.update(
+        count=formatting.count,
+        number=formatting.number,
+        share=formatting.share,
+        duration=formatting.duration,
+        plain=formatting.plain,
+    )
     environment.globals.update(
-        words=text,
+        formatting=formatting,
         gate_bar=gate_bar,
+        banded_arms=BANDED,
         swatch=swatch,
         headline_metrics=HEADLINE,
-        repaired_metrics=REPAIRED,
+        recalibrated_metrics=RECALIBRATED,
         light_colours=css_variables(),
         dark_colours=css_variables(dark=True),
     )

@@ -1,4 +1,4 @@
-"""The contract of report.json: every number of the page, typed. What builds a report fills this; what shows one reads it.
+"""The contract of report.json: every number of the page, typed.
 
 An unknown number is ``None``, never NaN. Shares lie in 0..1. ``low`` and ``high`` are the limits of a 95 % interval.
 """
@@ -10,38 +10,38 @@ from typing import Literal
 from pydantic import model_validator
 
 from mgvae.config.strict import Strict, build
-from mgvae.results.cohort import CohortFacts, ExtractValidation
-from mgvae.results.drift import DriftFacts
-from mgvae.results.evaluation import EvaluationFacts
+from mgvae.results.cohort import CohortSummary, ExtractValidation
+from mgvae.results.drift import DriftSummary
+from mgvae.results.evaluation import EvaluationSummary
 from mgvae.results.numbers import Seconds
 from mgvae.results.recommendation import Recommendation
-from mgvae.results.synthetic import SyntheticFacts
-from mgvae.results.training import TrainingFacts
+from mgvae.results.synthetic import SyntheticSummary
+from mgvae.results.training import TrainingSummary
 
 SCHEMA_VERSION: Literal[1] = 1
 
 Status = Literal["pass", "warn", "fail", "invalid"]
 
 
-class Whereabouts(Strict):
-    """Where a stage was carried out; pool and worker are None for a stage that no worker started."""
+class Location(Strict):
+    """Where a stage ran; pool and worker are None where no worker started it."""
 
     pool: str | None
     worker: str | None
     host: str | None
 
 
-class StageFacts(Strict):
-    """One stage of the run, whether an earlier run's result was reused, and where that was made."""
+class StageSummary(Strict):
+    """A stage of the run; ``cached`` where an earlier run's result was reused."""
 
     name: str
     seconds: Seconds | None
     cached: bool
-    ran: Whereabouts | None = None
+    ran: Location | None = None
 
 
 class Lineage(Strict):
-    """What the numbers were made from, so that the run can be repeated."""
+    """Inputs, code and settings of a run, so that it can be repeated."""
 
     extract_sha256: str | None
     config_sha256: str | None
@@ -50,13 +50,14 @@ class Lineage(Strict):
     artifacts: dict[str, str]
     versions: dict[str, str]
     machine: str
-    stages: tuple[StageFacts, ...]
+    stages: tuple[StageSummary, ...]
 
 
 class Report(Strict):
-    """All of report.json. A refused extract (``status`` invalid) has no training, synthetic, evaluation or recommendation.
+    """The content of report.json.
 
-    ``drift`` is None where there is no accepted run to hold the extract against.
+    A refused extract (``status`` invalid) has no training, synthetic, evaluation or recommendation. ``drift`` is None where
+    there is no accepted run to compare the extract with.
     """
 
     schema_version: Literal[1]
@@ -66,12 +67,12 @@ class Report(Strict):
     created_at: str
     status: Status
     warnings: tuple[str, ...]
-    cohort: CohortFacts
+    cohort: CohortSummary
     validation: ExtractValidation
-    drift: DriftFacts | None = None
-    training: TrainingFacts | None
-    synthetic: SyntheticFacts | None
-    evaluation: EvaluationFacts | None
+    drift: DriftSummary | None = None
+    training: TrainingSummary | None
+    synthetic: SyntheticSummary | None
+    evaluation: EvaluationSummary | None
     recommendation: Recommendation | None
     lineage: Lineage
 

@@ -1,4 +1,4 @@
-"""Who is in the study, and what the extract was checked for."""
+"""The cohort, and what the validation of an extract found."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class FlowStep(Strict):
     """One step from the rows of the file to the eligible subjects.
 
     Attributes:
-        label: what the subjects that are left have in common.
-        n: how many are left.
-        events: how many of them have the event; None where the outcome is not yet looked at.
+        label: what the remaining subjects have in common.
+        n: how many remain.
+        events: remaining subjects with the event; None where the outcome is not considered yet.
     """
 
     label: str
@@ -23,7 +23,7 @@ class FlowStep(Strict):
     events: Count | None
 
 
-class ColumnFacts(Strict):
+class ColumnSummary(Strict):
     """A predictor, and the share of its cells that are missing."""
 
     name: str
@@ -33,8 +33,8 @@ class ColumnFacts(Strict):
     missing: Share | None
 
 
-class CohortFacts(Strict):
-    """Who is in the study. Numbers are unknown where the extract was refused before they could be counted."""
+class CohortSummary(Strict):
+    """Who is in the study; None where a refused extract left it uncounted."""
 
     n: Count | None
     events: Count | None
@@ -48,11 +48,11 @@ class CohortFacts(Strict):
     horizon_days: int | None
     lookback_days: int | None
     flow: tuple[FlowStep, ...]
-    columns: tuple[ColumnFacts, ...]
+    columns: tuple[ColumnSummary, ...]
 
 
 class FailedRule(Strict):
-    """One rule that a table breaks.
+    """A rule that a table breaks.
 
     Attributes:
         column: its name; ``(table)`` for rules about the table as a whole.
@@ -82,7 +82,12 @@ class ValidationResult(Strict):
 
 
 class ExtractValidation(ValidationResult):
-    """What an extract was checked for. ``absent``: columns expected, not found; ``unlisted``: found, not expected."""
+    """What the suite found in an extract.
+
+    Attributes:
+        absent: columns expected and not found.
+        unlisted: columns found and not expected.
+    """
 
     absent: tuple[str, ...]
     unlisted: tuple[str, ...]

@@ -1,9 +1,9 @@
-"""How an extract differs from that of the last accepted run."""
+"""The difference between an extract and that of the last accepted run."""
 
 from __future__ import annotations
 
 from mgvae.config.strict import Strict
-from mgvae.results.gates import Gate, Verdict
+from mgvae.results.gates import RANK, Gate, Verdict
 from mgvae.results.numbers import Count, Number, Share
 
 
@@ -16,11 +16,11 @@ class DriftReference(Strict):
 
 
 class DriftFeature(Strict):
-    """How far one column has moved: the outcome, a predictor or a subgroup.
+    """The drift of a column: the outcome, a predictor or a subgroup.
 
     Attributes:
-        psi, psi_low, psi_high: population stability index less what chance makes of it; all limits of a report hold at once.
-        noise: what chance makes of it: the index expected of two samples of one population.
+        psi, psi_low, psi_high: population stability index less its value by chance; all limits of a report hold at once.
+        noise: its value by chance: the index expected of two samples of one population.
         ks: Kolmogorov-Smirnov distance; None unless numeric.
         missing_before, missing_after: shares of missing cells.
         verdict: the worst of the three.
@@ -48,7 +48,7 @@ class ChangedColumn(Strict):
 
 
 class DriftColumns(Strict):
-    """Columns of the files that came, went or are stored as another kind."""
+    """Columns of the files that were added, removed or are stored as another kind."""
 
     came: tuple[str, ...]
     went: tuple[str, ...]
@@ -77,14 +77,13 @@ class DriftRecord(DriftResult):
     extract_sha256: str
 
 
-class DriftFacts(DriftResult):
+class DriftSummary(DriftResult):
     """How the extract differs from that of the last accepted run."""
 
     reference: DriftReference
 
 
-def moved(drift: DriftFacts) -> list[DriftFeature]:
-    """Return the columns that moved too far, the worst first."""
-    rank = {"fail": 0, "warn": 1}
-    some = [feature for feature in drift.features if feature.verdict in rank]
-    return sorted(some, key=lambda feature: (rank[feature.verdict], -(feature.psi or 0.0)))
+def drifted_columns(drift: DriftSummary) -> list[DriftFeature]:
+    """Return the columns that drifted too far, the worst first."""
+    drifted = [feature for feature in drift.features if feature.verdict != "pass"]
+    return sorted(drifted, key=lambda feature: (-RANK[feature.verdict], -(feature.psi or 0.0)))

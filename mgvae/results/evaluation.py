@@ -1,4 +1,4 @@
-"""How the arms compare: measures with intervals, differences, calibration curves, contrasts."""
+"""Results of the evaluation: measures, differences, calibration curves, contrasts."""
 
 from __future__ import annotations
 
@@ -28,9 +28,12 @@ Metric = Literal[
 
 
 class Curve(Strict):
-    """A calibration curve: per bin of predicted risk the mean prediction, the observed share of events, its interval, the rows.
+    """A calibration curve, by bin of predicted risk.
 
-    ``n`` counts a subject once, however often it was predicted; so it need not be whole.
+    Attributes:
+        predicted: mean prediction.
+        observed, low, high: share of events with its interval.
+        n: subjects; each counts once, however often it was predicted, so it need not be whole.
     """
 
     predicted: tuple[Share, ...]
@@ -59,7 +62,7 @@ class ModelName(Strict):
 
 
 class Bootstrap(Strict):
-    """Resamples behind each interval. ``redrawn``: those without both classes, which were drawn again."""
+    """Number of resamples of each interval, and of draws without both classes."""
 
     n: Count
     redrawn: Count
@@ -90,7 +93,7 @@ class Contrasts(Strict):
     Attributes:
         reference: no correction with its best classifier.
         candidates: how many arms and classifiers are compared with it.
-        critical: multiple of its standard error that the largest studentised deviation stays below.
+        critical: bound of the largest studentised deviation, in standard errors.
         against: by arm and classifier.
     """
 
@@ -101,9 +104,10 @@ class Contrasts(Strict):
 
 
 class PartResult(Strict):
-    """All arms and classifiers on one part of the cohort; ``differences`` are recalibrated, less no correction.
+    """All arms and classifiers on one part of the cohort, as in `EvaluationSummary`.
 
-    ``remarks`` say in full sentences where groups could not be kept whole inside a training part.
+    Attributes:
+        remarks: sentences on groups that could not be kept whole inside a training part.
     """
 
     n: Count
@@ -118,7 +122,7 @@ class PartResult(Strict):
 
 
 class EvaluationResult(PartResult):
-    """What the evaluation found: cross-validated on the training part, and on the hold-out where there is one."""
+    """Cross-validation on the training part, and the hold-out where there is one."""
 
     folds: Count
     repeats: Count
@@ -126,7 +130,7 @@ class EvaluationResult(PartResult):
     holdout: PartResult | None
 
 
-class EvaluationFacts(Strict):
+class EvaluationSummary(Strict):
     """How the arms compare.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Gates: a demand on data, what was measured against it, and the verdict."""
+"""Gates: requirements on data, with the measure and the verdict."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ RANK: dict[Verdict, int] = {"pass": 0, "warn": 1, "fail": 2}
 
 
 class Gate(Strict):
-    """One demand on an extract or on synthetic cases, and the answer.
+    """A requirement on an extract or on synthetic cases, and the verdict.
 
     Attributes:
         name: key in report.json.
-        label: what a reader of the report sees.
+        label: its name in the report.
         value: the measure; None where it cannot be taken.
         low, high: its interval.
         threshold: a limit, or the lowest and the highest tolerable value.
         rule: the thresholds in words: which side is good.
         verdict: pass, warn or fail.
-        detail: what the number is made of, in a sentence or two.
+        detail: how the value comes about, in a sentence or two.
     """
 
     name: str

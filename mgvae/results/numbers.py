@@ -1,4 +1,4 @@
-"""Numbers as JSON holds them: an unknown one is None, never NaN; shares lie in 0..1."""
+"""Numbers in JSON: None where unknown, never NaN; shares lie in 0..1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mgvae.config.strict import Strict
 
 
 def _snapped(value: object) -> object:
-    """Return a share that rounding put a hair outside 0..1 as 0 or 1; anything else as it is."""
+    """Return a share that rounding put just outside 0..1 as 0 or 1."""
     if isinstance(value, float) and -1e-9 < value < 1 + 1e-9:
         return min(max(value, 0.0), 1.0)
     return value

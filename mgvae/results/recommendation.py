@@ -1,4 +1,4 @@
-"""Which arm and classifier to deploy."""
+"""The recommendation: which arm and classifier to deploy."""
 
 from __future__ import annotations
 
@@ -29,9 +29,13 @@ class Difference(Strict):
 
 
 class Recommendation(Strict):
-    """Which arm and classifier to deploy, why, and by what rule.
+    """Which arm and classifier to deploy.
 
-    ``barred`` names the arms that must not be recommended, and why; ``threshold`` says where to cut the probabilities.
+    Attributes:
+        reason, rule: why, and by which rule.
+        difference: the paired difference that decided.
+        barred: the arms that must not be recommended, and why.
+        threshold: where to cut the probabilities, and what that gives.
     """
 
     arm: Arm

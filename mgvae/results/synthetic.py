@@ -1,4 +1,4 @@
-"""The synthetic cases: marginal distributions beside those of real patients, and their gates."""
+"""Gates and marginal distributions of the synthetic cases."""
 
 from __future__ import annotations
 
@@ -12,29 +12,38 @@ from mgvae.results.numbers import Amounts, Count, Number, Share, require_same_le
 
 
 class ByGroup(Strict):
-    """One share for each group of rows; unknown where a group is empty."""
+    """A share for each group of rows; None where a group is empty."""
 
     majority: Share | None
     cases: Share | None
     synthetic: Share | None
 
 
-class NumericMarginal(Strict):
-    """Histograms of a numeric column over the same ``edges``: share of the rows with a value that fall into each bin.
+class ColumnMarginal(Strict):
+    """The distribution of a column, by group of rows.
 
-    ``distance`` is the Kolmogorov-Smirnov distance between the real and the synthetic cases.
+    Attributes:
+        column, label, unit: of the column.
+        majority, cases, synthetic: shares of the rows with a value, by bin or level.
+        missing: shares of missing cells.
+        distance: between real and synthetic cases, 0 to 1; None where unknown.
     """
 
     column: str
     label: str
     unit: str | None
-    kind: Literal["numeric"]
-    edges: tuple[Number, ...]
     majority: Amounts
     cases: Amounts
     synthetic: Amounts
     missing: ByGroup
     distance: Share | None
+
+
+class NumericMarginal(ColumnMarginal):
+    """Histograms over the same ``edges``; ``distance`` is Kolmogorov-Smirnov."""
+
+    kind: Literal["numeric"]
+    edges: tuple[Number, ...]
 
     @model_validator(mode="after")
     def _agree(self) -> NumericMarginal:
@@ -44,19 +53,11 @@ class NumericMarginal(Strict):
         return self
 
 
-class LevelsMarginal(Strict):
-    """Share of the rows with a value that have each level; ``distance`` is total variation, real against synthetic cases."""
+class LevelsMarginal(ColumnMarginal):
+    """Shares of each level; ``distance`` is total variation."""
 
-    column: str
-    label: str
-    unit: str | None
     kind: Literal["levels"]
     levels: tuple[str, ...]
-    majority: Amounts
-    cases: Amounts
-    synthetic: Amounts
-    missing: ByGroup
-    distance: Share | None
 
     @model_validator(mode="after")
     def _agree(self) -> LevelsMarginal:
@@ -67,8 +68,8 @@ class LevelsMarginal(Strict):
 Marginal = Annotated[NumericMarginal | LevelsMarginal, Field(discriminator="kind")]
 
 
-class SyntheticFacts(Strict):
-    """The synthetic cases: how many, remarks on how they were chosen, whether they pass, how they compare with real ones."""
+class SyntheticSummary(Strict):
+    """The number of synthetic cases, remarks on their choice, gates and marginals."""
 
     n: Count
     remarks: tuple[str, ...] = ()

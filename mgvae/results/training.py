@@ -1,4 +1,4 @@
-"""How the generator was trained."""
+"""Records of the generator's training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mgvae.results.numbers import Count, Number, Seconds
 
 
 class EpochRecord(Strict):
-    """Mean ELBO in nats per row, on training and held-out rows, at the end of a pass over the rows."""
+    """Mean ELBO in nats per row on training and held-out rows after an epoch."""
 
     epoch: Count
     train_elbo: Number | None
@@ -15,16 +15,18 @@ class EpochRecord(Strict):
 
 
 class LambdaTrial(Strict):
-    """The best held-out ELBO that fine-tuning reached with one weight of the EWC penalty."""
+    """The best held-out ELBO of fine-tuning with one weight of the EWC penalty."""
 
     ewc_lambda: Number
     heldout_elbo: Number | None
 
 
 class Pretraining(Strict):
-    """How training on the majority went; ``heldout_elbo`` is that of ``best_epoch``, the one kept.
+    """Training on the majority.
 
-    ``remarks`` say in full sentences where groups could not be kept whole.
+    Attributes:
+        heldout_elbo: that of ``best_epoch``, which is kept.
+        remarks: sentences on groups that could not be kept whole.
     """
 
     epochs: Count
@@ -36,22 +38,22 @@ class Pretraining(Strict):
 
 
 class Finetuning(Pretraining):
-    """How training on the rare cases went; ``lambda_path`` is empty where lambda was given and not chosen."""
+    """Training on the rare cases; ``lambda_path`` is empty where lambda was given."""
 
     ewc_lambda: Number | None
     lambda_path: tuple[LambdaTrial, ...]
 
 
 class PretrainRecord(Strict):
-    """What stage pretrain writes; how long it took stands in a file of its own."""
+    """What stage pretrain writes; a file of its own keeps the duration."""
 
     device: str
     parameters: Count
     pretrain: Pretraining
 
 
-class TrainingFacts(Strict):
-    """The generator of the whole training part."""
+class TrainingSummary(Strict):
+    """Training of the generator on the whole training part."""
 
     device: str
     parameters: Count

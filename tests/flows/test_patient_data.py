@@ -42,7 +42,7 @@ def logged(caplog):
         ("mgvae.extract.cells.numbers", "validate"),
         ("flows.study.stages.encode.fit_encoding", "encode"),
         ("flows.study.stages.pretrain.pretrain_majority", "pretrain"),
-        ("flows.study.report_facts.load_cohort", "report"),
+        ("flows.study.report_assembly.load_cohort", "report"),
         ("flows.runs.publish.released", "publish"),
         ("flows.study.stage_runner.forget_if_unusable", "the flow itself"),
     ],

@@ -9,15 +9,15 @@ from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 from mgvae.generator.release import load_synthetic
 from mgvae.reproducibility import derive
-from mgvae.results.synthetic import SyntheticFacts
+from mgvae.results.synthetic import SyntheticSummary
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Judge the synthetic cases: ``synthetic.json``."""
+    """Assess the synthetic cases; write ``synthetic.json``."""
     from validation.checks import synthetic_table
     from validation.checks import validate as check
     from validation.fidelity import marginals
-    from validation.gates import assess as judge
+    from validation.gates import assess
 
     cohort, test = load_cohort(inputs["split"])
     made = load_synthetic(inputs["synthesise"])
@@ -26,7 +26,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     cases = {side: part.features[part.event].reset_index(drop=True) for side, part in real.items()}
     table, unreadable = synthetic_table(made.features, config)
     suite_result = check(table, unreadable, config, scope="synthetic")
-    gates = judge(
+    gates = assess(
         made.features,
         made.parent,
         majority["train"],
@@ -38,8 +38,8 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         suite_result=suite_result,
     )
     compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)
-    facts = SyntheticFacts(n=len(made.features), remarks=made.remarks, gates=tuple(gates), marginals=tuple(compared))
-    write_result(folder / SYNTHETIC, facts)
+    result = SyntheticSummary(n=len(made.features), remarks=made.remarks, gates=tuple(gates), marginals=tuple(compared))
+    write_result(folder / SYNTHETIC, result)
 
 
 STAGE = Stage("assess", make, needs=("split", "synthesise"), reads=sections("columns", "outcome", "gates"))

@@ -14,7 +14,7 @@ from mgvae.results.drift import DriftRecord
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Compare what stage validate made of both extracts, ``reference`` and ``validate``: ``drift.json``."""
+    """Compare the artifacts ``reference`` and ``validate``; write ``drift.json``."""
     from validation.drift import Table, drift
 
     before, after = (read_result(inputs[name] / VALIDATION, ExtractRecord) for name in ("reference", "validate"))

@@ -11,6 +11,6 @@ ROWS = "rows.safetensors"
 
 
 def encoded_rows(folder: Path) -> dict[str, torch.Tensor]:
-    """Return ``rows (n, W)``, ``event (n,)`` and ``group (n,)`` of an artifact of stage encode."""
+    """Read ``rows (n, W)``, ``event (n,)`` and ``group (n,)`` of stage encode."""
     tensors: dict[str, torch.Tensor] = load_file(folder / ROWS)
     return tensors

@@ -12,7 +12,7 @@ from mgvae.config.study import CohortConfig
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Compare the arms, cross-validated and on the hold-out: ``evaluation.json``."""
-    from flows.study.dask import spread  # Prefect, for those who spread it over a cluster
+    from flows.study.dask import spread  # imports Prefect
     from mgvae.cohort.rows import rows
     from mgvae.evaluation.evaluate import evaluate as compare
 

@@ -22,7 +22,7 @@ from mgvae.training.tuning import Finetuned, finetune_cases
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Fine-tune on the rare cases, held by EWC: a checkpoint, ``history.json``, ``clock.json``."""
+    """Fine-tune with EWC; write checkpoint, ``history.json``, ``clock.json``."""
     training, rows = config.training, encoded_rows(inputs["encode"])
     device = device_of(training)
     start = load_checkpoint(inputs["pretrain"])
@@ -38,7 +38,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
 
 def _record(tuned: Finetuned) -> Finetuning:
-    tried = [LambdaTrial(ewc_lambda=one.ewc_lambda, heldout_elbo=one.heldout_elbo) for one in tuned.candidates]
+    tried = [LambdaTrial(ewc_lambda=trial.ewc_lambda, heldout_elbo=trial.heldout_elbo) for trial in tuned.candidates]
     path = tuple(tried) if len(tried) > 1 else ()
     return Finetuning(**dict(training_record(tuned.history)), ewc_lambda=tuned.ewc_lambda, lambda_path=path)
 

@@ -17,7 +17,7 @@ from mgvae.training.checkpoint import save_checkpoint
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Train on the majority: a checkpoint with its anchor, ``history.json``, ``clock.json``."""
+    """Train on the majority; write checkpoint, ``history.json``, ``clock.json``."""
     training, rows = config.training, encoded_rows(inputs["encode"])
     majority = ~rows["event"]
     encoding = encoding_from_json(read_json(inputs["encode"] / "encoding.json"))

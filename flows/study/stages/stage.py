@@ -1,4 +1,4 @@
-"""What every stage is, and the JSON files that stages share."""
+"""The definition of a stage, and the JSON files that stages share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Result = TypeVar("Result", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a study. Its code is the module that defines ``make`` and all that this module imports.
+    """A stage of a study.
+
+    Its code is the module that defines ``make`` and all that this module imports.
 
     Attributes:
         name: its name, also its artifact's kind.

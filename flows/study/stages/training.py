@@ -1,4 +1,4 @@
-"""What the stages that train share: the history of a training and its progress."""
+"""The history and the progress of a training, for the stages that train."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
 
 def check_extract_unchanged(folder: Path, sha256: str) -> None:
-    """Raise where the extract that was read is not the one the run was keyed by.
+    """Check that the extract has not changed since the run was keyed by it.
 
     Raises:
         ExtractError: the file changed in between.

@@ -23,7 +23,7 @@ WIDTH, ROW = 380, 27
 def forest(
     differences: Mapping[Arm, Estimate], metric: Metric, *, span: tuple[float, float], key: str, title: str, reference: str
 ) -> Markup:
-    """Return one row an arm: the difference with its interval, and the line of no difference.
+    """Draw a row for each arm: its difference with interval, and the line at 0.
 
     Args:
         differences: by arm, top to bottom.

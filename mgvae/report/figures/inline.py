@@ -1,4 +1,4 @@
-"""Drawings small enough to be written by hand: a gate's bar in its table row, a legend's swatch."""
+"""Small inline drawings: the bar of a gate, the swatch of a legend."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHAPES = {
 
 
 def gate_bar(gate: Gate) -> Markup | None:
-    """Return value, interval and threshold on a common line; nothing where the value is unknown.
+    """Draw value, interval and threshold on a line; None where the value is unknown.
 
     The line runs from 0 to 1 where all numbers lie there, else from 0 (or the least, if negative) to beyond the largest.
     """

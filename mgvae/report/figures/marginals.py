@@ -1,4 +1,4 @@
-"""One column's distribution in majority, real cases and synthetic cases."""
+"""The distribution of a column in majority, real cases and synthetic cases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ MARKERS = {"majority": "s", "cases": "o", "synthetic": "X"}
 
 
 def marginal(data: NumericMarginal | LevelsMarginal, *, key: str) -> Markup:
-    """Return histograms (numeric) or shares by level: majority as a grey ground, real and synthetic cases on it."""
+    """Draw histograms of a numeric column, or shares by level.
+
+    The majority is a grey background for the real and synthetic cases.
+    """
     with drawing(key):
         figure = blank(WIDTH, HEIGHT)
         if isinstance(data, NumericMarginal):
@@ -69,7 +72,7 @@ def _levels(ax: Axes, data: LevelsMarginal) -> None:
 
 
 def _largest(data: LevelsMarginal) -> tuple[list[str], dict[str, list[float]]]:
-    """Return the most frequent levels in their own order, and the rest as one."""
+    """Return the most frequent levels in their own order, and the rest together."""
     shares = {name: list(getattr(data, name)) for name in MARKERS}
     if len(data.levels) <= MOST_LEVELS:
         return list(data.levels), shares
@@ -85,7 +88,7 @@ def _density(shares: Sequence[float], widths: Sequence[float]) -> list[float]:
 
 
 def _spread(edges: Sequence[float]) -> bool:
-    """Whether bins grow so much that only a logarithmic axis shows them all."""
+    """Return whether only a logarithmic axis shows all bins."""
     return edges[0] > 0 and (edges[-1] - edges[-2]) > 10 * (edges[1] - edges[0])
 
 

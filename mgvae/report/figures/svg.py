@@ -1,4 +1,4 @@
-"""From a matplotlib figure to an inline SVG that belongs to its page: its colours, its font, a title, no idle ids."""
+"""Matplotlib figures as SVG: inline in the page, or as documents of their own."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _DECIMALS = re.compile(r"(\d\.\d\d)\d+")
 
 @contextmanager
 def drawing(key: str) -> Iterator[None]:
-    """Hold the settings of our figures inside the block: create, draw and :func:`inline` the figure there.
+    """Apply the settings of the report's figures inside the block.
 
-    ``key`` names the figure on its page: it makes the ids in the SVG unique, and the same every time.
+    Create, draw and :func:`inline` the figure there. ``key`` names the figure on its page: it makes the ids in the SVG unique,
+    and the same every time.
     """
     from matplotlib import rc_context
 
@@ -57,15 +58,24 @@ def axes(figure: Figure, *, left: float, right: float, top: float, bottom: float
 
 
 def inline(figure: Figure, *, title: str, description: str = "") -> Markup:
-    """Return the figure as an SVG element with an accessible name and description; it holds no date and no unused id."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    """Return the figure as an SVG element of the page.
+
+    It has an accessible name and description, the page's colours and font, no date and no unused id.
+    """
     width, height = (round(72 * inches) for inches in figure.get_size_inches())
     head = Markup(
         '<svg class="figure" viewBox="0 0 {} {}" style="--width:{}px" role="img" aria-label="{}">'
         "<title>{}</title><desc>{}</desc>"
     )
-    return head.format(width, height, width, title, title, description) + _body(buffer.getvalue())
+    return head.format(width, height, width, title, title, description) + _body(document(figure))
+
+
+def document(figure: Figure) -> str:
+    """Return the figure as an SVG document without a date."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
 
 
 def _settings(key: str) -> dict[Any, Any]:
@@ -97,8 +107,8 @@ def _settings(key: str) -> dict[Any, Any]:
 
 
 def _body(text: str) -> Markup:
-    """Return what is inside the svg element, without what the page has no use for, and with the page's colours and font."""
-    body = _DROPPED.sub("", text[text.index("<svg") :])
+    """Return the content of the svg element, adapted to the page."""
+    body = _DROPPED.sub("", text)
     body = body[body.index(">") + 1 :]
     used = {name for pair in _USED.findall(body) for name in pair if name}
     body = _ID.sub(lambda match: match[0] if match[1] in used else "", body)

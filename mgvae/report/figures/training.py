@@ -19,9 +19,10 @@ WIDTH, HEIGHT = 380, 240
 
 
 def learning_curve(training: Pretraining, *, key: str, title: str) -> Markup | None:
-    """Return training and held-out ELBO by epoch with the kept epoch marked; nothing where no epoch was recorded.
+    """Draw training and held-out ELBO by epoch, with the kept epoch marked.
 
-    The vertical range leaves out the first tenth of the epochs where there are many: they would flatten all that follows.
+    Nothing is drawn where no epoch was recorded. The vertical range leaves out the first tenth of the epochs where there are
+    many: they would flatten the rest.
     """
     series = {
         "training rows": ([(e.epoch, e.train_elbo) for e in training.history if e.train_elbo is not None], "majority", (4, 2)),
@@ -50,7 +51,10 @@ def learning_curve(training: Pretraining, *, key: str, title: str) -> Markup | N
 
 
 def lambda_path(trials: Sequence[LambdaTrial], chosen: float | None, *, key: str) -> Markup | None:
-    """Return held-out ELBO against the weight of the EWC penalty, the chosen one filled; nothing where it was not searched."""
+    """Draw held-out ELBO against the weight of the EWC penalty, the chosen one filled.
+
+    Nothing is drawn where the weight was not searched.
+    """
     known = sorted((t.ewc_lambda, t.heldout_elbo) for t in trials if t.heldout_elbo is not None)
     if not known:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mgvae.classifiers.models import BoostingModel, Classifier, make
-from mgvae.evaluation.metrics import accuracy, decisions, ones, ranking
+from mgvae.evaluation.metrics import accuracy, decisions, ranking, unit_weights
 
 CLASSIFIERS = {
     "library": ("logistic_regression", "hist_gradient_boosting"),
@@ -27,7 +27,7 @@ def classifier(name: str, seed: int) -> Classifier:
 
 def score(event: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     """Return the measures of raw probabilities, with the threshold at 0.5."""
-    one = ones(len(event))
+    one = unit_weights(len(event))
     values = {
         **ranking(event, probability, one),
         **decisions(event, probability >= THRESHOLD, one),

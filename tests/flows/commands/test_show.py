@@ -42,7 +42,7 @@ def test_refused_extract():
 def test_drift():
     text = printed(samples["sample_report"]())
     assert "Drift against the extract of run 77c04e11a0b2" in text
-    assert "Columns that moved" in text
+    assert "Columns that drifted" in text
     assert "0.231 (0.190 to 0.284)" in text
     assert "Drift" not in printed(samples["sparse_report"]())
 

@@ -95,7 +95,7 @@ def test_a_gate_is_judged_by_its_own_numbers(report, text, part, title):
 
 
 def test_a_column_that_drifted_has_its_own_numbers(report, text):
-    _, rows = table(text, "Columns that moved")
+    _, rows = table(text, "Columns that drifted")
     features = {one["name"]: one for one in report["drift"]["features"] if one["verdict"] != "pass"}
     assert set(rows) == set(features)
     for name, one in features.items():

@@ -21,7 +21,7 @@ class UnluckyError(Exception):
 @pytest.mark.parametrize(
     "place",
     [
-        "flows.runs.comparison.contest",
+        "flows.runs.comparison.compare_models",
         "flows.runs.champion.rule",
         "flows.runs.champion.note_champions",
         "json.dumps",

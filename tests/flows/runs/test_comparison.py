@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.runs import comparison as contest
+from flows.runs import comparison
 from flows.runs.comparison import judge
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.cohort.files import save_cohort
@@ -55,13 +55,13 @@ def judged(tmp_path, monkeypatch):
         folder.mkdir()
         save_cohort(folder, replace(people, event=event), test)
         models = {"champion": Model(0.0), "challenger": Model(apart)}
-        monkeypatch.setattr(contest, "load_deployed", lambda place: models[place.name])
+        monkeypatch.setattr(comparison, "load_deployed", lambda place: models[place.name])
 
         def seen_in_training(place, held, *, named):
             assert (place.name, named, len(held)) == ("champion", True, n)
             return np.arange(n) < seen
 
-        monkeypatch.setattr(contest, "seen_in_training", seen_in_training)
+        monkeypatch.setattr(comparison, "seen_in_training", seen_in_training)
         return judge(settings or config(), OneModel(), "c" * 64, {"split": folder, "model": Path("challenger")})
 
     return call

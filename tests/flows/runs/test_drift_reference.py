@@ -14,7 +14,7 @@ from flows.study.stages.registry import DRIFT
 from flows.study.stages.validate import make as validate
 from mgvae.config.strict import build
 from mgvae.config.study import load_config
-from mgvae.results.drift import DriftFacts
+from mgvae.results.drift import DriftSummary
 from mgvae.store.artifact import Reference
 from mgvae.store.local import Store
 from tests.flows.simulated_study import table, write_study
@@ -120,7 +120,7 @@ def test_the_stage_measures_and_the_report_takes_it(night):
     names = [feature["name"] for feature in found["features"]]
     assert names == ["died", "age", "crp", "visits", "sex", "ward", "stage", "first_seen"]
     reference = {"run_id": "x", "extract_sha256": found.pop("extract_sha256"), "created_at": "2026"}
-    facts = build(DriftFacts, {"reference": reference, **found}, source="drift")
+    facts = build(DriftSummary, {"reference": reference, **found}, source="drift")
     assert facts.rows.before == facts.rows.after == 600
 
 

@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-
 from flows.study.report_facts import Sources, complete
+
 from flows.study.stages.registry import STAGES
 from mgvae.config.study import load_config
 from tests.flows.simulated_study import table, write_study

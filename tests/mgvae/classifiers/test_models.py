@@ -10,7 +10,7 @@ from scipy import sparse
 from mgvae.classifiers.design import fit_linear_design, fit_tree_design
 from mgvae.classifiers.models import make
 from mgvae.errors import ConfigError
-from mgvae.evaluation.metrics import ones, ranking
+from mgvae.evaluation.metrics import ranking, unit_weights
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
 NAMES = ["logistic_regression", "hist_gradient_boosting"]
@@ -21,7 +21,7 @@ def test_it_learns_and_calibrates(name):
     train, test = simulated(6000, seed=1), simulated(6000, seed=2)
     p = make(name, 0).fit(train.features, train.event).predict_proba(test.features)
     assert p.shape == (6000,)
-    assert ranking(test.event, p, ones(6000))["auroc"][0] > 0.78
+    assert ranking(test.event, p, unit_weights(6000))["auroc"][0] > 0.78
     assert p.mean() == pytest.approx(test.prevalence, rel=0.15)
 
 
@@ -53,7 +53,7 @@ def test_empty_constant_and_many_levelled_columns(name):
     unused = pd.Categorical([None] * 2000, categories=["x", "y"])
     features = rows.features.assign(empty=np.nan, constant=3.0, many=many, unused=unused)
     p = make(name, 0).fit(features, rows.event).predict_proba(features)
-    assert ranking(rows.event, p, ones(2000))["auroc"][0] > 0.7
+    assert ranking(rows.event, p, unit_weights(2000))["auroc"][0] > 0.7
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
-from mgvae.evaluation.metrics import calibration, ones, ranking
+from mgvae.evaluation.metrics import calibration, ranking, unit_weights
 from mgvae.evaluation.summary import curve, wilson
 
 
@@ -38,7 +38,7 @@ def test_the_offset_undoes_itself_keeps_ranks_and_is_nothing_without_a_shift():
     _, event, truth = population(5000)
     moved = offset(truth, fitted_share=0.5, share=0.02)
     np.testing.assert_allclose(offset(moved, fitted_share=0.02, share=0.5), truth, rtol=1e-9)
-    assert ranking(event, moved, ones(5000)) == ranking(event, truth, ones(5000))
+    assert ranking(event, moved, unit_weights(5000)) == ranking(event, truth, unit_weights(5000))
     assert offset(truth, fitted_share=0.1, share=0.1) is truth
     assert offset(np.array([0.5]), fitted_share=0.5, share=0.02)[0] == pytest.approx(0.02)
 
@@ -48,7 +48,7 @@ def test_recalibration_repairs_a_distortion(level, turn):
     _, event, truth = population(60_000)
     distorted = expit(level + turn * logit(truth))
     repaired = fit_recalibration(event[:30_000], distorted[:30_000])(distorted[30_000:])
-    after = calibration(event[30_000:], repaired, ones(30_000))
+    after = calibration(event[30_000:], repaired, unit_weights(30_000))
     assert after["calibration_slope"][0] == pytest.approx(1, abs=0.1)
     assert after["calibration_intercept"][0] == pytest.approx(0, abs=0.1)
 

@@ -17,7 +17,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from mgvae.evaluation.metrics import METRICS, calibration, grid, measure, ones, ranking
+from mgvae.evaluation.metrics import METRICS, calibration, grid, measure, ranking, unit_weights
 
 
 def predictions(n: int = 3000, seed: int = 0, digits: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +73,7 @@ def test_calibration_of_true_probabilities_is_perfect():
     rng = np.random.default_rng(3)
     p = expit(rng.normal(-3, 1, size=200_000))
     event = (rng.random(len(p)) < p).astype(np.int64)
-    ours = measure(event, p, ones(len(p)), threshold=0.5)
+    ours = measure(event, p, unit_weights(len(p)), threshold=0.5)
     assert ours["calibration_slope"][0] == pytest.approx(1, abs=0.03)
     assert ours["calibration_intercept"][0] == pytest.approx(0, abs=0.03)
     assert ours["observed_expected"][0] == pytest.approx(1, abs=0.03)
@@ -104,18 +104,18 @@ def test_ranking_is_invariant_under_rising_transformations():
 def test_separated_classes_have_no_slope_and_one_class_has_no_ranking():
     event = np.array([0, 0, 0, 1, 1])
     p = np.array([0.1, 0.2, 0.3, 0.7, 0.8])
-    assert np.isnan(calibration(event, p, ones(5))["calibration_slope"][0])
+    assert np.isnan(calibration(event, p, unit_weights(5))["calibration_slope"][0])
     weights = np.array([[1, 1, 1, 0, 0]]).T.astype(float)
     ours = measure(event, p, weights, threshold=0.5)
     for name in ("auroc", "auprc", "scaled_brier", "calibration_slope", "calibration_intercept", "sensitivity", "ppv"):
         assert np.isnan(ours[name][0]), name
-    assert np.isnan(ranking(np.zeros(3, dtype=np.int64), p[:3], ones(3))["auroc"][0])
+    assert np.isnan(ranking(np.zeros(3, dtype=np.int64), p[:3], unit_weights(3))["auroc"][0])
 
 
 def test_thresholds_may_differ_by_row():
     event, p = predictions()
-    one = measure(event, p, ones(len(p)), threshold=0.1)
-    other = measure(event, p, ones(len(p)), threshold=np.full(len(p), 0.1))
+    one = measure(event, p, unit_weights(len(p)), threshold=0.1)
+    other = measure(event, p, unit_weights(len(p)), threshold=np.full(len(p), 0.1))
     assert one == other
 
 

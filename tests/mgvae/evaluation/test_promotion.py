@@ -1,4 +1,4 @@
-"""The contest is paired and antisymmetric; the rule keeps what is worse out and lets what cannot be told apart pass."""
+"""The comparison is paired and antisymmetric; the rule keeps what is worse out and lets what cannot be told apart pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgvae.evaluation.promotion import MEASURES, contest, rule, verdict
+from mgvae.evaluation.promotion import MEASURES, compare_models, rule, verdict
+from mgvae.results.promotion import ModelComparison, PromotionComparison
 
 
 def patients(n=600, *, seed=0):
@@ -18,7 +19,7 @@ def patients(n=600, *, seed=0):
 
 
 def compared(champion, challenger, event, group, n=200):
-    return contest(event, group, champion=champion, challenger=challenger, n=n, seed=1)
+    return compare_models(event, group, champion=champion, challenger=challenger, n=n, seed=1)
 
 
 def noisy(risk, amount, seed=9):
@@ -30,19 +31,21 @@ def test_the_same_predictions_differ_by_nothing_and_are_promoted():
     event, group, risk = patients()
     found = compared(risk, risk, event, group)
     for name in MEASURES:
-        assert [found[name][key] for key in ("value", "low", "high")] == [0, 0, 0]
-        assert found[name]["champion"] == found[name]["challenger"]
+        difference = getattr(found, name)
+        assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+        assert difference.champion == difference.challenger
     assert verdict(found, 0.0)[0]
 
 
 def test_differences_change_sign_with_the_sides():
     event, group, risk = patients()
-    one, other = compared(risk, noisy(risk, 2), event, group), compared(noisy(risk, 2), risk, event, group)
+    loss, gain = compared(risk, noisy(risk, 2), event, group), compared(noisy(risk, 2), risk, event, group)
     for name in MEASURES:
-        assert one[name]["value"] == pytest.approx(-other[name]["value"], abs=1e-12)
-        assert one[name]["low"] == pytest.approx(-other[name]["high"], abs=1e-12)
-    assert verdict(one, 0.005) == (False, verdict(one, 0.005)[1])
-    assert verdict(other, 0.005)[0]
+        down, up = getattr(loss, name), getattr(gain, name)
+        assert down.value == pytest.approx(-up.value, abs=1e-12)
+        assert down.low == pytest.approx(-up.high, abs=1e-12)
+    assert verdict(loss, 0.005) == (False, verdict(loss, 0.005)[1])
+    assert verdict(gain, 0.005)[0]
 
 
 def test_a_model_that_ranks_as_well_and_is_badly_calibrated_is_worse_and_it_is_said_in_what():
@@ -55,12 +58,16 @@ def test_a_model_that_ranks_as_well_and_is_badly_calibrated_is_worse_and_it_is_s
 def test_the_interval_is_paired_and_draws_whole_groups():
     """Two models that err alike differ by little; a group given twice tells no more than once."""
     event, group, risk = patients(1500)
-    near = compared(noisy(risk, 1.0), noisy(noisy(risk, 1.0), 0.05, seed=3), event, group)["auroc"]
-    far = compared(noisy(risk, 1.0), noisy(risk, 1.0, seed=5), event, group)["auroc"]
-    assert near["high"] - near["low"] < 0.2 * (far["high"] - far["low"])
+    near = compared(noisy(risk, 1.0), noisy(noisy(risk, 1.0), 0.05, seed=3), event, group).auroc
+    far = compared(noisy(risk, 1.0), noisy(risk, 1.0, seed=5), event, group).auroc
+    assert near.high - near.low < 0.2 * (far.high - far.low)
     twice = np.tile(np.arange(1500), 2)
-    again = compared(noisy(risk, 1.0)[twice], noisy(risk, 1.0, seed=5)[twice], event[twice], group[twice])["auroc"]
-    assert again["high"] - again["low"] == pytest.approx(far["high"] - far["low"], rel=1e-9)
+    again = compared(noisy(risk, 1.0)[twice], noisy(risk, 1.0, seed=5)[twice], event[twice], group[twice]).auroc
+    assert again.high - again.low == pytest.approx(far.high - far.low, rel=1e-9)
+
+
+def comparison(**differences):
+    return ModelComparison.model_validate({"n": 900, "events": 20, "bootstrap": 200, **differences})
 
 
 def difference(value, low, high):
@@ -86,7 +93,7 @@ LIMITS = st.floats(-0.2, 0.2)
     ],
 )
 def test_the_rule(auroc, brier, promoted):
-    found, reason = verdict({"n": 900, "events": 20, "auroc": auroc, "scaled_brier": brier}, 0.005)
+    found, reason = verdict(comparison(auroc=auroc, scaled_brier=brier), 0.005)
     assert found is promoted
     assert "on 900 patients with 20 events that the champion was not trained on" in reason
 
@@ -94,8 +101,8 @@ def test_the_rule(auroc, brier, promoted):
 @given(LIMITS, LIMITS, LIMITS, st.floats(0, 0.1), st.floats(0, 0.1))
 def test_a_wider_margin_never_keeps_out_what_a_narrow_one_lets_pass(a, b, c, margin, more):
     low, value, high = sorted([a, b, c])
-    told = {"n": 900, "events": 20, "auroc": difference(value, low, high), "scaled_brier": EQUAL}
-    assert verdict(told, margin)[0] <= verdict(told, margin + more)[0]
+    found = comparison(auroc=difference(value, low, high), scaled_brier=EQUAL)
+    assert verdict(found, margin)[0] <= verdict(found, margin + more)[0]
 
 
 def test_the_rule_in_words_names_its_numbers():
@@ -118,8 +125,15 @@ def test_the_rule_in_words_names_its_numbers():
     ids=str,
 )
 def test_each_condition_decides_alone_at_its_exact_boundary(name, found, promoted):
-    comparison = {"n": 900, "events": 20, **dict.fromkeys(MEASURES, EQUAL), name: found}
-    chosen, reason = verdict(comparison, 0.005)
+    chosen, reason = verdict(comparison(**{**dict.fromkeys(MEASURES, EQUAL), name: found}), 0.005)
     assert chosen is promoted
     if None not in found.values():
         assert (f"Worse than the champion in {MEASURES[name]} on" in reason) is not promoted
+
+
+def test_a_comparison_is_logged_key_by_key_in_one_order():
+    event, group, risk = patients()
+    found = compared(risk, noisy(risk, 1), event, group, n=20)
+    logged = PromotionComparison(**dict(found), left_out=3, margin=0.005).model_dump(mode="json")
+    assert list(logged) == ["n", "events", "bootstrap", "auroc", "scaled_brier", "left_out", "margin"]
+    assert all(list(logged[name]) == ["champion", "challenger", "value", "low", "high"] for name in MEASURES)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 from scipy.special import expit
 
-from flows.study.report_facts import evaluation_facts
+from flows.study.report_assembly import evaluation_summary
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
@@ -184,7 +184,7 @@ def test_moving_the_threshold_gives_the_balanced_accuracy_of_weights_for_nothing
 
 def test_the_report_takes_the_facts(whole):
     config, evaluation = whole
-    facts = evaluation_facts(EvaluationResult.model_validate(evaluation), config)
+    facts = evaluation_summary(EvaluationResult.model_validate(evaluation), config)
     assert facts.bootstrap == 60
     assert plain(facts)["arms"] == evaluation["arms"]
     assert plain(facts)["holdout"] == evaluation["holdout"]["arms"]
@@ -213,7 +213,7 @@ def test_without_a_usable_test_part_there_is_no_holdout():
     )
     evaluation = evaluate(simulated(300), None, config, n_jobs=1)
     assert evaluation["holdout"] is None
-    assert evaluation_facts(EvaluationResult.model_validate(evaluation), config).holdout == {}
+    assert evaluation_summary(EvaluationResult.model_validate(evaluation), config).holdout == {}
     assert recommend(evaluation, margin=0.0)["arm"] == "none"
 
 

@@ -93,6 +93,7 @@ def test_a_bar_alone_decides_and_is_named():
     [
         {"auroc": {"family_low": NEXT_AFTER}},
         {"auroc": {"least_repeat": NEXT_AFTER}},
+        {"brier": -MARGIN},  # the rule asks that the limit is not below
         {"brier": -MARGIN + NEXT_AFTER},
         {"ours": slope(1.2, 1.0, 1.3)},  # the interval ends at 1
         {"ours": slope(0.7, 0.5, 1.0)},

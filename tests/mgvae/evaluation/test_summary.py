@@ -9,7 +9,7 @@ import pytest
 
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
-from mgvae.evaluation.metrics import measure, ones
+from mgvae.evaluation.metrics import measure, unit_weights
 from mgvae.evaluation.summary import Score, differences_table, score, threshold
 
 LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
@@ -64,7 +64,9 @@ def test_a_score_is_the_mean_over_repeats_in_the_data_and_in_each_resample():
     weights = np.concatenate(list(plan.chunks()), axis=1)
     got = score(predictions, plan)["none", LR, "raw"]["auroc"]
     each = predictions.probability["none", LR, "raw"]
-    whole, drawn = ([measure(predictions.event, p, w, threshold=0.5)["auroc"] for p in each] for w in (ones(N), weights))
+    whole, drawn = (
+        [measure(predictions.event, p, w, threshold=0.5)["auroc"] for p in each] for w in (unit_weights(N), weights)
+    )
     np.testing.assert_allclose(got.repeats, np.concatenate(whole))
     np.testing.assert_allclose(got.draws, np.mean(drawn, axis=0))
     assert got.draws.shape == (40,)

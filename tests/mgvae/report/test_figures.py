@@ -10,7 +10,7 @@ from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.inline import gate_bar
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.figures.training import lambda_path, learning_curve
-from mgvae.report.palette import ARM_STYLES, COLOURS, contrast
+from mgvae.report.palette import ARM_STYLES, COLOURS
 from mgvae.results.evaluation import Curve
 from mgvae.results.gates import Gate
 from mgvae.results.numbers import Estimate
@@ -168,6 +168,18 @@ def test_arms_differ_in_more_than_colour():
     drawn = [(style.marker, style.dash) for style in ARM_STYLES.values()]
     assert len(set(drawn)) == len(drawn)
     assert len({pair[0] for pair in COLOURS.values()}) == len(COLOURS)
+
+
+def contrast(colour, other):
+    """Return the WCAG 2 contrast ratio of two ``#rrggbb`` colours, 1..21."""
+    low, high = sorted((luminance(colour), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour):
+    channels = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_contrast_is_that_of_wcag():

@@ -1,5 +1,6 @@
 """Every cell of the page that names an arm, a classifier, a variant and a measure holds that number of report.json."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -24,10 +25,15 @@ def report():
 
 
 @pytest.fixture(scope="module")
-def page(report):
+def html(report):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mgvae.report.panels.MOST_MARGINALS", DRAWN)
-        return Reading(render(report))
+        return render(report)
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Reading(html)
 
 
 def arms_of(report, source, classifier):
@@ -70,6 +76,15 @@ def test_the_table_of_all_measures_holds_each_variant_of_each_arm(report, page, 
         for name, cell in zip(arms, cells, strict=True):
             assert says_estimate(" ".join(cell), arms[name][variant][metric]), (name, variant, metric, cell)
     assert seen == [(variant, metric) for variant in VARIANT_NAMES.values() for metric in METRIC_NAMES]
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIER_NAMES)
+def test_a_group_row_spans_the_arms_of_its_classifier(report, html, classifier):
+    """SMOTE has no gradient boosting: no column."""
+    section = html[html.index(f'aria-labelledby="classifier-{classifier}"') :].partition("</details>")[0]
+    arms = arms_of(report, "cross-validation", classifier)
+    assert set(re.findall(r'colspan="(\d+)" class="group"', section)) == {str(len(arms) + 1)}
+    assert "drawn for No correction and MGVAE;" in section
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIER_NAMES)
@@ -149,7 +164,7 @@ def test_a_column_that_drifted_has_its_own_numbers(report, page):
         assert says(now, 100 * one["missing_after"])
     moved = [one for one in features.values() if one["verdict"] != "pass"]
     moved.sort(key=lambda one: (one["verdict"] != "fail", -one["psi"]))
-    worst = page.tables["Columns that moved"].body()
+    worst = page.tables["Columns that drifted"].body()
     assert list(worst) == [one["label"] for one in moved]
     assert all(worst[label] == body[label] for label in worst)
 

@@ -7,6 +7,7 @@ from mgvae.report.formatting import ARMS
 from tests.report_plain import calibration_picture
 from tests.report_sample import refused_report, sample_report
 
+NAMES = set(ARMS.values())
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -21,15 +22,19 @@ def test_it_is_a_document_that_needs_nothing_else():
     root = ElementTree.fromstring(svg)  # noqa: S314
     assert root.tag == f"{SVG}svg"
     assert "var(--" not in svg
-    assert all(value.startswith("#") for one in root.iter() for name, value in one.items() if name.endswith("href"))
+    assert all(value.startswith("#") for element in root.iter() for name, value in element.items() if name.endswith("href"))
+    assert "<!DOCTYPE" not in svg
+    assert not [element.tag for element in root.iter() if element.tag in (f"{SVG}image", f"{SVG}script", f"{SVG}foreignObject")]
 
 
-def test_its_legend_names_every_arm_that_has_a_curve():
+def test_its_legend_names_every_arm_that_has_a_curve_and_no_other():
     report = sample_report()
-    classifier = report["recommendation"]["classifier"]
-    texts = {one.text for one in ElementTree.fromstring(drawn(report)).iter(f"{SVG}text")}  # noqa: S314
-    curves = report["evaluation"]["curves"]
-    assert {ARMS[arm] for arm, found in curves.items() if classifier in found} <= texts
+    curves, classifier = report["evaluation"]["curves"], report["recommendation"]["classifier"]
+    del curves["smote"][classifier]
+    empty = curves["mgvae"][classifier]["recalibrated"]
+    empty |= {column: [] for column in empty}
+    names = [element.text for element in ElementTree.fromstring(drawn(report)).iter(f"{SVG}text") if element.text in NAMES]  # noqa: S314
+    assert sorted(names) == sorted(ARMS[arm] for arm in curves if arm not in ("smote", "mgvae"))
 
 
 def test_nothing_is_drawn_where_nothing_was_evaluated():

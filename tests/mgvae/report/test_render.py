@@ -206,12 +206,12 @@ def test_checklist_doubts_an_arm_without_recalibration():
 
 def test_drift_is_shown_where_there_is_a_run_to_hold_it_against(full):
     assert "drift" in full.ids
-    assert "Held against the extract of run 77c04e11a0b2" in full.text
-    assert "Columns that moved" in full.text
+    assert "Compared with the extract of run 77c04e11a0b2" in full.text
+    assert "Columns that drifted" in full.text
     assert "0.231 (0.190 to 0.284)" in full.text
     assert "smoke (text before, number now)" in full.text
     calm = Page(render(sample_report(status="pass")))
-    assert "Columns that moved" not in calm.text
+    assert "Columns that drifted" not in calm.text
     assert "drift" not in Page(render(sparse_report())).ids
 
 

@@ -1,4 +1,4 @@
-"""The report of a run, gathered from its stages' artifacts; nothing is computed here that a stage could compute."""
+"""The assembly of a run's report from the artifacts of its stages."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.runs.folder import Accepted, Against
-from flows.study.lineage import Passed, lineage, run_id
+from flows.study.lineage import FinishedStage, lineage, run_id
 from flows.study.stages.stage import DRIFT, EVALUATION, HISTORY, RECOMMENDATION, SYNTHETIC, VALIDATION, read_result
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 from mgvae.report.schema import SCHEMA_VERSION, Report, Status
-from mgvae.results.cohort import CohortFacts, ColumnFacts, ExtractRecord, FlowStep
-from mgvae.results.drift import DriftFacts, DriftRecord, DriftReference, DriftResult
-from mgvae.results.evaluation import EvaluationFacts, EvaluationResult
+from mgvae.results.cohort import CohortSummary, ColumnSummary, ExtractRecord, FlowStep
+from mgvae.results.drift import DriftRecord, DriftReference, DriftResult, DriftSummary
+from mgvae.results.evaluation import EvaluationResult, EvaluationSummary
 from mgvae.results.gates import Gate, worst
 from mgvae.results.recommendation import Recommendation
-from mgvae.results.synthetic import SyntheticFacts
-from mgvae.results.training import Finetuning, PretrainRecord, TrainingFacts
+from mgvae.results.synthetic import SyntheticSummary
+from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
 from mgvae.store.artifact import CLOCK
 
 NOTHING = Against()
@@ -30,36 +30,36 @@ NOTHING = Against()
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is gathered from.
+    """The sources of a report.
 
     Attributes:
         config: the study.
         extract_sha256: digest of its extract.
         folders: the stages' artifacts.
         passed: the stages that ended, in order.
-        reference: the accepted run that the extract was compared with, or why with none.
+        reference: the accepted run that the extract was compared with, or the reason for none.
     """
 
     config: CohortConfig
     extract_sha256: str
     folders: Mapping[str, Path]
-    passed: Sequence[Passed]
+    passed: Sequence[FinishedStage]
     reference: Against = NOTHING
 
 
-def refused(sources: Sources) -> Report:
+def refused_report(sources: Sources) -> Report:
     """Return the report of an extract that failed validation."""
     record = read_result(sources.folders["validate"] / VALIDATION, ExtractRecord)
     broken = f"The extract breaks {len(record.failed)} of {record.expectations} expectations; nothing was trained on it."
     return _report(sources, record, status="invalid", warnings=(broken,), cohort=_uncounted(sources.config, record))
 
 
-def complete(sources: Sources) -> Report:
+def complete_report(sources: Sources) -> Report:
     """Return the report of a run whose stages all ended."""
     folders, config = sources.folders, sources.config
     record = read_result(folders["validate"] / VALIDATION, ExtractRecord)
     cohort, test = load_cohort(folders["split"])
-    synthetic = read_result(folders["assess"] / SYNTHETIC, SyntheticFacts)
+    synthetic = read_result(folders["assess"] / SYNTHETIC, SyntheticSummary)
     evaluation = read_result(folders["evaluate"] / EVALUATION, EvaluationResult)
     drift = _drift(folders, sources.reference.accepted)
     training = _training(folders)
@@ -74,7 +74,7 @@ def complete(sources: Sources) -> Report:
         drift=drift,
         training=training,
         synthetic=synthetic,
-        evaluation=evaluation_facts(evaluation, config),
+        evaluation=evaluation_summary(evaluation, config),
         recommendation=read_result(folders["model"] / RECOMMENDATION, Recommendation),
     )
 
@@ -85,11 +85,11 @@ def _report(
     *,
     status: Status,
     warnings: tuple[str, ...],
-    cohort: CohortFacts,
-    drift: DriftFacts | None = None,
-    training: TrainingFacts | None = None,
-    synthetic: SyntheticFacts | None = None,
-    evaluation: EvaluationFacts | None = None,
+    cohort: CohortSummary,
+    drift: DriftSummary | None = None,
+    training: TrainingSummary | None = None,
+    synthetic: SyntheticSummary | None = None,
+    evaluation: EvaluationSummary | None = None,
     recommendation: Recommendation | None = None,
 ) -> Report:
     config, digest = sources.config, sources.extract_sha256
@@ -112,10 +112,10 @@ def _report(
     )
 
 
-def _uncounted(config: CohortConfig, record: ExtractRecord) -> CohortFacts:
-    """Return what is known of the cohort before anybody in it is counted."""
+def _uncounted(config: CohortConfig, record: ExtractRecord) -> CohortSummary:
+    """Return the cohort of a refused extract, without counts."""
     columns = tuple(
-        ColumnFacts(
+        ColumnSummary(
             name=str(name),
             label=column.label or str(name),
             kind=column.kind,
@@ -124,15 +124,8 @@ def _uncounted(config: CohortConfig, record: ExtractRecord) -> CohortFacts:
         )
         for name, column in config.columns.features.items()
     )
-    return CohortFacts(
-        n=None,
-        events=None,
-        prevalence=None,
-        n_train=None,
-        n_test=None,
-        events_train=None,
-        events_test=None,
-        groups=None,
+    return CohortSummary(
+        **dict.fromkeys(("n", "events", "prevalence", "n_train", "n_test", "events_train", "events_test", "groups")),
         outcome=config.outcome.label or config.outcome.column,
         horizon_days=config.horizon_days,
         lookback_days=config.lookback_days,
@@ -141,26 +134,26 @@ def _uncounted(config: CohortConfig, record: ExtractRecord) -> CohortFacts:
     )
 
 
-def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: Array) -> CohortFacts:
-    train, held = cohort.take(~test), cohort.take(test)
+def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: Array) -> CohortSummary:
+    train, holdout = cohort.take(~test), cohort.take(test)
     counts = {
         "n": len(cohort),
         "events": cohort.events,
         "prevalence": cohort.prevalence,
         "n_train": len(train),
-        "n_test": len(held),
+        "n_test": len(holdout),
         "events_train": train.events,
-        "events_test": held.events,
+        "events_test": holdout.events,
         "groups": len(set(cohort.group.tolist())),
         "flow": cohort.flow,
     }
-    return CohortFacts(**dict(_uncounted(config, record)) | counts)
+    return CohortSummary(**dict(_uncounted(config, record)) | counts)
 
 
-def _training(folders: Mapping[str, Path]) -> TrainingFacts:
+def _training(folders: Mapping[str, Path]) -> TrainingSummary:
     pretrained = read_result(folders["pretrain"] / HISTORY, PretrainRecord)
     tuned = read_result(folders["finetune"] / HISTORY, Finetuning)
-    return TrainingFacts(
+    return TrainingSummary(
         device=pretrained.device,
         parameters=pretrained.parameters,
         pretrain=pretrained.pretrain.model_copy(update={"seconds": _seconds(folders["pretrain"])}),
@@ -169,7 +162,7 @@ def _training(folders: Mapping[str, Path]) -> TrainingFacts:
 
 
 def _seconds(folder: Path) -> float | None:
-    """Return how long a training took; None where the clock, which no digest covers, is lost."""
+    """Return the seconds of a training; None where the clock file is unreadable."""
     try:
         return float(json.loads((folder / CLOCK).read_text(encoding="utf-8"))["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -184,21 +177,21 @@ def _warnings(cohort: Cohort, evaluation: EvaluationResult, gates: Sequence[Gate
     return out + [f"Arm {arm} could not be run: {reason}" for arm, reason in evaluation.unavailable.items()]
 
 
-def _remarks_on_groups(training: TrainingFacts, synthetic: SyntheticFacts, evaluation: EvaluationResult) -> tuple[str, ...]:
+def _remarks_on_groups(training: TrainingSummary, synthetic: SyntheticSummary, evaluation: EvaluationResult) -> tuple[str, ...]:
     """Return where groups could not be kept whole, each remark once."""
     parts = (training.pretrain, training.finetune, synthetic, evaluation, evaluation.holdout)
     return tuple(dict.fromkeys(remark for part in parts if part is not None for remark in part.remarks))
 
 
-def _drift(folders: Mapping[str, Path], reference: Accepted | None) -> DriftFacts | None:
+def _drift(folders: Mapping[str, Path], reference: Accepted | None) -> DriftSummary | None:
     if reference is None:
         return None
     record = read_result(folders["drift"] / DRIFT, DriftRecord)
     measured = {name: getattr(record, name) for name in DriftResult.model_fields}
-    return DriftFacts(**measured, reference=DriftReference(**reference.to_json()))
+    return DriftSummary(**measured, reference=DriftReference(**reference.to_json()))
 
 
-def _drift_warnings(drift: DriftFacts | None, reference: Against) -> list[str]:
+def _drift_warnings(drift: DriftSummary | None, reference: Against) -> list[str]:
     if drift is None:
         return [reference.unjudged] if reference.unjudged else []
     run = drift.reference.run_id
@@ -216,18 +209,14 @@ def _details(gates: Sequence[Gate]) -> str:
     return " ".join(f"{gate.label}: {gate.detail}" for gate in gates)
 
 
-def evaluation_facts(evaluation: EvaluationResult, config: CohortConfig) -> EvaluationFacts:
+def evaluation_summary(evaluation: EvaluationResult, config: CohortConfig) -> EvaluationSummary:
     """Return the evaluation as the report shows it."""
-    return EvaluationFacts(
-        arms=evaluation.arms,
+    alike = ("arms", "differences", "curves", "folds", "repeats", "unavailable")
+    return EvaluationSummary(
+        **{name: getattr(evaluation, name) for name in alike},
         holdout=evaluation.holdout.arms if evaluation.holdout else {},
-        differences=evaluation.differences,
-        curves=evaluation.curves,
-        folds=evaluation.folds,
-        repeats=evaluation.repeats,
         bootstrap=evaluation.bootstrap.n,
         thresholds=_remarks(evaluation, config),
-        unavailable=evaluation.unavailable,
     )
 
 
@@ -237,7 +226,7 @@ def _remarks(evaluation: EvaluationResult, config: CohortConfig) -> dict[str, st
     remarks: dict[str, str | float | None] = {
         "Threshold, raw": "0.5; arm 'threshold': the prevalence of the fitting rows",
         "Threshold, offset and recalibrated": "the prevalence of the fitting rows",
-        "Recalibration": f"intercept and slope on {part} of each training fold, held apart from every arm",
+        "Recalibration": f"intercept and slope on {part} of each training fold, held out from every arm",
         "Margin in scaled Brier score": settings.margin,
         "Arms and classifiers compared with no correction": evaluation.contrasts.candidates,
         "Intervals": "95 %, percentiles of a bootstrap of whole groups, the fitted models given",
