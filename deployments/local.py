@@ -9,6 +9,7 @@ any folder; ``down`` activates the earlier profile again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,17 +113,13 @@ def _start(running: dict[str, Any], name: str, *command: str) -> None:
 def _stop(process: Mapping[str, Any]) -> None:
     """Terminate a process, and kill its group where it does not end in time."""
     _signal(os.kill, process["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
-    while _alive(process) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    _wait_until(lambda: not _alive(process), STOPPED_WITHIN_SECONDS)
     _signal(os.killpg, process["pid"], signal.SIGKILL)  # flow runs that a worker left behind
 
 
-def _signal(send: Any, pid: int, number: int) -> None:
-    try:
+def _signal(send: Callable[[int, int], None], pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
         send(pid, number)
-    except ProcessLookupError:
-        return
 
 
 def _alive(process: Mapping[str, Any]) -> bool:
@@ -139,10 +136,14 @@ def _began(pid: int) -> str:
 
 
 def _wait_for_server(running: Mapping[str, Any]) -> None:
-    deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
-    while not _answers():
-        if not _alive(running["server"]) or time.monotonic() > deadline:
-            sys.exit(f"Error: the Prefect server must answer at {API}; it does not. See {_relative(STATE / 'server.log')}.")
+    _wait_until(lambda: _answers() or not _alive(running["server"]), HEALTHY_WITHIN_SECONDS)
+    if not _answers():
+        sys.exit(f"Error: the Prefect server must answer at {API}; it does not. See {_relative(STATE / 'server.log')}.")
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.2)
 
 
@@ -175,9 +176,7 @@ def _cancel_runs() -> None:
         active = client.read_flow_runs(flow_run_filter=busy)
         for run in active:
             client.set_flow_run_state(run.id, Cancelling(), force=True)
-        deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
-        while client.read_flow_runs(flow_run_filter=busy) and time.monotonic() < deadline:
-            time.sleep(0.5)
+        _wait_until(lambda: not client.read_flow_runs(flow_run_filter=busy), STOPPED_WITHIN_SECONDS)
     if active:
         _say(f"Cancelled {len(active)} active runs; finished stages are kept.")
 

@@ -70,18 +70,13 @@ def register_pool(client: SyncPrefectClient, pool: Mapping[str, Any], folder: Pa
         pool: name, type, description, queues, and a job template's file in ``folder`` where it has one of its own.
         folder: where the template lies.
     """
-    template = _template(pool, folder)
+    name, description, template = pool["name"], pool["description"], _template(pool, folder)
     try:
-        client.read_work_pool(pool["name"])
-        client.update_work_pool(
-            pool["name"], WorkPoolUpdate(description=pool["description"], base_job_template=template or None)
-        )
+        client.read_work_pool(name)
+        client.update_work_pool(name, WorkPoolUpdate(description=description, base_job_template=template or None))
     except ObjectNotFound:
-        client.create_work_pool(
-            WorkPoolCreate(
-                name=pool["name"], type=pool["type"], description=pool["description"], base_job_template=template or {}
-            )
-        )
+        created = WorkPoolCreate(name=name, type=pool["type"], description=description, base_job_template=template)
+        client.create_work_pool(created)
     for queue in pool["queues"]:
         _register_queue(client, pool["name"], queue)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from flows.runs.folder import Accepted, Against
 from flows.study.lineage import FinishedStage, lineage, run_id
@@ -15,7 +16,7 @@ from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
-from mgvae.report.schema import SCHEMA_VERSION, Report, Status
+from mgvae.report.schema import SCHEMA_VERSION, Report
 from mgvae.results.cohort import CohortSummary, ColumnSummary, ExtractRecord, FlowStep
 from mgvae.results.drift import DriftRecord, DriftReference, DriftResult, DriftSummary
 from mgvae.results.evaluation import EvaluationResult, EvaluationSummary
@@ -51,7 +52,16 @@ def refused_report(sources: Sources) -> Report:
     """Return the report of an extract that failed validation."""
     record = read_result(sources.folders["validate"] / VALIDATION, ExtractRecord)
     broken = f"The extract breaks {len(record.failed)} of {record.expectations} expectations; nothing was trained on it."
-    return _report(sources, record, status="invalid", warnings=(broken,), cohort=_uncounted(sources.config, record))
+    return Report(
+        **_head(sources, record),
+        status="invalid",
+        warnings=(broken,),
+        cohort=_uncounted(sources.config, record),
+        training=None,
+        synthetic=None,
+        evaluation=None,
+        recommendation=None,
+    )
 
 
 def complete_report(sources: Sources) -> Report:
@@ -65,9 +75,8 @@ def complete_report(sources: Sources) -> Report:
     training = _training(folders)
     remarks = _remarks_on_groups(training, synthetic, evaluation)
     verdict = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
-    return _report(
-        sources,
-        record,
+    return Report(
+        **_head(sources, record),
         status=verdict,
         warnings=(*_drift_warnings(drift, sources.reference), *_warnings(cohort, evaluation, synthetic.gates), *remarks),
         cohort=_counted(config, record, cohort, test),
@@ -79,37 +88,18 @@ def complete_report(sources: Sources) -> Report:
     )
 
 
-def _report(
-    sources: Sources,
-    record: ExtractRecord,
-    *,
-    status: Status,
-    warnings: tuple[str, ...],
-    cohort: CohortSummary,
-    drift: DriftSummary | None = None,
-    training: TrainingSummary | None = None,
-    synthetic: SyntheticSummary | None = None,
-    evaluation: EvaluationSummary | None = None,
-    recommendation: Recommendation | None = None,
-) -> Report:
+def _head(sources: Sources, record: ExtractRecord) -> dict[str, Any]:
+    """Return what reports have in common: names, validation and lineage."""
     config, digest = sources.config, sources.extract_sha256
-    return Report(
-        schema_version=SCHEMA_VERSION,
-        study=config.study,
-        title=config.title,
-        run_id=run_id(config, digest, sources.reference.accepted),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        status=status,
-        warnings=warnings,
-        cohort=cohort,
-        validation=record.validation,
-        drift=drift,
-        training=training,
-        synthetic=synthetic,
-        evaluation=evaluation,
-        recommendation=recommendation,
-        lineage=lineage(config, digest, sources.passed),
-    )
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": config.study,
+        "title": config.title,
+        "run_id": run_id(config, digest, sources.reference.accepted),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "validation": record.validation,
+        "lineage": lineage(config, digest, sources.passed),
+    }
 
 
 def _uncounted(config: CohortConfig, record: ExtractRecord) -> CohortSummary:

@@ -146,16 +146,8 @@ def _no_farther(value: float | None, reference: float | None) -> bool:
 def _difference(best: _Candidate | None) -> Difference:
     if best is None:
         return Difference(metric=PRIMARY, value=None, low=None, high=None)
-    gain = best.gain
-    return Difference(
-        metric=PRIMARY,
-        value=gain.value,
-        low=gain.low,
-        high=gain.high,
-        family_low=gain.family_low,
-        arm=best.arm,
-        classifier=best.classifier,
-    )
+    numbers = best.gain.model_dump(exclude={"least_repeat"})
+    return Difference(metric=PRIMARY, arm=best.arm, classifier=best.classifier, **numbers)
 
 
 def _threshold(evaluation: EvaluationResult, chosen: ModelName) -> dict[str, str | float | None]:

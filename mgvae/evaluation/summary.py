@@ -116,8 +116,8 @@ def score(predictions: Predictions, plan: Resamples) -> ScoreTable:
     draws: dict[Key, dict[str, list[FloatArray]]] = {key: {name: [] for name in METRICS} for key in keys}
     for weights in plan.chunks():
         for key in draws:
-            for name, values in _mean_over_repeats(predictions, key, weights).items():
-                draws[key][name].append(values)
+            for name, values in _by_repeat(predictions, key, weights).items():
+                draws[key][name].append(values.mean(axis=0))
     whole = {key: _by_repeat(predictions, key, unit_weights(len(predictions.event))) for key in keys}
     scores = {key: {name: Score(whole[key][name][:, 0], np.concatenate(draws[key][name])) for name in METRICS} for key in keys}
     return {key: scores[twin] if (twin := _twin(key)) in scores else scores[key] for key in predictions.probability}
@@ -146,10 +146,6 @@ def _by_repeat(predictions: Predictions, key: Key, weights: FloatArray) -> dict[
         for repeat, probability in enumerate(predictions.probability[key])
     ]
     return {name: np.stack([measures[name] for measures in each]) for name in METRICS}
-
-
-def _mean_over_repeats(predictions: Predictions, key: Key, weights: FloatArray) -> dict[str, FloatArray]:
-    return {name: values.mean(axis=0) for name, values in _by_repeat(predictions, key, weights).items()}
 
 
 def arms_table(scores: ScoreTable) -> ArmScores:
@@ -216,11 +212,4 @@ def critical_value(gains: list[Score], *, level: float = LEVEL) -> float:
 
 def _gain(gain: Score, critical: float) -> Gain:
     low = gain.value - critical * float(gain.draws.std(ddof=1))
-    whole = gain.summary()
-    return Gain(
-        value=whole.value,
-        low=whole.low,
-        high=whole.high,
-        family_low=number(low),
-        least_repeat=number(gain.repeats.min()),
-    )
+    return Gain(**dict(gain.summary()), family_low=number(low), least_repeat=number(gain.repeats.min()))

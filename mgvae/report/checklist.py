@@ -46,137 +46,74 @@ def probast(report: Report) -> list[Item]:
         return []
     variants = [set(v) for by_classifier in evaluation.arms.values() for v in by_classifier.values()]
     recalibrated = bool(variants) and all("recalibrated" in found for found in variants)
+    both = "Raw and recalibrated shown; the recommendation judges the recalibrated."
+    imbalance = both if recalibrated else "Not for every arm."
     groups = f"{plural(cohort.groups, 'group')} of related patients stay on one side of every split. " if cohort.groups else ""
+    leakage = f"{groups}Whether each predictor was known at the index date is for the study team to confirm."
+    real = f"Real patients only, at the natural prevalence of {share(cohort.prevalence)}."
+    chain = f"The whole chain is fitted anew in each of {evaluation.folds} folds, {plural(evaluation.repeats, 'time')}."
+    done = _covered(recalibrated, "partly")
     return [
-        Item(
-            "Imbalance",
-            "Recalibrated after methods for imbalance?",
-            "yes" if recalibrated else "partly",
-            "evaluation",
-            "Raw and recalibrated shown; the recommendation judges the recalibrated." if recalibrated else "Not for every arm.",
-        ),
-        Item(
-            "Evaluation data",
-            "Evaluated in data without correction?",
-            "yes",
-            "evaluation",
-            f"Real patients only, at the natural prevalence of {share(cohort.prevalence)}.",
-        ),
-        Item(
-            "Leakage",
-            "Leakage avoided?",
-            "partly",
-            "cohort",
-            groups + "Whether each predictor was known at the index date is for the study team to confirm.",
-        ),
-        Item(
-            "Resampling",
-            "Every step repeated inside resampling?",
-            "yes",
-            "evaluation",
-            f"The whole chain is fitted anew in each of {evaluation.folds} folds, {plural(evaluation.repeats, 'time')}.",
-        ),
+        Item("Imbalance", "Recalibrated after methods for imbalance?", done, "evaluation", imbalance),
+        Item("Evaluation data", "Evaluated in data without correction?", "yes", "evaluation", real),
+        Item("Leakage", "Leakage avoided?", "partly", "cohort", leakage),
+        Item("Resampling", "Every step repeated inside resampling?", "yes", "evaluation", chain),
     ]
+
+
+def _covered(condition: object, otherwise: Answer = "no") -> Answer:
+    return "yes" if condition else otherwise
 
 
 def _data_items(report: Report) -> list[Item]:
     cohort = report.cohort
-    horizon = cohort.horizon_days is not None
-    missing = bool(cohort.columns) and all(column.missing is not None for column in cohort.columns)
+    outcome = f"Outcome and {'no horizon' if cohort.horizon_days is None else 'horizon'} given; how it was ascertained is not."
+    missing: tuple[Answer, str] = ("no", "The extract was not read that far.")
+    if cohort.columns and all(column.missing is not None for column in cohort.columns):
+        missing = ("partly", "Share missing of each predictor; reasons are not known here.")
+    source = "The extract's digest; name source and dates in the protocol."
+    size = "Patients and events are counted; the sample size is not argued."
+    predictors = "Names, kinds, units; the definitions are not here."
     return [
-        Item(
-            "5a, 5b",
-            "Data sources and dates",
-            "partly",
-            "lineage",
-            "The extract's digest; name source and dates in the protocol.",
-        ),
-        Item(
-            "8a",
-            "Outcome, horizon, how assessed",
-            "partly",
-            "cohort",
-            f"Outcome and {'horizon' if horizon else 'no horizon'} given; how it was ascertained is not.",
-        ),
-        Item(
-            "9b",
-            "Predictors: definition, when measured",
-            "partly",
-            "cohort",
-            "Names, kinds, units; the definitions are not here.",
-        ),
-        Item("10", "Sample size", "partly", "cohort", "Patients and events are counted; the sample size is not argued."),
-        Item(
-            "11",
-            "Missing data",
-            "partly" if missing else "no",
-            "cohort",
-            "Share missing of each predictor; reasons are not known here." if missing else "The extract was not read that far.",
-        ),
+        Item("5a, 5b", "Data sources and dates", "partly", "lineage", source),
+        Item("8a", "Outcome, horizon, how assessed", "partly", "cohort", outcome),
+        Item("9b", "Predictors: definition, when measured", "partly", "cohort", predictors),
+        Item("10", "Sample size", "partly", "cohort", size),
+        Item("11", "Missing data", missing[0], "cohort", missing[1]),
     ]
 
 
 def _method_items(report: Report) -> list[Item]:
     evaluation = report.evaluation
-    done: Answer = "yes" if evaluation else "no"
-    if evaluation is None:
-        remark, measures = "Nothing was trained.", "Nothing was evaluated."
-    else:
+    remark, measures, imbalance, reasons = "Nothing was trained.", "Nothing was evaluated.", "No method was applied.", ""
+    if evaluation:
         remark = f"{evaluation.folds}-fold cross-validation, {plural(evaluation.repeats, 'repeat')}; see also Recommendation."
         measures = f"Discrimination, calibration, classification; {plural(evaluation.bootstrap, 'bootstrap resample')}."
+        imbalance = "All arms beside no correction, raw and recalibrated."
+        reasons = "How thresholds were set; why they suit the clinic is for the study team."
+    done, section = _covered(evaluation), "evaluation" if evaluation else None
     threshold: Answer = "partly" if evaluation and evaluation.thresholds else "no"
+    code = "Code and library versions; the rest is outside."
     return [
-        Item("12c", "Building steps, tuning, internal validation", done, "evaluation" if evaluation else None, remark),
-        Item("12e", "Measures of performance", done, "evaluation" if evaluation else None, measures),
-        Item(
-            "13",
-            "Class imbalance: why, how, recalibrated how",
-            done,
-            "evaluation" if evaluation else None,
-            "All arms beside no correction, raw and recalibrated." if evaluation else "No method was applied.",
-        ),
+        Item("12c", "Building steps, tuning, internal validation", done, section, remark),
+        Item("12e", "Measures of performance", done, section, measures),
+        Item("13", "Class imbalance: why, how, recalibrated how", done, section, imbalance),
         Item("14", "Fairness", "no", None, "Performance by subgroup is not in this report."),
-        Item(
-            "15",
-            "Output and thresholds, with reasons",
-            threshold,
-            "evaluation" if evaluation else None,
-            "How thresholds were set; why they suit the clinic is for the study team." if evaluation else "",
-        ),
-        Item(
-            "18c to 18f",
-            "Protocol, registration, data, code",
-            "partly",
-            "lineage",
-            "Code and library versions; the rest is outside.",
-        ),
+        Item("15", "Output and thresholds, with reasons", threshold, section, reasons),
+        Item("18c to 18f", "Protocol, registration, data, code", "partly", "lineage", code),
     ]
 
 
 def _result_items(report: Report) -> list[Item]:
     cohort, evaluation = report.cohort, report.evaluation
     split = None not in (cohort.n_train, cohort.n_test, cohort.events_train, cohort.events_test)
+    flow = "Patients at each step, events where they are known." if cohort.flow else "Not counted."
+    parts = "Training and test part." if split else "Not counted."
+    performance: Answer = "partly" if evaluation else "no"
+    section, overall = ("evaluation", "Overall, with 95 % intervals; not by subgroup.") if evaluation else (None, "")
     return [
-        Item(
-            "20a",
-            "Flow of participants",
-            "yes" if cohort.flow else "no",
-            "cohort" if cohort.flow else None,
-            "Patients at each step, events where they are known." if cohort.flow else "Not counted.",
-        ),
-        Item(
-            "21",
-            "Patients and events in each analysis",
-            "yes" if split else "no",
-            "cohort" if split else None,
-            "Training and test part." if split else "Not counted.",
-        ),
+        Item("20a", "Flow of participants", _covered(cohort.flow), "cohort" if cohort.flow else None, flow),
+        Item("21", "Patients and events in each analysis", _covered(split), "cohort" if split else None, parts),
         Item("22", "The full model", "no", None, "Its files are in the artifact store, by digest."),
-        Item(
-            "23a",
-            "Performance with intervals, by subgroup",
-            "partly" if evaluation else "no",
-            "evaluation" if evaluation else None,
-            "Overall, with 95 % intervals; not by subgroup." if evaluation else "",
-        ),
+        Item("23a", "Performance with intervals, by subgroup", performance, section, overall),
     ]

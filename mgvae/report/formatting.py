@@ -122,14 +122,12 @@ def gate_numbers(gate: Gate) -> tuple[str, str, str]:
     """
     known = gate_known(gate)
     digits = 0 if all(x.is_integer() for x in known) else 4 if max(map(abs, known)) < 0.01 else 3
-    bounds = gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,)
-    return number(gate.value, digits), limits(gate, digits), " to ".join(number(bound, digits) for bound in bounds)
+    return number(gate.value, digits), limits(gate, digits), " to ".join(number(bound, digits) for bound in gate.bounds)
 
 
 def gate_known(gate: Gate) -> list[float]:
     """Return all numbers of a gate that are known."""
-    bounds = gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,)
-    return [x for x in (gate.value, gate.low, gate.high, *bounds) if x is not None]
+    return [x for x in (gate.value, gate.low, gate.high, *gate.bounds) if x is not None]
 
 
 def plain(value: float | None) -> str:

@@ -78,18 +78,12 @@ def classifiers_of(evaluation: EvaluationSummary) -> list[Classifier]:
 
 
 def _training(training: TrainingSummary) -> list[Panel]:
-    panels = [
-        (
-            "Pre-training on the majority",
-            learning_curve(training.pretrain, key="pretrain", title="Pre-training: ELBO by epoch"),
-        ),
-        (
-            "Fine-tuning on the rare cases",
-            learning_curve(training.finetune, key="finetune", title="Fine-tuning: ELBO by epoch"),
-        ),
-        ("Choice of λ", lambda_path(training.finetune.lambda_path, training.finetune.ewc_lambda, key="lambda")),
-    ]
-    return [Panel(caption, svg) for caption, svg in panels if svg is not None]
+    tuned = training.finetune
+    before = learning_curve(training.pretrain, key="pretrain", title="Pre-training: ELBO by epoch")
+    after = learning_curve(tuned, key="finetune", title="Fine-tuning: ELBO by epoch")
+    path = lambda_path(tuned.lambda_path, tuned.ewc_lambda, key="lambda")
+    drawn = {"Pre-training on the majority": before, "Fine-tuning on the rare cases": after, "Choice of λ": path}
+    return [Panel(caption, svg) for caption, svg in drawn.items() if svg is not None]
 
 
 def _calibration(evaluation: EvaluationSummary) -> dict[Classifier, CalibrationPanels]:

@@ -55,13 +55,8 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("mgvae.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(
-        count=formatting.count,
-        number=formatting.number,
-        share=formatting.share,
-        duration=formatting.duration,
-        plain=formatting.plain,
-    )
+    filters = (formatting.count, formatting.number, formatting.share, formatting.duration, formatting.plain)
+    environment.filters.update({function.__name__: function for function in filters})
     environment.globals.update(
         formatting=formatting,
         gate_bar=gate_bar,

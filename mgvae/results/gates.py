@@ -36,6 +36,11 @@ class Gate(Strict):
     verdict: Verdict
     detail: str
 
+    @property
+    def bounds(self) -> tuple[float | None, ...]:
+        """The limits of the threshold: one or two."""
+        return self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
+
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst of some verdicts; pass if there are none."""

@@ -26,17 +26,9 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     cases = {side: part.features[part.event].reset_index(drop=True) for side, part in real.items()}
     table, unreadable = synthetic_table(made.features, config)
     suite_result = check(table, unreadable, config, scope="synthetic")
-    gates = assess(
-        made.features,
-        made.parent,
-        majority["train"],
-        cases["train"],
-        majority["test"],
-        cases["test"],
-        config=config,
-        seed=derive(config.seed, "gates"),
-        suite_result=suite_result,
-    )
+    frames = (part[side] for side in ("train", "test") for part in (majority, cases))
+    seed = derive(config.seed, "gates")
+    gates = assess(made.features, made.parent, *frames, config=config, seed=seed, suite_result=suite_result)
     compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)
     result = SyntheticSummary(n=len(made.features), remarks=made.remarks, gates=tuple(gates), marginals=tuple(compared))
     write_result(folder / SYNTHETIC, result)

@@ -37,7 +37,7 @@ def gate_bar(gate: Gate) -> Markup | None:
         return round(PAD + (WIDTH - 2 * PAD) * (x - low) / (high - low), 1)
 
     parts = [f'<path d="M{PAD} 13H{WIDTH - PAD}" stroke="var(--rule)" stroke-width="2"/>']
-    for bound in gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,):
+    for bound in gate.bounds:
         if bound is not None:
             parts.append(f'<path d="M{at(bound)} 3V23" stroke="var(--ink)" stroke-width="1.6" stroke-dasharray="3 2"/>')
     if gate.low is not None and gate.high is not None:
