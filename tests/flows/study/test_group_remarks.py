@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from flows.study.report_facts import Sources, complete
 
+from flows.study.report_assembly import Sources, complete_report
 from flows.study.stages.registry import STAGES
 from mgvae.config.study import load_config
 from tests.flows.simulated_study import table, write_study
@@ -27,7 +27,7 @@ def report_of(folder, sites):
         folders[stage.name] = folder / stage.name
         folders[stage.name].mkdir()
         stage.make(config, {need: folders[need] for need in stage.needs}, folders[stage.name])
-    return complete(Sources(config, "0" * 64, folders, ())), folders
+    return complete_report(Sources(config, "0" * 64, folders, ())), folders
 
 
 @pytest.mark.parametrize(
