@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from prefect import flow, task
 
@@ -13,8 +13,8 @@ from flows.allowed_paths import confine
 from flows.progress import reporter
 from flows.redaction import withheld
 from mgvae.errors import ConfigError, reason_of
-from mgvae.paper.datasets.load import IMAGES, Imbalanced, load
-from mgvae.paper.experiment import ARMS, Arm, Outcome, run_seed, settings_for
+from mgvae.paper.datasets.load import IMAGES, Imbalanced, check, load
+from mgvae.paper.experiment import ARMS, Outcome, run_seed, settings_for
 from mgvae.paper.pictures.collect import gallery
 
 PICTURED = 0  # the seed of the pictures
@@ -52,9 +52,7 @@ def paper_flow(
         for place, what in ((data, "data"), (out, "out"), (pictures, "pictures")):
             if place is not None:
                 confine(place, what)
-        chosen = check_arms(arms)
-        check_seeds(seeds)
-        check_pictures(dataset, pictures)
+        chosen = check_order(dataset, rho=rho, seeds=seeds, data=data, split=split, arms=arms, pictures=pictures)
         order = {"dataset": dataset, "rho": rho, "seeds": seeds, "quick": quick}
         result: dict[str, Any] = {**order, "about": {}, "outcomes": []}
         for seed in range(seeds):
@@ -70,7 +68,7 @@ def paper_flow(
 
 @task(name="seed", task_run_name="seed-{seed}", persist_result=False)
 def _seed(
-    dataset: str, data: str | None, *, rho: Any, split: Any, arms: tuple[Arm, ...], quick: bool, seed: int
+    dataset: str, data: str | None, *, rho: Any, split: Any, arms: tuple[str, ...], quick: bool, seed: int
 ) -> dict[str, Any]:
     with withheld():
         rows = load(dataset, None if data is None else Path(data), rho=rho, seed=seed, split=split, quick=quick)
@@ -111,49 +109,45 @@ def _pictures(dataset: str, data: str | None, *, rho: Any, quick: bool, folder: 
 def described(data: Imbalanced) -> dict[str, Any]:
     """Return what a reader of the table must know of the data set."""
     classes = len(data.classes)
-    counts = {part: list(rows.counts(classes)) for part, rows in _parts(data)}
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    counts = {part: list(rows.counts(classes)) for part, rows in parts.items()}
     return {"source": data.source, "split": data.split, "thinned": data.thinned, "rows": counts, "classes": list(data.classes)}
 
 
-def check_arms(arms: list[str] | None) -> tuple[Arm, ...]:
+def check_order(
+    dataset: str,
+    *,
+    rho: int,
+    seeds: int,
+    data: str | None,
+    split: str,
+    arms: list[str] | None,
+    pictures: str | None,
+) -> tuple[str, ...]:
     """Return the arms in the table's order; all if None.
 
     Raises:
-        ConfigError: there is no such arm.
+        ConfigError: an argument of `paper_flow` cannot be used, or the folder for pictures not be written to.
     """
-    if arms is None:
-        return ARMS
-    if unknown := [arm for arm in arms if arm not in get_args(Arm)]:
+    check(dataset, rho, split, None if data is None else Path(data))
+    if unknown := [arm for arm in arms or () if arm not in ARMS]:
         raise ConfigError(f"Arms must be among {', '.join(ARMS)}; got {', '.join(unknown)}.")
-    return tuple(arm for arm in ARMS if arm in arms)
-
-
-def check_seeds(seeds: int) -> None:
-    """Raise ConfigError unless there is a seed."""
     if seeds < 1:
         raise ConfigError(f"There must be one seed or more (--seeds); got {seeds}.")
-
-
-def check_pictures(dataset: str, folder: str | None) -> None:
-    """Raise ConfigError unless pictures are not asked for, or the data set is of images and the folder can be written to."""
-    if folder is None:
-        return
-    if dataset not in IMAGES:
-        raise ConfigError(
-            f"Pictures need a data set of images: {', '.join(IMAGES)}; got {dataset}, a table. Leave out --pictures."
-        )
-    try:  # now, not when hours of work are done
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _not_written(folder, error) from None
+    if pictures is not None:
+        if dataset not in IMAGES:
+            raise ConfigError(
+                f"Pictures need a data set of images: {', '.join(IMAGES)}; got {dataset}, a table. Leave out --pictures."
+            )
+        try:  # now, not when hours of work are done
+            Path(pictures).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _not_written(pictures, error) from None
+    return tuple(arm for arm in ARMS if arms is None or arm in arms)
 
 
 def _not_written(folder: str, error: OSError) -> ConfigError:
     return ConfigError(f"{folder}: pictures cannot be written there ({reason_of(error)}). Name another folder (--pictures).")
-
-
-def _parts(data: Imbalanced) -> tuple[tuple[str, Any], ...]:
-    return ("train", data.train), ("validation", data.validation), ("test", data.test)
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

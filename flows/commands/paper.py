@@ -15,24 +15,7 @@ from flows.commands.options import Debug
 from flows.prefect_settings import calm_prefect
 
 MEASURES = {"balanced_accuracy": "balanced accuracy", "g_mean": "G-mean", "minority_recall": "minority recall"}
-NAMES = {
-    "erm": "nothing (ERM)",
-    "random_oversampling": "random oversampling",
-    "reweighted": "re-weighting",
-    "class_balanced": "class-balanced re-weighting",
-    "focal": "focal loss",
-    "ldam": "LDAM",
-    "smote": "SMOTE",
-    "conditional_vae": "conditional VAE",
-    "gan": "conditional GAN",
-    "vae": "VAE",
-    "mgvae_no_pretraining": "MGVAE from scratch",
-    "mgvae_no_ewc": "MGVAE without EWC",
-    "mgvae_no_leave_one_out": "MGVAE without leave-one-out",
-    "mgvae_no_details": "MGVAE without details",
-    "mgvae": "MGVAE",
-}
-METHOD = "mgvae"
+METHOD = "MGVAE"
 STAGES = ("pretrain", "generate", "classify")
 
 
@@ -68,26 +51,14 @@ def paper(
     """
     calm_prefect(debug=debug)
     from flows.commands.terminal import reporting
-    from flows.paper_flow import check_arms, check_pictures, check_seeds, paper_flow
+    from flows.paper_flow import check_order, paper_flow
     from flows.prefect_server import orchestrated
-    from mgvae.paper.datasets.load import check
 
-    check(dataset, rho, split, data)  # before a server is started
-    check_arms(arm)
-    check_seeds(seeds)
-    check_pictures(dataset, None if pictures is None else str(pictures))
+    order: dict[str, Any] = {"dataset": dataset, "rho": rho, "seeds": seeds, "split": split, "arms": arm}
+    order |= {name: None if path is None else str(path) for name, path in (("data", data), ("pictures", pictures))}
+    check_order(**order)  # before a server is started
     with reporting(Console(stderr=True), lines=True), orchestrated():
-        result = paper_flow(
-            dataset,
-            rho=rho,
-            seeds=seeds,
-            data=None if data is None else str(data),
-            split=split,
-            arms=arm,
-            quick=quick,
-            out=None if out is None else str(out),
-            pictures=None if pictures is None else str(pictures),
-        )
+        result = paper_flow(**order, quick=quick, out=None if out is None else str(out))
     console = Console()
     print_result(result, console)
     if pictures is not None:
@@ -96,6 +67,8 @@ def paper(
 
 def print_result(result: dict[str, Any], console: Console) -> None:
     """Print what was compared, the measures and the costs."""
+    from mgvae.paper.experiment import ARMS  # imports torch
+
     about = result["about"]
     for name in ("source", "split", "thinned"):
         console.print(f"{name.capitalize()}: {about[name]}.", highlight=False, markup=False)
@@ -105,7 +78,7 @@ def print_result(result: dict[str, Any], console: Console) -> None:
         console.print("A first look (--quick): fewer rows and steps than the experiment has.")
     by_arm: dict[str, list[dict[str, Any]]] = {}
     for outcome in result["outcomes"]:
-        by_arm.setdefault(outcome["arm"], []).append(outcome)
+        by_arm.setdefault(ARMS[outcome["arm"]], []).append(outcome)
     console.print(_measures(result, by_arm))
     if result["seeds"] > 1 and METHOD in by_arm:
         console.print(_differences(by_arm))
@@ -117,7 +90,7 @@ def _measures(result: dict[str, Any], by_arm: dict[str, list[dict[str, Any]]]) -
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "seed 0"
     table = _table(f"{result['dataset']}, {spread}", *MEASURES.values())
     for arm, outcomes in by_arm.items():
-        table.add_row(NAMES[arm], *(mean_and_spread([one["measures"][name] for one in outcomes]) for name in MEASURES))
+        table.add_row(arm, *(mean_and_spread([one["measures"][name] for one in outcomes]) for name in MEASURES))
     return table
 
 
@@ -130,7 +103,7 @@ def _differences(by_arm: dict[str, list[dict[str, Any]]]) -> Table:
         gains = [ours[seed] - theirs[seed] for seed in sorted(ours)]
         error = statistics.stdev(gains) / len(gains) ** 0.5
         difference = "" if arm == METHOD else f"{statistics.mean(gains):+.3f} ± {error:.3f}"
-        table.add_row(NAMES[arm], difference, mean_and_spread([one["measures"]["majority_recall"] for one in outcomes]))
+        table.add_row(arm, difference, mean_and_spread([one["measures"]["majority_recall"] for one in outcomes]))
     return table
 
 
@@ -146,7 +119,7 @@ def _costs(by_arm: dict[str, list[dict[str, Any]]]) -> Table:
     table = _table("Mean seconds, highest memory", *(f"{stage}, s / MiB" for stage in STAGES))
     for arm, outcomes in by_arm.items():
         costs = [[one["costs"][stage] for one in outcomes if stage in one["costs"]] for stage in STAGES]
-        table.add_row(NAMES[arm], *(_cost(each) for each in costs))
+        table.add_row(arm, *(_cost(each) for each in costs))
     table.caption = "Arms that begin with the same pre-training name the same cost; it was paid once."
     return table
 

@@ -86,7 +86,8 @@ def fit(
         descend(optimizer, value)
         schedule.step()
         if step % how.check_every == 0 or step == how.steps:
-            _require_finite(value)
+            if not bool(value.detach().isfinite()):
+                raise TrainingError("The classifier's loss is no longer finite. Lower its learning rate.")
             score = float(recalls(validation.labels, predict(model, validation), classes).nanmean())
             if score >= best:
                 best, state = score, {name: one.detach().clone() for name, one in model.state_dict().items()}
@@ -101,19 +102,10 @@ def predict(model: nn.Module, rows: Rows, *, chunk: int = 8192) -> Tensor:
         return torch.cat([model(rows.take(part).scaled()).argmax(1) for part in parts])
 
 
-def _require_finite(value: Tensor) -> None:
-    if not bool(value.detach().isfinite()):
-        raise TrainingError("The classifier's loss is no longer finite. Lower its learning rate.")
-
-
 LossName = Literal["cross_entropy", "reweighted", "class_balanced", "focal", "ldam"]
-
 Loss = Callable[[Tensor, Tensor], Tensor]
-
 BETA = 0.9999  # of the class-balanced weights: for long-tailed sets of this size, Cui et al. 2019
-
 GAMMA = 2.0  # of the focal loss, Lin et al. 2017
-
 MARGIN, SCALE = 0.5, 30.0  # of LDAM, Cao et al. 2019
 
 

@@ -10,11 +10,11 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from mgvae.config.sections import Training
 from mgvae.paper.classifier import MEASURES, Fitting, LossName, fit, measures, predict
@@ -28,42 +28,28 @@ from mgvae.paper.oversamplers.task import Made, Task
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread
 
-Arm = Literal[
-    "erm",
-    "random_oversampling",
-    "reweighted",
-    "class_balanced",
-    "focal",
-    "ldam",
-    "smote",
-    "conditional_vae",
-    "gan",
-    "vae",
-    "mgvae_no_pretraining",
-    "mgvae_no_ewc",
-    "mgvae_no_leave_one_out",
-    "mgvae_no_details",
-    "mgvae",
-]
-
-ARMS: tuple[Arm, ...] = get_args(Arm)
-
-LOSSES: dict[str, LossName] = {
-    "reweighted": "reweighted",
-    "class_balanced": "class_balanced",
-    "focal": "focal",
-    "ldam": "ldam",
+ARMS = {  # ways of treating the imbalance, in the table's order, and their names there
+    "erm": "nothing (ERM)",
+    "random_oversampling": "random oversampling",
+    "reweighted": "re-weighting",
+    "class_balanced": "class-balanced re-weighting",
+    "focal": "focal loss",
+    "ldam": "LDAM",
+    "smote": "SMOTE",
+    "conditional_vae": "conditional VAE",
+    "gan": "conditional GAN",
+    "vae": "VAE",
+    "mgvae_no_pretraining": "MGVAE from scratch",
+    "mgvae_no_ewc": "MGVAE without EWC",
+    "mgvae_no_leave_one_out": "MGVAE without leave-one-out",
+    "mgvae_no_details": "MGVAE without details",
+    "mgvae": "MGVAE",
 }
-
-# arms that begin with the pre-trained model
-FROM_MAJORITY = ("mgvae_no_ewc", "mgvae_no_leave_one_out", "mgvae_no_details", "mgvae")
-
+LOSSES: dict[str, LossName] = {name: name for name in get_args(LossName)}  # arms that only change the classifier's loss
+FROM_MAJORITY = ("mgvae_no_ewc", "mgvae_no_leave_one_out", "mgvae_no_details", "mgvae")  # begin with the pre-trained model
 SMALL = 100  # pixels up to which an image has small models
-
 MANY = 10_000  # training rows from which 30 epochs of pre-training are as many steps as fewer rows get in 80
-
 LAMBDAS = (3.0, 10.0, 30.0, 100.0)  # from gently held to hardly moved
-
 LATENT = 40  # D; with 10, digits and MNIST came out lower
 
 
@@ -89,7 +75,7 @@ class Outcome:
     """One arm with one seed.
 
     Attributes:
-        arm: which.
+        arm: a key of `ARMS`.
         seed: of everything.
         measures: on the test rows, see `mgvae.paper.classifier`.
         synthetic: how many rows were made.
@@ -97,7 +83,7 @@ class Outcome:
         costs: of the stages pretrain (shared: each arm that starts from it names the same one), generate and classify.
     """
 
-    arm: Arm
+    arm: str
     seed: int
     measures: dict[str, float]
     synthetic: int
@@ -131,8 +117,8 @@ def run_seed(
     settings: Settings,
     *,
     seed: int,
-    arms: tuple[Arm, ...] = ARMS,
-    told: Callable[[Arm], None] | None = None,
+    arms: Iterable[str] = ARMS,
+    told: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[Outcome, Made | None]]:
     """Yield each arm's outcome with the rows that it made, if any.
 
@@ -172,7 +158,7 @@ def _start(task: Task, plan: Plan, starts: dict[bool, tuple[Start, Cost]], *, le
     return starts[leave_one_out]
 
 
-def _made(arm: Arm, task: Task, settings: Settings, start: Start | None, validation: Rows) -> Made | None:
+def _made(arm: str, task: Task, settings: Settings, start: Start | None, validation: Rows) -> Made | None:
     plan = settings.plan
 
     def with_ewc(*, keep_details: bool = True) -> Made:
@@ -205,7 +191,7 @@ def _by_lambda(made: Made | None) -> dict[int, dict[float, int]]:
     return counts
 
 
-def _judged(data: Imbalanced, made: Made | None, settings: Settings, arm: Arm, seed: int) -> dict[str, float]:
+def _judged(data: Imbalanced, made: Made | None, settings: Settings, arm: str, seed: int) -> dict[str, float]:
     train = data.train if made is None else joined(data.train, made.rows)
     loss = LOSSES.get(arm, "cross_entropy")
     results = []

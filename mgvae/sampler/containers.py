@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -72,7 +71,7 @@ def new_index_labels(index: pd.Index, parents: Array) -> pd.Index:
         return index[parents]
     if pd.api.types.is_integer_dtype(index.dtype):
         start = int(index.max()) + 1
-        fits = start + n - 1 <= _largest(index.dtype)
+        fits = start + n - 1 <= np.iinfo(getattr(index.dtype, "numpy_dtype", index.dtype)).max
         return pd.Index(np.arange(start, start + n), dtype=index.dtype, name=index.name) if fits else index[parents]
     if pd.api.types.is_string_dtype(index):  # for objects this looks at each
         return pd.Index(_unused(set(index), n), dtype=index.dtype, name=index.name)
@@ -83,11 +82,6 @@ def _unused(taken: set[Any], n: int) -> list[str]:
     """Return the first ``n`` of synthetic-0, synthetic-1 and so on that are not taken."""
     names = (f"synthetic-{at}" for at in range(n + len(taken)))
     return [name for name in names if name not in taken][:n]
-
-
-def _largest(dtype: Any) -> int:
-    """Return the largest whole number that a dtype, plain or nullable, can hold."""
-    return int(np.iinfo(getattr(dtype, "numpy_dtype", dtype)).max)
 
 
 def _require_rows(X: Any) -> None:
@@ -115,22 +109,12 @@ def stack_tables(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
     return out.set_axis(names, axis=1)
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Labels of a table's rows.
-
-    Attributes:
-        each: of each row, in one plain dtype, ``(N,)``; where there was a column per class, the column's position.
-        one_hot: columns of the indicator matrix that was given; 0 where labels were given as such.
-    """
-
-    each: Array
-    one_hot: int
-
-
-def read_labels(y: Any) -> Labels:
+def read_labels(y: Any) -> tuple[Array, int]:
     """Return the labels in ``y``.
 
+    Returns:
+        Labels in one plain dtype, ``(N,)``, the column's position where there is one per class; and how many columns such a
+        matrix has, 0 where labels were given as such.
     Raises:
         ValueError: labels are missing, of several kinds, continuous, or more than one per row.
     """
@@ -139,7 +123,7 @@ def read_labels(y: Any) -> Labels:
     given = _plain(y)
     check_classification_targets(given)
     labels, one_hot = check_target_type(given, indicate_one_vs_all=True)
-    return Labels(np.asarray(labels), given.shape[1] if one_hot else 0)
+    return np.asarray(labels), given.shape[1] if one_hot else 0
 
 
 def append_labels(y: Any, labels: Array, parents: Array, *, one_hot: int = 0) -> Any:
@@ -147,9 +131,9 @@ def append_labels(y: Any, labels: Array, parents: Array, *, one_hot: int = 0) ->
 
     Args:
         y: what the user gave; it is not changed.
-        labels: the label of each row made, as in `Labels.each`.
+        labels: the label of each row made, as `read_labels` returns it.
         parents: position in ``y`` of each row's parent.
-        one_hot: as in `Labels`.
+        one_hot: columns of an indicator matrix, as `read_labels` returns it.
     """
     if isinstance(y, pd.DataFrame):
         lower = pd.DataFrame(np.eye(one_hot, dtype=int)[labels]) if one_hot else pd.DataFrame({0: labels})

@@ -246,13 +246,13 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Return the table, a class number per row, and the columns of a one-hot ``y``."""
         self._validate_params()
         layer_widths(self.hidden)
-        labels = read_labels(y)
+        labels, one_hot = read_labels(y)
         table = as_table(X)
-        check_consistent_length(table, labels.each, groups)
+        check_consistent_length(table, labels, groups)
         self._set_feature_names(X, table.shape[1])
-        self.sampling_strategy_ = dict(check_sampling_strategy(self.sampling_strategy, labels.each, self._sampling_type))
-        self.classes_, code = np.unique(labels.each, return_inverse=True)
-        return table, code, labels.one_hot
+        self.sampling_strategy_ = dict(check_sampling_strategy(self.sampling_strategy, labels, self._sampling_type))
+        self.classes_, code = np.unique(labels, return_inverse=True)
+        return table, code, one_hot
 
     def _set_feature_names(self, X: Any, columns: int) -> None:
         """Set ``n_features_in_``, and ``feature_names_in_`` where all names are text."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,7 +100,7 @@ def _column_type(values: pd.Series, *, named: bool) -> ColumnType:
         raise TableError(f"Column '{values.name}' must hold numbers, levels or times; got dtype {dtype}. Convert or drop it.")
     if types.is_numeric_dtype(dtype):
         return _two_levels(values) or NumericColumn.fit(values)
-    if _is_time(dtype):
+    if dtype.kind in "mM":  # dates and durations, Arrow's and those with a time zone too
         return StepColumn.fit(values)
     if types.is_object_dtype(dtype) and types.infer_dtype(values, skipna=True) in NUMBERS_IN_OBJECTS:
         return NumericColumn.fit(values)
@@ -116,9 +115,3 @@ def _two_levels(values: pd.Series) -> LevelColumn | None:
         return None
     distinct = sorted(factorize(values)[1])
     return LevelColumn(values.dtype, tuple(distinct), missing=np.nan) if len(distinct) == 2 else None  # floats may coincide
-
-
-def _is_time(dtype: Any) -> bool:
-    if isinstance(dtype, pd.ArrowDtype):
-        return dtype.kind in "mM"
-    return types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype)

@@ -1,4 +1,4 @@
-"""Files that may be compressed, and what is said where they are damaged."""
+"""Open plain or gzipped data files with clear errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CelebA in its own layout: aligned JPEGs, a list of attributes and one of parts; five classes by hair.
+"""Readers of the paper's images: IDX files, and CelebA in its own layout with five classes by hair.
 
     folder/
       list_attr_celeba.txt        number of images, names of attributes, then one line an image: name and 1 or -1 for each
@@ -28,13 +28,11 @@ from mgvae.paper.datasets.files import found, opened
 from mgvae.paper.datasets.rows import Rows
 
 HAIR = ("Black_Hair", "Blond_Hair", "Bald", "Brown_Hair", "Gray_Hair")  # the classes, in this order
-
 PARTS = ("train", "validation", "test")
-
 SIZE = 64
-
 IMAGES = "img_align_celeba"
-
+UNSIGNED_BYTE = 0x08
+MOST = 2**31  # values: a header that claims more is taken for damaged, before memory is asked for
 Held = TypeVar("Held")
 
 
@@ -70,25 +68,25 @@ def read_lists(folder: Path) -> Faces:
     return Faces(files, torch.tensor(labels, dtype=torch.long), torch.tensor(where, dtype=torch.long))
 
 
-def read_faces(folder: Path, files: Sequence[str], *, size: int = SIZE) -> Tensor:
-    """Return images as bytes, channels first, ``(n, 3 * size * size)``: the middle square, made smaller.
+def read_faces(folder: Path, files: Sequence[str]) -> Tensor:
+    """Return images as bytes, channels first, ``(n, 3 * SIZE * SIZE)``: the middle square, made smaller.
 
     Raises:
         ExtractError: an image is missing or damaged.
     """
-    out = torch.empty(len(files), 3 * size * size, dtype=torch.uint8)
+    out = torch.empty(len(files), 3 * SIZE * SIZE, dtype=torch.uint8)
     for at, name in enumerate(files):
-        out[at] = _face(folder / IMAGES / name, size)
+        out[at] = _face(folder / IMAGES / name)
     return out
 
 
-def _face(path: Path, size: int) -> Tensor:
+def _face(path: Path) -> Tensor:
     try:
         with Image.open(path) as image:
             side = min(image.size)
             left, top = (image.width - side) // 2, (image.height - side) // 2
             box = (left, top, left + side, top + side)
-            small = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=box)
+            small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR, box=box)
     except FileNotFoundError:
         raise ExtractError(
             f"{path}: the lists name it, but there is no such image. Unpack img_align_celeba.zip again."
@@ -96,7 +94,7 @@ def _face(path: Path, size: int) -> Tensor:
     except (OSError, ValueError, SyntaxError):  # what Pillow raises for a damaged file depends on where the damage is
         raise ExtractError(f"{path}: cannot be read as an image. Unpack img_align_celeba.zip again.") from None
     pixels = torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8)
-    return pixels.reshape(size, size, 3).permute(2, 0, 1).flatten()
+    return pixels.reshape(SIZE, SIZE, 3).permute(2, 0, 1).flatten()
 
 
 def _attributes(path: Path) -> dict[str, list[bool]]:
@@ -137,11 +135,6 @@ def _lines(path: Path) -> list[str]:
             return [line for line in file.read().decode("utf-8").splitlines() if line.strip()]
         except UnicodeDecodeError:
             raise ExtractError(f"{path}: must be text. Fetch it again.") from None
-
-
-UNSIGNED_BYTE = 0x08
-
-MOST = 2**31  # values: a header that claims more is taken for damaged, before memory is asked for
 
 
 def read_idx(path: Path) -> Tensor:

@@ -84,21 +84,20 @@ def load(
         ExtractError: a file is missing or malformed.
         DataError: a rare class has too few rows.
     """
-    check(name, rho, split, folder)
-    _check_cases(name, cases)
+    check(name, rho, split, folder, cases)
     if name == "digits" or folder is None:
         data = _digits(rho, seed, cases)
-    elif name == "celeba":
-        return _celeba(_inside(folder, name), rho, seed, QUICK if quick else None, cases)
-    elif name in TEST_ROWS:
-        data = _table(name, _inside(folder, name), seed, split)
-    else:
-        data = _idx(name, _inside(folder, name), rho, seed, cases)
+        return _cut(data) if quick else data
+    below = folder / FOLDERS.get(name, name)
+    place = below if below.is_dir() else folder
+    if name == "celeba":
+        return _celeba(place, rho, seed, QUICK if quick else None, cases)
+    data = _table(name, place, seed, split) if name in TEST_ROWS else _idx(name, place, rho, seed, cases)
     return _cut(data) if quick else data
 
 
-def check(name: str, rho: int, split: str, folder: Path | None) -> None:
-    """Raise ConfigError unless `load` knows the data set, rho and the split, and has a folder where it needs one."""
+def check(name: str, rho: int, split: str, folder: Path | None, cases: int | None = None) -> None:
+    """Raise ConfigError unless `load` can take these arguments."""
     if name not in get_args(Name):
         raise ConfigError(f"The data set must be one of {', '.join(get_args(Name))}; got {name!r}.")
     if rho not in CASES:
@@ -109,20 +108,12 @@ def check(name: str, rho: int, split: str, folder: Path | None) -> None:
         raise ConfigError(f"{name} must be read from a folder. Name it (--data).")
     if split == "groups" and name not in GROUPED:
         raise ConfigError(f"{name} has no groups to split by; {' and '.join(GROUPED)} have. Leave --split at rows.")
-
-
-def _check_cases(name: str, cases: int | None) -> None:
     if cases is not None and name not in IMAGES:
         raise ConfigError(
             f"Rare classes of {', '.join(IMAGES)} can be given a number of rows; {name} keeps its own. Leave it out."
         )
     if cases is not None and cases < 1:
         raise ConfigError(f"A rare class must keep one row or more; got {cases}.")
-
-
-def _inside(folder: Path, name: str) -> Path:
-    below = folder / FOLDERS.get(name, name)
-    return below if below.is_dir() else folder
 
 
 def _cut(data: Imbalanced) -> Imbalanced:
@@ -226,7 +217,8 @@ def _table(name: str, folder: Path, seed: int, split: Split) -> Imbalanced:
     else:
         test, apart, how = _by_rows(name, rows.labels, seed)
     parts = [rows.take(torch.nonzero(where)[:, 0]) for where in (~test & ~apart, apart, test)]
-    low, span = _range(parts[0].values)
+    low, high = parts[0].values.amin(0), parts[0].values.amax(0)
+    span = torch.where(high > low, high - low, 1.0)
     train, validation, held = (Rows((part.values - low) / span, part.labels) for part in parts)
     thinned = "nothing; columns scaled to [0, 1] by the training rows"
     return Imbalanced(name, train, validation, held, None, ("0", "1"), (0,), (1,), split=how, thinned=thinned, source=source)
@@ -271,8 +263,3 @@ def _by_groups(name: str, group: Tensor, labels: Tensor, seed: int) -> tuple[Ten
         test |= torch.isin(group, order[:fifth])
         apart |= torch.isin(group, order[fifth : fifth + few])
     return test, apart, f"a fifth of the molecules of each class is the test part, {VALIDATION:.0%} for validation"
-
-
-def _range(values: Tensor) -> tuple[Tensor, Tensor]:
-    low, high = values.amin(0), values.amax(0)
-    return low, torch.where(high > low, high - low, 1.0)

@@ -1,6 +1,7 @@
-"""UCI Musk, version 2: conformations of 102 molecules, 166 measured distances each; is the molecule a musk?
+"""Readers of the paper's tables: UCI Musk version 2, Isolet and Water Quality.
 
-Conformations of one molecule are near-copies of each other, so a random split has each molecule on both sides.
+Musk has conformations of 102 molecules, 166 measured distances each; is the molecule a musk? Conformations of one molecule are
+near-copies of each other, so a random split has each molecule on both sides.
 
 Source: UCI Machine Learning Repository 75, ``clean2.data``.
 """
@@ -8,6 +9,7 @@ Source: UCI Machine Learning Repository 75, ``clean2.data``.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +22,11 @@ from mgvae.paper.datasets.files import found, opened
 from mgvae.paper.datasets.rows import Rows, joined
 
 MUSK_COLUMNS = 169  # molecule, conformation, 166 distances, class
-
-MUSK = 1
+FILES = tuple(f"isolet{number}.mat" for number in range(1, 6))
+FEATURES, LETTERS = 617, 26
+POSITIVE = (1, 2)  # A and B
+WATER_COLUMNS = 21
+CLASS, BROKEN = "is_safe", "#NUM!"
 
 
 def read_musk(folder: Path) -> tuple[Rows, Tensor]:
@@ -31,11 +36,7 @@ def read_musk(folder: Path) -> tuple[Rows, Tensor]:
         ExtractError: the file is missing or malformed, or a molecule is both a musk and none.
     """
     path = found(folder, "clean2.data")
-    with opened(path) as file:
-        try:
-            table = pd.read_csv(file, header=None)
-        except (ValueError, pd.errors.ParserError):  # UnicodeDecodeError is a ValueError
-            raise ExtractError(f"{path}: must be comma-separated text without header. Fetch clean2.data again.") from None
+    table = _read_csv(path, "without header", header=None)
     if table.shape[1] != MUSK_COLUMNS:
         raise ExtractError(f"{path}: must have {MUSK_COLUMNS} columns; got {table.shape[1]}. Fetch clean2.data again.")
     numbers = table.iloc[:, 2:].apply(pd.to_numeric, errors="coerce")
@@ -48,13 +49,6 @@ def read_musk(folder: Path) -> tuple[Rows, Tensor]:
     return Rows(values, torch.from_numpy(label.to_numpy("int64", copy=True))), torch.from_numpy(molecule)
 
 
-FILES = tuple(f"isolet{number}.mat" for number in range(1, 6))
-
-FEATURES, LETTERS = 617, 26
-
-POSITIVE = (1, 2)  # A and B
-
-
 def read_isolet(folder: Path) -> tuple[Rows, Tensor]:
     """Return all rows, ``(7797, 617)``, labelled 1 for A and B, else 0, and the group of speakers of each, 0 to 4.
 
@@ -64,6 +58,15 @@ def read_isolet(folder: Path) -> tuple[Rows, Tensor]:
     parts = [_read(found(folder, name)) for name in FILES]
     group = torch.cat([torch.full((len(part),), number) for number, part in enumerate(parts)])
     return joined(*parts), group
+
+
+def _read_csv(path: Path, form: str, **options: Any) -> pd.DataFrame:
+    with opened(path) as file:
+        try:
+            table: pd.DataFrame = pd.read_csv(file, **options)
+        except ValueError:  # of decoding or parsing
+            raise ExtractError(f"{path}: must be comma-separated text {form}. Fetch the file again.") from None
+    return table
 
 
 def _read(path: Path) -> Rows:
@@ -82,11 +85,6 @@ def _read(path: Path) -> Rows:
     return Rows(torch.from_numpy(features.astype(np.float32)), torch.from_numpy(label))
 
 
-WATER_COLUMNS = 21
-
-CLASS, BROKEN = "is_safe", "#NUM!"
-
-
 def read_water(folder: Path) -> tuple[Rows, int]:
     """Return the whole rows in the file's order, ``(7996, 20)``, labelled 1 for safe, and how many broken ones were left out.
 
@@ -94,11 +92,7 @@ def read_water(folder: Path) -> tuple[Rows, int]:
         ExtractError: the file is missing or malformed beyond its known broken rows.
     """
     path = found(folder, "waterQuality1.csv")
-    with opened(path) as file:
-        try:
-            table = pd.read_csv(file, dtype=str, skipinitialspace=True)
-        except (ValueError, pd.errors.ParserError):
-            raise ExtractError(f"{path}: must be comma-separated text with a header. Fetch the file again.") from None
+    table = _read_csv(path, "with a header", dtype=str, skipinitialspace=True)
     if table.shape[1] != WATER_COLUMNS or table.columns[-1] != CLASS:
         raise ExtractError(
             f"{path}: must have {WATER_COLUMNS} columns, the last {CLASS}; got {table.shape[1]}. Fetch it again."

@@ -22,9 +22,7 @@ from mgvae.paper.models.networks import with_bodies
 from mgvae.paper.models.pixel_likelihood import PixelLayer, PixelLikelihood
 
 LEAST = 4  # side of the smallest feature map
-
 WIDEST = 4  # times the first width: no feature map has more channels
-
 MOST_VALUES = 2**24  # in one layer's feature maps, 64 MiB, where many rows pass without gradient
 
 

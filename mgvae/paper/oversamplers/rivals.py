@@ -70,11 +70,8 @@ def told(label: int, count: int, classes: int) -> Tensor:
 
 
 NOISE = 32  # numbers that the generator starts from
-
 SLOPE = 0.2  # of the leaky units of an MLP that discriminates
-
 FEATURES = 256  # that the last layer of a convolutional discriminator sees
-
 AT_ONCE = 128  # rows that are made at once
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,22 +13,13 @@ from mgvae.report.palette import light
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 CELL = 44  # px of an image's side on the sheet
 SMALL = 9.5  # font size of numbers
 NOTE_LINE, GLYPH = 13, 5.1  # px: height of a line of the note, mean width of its letters
 
 
-@dataclass(frozen=True)
-class Gaps:
-    """Distances in a mosaic in px: after the first column, and between all others."""
-
-    first: int = 12
-    between: int = 3
-
-
-GAP = Gaps()
+FIRST_GAP, GAP = 12, 3  # px in a mosaic: after the first column, and between all others
 FINE = 4  # dots of a mosaic to a px: images are enlarged by whole numbers wherever they can be
 
 
@@ -37,16 +27,35 @@ class Sheet:
     """A page of ``width`` x ``height`` px, and below it a note that is broken into lines."""
 
     def __init__(self, width: float, height: float, *, note: str, margin: float) -> None:
-        self.lines = textwrap.wrap(note, int((width - 2 * margin) / GLYPH))
-        self.width, self.height = width, height + NOTE_LINE * len(self.lines) + margin
+        lines = textwrap.wrap(note, int((width - 2 * margin) / GLYPH))
+        self.width, self.height = width, height + NOTE_LINE * len(lines) + margin
         self.figure = blank(round(self.width), round(self.height))
         self.figure.set_facecolor(light("page"))
-        for number, line in enumerate(self.lines):
-            self._write(margin, height + NOTE_LINE * (number + 0.5), line, light("muted"), SMALL)
+        for number, line in enumerate(lines):
+            self.text(margin, height + NOTE_LINE * (number + 0.5), line, colour="muted", small=True)
 
-    def text(self, x: float, y: float, words: str, *, bold: bool = False, small: bool = False, centred: bool = False) -> None:
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        *,
+        colour: str = "ink",
+        bold: bool = False,
+        small: bool = False,
+        centred: bool = False,
+    ) -> None:
         """Write words whose middle line is at y."""
-        self._write(x, y, words, light("ink"), SMALL if small else FONT_SIZE, bold=bold, centred=centred)
+        self.figure.text(
+            x / self.width,
+            1 - y / self.height,
+            words,
+            color=light(colour),
+            fontsize=SMALL if small else FONT_SIZE,
+            fontweight="bold" if bold else "normal",
+            ha="center" if centred else "left",
+            va="center",
+        )
 
     def picture(self, x: float, y: float, image: Tensor, *, framed: bool = False) -> None:
         """Put a mosaic ``(height, width, 3)`` there; ``framed`` puts a frame around its first column."""
@@ -66,24 +75,6 @@ class Sheet:
         place = (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
         return self.figure.add_axes(place)
 
-    def finished(self) -> Figure:
-        """Return the figure."""
-        return self.figure
-
-    def _write(
-        self, x: float, y: float, words: str, colour: str, size: float, *, bold: bool = False, centred: bool = False
-    ) -> None:
-        self.figure.text(
-            x / self.width,
-            1 - y / self.height,
-            words,
-            color=colour,
-            fontsize=size,
-            fontweight="bold" if bold else "normal",
-            ha="center" if centred else "left",
-            va="center",
-        )
-
 
 def mosaic(cells: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Return images side by side on white, ``(height, width, 3)`` in [0, 1], `FINE` dots to a px.
@@ -95,7 +86,7 @@ def mosaic(cells: Tensor, shape: tuple[int, int, int]) -> Tensor:
         shape: (channels, height, width) of each.
     """
     rows, columns = cells.shape[:2]
-    side, between, first = FINE * CELL, FINE * GAP.between, FINE * GAP.first
+    side, between, first = FINE * CELL, FINE * GAP, FINE * FIRST_GAP
     high, wide = rows * side + (rows - 1) * between, columns * side + first + (columns - 2) * between
     out = torch.ones(high, wide, 3)
     for row in range(rows):

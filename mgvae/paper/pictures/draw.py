@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mgvae.files import aside
-from mgvae.paper.pictures.canvas import CELL, GAP, Sheet, mosaic
+from mgvae.paper.pictures.canvas import CELL, FIRST_GAP, GAP, Sheet, mosaic
 from mgvae.paper.pictures.collect import SHOWN, Gallery, Shown, Translators, numbers
 from mgvae.paper.pictures.latent_map import latent
 from mgvae.report.figures.svg import drawing
@@ -90,7 +90,7 @@ def translations(shown: Gallery) -> Figure:
             _heads(sheet, shown, left, 44)
             sheet.picture(left, 56, _translated(shown, shown.own[arm], slice(None)), framed=True)
             _under(sheet, shown, shown.own[arm], left, 56 + height + 16)
-        return sheet.finished()
+        return sheet.figure
 
 
 def draws(shown: Gallery) -> Figure:
@@ -116,7 +116,7 @@ def draws(shown: Gallery) -> Figure:
             sheet.picture(left, top, mosaic(cells, shown.held.shape), framed=True)
             for number, line in enumerate(_sayings(asdict(arm.numbers[label]), pairs=False)):
                 sheet.text(left + width + 18, top + 12 + LINE * number, line, small=True)
-        return sheet.finished()
+        return sheet.figure
 
 
 def ablation(shown: Gallery) -> Figure:
@@ -142,7 +142,7 @@ def ablation(shown: Gallery) -> Figure:
         for row, size in enumerate(shown.sizes):
             sheet.text(MARGIN, 56 + row * step + height / 2 - 8, f"{size} images", bold=True)
             sheet.text(MARGIN, 56 + row * step + height / 2 + 8, "a rare class", small=True)
-        return sheet.finished()
+        return sheet.figure
 
 
 def _translated(shown: Gallery, arm: Translators, some: slice) -> Tensor:
@@ -169,7 +169,7 @@ def _under(sheet: Sheet, shown: Gallery, arm: Translators, left: float, top: flo
 
 def _middles(left: float, columns: int) -> list[float]:
     """Return the middle of each column of a grid that begins at ``left``."""
-    others = [left + CELL + GAP.first + place * (CELL + GAP.between) for place in range(columns - 1)]
+    others = [left + CELL + FIRST_GAP + place * (CELL + GAP) for place in range(columns - 1)]
     return [place + CELL / 2 for place in (left, *others)]
 
 
@@ -207,4 +207,4 @@ def _short(name: str) -> str:
 
 def _grid(rows: int, columns: int) -> tuple[int, int]:
     """Return width and height of a grid in px."""
-    return CELL * columns + GAP.first + GAP.between * (columns - 2), CELL * rows + GAP.between * (rows - 1)
+    return CELL * columns + FIRST_GAP + GAP * (columns - 2), CELL * rows + GAP * (rows - 1)

@@ -66,7 +66,7 @@ def latent(shown: Gallery) -> Figure:
             markerscale=1.6,
             handletextpad=0.2,
         )
-        return sheet.finished()
+        return sheet.figure
 
 
 def principal(points: Tensor) -> tuple[Tensor, Tensor, float]:

@@ -13,7 +13,7 @@ from mgvae.paper.classifier import Fitting
 from mgvae.paper.datasets.load import load
 from mgvae.paper.experiment import settings_for
 from mgvae.paper.pictures import draw as pictures
-from mgvae.paper.pictures.canvas import CELL, FINE, GAP, mosaic
+from mgvae.paper.pictures.canvas import CELL, FINE, FIRST_GAP, GAP, mosaic
 from mgvae.paper.pictures.collect import SHOWN, gallery, numbers, references
 from mgvae.paper.pictures.latent_map import principal
 from tests.mgvae.paper.layouts import celeba
@@ -148,12 +148,12 @@ def test_colours_are_shown_in_colour(tmp_path, monkeypatch):
 def test_a_mosaic_sets_the_first_column_apart_and_draws_ink_dark():
     cells = torch.stack([torch.ones(2, 4), torch.zeros(2, 4), torch.ones(2, 4)], 1)
     image = mosaic(cells, (1, 2, 2))
-    assert image.shape == (FINE * (2 * CELL + GAP.between), FINE * (3 * CELL + GAP.first + GAP.between), 3)
+    assert image.shape == (FINE * (2 * CELL + GAP), FINE * (3 * CELL + FIRST_GAP + GAP), 3)
     middle = image[5, :, 0]
     dark = torch.nonzero(middle == 0.0)[:, 0]
     assert dark.min() == 0
     assert len(dark) == 2 * FINE * CELL
-    assert middle[FINE * CELL :].argmin() == FINE * (GAP.first + CELL + GAP.between)
+    assert middle[FINE * CELL :].argmin() == FINE * (FIRST_GAP + CELL + GAP)
 
 
 def test_principal_axes_are_those_of_the_largest_spread():
