@@ -20,6 +20,7 @@ from mgvae.paper.models.networks import descend, he_initialised, layers
 from mgvae.torch_runtime import own_stream, torch_generator
 
 HIDDEN = (256, 128)
+BATCH, LEARNING_RATE = 128, 1e-3  # rows in a step; the rate falls from there
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,10 @@ class Fitting:
 
     Attributes:
         steps: of Adam, with a cosine schedule.
-        batch_size: rows in a step.
-        learning_rate: at the start.
         check_every: steps between looks at the validation rows.
     """
 
     steps: int = 3000
-    batch_size: int = 128
-    learning_rate: float = 1e-3
     check_every: int = 100
 
 
@@ -77,11 +74,11 @@ def fit(
     draws = torch_generator(seed, "classifier")
     model = mlp(train.values.shape[1], classes, generator=draws, cosines=loss == "ldam")
     lost = loss_called(loss, train.counts(classes))
-    optimizer = torch.optim.Adam(model.parameters(), lr=how.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=how.steps)
     best, state = -1.0, {}
     for step in range(1, how.steps + 1):
-        batch = train.take(torch.randint(len(train), (how.batch_size,), generator=draws))
+        batch = train.take(torch.randint(len(train), (BATCH,), generator=draws))
         value = lost(model(batch.scaled()), batch.labels)
         descend(optimizer, value)
         schedule.step()

@@ -23,7 +23,7 @@ from mgvae.paper.datasets.rows import Rows, joined
 from mgvae.paper.models.pixel_models import Size, large
 from mgvae.paper.oversamplers.fine_tuning import Plan, Start, plain_vae, pretrained
 from mgvae.paper.oversamplers.judged_translation import free, held, translations
-from mgvae.paper.oversamplers.rivals import Effort, conditional_vae, gan, random_oversampling, smote
+from mgvae.paper.oversamplers.rivals import conditional_vae, gan, random_oversampling, smote
 from mgvae.paper.oversamplers.task import Made, Task
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread
@@ -59,13 +59,13 @@ class Settings:
 
     Attributes:
         plan: of the models that translate.
-        effort: of the generators that are told the class.
+        rival_steps: of the generators that are told the class.
         fitting: of the classifier.
         restarts: classifiers for each arm, from other starts and batches; their measures are averaged.
     """
 
     plan: Plan
-    effort: Effort
+    rival_steps: int
     fitting: Fitting
     restarts: int = 3
 
@@ -105,11 +105,11 @@ def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
     size = Size(latent_dim=LATENT, hidden=(128, 128) if small else (300, 300), channels=8 if quick else 32, tied=True)
     brief = Fitting(steps=600, check_every=50)
     if quick:
-        effort = Effort(steps=200 if large(data.shape) else 1000)  # a step of convolutions takes a hundred times as long
-        return Settings(Plan(size, training, steps=100, lambdas=LAMBDAS[1:2]), effort, brief, restarts=1)
+        steps = 200 if large(data.shape) else 1000  # a step of convolutions takes a hundred times as long
+        return Settings(Plan(size, training, steps=100, lambdas=LAMBDAS[1:2]), steps, brief, restarts=1)
     if small:  # with fewer steps than these the GAN falls behind
-        return Settings(Plan(size, training, steps=200, lambdas=LAMBDAS[::2]), Effort(steps=1500), brief, restarts=2)
-    return Settings(Plan(size, training, lambdas=LAMBDAS), Effort(steps=3000), Fitting(steps=2000, check_every=100), restarts=3)
+        return Settings(Plan(size, training, steps=200, lambdas=LAMBDAS[::2]), 1500, brief, restarts=2)
+    return Settings(Plan(size, training, lambdas=LAMBDAS), 3000, Fitting(steps=2000, check_every=100), restarts=3)
 
 
 def run_seed(
@@ -164,16 +164,16 @@ def _made(arm: str, task: Task, settings: Settings, start: Start | None, validat
     def with_ewc(*, keep_details: bool = True) -> Made:
         if start is None:
             raise TypeError(f"{arm} begins with a pre-trained model.")
-        return translations(task, plan, held(task, plan, start, validation, settings.fitting, keep_details=keep_details))
+        return translations(task, held(task, plan, start, validation, settings.fitting, keep_details=keep_details))
 
     makers: dict[str, Callable[[], Made]] = {
         "random_oversampling": lambda: random_oversampling(task),
         "smote": lambda: smote(task),
-        "conditional_vae": lambda: conditional_vae(task, plan.size, settings.effort),
-        "gan": lambda: gan(task, plan.size, settings.effort),
+        "conditional_vae": lambda: conditional_vae(task, plan.size, settings.rival_steps),
+        "gan": lambda: gan(task, plan.size, settings.rival_steps),
         "vae": lambda: plain_vae(task, plan),
-        "mgvae_no_pretraining": lambda: translations(task, plan, free(task, plan, None)),
-        "mgvae_no_ewc": lambda: translations(task, plan, free(task, plan, start)),
+        "mgvae_no_pretraining": lambda: translations(task, free(task, plan, None)),
+        "mgvae_no_ewc": lambda: translations(task, free(task, plan, start)),
         "mgvae_no_leave_one_out": with_ewc,
         "mgvae_no_details": lambda: with_ewc(keep_details=False),
         "mgvae": with_ewc,

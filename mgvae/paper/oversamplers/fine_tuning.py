@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -22,8 +21,7 @@ from mgvae.paper.oversamplers.task import Made, Task, gathered
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.anchor import Anchor, anchor_at
-from mgvae.training.early_stopping import History
-from mgvae.training.exemplar_weights import LEAST, exemplar_log_weight, log_capped
+from mgvae.training.exemplar_weights import LEAST, log_capped
 from mgvae.training.exemplars import ExemplarSchedule
 from mgvae.training.loops import FinetunePlan, cases_a_step, finetune, pretrain
 
@@ -40,24 +38,20 @@ class Plan:
         steps: of fine-tuning, for each rare class.
         lambdas: strengths of EWC that a rare class is fine-tuned with, besides none; see
             `mgvae.paper.oversamplers.judged_translation`.
-        weights: of exemplars in fine-tuning and translation: uniform as published, or towards those that resemble the cases,
-            see `mgvae.training.exemplar_weights`.
     """
 
     size: Size
     training: Training
     steps: int = 300
     lambdas: tuple[float, ...] = (3.0, 30.0)
-    weights: Literal["uniform", "tilted", "responsibility"] = "responsibility"
 
 
 @dataclass(frozen=True)
 class Start:
-    """The shared pre-trained model, its anchor, and how pre-training went."""
+    """The shared pre-trained model and its anchor."""
 
     model: MGVAE
     anchor: Anchor
-    history: History
 
 
 def pretrained(task: Task, plan: Plan) -> Start:
@@ -67,8 +61,8 @@ def pretrained(task: Task, plan: Plan) -> Start:
     apart = max(1, round(plan.training.heldout_fraction * len(majority)))
     rows, heldout = majority[order[apart:]], majority[order[:apart]]
     model = untrained(task, plan, rows)
-    history = pretrain(model, rows, heldout, plan.training, seed=task.seed)
-    return Start(model, anchor_at(model, rows, plan.training, seed=task.seed), history)
+    pretrain(model, rows, heldout, plan.training, seed=task.seed)
+    return Start(model, anchor_at(model, rows, plan.training, seed=task.seed))
 
 
 def untrained(task: Task, plan: Plan, rows: Tensor, *names: str | int) -> MGVAE:
@@ -93,21 +87,12 @@ def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc_
     model = untrained(task, plan, majority, "scratch") if start is None else copy.deepcopy(start.model)
     anchor, seed = None if start is None else start.anchor, derive(task.seed, "class", label)
     finetuning = _finetuning(plan, cases, seed, anchor=anchor, ewc_lambda=ewc_lambda)
-    finetune(model, cases, PlannedExemplars(majority, plan), plan.training, finetuning)
+    finetune(model, cases, KeptExemplars(majority, plan.training), plan.training, finetuning)
     return model
 
 
-def exemplar_weights(model: MGVAE, majority: Tensor, cases: Tensor, plan: Plan) -> Tensor | None:
-    """Return the log weights, ``(K,)``, of majority rows ``(K, P)`` as exemplars and as parents; None for uniform ones."""
-    return PlannedExemplars(majority, plan).log_weight(model, model.exemplar_means(majority), model.exemplar_means(cases))
-
-
-class PlannedExemplars(ExemplarSchedule):
-    """Exemplars weighed as a plan says, and kept for `PRIOR_STEPS` steps: drawing them is what costs where cases are few."""
-
-    def __init__(self, rows: Tensor, plan: Plan) -> None:
-        super().__init__(rows, plan.training)
-        self.weights, self.steps = plan.weights, 0
+class KeptExemplars(ExemplarSchedule):
+    """Exemplars that are kept for `PRIOR_STEPS` steps: drawing them is what costs where cases are few."""
 
     def draw(self, model: MGVAE, cases: Tensor, draws: torch.Generator) -> Exemplars:
         """See `ExemplarSchedule.draw`."""
@@ -119,12 +104,9 @@ class PlannedExemplars(ExemplarSchedule):
         self.steps += steps
         return self.draw(model, cases, draws) if self.steps >= PRIOR_STEPS else self.drawn
 
-    def log_weight(self, model: MGVAE, means: Tensor, case_means: Tensor) -> Tensor | None:
+    def log_weight(self, model: MGVAE, means: Tensor, case_means: Tensor) -> Tensor:
         """See `ExemplarSchedule.log_weight`."""
-        if self.weights == "responsibility":
-            return log_responsibility(means, case_means, model.prior_log_var)
-        settings = self.settings.model_copy(update={"exemplar_weights": self.weights})
-        return exemplar_log_weight(means, case_means, settings)
+        return log_responsibility(means, case_means, model.prior_log_var)
 
 
 def plain_vae(task: Task, plan: Plan) -> Made:

@@ -19,7 +19,7 @@ from mgvae.generator.translation import draw_parents, translate
 from mgvae.model.network import MGVAE
 from mgvae.paper.classifier import Fitting, fit, predict
 from mgvae.paper.datasets.rows import Rows, joined
-from mgvae.paper.oversamplers.fine_tuning import Plan, Start, class_model, exemplar_weights
+from mgvae.paper.oversamplers.fine_tuning import Plan, Start, class_model, log_responsibility
 from mgvae.paper.oversamplers.task import Made, Task, stored
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import torch_generator
@@ -91,7 +91,7 @@ def held(
         keep_details: whether translations keep their parents' details, see `mgvae.paper.oversamplers.judged_translation`.
     """
     without = free(task, plan, start, keep_details=keep_details)
-    train = joined(task.train, translations(task, plan, without).rows)
+    train = joined(task.train, translations(task, without).rows)
     judge = fit(train, validation, classes=task.classes, fitting=fitting, seed=derive(task.seed, "plausibility"))
     translators = {}
     for label, one in without.items():
@@ -100,27 +100,29 @@ def held(
     return translators
 
 
-def translations(task: Task, plan: Plan, translators: Mapping[int, Translator], *, count: int | None = None) -> Made:
+def translations(task: Task, translators: Mapping[int, Translator], *, count: int | None = None) -> Made:
     """Return majority rows translated into the rare classes that have a translator, with their parents and lambdas.
 
     All models of a class are tried equally often, and what is taken for the class is kept.
 
     Args:
         task: whose rare classes they are.
-        plan: how exemplars are weighed, and with them parents.
         translators: by rare class.
         count: rows of each class; as many as it lacks to be as large as the largest if None.
     """
     wanted = {label: task.lacking[label] if count is None else count for label in translators}
-    return _together([_filled(task, plan, one, wanted[label]) for label, one in translators.items()])
+    return _together([_filled(task, one, wanted[label]) for label, one in translators.items()])
 
 
-def _filled(task: Task, plan: Plan, translator: Translator, count: int) -> Made:
+def _filled(task: Task, translator: Translator, count: int) -> Made:
     """Return ``count`` translations into a class. What is lacking after `ROUNDS` is made by the first model, and not judged."""
     places = task.of_majority
     majority, cases = (task.train.take(at).scaled() for at in (places, task.train.positions(translator.label)))
     draws = torch_generator(derive(task.seed, "class", translator.label), "translate")
-    weights = {one: exemplar_weights(model, majority, cases, plan) for one, model in translator.models.items()}
+    weights = {
+        one: log_responsibility(model.exemplar_means(majority), model.exemplar_means(cases), model.prior_log_var)
+        for one, model in translator.models.items()
+    }
 
     def tried(ewc_lambda: float, tries: int, *, judged: bool = True) -> Made:
         at = draw_parents(len(majority), tries, draws, log_weight=weights[ewc_lambda])

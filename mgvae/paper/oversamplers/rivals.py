@@ -1,13 +1,14 @@
-"""A VAE that is told the class: it learns from all classes at once.
+"""Oversamplers that MGVAE is compared with: a conditional VAE, a conditional GAN, random oversampling and SMOTE.
 
-Batches hold as many rows of each class, else the rare ones would hardly be seen.
+Generators that are told the class learn from all classes at once, in batches of as many rows of each class: else the rare ones
+would hardly be seen.
 
 Source: Sohn et al. 2015, Learning structured output representation using deep conditional generative models.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from imblearn.over_sampling import SMOTE
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot, softplus
 
+from mgvae.arrays import Array
 from mgvae.model.prior import log_gaussian
 from mgvae.paper.datasets.rows import Rows
 from mgvae.paper.models.convolution import Down, ToPixels, Up
@@ -24,24 +26,16 @@ from mgvae.paper.oversamplers.task import Made, Task, gathered
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import own_stream, torch_generator
 
-BATCH = 128
+BATCH, LEARNING_RATE = 128, 1e-3
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How long and how fast a generator that is told the class is trained."""
-
-    steps: int = 3000
-    learning_rate: float = 1e-3
-
-
-def conditional_vae(task: Task, size: Size, effort: Effort) -> Made:
-    """Return rows of a VAE whose encoder and decoder see the class."""
+def conditional_vae(task: Task, size: Size, steps: int) -> Made:
+    """Return rows of a VAE whose encoder and decoder see the class, trained for ``steps`` steps."""
     draws = torch_generator(task.seed, "conditional vae")
     model = pixel_model(task, replace(size, tied=False), condition=task.classes, generator=draws)
     model.decoder.likelihood.start_at(task.train.scaled())
-    optimizer = torch.optim.Adam(model.parameters(), lr=effort.learning_rate, fused=True)
-    for _ in range(effort.steps):
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    for _ in range(steps):
         rows, classes = balanced_batch(task, draws)
         mean, log_var = model.posterior(torch.cat([rows, classes], 1))
         z = mean + torch.exp(0.5 * log_var) * torch.randn(mean.shape, generator=draws)
@@ -75,12 +69,12 @@ FEATURES = 256  # that the last layer of a convolutional discriminator sees
 AT_ONCE = 128  # rows that are made at once
 
 
-def gan(task: Task, size: Size, effort: Effort) -> Made:
+def gan(task: Task, size: Size, steps: int) -> Made:
     """Return rows of a generator that was trained against a discriminator; convolutional ones where the MGVAE's would be."""
     draws = torch_generator(task.seed, "gan")
     generator, judge = _networks(task, size, draws)
-    pair = [torch.optim.Adam(one.parameters(), lr=effort.learning_rate / 2, betas=(0.5, 0.999)) for one in (generator, judge)]
-    for _ in range(effort.steps):
+    pair = [torch.optim.Adam(one.parameters(), lr=LEARNING_RATE / 2, betas=(0.5, 0.999)) for one in (generator, judge)]
+    for _ in range(steps):
         rows, classes = balanced_batch(task, draws)
         fake = torch.sigmoid(generator(torch.cat([torch.randn(len(rows), NOISE, generator=draws), classes], 1)))
         real = judge(torch.cat([rows, classes], 1))
@@ -134,15 +128,12 @@ def smote(task: Task) -> Made:
     return gathered(lambda label, count: torch.from_numpy(_between(task.train, label, count, task.seed)), task)
 
 
-def _between(rows: Rows, label: int, count: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _between(rows: Rows, label: int, count: int, seed: int) -> Array:
     own = rows.take(rows.positions(label)).scaled().numpy()
     if len(own) < 2:
         return np.repeat(own, count, axis=0)
-    near = min(NEIGHBOURS, len(own) - 1)
     others = np.zeros((1, own.shape[1]), np.float32)  # a second class, which imbalanced-learn asks for; nothing is made of it
-    sampler = SMOTE(
-        sampling_strategy={1: len(own) + count}, k_neighbors=near, random_state=derive(seed, "smote", label) % 2**31
-    )
+    near, start = min(NEIGHBOURS, len(own) - 1), derive(seed, "smote", label) % 2**31
+    sampler = SMOTE(sampling_strategy={1: len(own) + count}, k_neighbors=near, random_state=start)
     grown, _ = sampler.fit_resample(np.vstack([own, others]), np.repeat([1, 0], [len(own), 1]))
-    made: np.ndarray[tuple[int, int], np.dtype[np.float32]] = np.asarray(grown, np.float32)[len(own) + 1 :]
-    return made
+    return np.asarray(grown, np.float32)[len(own) + 1 :]

@@ -82,11 +82,6 @@ class Gallery:
         """The arms on ``data`` itself."""
         return self.arms[self.cases]
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Rows of a rare class in the ablation."""
-        return sizes_of(self.data.name)
-
     def translated(self, arm: Translators, references: Rows, label: int) -> Tensor:
         """Return the translations of references into a class, ``(n, P)``, with the same draws of noise whatever the arm.
 
@@ -172,7 +167,7 @@ def _translators(data: Imbalanced, settings: Settings, start: Start, arm: Shown,
         found = held(task, plan, start, data.validation, settings.fitting)
     else:
         found = free(task, plan, start if arm == "mgvae_no_ewc" else None)
-    trained = Translators(task, found, translations(task, plan, found, count=MADE), {})
+    trained = Translators(task, found, translations(task, found, count=MADE), {})
     return replace(trained, numbers={label: faithfulness(*trained.of(label), label, judged) for label in found})
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mgvae.files import aside
 from mgvae.paper.pictures.canvas import CELL, FIRST_GAP, GAP, Sheet, mosaic
-from mgvae.paper.pictures.collect import SHOWN, Gallery, Shown, Translators, numbers
+from mgvae.paper.pictures.collect import SHOWN, Gallery, Shown, Translators, numbers, sizes_of
 from mgvae.paper.pictures.latent_map import latent
 from mgvae.report.figures.svg import drawing
 
@@ -121,7 +121,7 @@ def draws(shown: Gallery) -> Figure:
 
 def ablation(shown: Gallery) -> Figure:
     """Return a panel for each arm and each number of rare images: one reference of each majority class."""
-    some = slice(None, None, 2)
+    some, sizes = slice(None, None, 2), sizes_of(shown.data.name)
     count = len(shown.references.labels[some])
     width, height = _grid(count, 1 + len(shown.data.minority))
     step, left = height + 68 + LINE * LINES, MARGIN + 92
@@ -130,16 +130,16 @@ def ablation(shown: Gallery) -> Figure:
         f"among the more. {CHOSEN} {_real(shown)} {SIGNS}"
     )
     with drawing("ablation"):
-        sheet = Sheet(left + 3 * width + 2 * BETWEEN + MARGIN, 60 + step * len(shown.sizes), note=note, margin=MARGIN)
+        sheet = Sheet(left + 3 * width + 2 * BETWEEN + MARGIN, 60 + step * len(sizes), note=note, margin=MARGIN)
         for column, arm in enumerate(SHOWN):
             at = left + column * (width + BETWEEN)
             sheet.text(at, 18, TITLES[arm], bold=True)
-            for row, size in enumerate(shown.sizes):
+            for row, size in enumerate(sizes):
                 top = 56 + row * step
                 _heads(sheet, shown, at, top - 12)
                 sheet.picture(at, top, _translated(shown, shown.arms[size][arm], some), framed=True)
                 _under(sheet, shown, shown.arms[size][arm], at, top + height + 16)
-        for row, size in enumerate(shown.sizes):
+        for row, size in enumerate(sizes):
             sheet.text(MARGIN, 56 + row * step + height / 2 - 8, f"{size} images", bold=True)
             sheet.text(MARGIN, 56 + row * step + height / 2 + 8, "a rare class", small=True)
         return sheet.figure

@@ -64,7 +64,7 @@ def test_every_class_has_a_model_for_each_lambda_and_one_without_the_weakest_fir
 def test_what_is_not_taken_for_its_class_is_not_kept(begun, translators):
     one, _ = begun
     found = {label: replace(each, judge=Looks()) for label, each in translators.items()}
-    made = translations(one, plan(), found, count=300)
+    made = translations(one, found, count=300)
     assert made.rows.counts(4) == (0, 0, 300, 300)
     assert torch.equal(lit(made.rows), torch.tensor([-1, -1, 3, 4])[made.rows.labels])
     assert set(made.ewc_lambda.tolist()) == {0.0, 1.0}  # with so much EWC none is of its class
@@ -73,7 +73,7 @@ def test_what_is_not_taken_for_its_class_is_not_kept(begun, translators):
 
 def test_without_a_judge_all_lambdas_make_equally_many(begun, translators):
     one, _ = begun
-    made = translations(one, plan(), {RARE: replace(translators[RARE], judge=None)}, count=30)
+    made = translations(one, {RARE: replace(translators[RARE], judge=None)}, count=30)
     assert torch.unique(made.ewc_lambda, return_counts=True)[1].tolist() == [10, 10, 10]
     still = lit(made.rows) == one.train.labels[made.parents]
     assert bool(still[made.ewc_lambda == MOST].all())
@@ -81,14 +81,14 @@ def test_without_a_judge_all_lambdas_make_equally_many(begun, translators):
 
 def test_a_class_whose_translations_are_all_turned_down_is_filled_up_without_ewc(begun, translators):
     one, _ = begun
-    made = translations(one, plan(), {RARE: replace(translators[RARE], judge=Says(0))}, count=25)
+    made = translations(one, {RARE: replace(translators[RARE], judge=Says(0))}, count=25)
     assert made.rows.counts(4) == (0, 0, 25, 0)
     assert set(made.ewc_lambda.tolist()) == {0.0}
 
 
 def test_the_judge_that_is_fitted_turns_relabelled_majority_rows_down(begun, translators):
     one, _ = begun
-    made = translations(one, plan(), translators, count=200)
+    made = translations(one, translators, count=200)
     assert (made.ewc_lambda == MOST).double().mean() < 0.05
     assert (lit(made.rows) == torch.tensor([-1, -1, 3, 4])[made.rows.labels]).double().mean() > 0.95
 
@@ -154,7 +154,7 @@ def test_details_are_kept_where_there_is_a_model_to_keep_them_by(begun):
 def test_the_same_seed_makes_the_same(begun):
     one, start = begun
     brief = plan(steps=20)
-    first, again = (translations(one, brief, held(one, brief, start, one.train, Fitting(steps=20)), count=40) for _ in range(2))
+    first, again = (translations(one, held(one, brief, start, one.train, Fitting(steps=20)), count=40) for _ in range(2))
     assert torch.equal(first.rows.values, again.rows.values)
     assert torch.equal(first.ewc_lambda, again.ewc_lambda)
     assert torch.equal(first.parents, again.parents)

@@ -19,7 +19,7 @@ from mgvae.paper.models.convolution import Block
 from mgvae.paper.models.pixel_models import Size
 from mgvae.paper.oversamplers.fine_tuning import Plan, class_model, plain_vae, pretrained
 from mgvae.paper.oversamplers.judged_translation import free, held, translations
-from mgvae.paper.oversamplers.rivals import Effort, conditional_vae, gan, random_oversampling, smote
+from mgvae.paper.oversamplers.rivals import conditional_vae, gan, random_oversampling, smote
 from mgvae.paper.oversamplers.task import Task
 from mgvae.training.exemplars import ExemplarSchedule
 from tests.mgvae.paper.layouts import celeba
@@ -54,13 +54,13 @@ def makers(steps, how):
     return {
         "random oversampling": random_oversampling,
         "SMOTE": smote,
-        "conditional VAE": lambda one: conditional_vae(one, SIZE, Effort(steps=steps)),
-        "GAN": lambda one: gan(one, SIZE, Effort(steps=steps)),
+        "conditional VAE": lambda one: conditional_vae(one, SIZE, steps),
+        "GAN": lambda one: gan(one, SIZE, steps),
         "VAE": lambda one: plain_vae(one, how),
-        "from scratch": lambda one: translations(one, how, free(one, how, None)),
-        "no EWC": lambda one: translations(one, how, free(one, how, pretrained(one, how))),
+        "from scratch": lambda one: translations(one, free(one, how, None)),
+        "no EWC": lambda one: translations(one, free(one, how, pretrained(one, how))),
         # of so small a picture the training rows serve as validation rows
-        "MGVAE": lambda one: translations(one, how, held(one, how, pretrained(one, how), one.train, Fitting(steps=200))),
+        "MGVAE": lambda one: translations(one, held(one, how, pretrained(one, how), one.train, Fitting(steps=200))),
     }
 
 
@@ -148,7 +148,7 @@ def brief(settings):
     """Return settings with so few steps that only the ways through the code are of interest."""
     training = settings.plan.training.model_copy(update={"pretrain_epochs": 2})
     plan = replace(settings.plan, training=training, steps=5)
-    return replace(settings, plan=plan, effort=Effort(steps=20), fitting=Fitting(steps=300), restarts=1)
+    return replace(settings, plan=plan, rival_steps=20, fitting=Fitting(steps=300), restarts=1)
 
 
 def test_celeba_goes_through_convolutional_models(tmp_path, monkeypatch):
@@ -158,7 +158,7 @@ def test_celeba_goes_through_convolutional_models(tmp_path, monkeypatch):
     settings = replace(
         settings,
         plan=replace(settings.plan, steps=1, size=Size(latent_dim=4, channels=4), lambdas=(1.0,)),
-        effort=Effort(steps=2),
+        rival_steps=2,
         fitting=Fitting(steps=20),
     )
     convolved = set()

@@ -14,7 +14,7 @@ from mgvae.paper.datasets.load import load
 from mgvae.paper.experiment import settings_for
 from mgvae.paper.pictures import draw as pictures
 from mgvae.paper.pictures.canvas import CELL, FINE, FIRST_GAP, GAP, mosaic
-from mgvae.paper.pictures.collect import SHOWN, gallery, numbers, references
+from mgvae.paper.pictures.collect import SHOWN, gallery, numbers, references, sizes_of
 from mgvae.paper.pictures.latent_map import principal
 from tests.mgvae.paper.layouts import celeba
 
@@ -45,7 +45,7 @@ def drawn(digits):
 
 def test_every_arm_is_trained_from_each_number_of_cases(digits):
     shown, told = digits
-    assert list(shown.arms) == [10, 25, 50] == list(shown.sizes)
+    assert list(shown.arms) == [10, 25, 50] == list(sizes_of(shown.data.name))
     assert [words for *_, words in told[:3]] == [f"{arm}, 10 cases" for arm in SHOWN]
     assert [done for done, *_ in told] == list(range(9))
     for size, by_arm in shown.arms.items():

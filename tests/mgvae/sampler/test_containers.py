@@ -229,9 +229,9 @@ def _as_frame(y):
 @pytest.mark.parametrize("kind", LABELS)
 def test_labels_of_any_kind_come_back_in_kind(kind):
     y, n = LABELS[kind], 4
-    read = read_labels(y)
-    assert len(np.unique(read.each)) == 2
-    out = append_labels(y, np.repeat(read.each[-1], n), PARENTS, one_hot=read.one_hot)
+    each, one_hot = read_labels(y)
+    assert len(np.unique(each)) == 2
+    out = append_labels(y, np.repeat(each[-1], n), PARENTS, one_hot=one_hot)
     assert type(out) is type(y)
     if hasattr(y, "dtype"):
         assert out.dtype == y.dtype
