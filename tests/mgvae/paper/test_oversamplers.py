@@ -180,7 +180,7 @@ def test_every_arm_of_an_experiment_yields_its_measures_and_costs():
     settings = brief(settings_for(data, quick=True))
     told = []
     outcomes = [outcome for outcome, _ in run_seed(data, settings, seed=0, told=told.append)]
-    assert tuple(told) == tuple(outcome.arm for outcome in outcomes) == ARMS
+    assert tuple(told) == tuple(outcome.arm for outcome in outcomes) == tuple(ARMS)
     for outcome in outcomes:
         assert set(outcome.measures) == set(MEASURES)
         assert outcome.measures["balanced_accuracy"] > 0.7
