@@ -78,7 +78,7 @@ def status() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of server and workers; the caller's settings take precedence."""
+    """Return the environment of server and workers; settings of the caller win."""
     given = {
         **DEFAULTS,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -1,4 +1,4 @@
-"""Settings of all tests: Hypothesis judges by what an example shows, not by how long a busy machine takes for it."""
+"""Settings of all tests: Hypothesis without deadlines, since machines may be busy."""
 
 from hypothesis import HealthCheck, settings
 

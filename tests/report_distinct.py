@@ -1,4 +1,4 @@
-"""A report in which no two numbers are alike: a number on the page says of itself which number of report.json it is."""
+"""A report of distinct numbers: each number on the page has one source."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ BINS = 8
 
 
 def distinct_report(*, columns: int = 12) -> dict[str, Any]:
-    """Return a whole report of distinct numbers; SMOTE has no gradient boosting, and neither first nor last arm is chosen.
+    """Return a whole report of distinct numbers.
 
-    Measures are whole numbers apart, far outside what they can be, so that they differ however few digits are printed.
+    SMOTE has no gradient boosting, and neither first nor last arm is chosen. Measures are whole numbers apart, far outside what
+    they can be, so that they differ however few digits are printed.
     """
     report = sample_report(arms=ARMS, columns=columns, status="warn")
     rng, shares = np.random.default_rng(1), _shares()
@@ -30,7 +31,7 @@ def distinct_report(*, columns: int = 12) -> dict[str, Any]:
     report["validation"] |= {"expectations": 149, "rows": 17561}
     report["training"] = _training(rng)
     report["synthetic"] |= {"n": 11187, "gates": _gates(report["synthetic"]["gates"], 7, 0.2)}
-    report["synthetic"]["marginals"] = [_marginal(one, rng, shares) for one in report["synthetic"]["marginals"]]
+    report["synthetic"]["marginals"] = [_marginal(marginal, rng, shares) for marginal in report["synthetic"]["marginals"]]
     _drift(report["drift"], shares)
     report["evaluation"] |= _evaluation(rng) | {"folds": 7, "repeats": 3, "bootstrap": 499}
     difference = {"metric": "scaled_brier", "value": 0.412, "low": -0.221, "high": 0.633, "family_low": -0.345}
@@ -52,7 +53,7 @@ def distinct_refusal() -> dict[str, Any]:
 
 
 def _shares() -> Any:
-    """Yield shares that differ by a tenth or more from one to the next, and never repeat before the 999th."""
+    """Yield shares, neighbours a tenth or more from each other, 999 without repeat."""
     return (389 * place % 1000 / 1000 for place in count(1))
 
 
@@ -83,7 +84,7 @@ def _evaluation(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _curve(rng: np.random.Generator) -> dict[str, Any]:
-    """Return a curve whose first bin holds no event, and whose next lower limits lie below what is drawn."""
+    """Return a curve with a bin without events, and lower limits below the axis."""
     predicted = np.sort(10 ** rng.uniform(-2.9, -0.4, BINS))
     observed = 10 ** rng.uniform(-2.7, -0.4, BINS)
     observed[0] = 0.0
@@ -118,16 +119,16 @@ def _drift(drift: dict[str, Any], shares: Any) -> None:
     drift["rows"] = {"before": 17204, "after": 17573}
     drift["gates"] = _gates(drift["gates"], 32, 0.3)
     verdicts = {1: "warn", 4: "warn", 6: "fail"}
-    for place, one in enumerate(drift["features"]):
+    for place, feature in enumerate(drift["features"]):
         index = _triple(5 * place + 400, 0.001)
-        one |= {"psi": index["value"], "psi_low": index["low"], "psi_high": index["high"], "noise": 0.011 + 0.002 * place}
-        one |= {"ks": next(shares), "missing_before": next(shares), "missing_after": next(shares)}
-        one["verdict"] = verdicts.get(place, "pass")
+        feature |= {"psi": index["value"], "psi_low": index["low"], "psi_high": index["high"], "noise": 0.011 + 0.002 * place}
+        feature |= {"ks": next(shares), "missing_before": next(shares), "missing_after": next(shares)}
+        feature["verdict"] = verdicts.get(place, "pass")
 
 
-def _marginal(one: dict[str, Any], rng: np.random.Generator, shares: Any) -> dict[str, Any]:
-    made = one | {"missing": {name: next(shares) for name in one["missing"]}, "distance": next(shares)}
-    if one["kind"] == "levels":
-        return made | {name: rng.dirichlet(np.full(len(one["levels"]), 3.0)).tolist() for name in one["missing"]}
+def _marginal(marginal: dict[str, Any], rng: np.random.Generator, shares: Any) -> dict[str, Any]:
+    made = marginal | {"missing": {name: next(shares) for name in marginal["missing"]}, "distance": next(shares)}
+    if marginal["kind"] == "levels":
+        return made | {name: rng.dirichlet(np.full(len(marginal["levels"]), 3.0)).tolist() for name in marginal["missing"]}
     edges = 40 + np.cumsum(rng.uniform(5, 15, 7))
-    return made | {"edges": edges.tolist()} | {name: rng.uniform(0.1, 1, 6).tolist() for name in one["missing"]}
+    return made | {"edges": edges.tolist()} | {name: rng.uniform(0.1, 1, 6).tolist() for name in marginal["missing"]}

@@ -1,4 +1,4 @@
-"""What a page and its figures say, as numbers: tables by caption, facts by name, lines and markers by colour."""
+"""Parsers of a page and its figures: tables, definitions, lines and markers."""
 
 from __future__ import annotations
 
@@ -39,20 +39,23 @@ PIXELS = 0.06  # coordinates are cut to two decimals, those of the ticks as well
 
 def numbers(text: str) -> list[tuple[float, int]]:
     """Return the numbers in a text, each with its decimals."""
-    found = [one.replace("−", "-").replace(",", "") for one in NUMBER.findall(text)]
-    return [(float(one), len(one.partition(".")[2])) for one in found]
+    found = [found_text.replace("−", "-").replace(",", "") for found_text in NUMBER.findall(text)]
+    return [(float(found_text), len(found_text.partition(".")[2])) for found_text in found]
 
 
 def says(text: str, *expected: float | None) -> bool:
-    """Whether the numbers of ``text`` are those expected, as far as their digits go; unknown ones are left out."""
-    known, found = [one for one in expected if one is not None], numbers(text)
+    """Return whether the numbers of ``text`` are those expected, to their digits.
+
+    Unknown numbers are left out.
+    """
+    known, found = [number for number in expected if number is not None], numbers(text)
     pairs = zip(found, known, strict=False)
     return len(found) == len(known) and all(abs(x - y) <= 0.5001 * 10**-digits for (x, digits), y in pairs)
 
 
-def says_estimate(text: str, one: dict[str, float]) -> bool:
-    """Whether ``text`` is value, lower and upper limit of an estimate, in that order."""
-    return says(text, one["value"], one["low"], one["high"])
+def says_estimate(text: str, estimate: dict[str, float]) -> bool:
+    """Return whether ``text`` holds value, lower and upper limit of an estimate."""
+    return says(text, estimate["value"], estimate["low"], estimate["high"])
 
 
 class Table:
@@ -72,7 +75,7 @@ class Table:
 
 
 class Reading(HTMLParser):
-    """Tables, facts (``dt``: ``dd``), list items, figures and captions of a page, and all of its words."""
+    """Tables, definitions, list items, figures, captions and words of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -127,19 +130,23 @@ class Reading(HTMLParser):
                 place().append(text)
 
     def figure(self, *words: str) -> Drawing:
-        """Return the one figure whose name starts with the first word and holds all others."""
-        found = [one for one in self.figures if one.name.startswith(words[0]) and all(word in one.name for word in words)]
-        assert len(found) == 1, (words, [one.name for one in found])
+        """Return the figure whose name starts with the first word and holds the others."""
+        found = [
+            drawing
+            for drawing in self.figures
+            if drawing.name.startswith(words[0]) and all(word in drawing.name for word in words)
+        ]
+        assert len(found) == 1, (words, [drawing.name for drawing in found])
         return found[0]
 
 
 class Drawing:
-    """A figure: lines and markers by colour in px, and the ticks that give px their meaning."""
+    """A figure: lines and markers by colour in px, and the ticks as its scale."""
 
     def __init__(self, svg: str) -> None:
         root = ET.fromstring(svg.replace("xlink:href", "href"))  # noqa: S314 - our own SVG
         self.name = root.get("aria-label", "")
-        self.description = next((one.text or "" for one in root.iter() if _tag(one) == "desc"), "")
+        self.description = next((element.text or "" for element in root.iter() if _tag(element) == "desc"), "")
         self.across: list[tuple[str, float]] = []
         self.up: list[tuple[str, float]] = []
         self.rows: list[tuple[str, float]] = []
@@ -149,28 +156,28 @@ class Drawing:
 
     def _read(self, parent: ET.Element) -> None:
         tick: tuple[float, float] | None = None
-        defined = {path for one in parent.iter() if _tag(one) == "defs" for path in one.iter()}
-        for one in parent.iter():
-            colour, tag = _style(one, "stroke"), _tag(one)
+        defined = {path for element in parent.iter() if _tag(element) == "defs" for path in element.iter()}
+        for element in parent.iter():
+            colour, tag = _style(element, "stroke"), _tag(element)
             if tag == "use":
-                place = (float(one.get("x", "nan")), float(one.get("y", "nan")))
+                place = (float(element.get("x", "nan")), float(element.get("y", "nan")))
                 tick = place if colour == "axis" else tick
                 if colour != "axis":
-                    self.found_marks.append((colour, *place, _style(one, "fill")))
-            elif tag == "path" and one not in defined and colour:
+                    self.found_marks.append((colour, *place, _style(element, "fill")))
+            elif tag == "path" and element not in defined and colour:
                 self.found_lines.append(
-                    (colour, [(float(x), float(y)) for x, y in re.findall(r"[ML] (\S+) (\S+)", one.get("d", ""))])
+                    (colour, [(float(x), float(y)) for x, y in re.findall(r"[ML] (\S+) (\S+)", element.get("d", ""))])
                 )
             elif tag == "text":
-                self._label(one, tick)
+                self._label(element, tick)
                 tick = None
 
-    def _label(self, one: ET.Element, tick: tuple[float, float] | None) -> None:
-        text, anchor = one.text or "", re.search("text-anchor: (\\w+)", one.get("style", ""))
+    def _label(self, element: ET.Element, tick: tuple[float, float] | None) -> None:
+        text, anchor = element.text or "", re.search("text-anchor: (\\w+)", element.get("style", ""))
         if anchor is None:
             return
         if tick is None and anchor[1] == "end":
-            self.rows.append((text, float(one.get("y", "nan"))))
+            self.rows.append((text, float(element.get("y", "nan"))))
         elif tick is not None and anchor[1] == "middle":
             self.across.append((text, tick[0]))
         elif tick is not None:
@@ -192,19 +199,19 @@ class Drawing:
 
     def lines(self, colour: str) -> list[list[tuple[float, float]]]:
         """Return the lines of a colour, each as its points."""
-        return [points for one, points in self.found_lines if one == colour]
+        return [points for drawn, points in self.found_lines if drawn == colour]
 
     def marks(self, colour: str) -> list[tuple[float, float]]:
         """Return the places of the markers of a colour."""
-        return [(x, y) for one, x, y, _ in self.found_marks if one == colour]
+        return [(x, y) for drawn, x, y, _ in self.found_marks if drawn == colour]
 
     def filled(self, colour: str) -> list[tuple[float, float]]:
         """Return the places of those markers that are filled with their own colour."""
-        return [(x, y) for one, x, y, fill in self.found_marks if one == colour == fill]
+        return [(x, y) for drawn, x, y, fill in self.found_marks if drawn == colour == fill]
 
 
 def at(places: Iterable[tuple[float, float]], expected: Iterable[tuple[float, float]]) -> bool:
-    """Whether places in px are those expected, in this order."""
+    """Return whether places in px are those expected, in this order."""
     found, wanted = np.array(list(places)), np.array(list(expected))
     return found.shape == wanted.shape and bool((abs(found - wanted) <= PIXELS).all())
 
@@ -218,10 +225,10 @@ def _scale(ticks: list[tuple[str, float]], *, log: bool) -> Callable[[float], fl
     return lambda value: float(slope * (np.log10(value) if log else value) + start)
 
 
-def _tag(one: ET.Element) -> str:
-    return one.tag.rpartition("}")[2]
+def _tag(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]
 
 
-def _style(one: ET.Element, key: str) -> str:
-    found = re.search(rf"(?:^|; ){key}: var\(--([a-z-]+)\)", one.get("style", ""))
+def _style(element: ET.Element, key: str) -> str:
+    found = re.search(rf"(?:^|; ){key}: var\(--([a-z-]+)\)", element.get("style", ""))
     return found[1] if found else ""

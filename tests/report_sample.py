@@ -1,4 +1,4 @@
-"""A plausible report.json: the shape of the NAFLD study, numbers drawn from a seed. For the tests of page and terminal."""
+"""A plausible report.json for tests: shape of NAFLD, numbers from a seed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
 
 
 def refused_report() -> dict[str, Any]:
-    """Return the report of an extract that failed validation: numbers unknown, nothing trained."""
+    """Return the report of a refused extract: numbers unknown, nothing trained."""
     report = sample_report()
     cohort = dict.fromkeys(("n", "events", "prevalence", "n_train", "n_test", "events_train", "events_test", "groups"))
     facts = {"outcome": "Death within two years", "horizon_days": 730, "lookback_days": None, "flow": []}
@@ -102,7 +102,7 @@ def refused_report() -> dict[str, Any]:
 
 
 def sparse_report() -> dict[str, Any]:
-    """Return a small study's report: two arms, 26 events, no hold-out, many numbers unknown."""
+    """Return a report of two arms, 26 events, no hold-out, many unknown numbers."""
     report = sample_report(seed=7, arms=("none", "mgvae"), columns=11, status="warn")
     nothing = {"value": None, "low": None, "high": None}
     scores = report["evaluation"]["arms"]["mgvae"]["hist_gradient_boosting"]
@@ -235,7 +235,7 @@ def _gates(status: str) -> list[dict[str, Any]]:
 
 
 def _drift(features: list[dict[str, Any]], status: str) -> dict[str, Any]:
-    """HDL arrives in another unit where the report warns or fails; then a column came and one went."""
+    """Return drift: HDL in another unit and changed columns, unless the report passes."""
     moved = status != "pass"
     rows = [
         ("columns", "Columns added, removed or stored as another kind", 3 * moved, None, None, 0),

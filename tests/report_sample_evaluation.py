@@ -1,4 +1,4 @@
-"""A plausible evaluation for the sample of a report: numbers drawn from a seed around plausible effects."""
+"""A plausible evaluation for the sample report, drawn around plausible effects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EFFECTS = {
 
 
 def sample_evaluation(rng: np.random.Generator, arms: tuple[str, ...]) -> dict[str, Any]:
-    """Return the part of a report that compares arms: cross-validation, hold-out, differences and curves."""
+    """Return the evaluation of a report: measures, differences and curves."""
     curves = {a: {c: {v: _curve(rng, a, v) for v in ("raw", "offset", "recalibrated")} for c in CLASSIFIERS} for a in arms}
     return {
         "arms": {arm: {c: _variants(rng, arm, c, 0.011) for c in CLASSIFIERS} for arm in arms},

@@ -1,4 +1,4 @@
-"""A real server of the S3 protocol on this machine, for tests of the store: moto, in a process of its own."""
+"""A server of the S3 protocol for tests of the store: moto in its own process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = 60
 
 @contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
-    """Start the server on a free port; yield the environment that leads clients to it; stop it at the end."""
+    """Start the server on a free port and yield the environment of its clients."""
     port = free_port()
     environment = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
@@ -41,7 +41,7 @@ def s3_server() -> Iterator[dict[str, str]]:
 
 
 def _forget_clients() -> None:
-    """Drop the clients that fsspec keeps: they lead to the server that was up when they were made."""
+    """Drop the clients that fsspec keeps: they belong to an earlier server."""
     from s3fs import S3FileSystem
 
     S3FileSystem.clear_instance_cache()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,6 @@ from validation.embedding import Floats, numbers
 
 FEWEST_BINS, MOST_BINS = 12, 20
 TAIL = 0.01  # share of the majority or of the cases beyond the outermost edge, at each end
-
-
-class _Head(TypedDict):
-    column: str
-    label: str
-    unit: str | None
-    missing: ByGroup
 
 
 def marginals(
@@ -46,23 +39,23 @@ def marginals(
 def _marginal(name: str, column: Column, cells: dict[str, pd.Series]) -> Marginal:
     unit = column.unit or ("days from the index date" if column.kind == "date" else None)
     shares = {key: float(values.isna().mean()) if len(values) else None for key, values in cells.items()}
-    head = _Head(column=name, label=column.label or name, unit=unit, missing=ByGroup(**shares))
+    head = {"column": name, "label": column.label or name, "unit": unit, "missing": ByGroup(**shares)}
     return _levels(cells, head) if column.kind in LEVEL_KINDS else _numeric(cells, head, whole=column.kind in ("count", "date"))
 
 
-def _levels(cells: dict[str, pd.Series], head: _Head) -> LevelsMarginal:
+def _levels(cells: dict[str, pd.Series], head: dict[str, Any]) -> LevelsMarginal:
     levels = [str(level) for level in cells["cases"].cat.categories]
-    shares = {key: _shares(np.bincount(_codes(values), minlength=len(levels))) for key, values in cells.items()}
+    shares: dict[str, Any] = {key: _shares(np.bincount(_codes(values), minlength=len(levels))) for key, values in cells.items()}
     known = all(sum(shares[key]) > 0 for key in ("cases", "synthetic"))
     gaps = (abs(a - b) for a, b in zip(shares["cases"], shares["synthetic"], strict=True))
     distance = min(sum(gaps) / 2, 1.0) if known else None
     return LevelsMarginal(**head, kind="levels", levels=tuple(levels), distance=distance, **shares)
 
 
-def _numeric(cells: dict[str, pd.Series], head: _Head, *, whole: bool) -> NumericMarginal:
+def _numeric(cells: dict[str, pd.Series], head: dict[str, Any], *, whole: bool) -> NumericMarginal:
     values = {key: _finite(column) for key, column in cells.items()}
     edges = _edges([values["majority"], values["cases"]], whole=whole)
-    shares = {key: _shares(_histogram(column, edges)) for key, column in values.items()}
+    shares: dict[str, Any] = {key: _shares(_histogram(column, edges)) for key, column in values.items()}
     known = len(values["cases"]) > 0 and len(values["synthetic"]) > 0
     # the asymptotic method only spares the p-value, which is not used
     distance = float(stats.ks_2samp(values["cases"], values["synthetic"], method="asymp").statistic) if known else None

@@ -56,7 +56,7 @@ def assess(
     seed: int,
     suite_result: ValidationResult,
 ) -> list[Gate]:
-    """Assess synthetic cases by all gates, in the order of the report.
+    """Judge synthetic cases by all gates, in the order of the report.
 
     Args:
         synthetic: synthetic cases.

@@ -14,7 +14,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and its interval, of 95 % unless stated otherwise; a limit may be infinite."""
+    """A value with its interval, 95 % unless stated otherwise; limits may be infinite."""
 
     value: float
     low: float

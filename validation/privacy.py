@@ -1,4 +1,4 @@
-"""Measures of copying: exact copies, closeness to the parent and to training cases.
+"""Measures of copying: exact copies, closeness to parents and training cases.
 
 Passing their gates shows no obvious copying. It does not show anonymity: see Yao et al. 2025, arXiv:2505.01524 ("The DCR
 Delusion").
@@ -61,7 +61,7 @@ class ParentCloseness:
 def exact_copies(
     synthetic: pd.DataFrame, cases: pd.DataFrame, holdout: pd.DataFrame, *, majority: Iterable[pd.DataFrame]
 ) -> Copies:
-    """Count the synthetic cases that equal a training case, and the real cases that do.
+    """Count the synthetic cases, and the real cases, that equal a training case.
 
     Missing equals missing; numbers are compared in single precision, in which the generator works. A row that several patients
     have (a young man, nothing measured) identifies nobody and does not count. The reference counts hold-out and training cases
@@ -117,7 +117,7 @@ def parent_closeness(synthetic: Floats, parents: Floats, majority: Floats, *, se
 
 
 def closer_to_training(synthetic: Floats, cases: Floats, holdout: Floats, *, seed: int) -> Interval | None:
-    """Return the share of synthetic cases closer to a training than to a hold-out case.
+    """Return the share of synthetic cases closer to training than to hold-out cases.
 
     Ties count half. Both reference sets have the size of the smaller; the larger is subsampled ``DRAWS`` times. Without copying
     the share is 0.5 on average, but with few cases it varies, as all synthetic cases are compared with the same few patients.

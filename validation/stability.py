@@ -82,7 +82,7 @@ def stability(counted: Binned, *, tail: float) -> Interval:
 def distance(before: pd.Series, after: pd.Series, *, tail: float) -> Interval | None:
     """Return the Kolmogorov-Smirnov distance of two numeric columns, with limits.
 
-    None where a column has no value. ``tail`` is the probability that two samples of one population lie further apart than the
+    None where a column has no value. ``tail`` is the probability that two samples of one population differ more than the
     lower limit allows for.
     """
     values = [table.to_numpy(float)[table.notna().to_numpy()] for table in (before, after)]

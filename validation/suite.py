@@ -92,7 +92,9 @@ def _extract_rules(config: CohortConfig) -> Iterator[Any]:
     for name, column in checked_columns(config, scope="extract").items():
         yield from _value_rules(name, column)
     for name, column in config.columns.with_role("feature", "subgroup"):
-        yield from _presence_rules(name, column)
+        yield _ceiling(name, column)
+        rule = "must have at least two different values"
+        yield _expect("ColumnUniqueValueCountToBeBetween", name, rule, column=name, min_value=2)
     yield from _outcome_rules(config)
     yield from _index_date_rules(config)
 
@@ -132,13 +134,6 @@ def _range_rule(low: float | None, high: float | None, unit: str | None) -> str:
     else:
         rule = f"must be at least {low:.12g}" if low is not None else f"must be at most {high:.12g}"
     return f"{rule} {unit}" if unit else rule
-
-
-def _presence_rules(name: str, column: Column) -> Iterator[Any]:
-    yield _ceiling(name, column)
-    yield _expect(
-        "ColumnUniqueValueCountToBeBetween", name, "must have at least two different values", column=name, min_value=2
-    )
 
 
 def _ceiling(name: str, column: Column) -> Any:

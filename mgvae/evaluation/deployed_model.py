@@ -1,4 +1,4 @@
-"""The model to deploy: the recommended arm and classifier, recalibrated, as a file."""
+"""The deployed model: recommended arm and classifier, recalibrated, as a file."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def decisions(event: IntArray, positive: BoolArray, weights: FloatArray) -> dict
 
 
 def grid(logit: FloatArray, *, step: float = 0.02, most: int = 1500) -> tuple[FloatArray, sparse.csr_array]:
-    """Return logit nodes ``(K,)`` and the matrix ``(K, N)`` that spreads rows over them.
+    """Return logit nodes ``(K,)`` and the matrix ``(K, N)`` of rows spread over them.
 
     Each row is shared between its two neighbouring nodes. The shares keep the sum of weights and the sum of weighted logits.
     With few distinct logits the nodes are these themselves.

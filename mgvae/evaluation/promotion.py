@@ -21,11 +21,11 @@ def rule(margin: float) -> str:
     """Return the rule in plain English."""
     return (
         "A run becomes champion if its gates passed or only warned, and it is not worse than the present champion. Both models "
-        "predict the new run's hold-out, less every patient whom the champion was trained on or whose group it was. With fewer "
-        f"than {FEW_EVENTS} events there, nobody can tell and the champion stays. Else the differences in AUROC and in scaled "
-        "Brier score are taken over the same patients, with 95 % intervals from a paired bootstrap of whole groups. The new "
-        f"model is worse if, in either measure, its difference is below -{margin:g} or the interval lies wholly below 0. "
-        "Otherwise it is promoted: of two models that cannot be told apart, the one that knows the later patients serves."
+        "predict the new run's hold-out without the patients, and their groups, that the champion was trained on. With fewer "
+        f"than {FEW_EVENTS} events there, the comparison is undecided and the champion stays. Otherwise the differences in "
+        "AUROC and scaled Brier score are computed on the same patients, with 95 % intervals from a paired bootstrap of whole "
+        f"groups. The new model is worse if, in either measure, its difference is below -{margin:g} or its interval wholly "
+        "below 0. Otherwise it is promoted: of two models without a clear difference, that trained on later patients serves."
     )
 
 

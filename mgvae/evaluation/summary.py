@@ -1,4 +1,4 @@
-"""Measures with intervals, paired differences and calibration curves of predictions."""
+"""Measures with intervals, paired differences and calibration curves."""
 
 from __future__ import annotations
 
@@ -183,8 +183,8 @@ def contrasts(scores: ScoreTable) -> Contrasts:
 
     The reference is the classifier with the highest AUROC without correction. Candidates are all other arms with all
     classifiers, less the arms that change no prediction. ``family_low`` is the lower limit of the AUROC difference that holds
-    for all candidates at once with 97.5 % confidence (single-step max-T over the shared resamples): with many arms the
-    luckiest one looks better than it is.
+    for all candidates at once with 97.5 % confidence (single-step max-T over the shared resamples): the best of
+    many arms looks better than it is.
 
     Source: Westfall and Young 1993, Resampling-Based Multiple Testing, for max-T.
     """

@@ -1,4 +1,4 @@
-"""The page of a report: one file that loads nothing, the same bytes for the same numbers."""
+"""The page of a report: a file that loads nothing, equal bytes for equal numbers."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Amounts = tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...]
 
 
 class Estimate(Strict):
-    """A value with its interval, 95 % unless stated otherwise; any of the three may be unknown."""
+    """A value with its interval, 95 % unless stated otherwise; each may be unknown."""
 
     value: Number | None
     low: Number | None = None

@@ -1,4 +1,4 @@
-"""A population of patients from whom new majority patients and new cases can be drawn at will."""
+"""A simulated population from which majority patients and cases are drawn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def population_config(**settings):
 
 
 def draw_patients(rng: np.random.Generator, n: int, *, cases: bool, shift: float = 0.9) -> pd.DataFrame:
-    """Return n patients as ``Cohort.features`` has them. Cases differ in the means of some columns and in one variance."""
+    """Draw n patients typed as ``Cohort.features``.
+
+    Cases differ in the means of some columns and in one variance.
+    """
     mixing = np.tril(np.full((LABS, LABS), 0.3)) + 0.7 * np.eye(LABS)
     labs = rng.normal(size=(n, LABS)) @ mixing.T
     if cases:

@@ -50,11 +50,11 @@ def compare(before, after, config=None):
 
 
 def gate(found, name):
-    return next(one for one in found.gates if one.name == f"drift_{name}")
+    return next(gate for gate in found.gates if gate.name == f"drift_{name}")
 
 
-def _numbers(one):
-    return one.value, one.low, one.high
+def _numbers(gate):
+    return gate.value, gate.low, gate.high
 
 
 def verdict_of(gates):
@@ -62,7 +62,7 @@ def verdict_of(gates):
 
 
 def verdicts(found):
-    return {one.name.removeprefix("drift_"): one.verdict for one in found.gates if one.verdict != "pass"}
+    return {gate.name.removeprefix("drift_"): gate.verdict for gate in found.gates if gate.verdict != "pass"}
 
 
 def test_the_same_table_has_not_moved():
@@ -70,10 +70,10 @@ def test_the_same_table_has_not_moved():
     found = compare(frame, frame)
     assert verdict_of(found.gates) == "pass"
     assert gate(found, "rows").value == gate(found, "prevalence").value == 1
-    assert {one.psi for one in found.features} == {0.0}
-    assert {one.ks for one in found.features if one.ks is not None} == {0.0}
-    assert {one.missing_after - one.missing_before for one in found.features} == {0.0}
-    assert [one.name for one in found.features] == ["died", "seen", "c0", "c1", "c2", "c3", "c4"]
+    assert {feature.psi for feature in found.features} == {0.0}
+    assert {feature.ks for feature in found.features if feature.ks is not None} == {0.0}
+    assert {feature.missing_after - feature.missing_before for feature in found.features} == {0.0}
+    assert [feature.name for feature in found.features] == ["died", "seen", "c0", "c1", "c2", "c3", "c4"]
 
 
 @pytest.mark.parametrize(("n", "columns", "seeds"), [(200, 20, 25), (2000, 20, 5), (200, 300, 2)])
@@ -99,7 +99,7 @@ def test_a_change_of_unit_fails_and_is_named(n):
     assert verdicts(found) == {"psi": "fail", "ks": "fail"}
     assert "c0 " in gate(found, "psi").detail
     assert "1 of 7 columns" in gate(found, "psi").detail
-    assert [one.name for one in found.features if one.verdict == "fail"] == ["c0"]
+    assert [feature.name for feature in found.features if feature.verdict == "fail"] == ["c0"]
 
 
 def test_a_level_that_swells_fails():
@@ -166,14 +166,14 @@ def test_columns_that_came_went_or_changed_kind():
 def test_a_column_of_the_study_that_is_gone_fails():
     found = compare(rows(500, 0), rows(500, 1).drop(columns="c1"))
     assert verdicts(found) == {"columns": "fail"}
-    assert "c1" not in [one.name for one in found.features]
+    assert "c1" not in [feature.name for feature in found.features]
 
 
 def test_a_column_read_as_another_kind_is_told_and_not_compared():
     before = rows(500, 0)
     found = compare(before.assign(c1=before["c1"].astype(str)), rows(500, 1))
     assert found.columns.changed == (ChangedColumn(name="c1", before="text", after="number"),)
-    assert "c1" not in [one.name for one in found.features]
+    assert "c1" not in [feature.name for feature in found.features]
 
 
 @settings(max_examples=12, deadline=None)
@@ -210,7 +210,7 @@ def test_chance_makes_the_index_as_large_as_stated():
         raw.append(psi(counted.before, counted.after))
         left.append(stability(counted, tail=0.025))
     assert np.mean(raw) == pytest.approx(noise(counted), rel=0.06)
-    assert np.mean([one.low > 0 for one in left]) <= 0.05
+    assert np.mean([limits.low > 0 for limits in left]) <= 0.05
 
 
 def test_limits_hold_what_they_are_to_hold():

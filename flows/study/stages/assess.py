@@ -13,7 +13,7 @@ from mgvae.results.synthetic import SyntheticSummary
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Assess the synthetic cases; write ``synthetic.json``."""
+    """Judge the synthetic cases; write ``synthetic.json``."""
     from validation.checks import synthetic_table
     from validation.checks import validate as check
     from validation.fidelity import marginals

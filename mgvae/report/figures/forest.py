@@ -45,7 +45,8 @@ def forest(
         ax.locator_params(axis="x", nbins=4)
         ax.tick_params(axis="y", length=0, labelcolor=light("ink"))
         ax.spines["left"].set_visible(False)
-        ax.set_xlabel(f"{METRICS[metric].short}, arm less {reference}\n{_direction(metric)}")
+        direction = {"higher": "better →", "lower": "← better"}.get(METRICS[metric].better, "")
+        ax.set_xlabel(f"{METRICS[metric].short}, arm less {reference}\n{direction}")
         ax.grid(axis="x")
         return inline(
             figure, title=title, description="; ".join(f"{ARMS[arm]} {change(metric, differences[arm])}" for arm in arms) + "."
@@ -66,7 +67,3 @@ def _row(ax: Axes, place: int, arm: Arm, estimate: Estimate) -> None:
         ax.plot([estimate.low, estimate.high], [place, place], color=colour, linewidth=1.8, solid_capstyle="butt")
     if estimate.value is not None:
         ax.plot(estimate.value, place, ARM_STYLES[arm].marker, color=colour, markersize=7)
-
-
-def _direction(metric: Metric) -> str:
-    return {"higher": "better →", "lower": "← better"}.get(METRICS[metric].better, "")

@@ -38,15 +38,17 @@ def marginal(data: NumericMarginal | LevelsMarginal, *, key: str) -> Markup:
 
 
 def _histograms(ax: Axes, data: NumericMarginal) -> None:
-    logarithmic = _spread(data.edges)
-    widths = _widths(data.edges, logarithmic=logarithmic)
+    edges = data.edges
+    # bins may grow so much that only a logarithmic axis shows them all
+    logarithmic = edges[0] > 0 and (edges[-1] - edges[-2]) > 10 * (edges[1] - edges[0])
+    widths = _widths(edges, logarithmic=logarithmic)
     heights = {name: _density(getattr(data, name), widths) for name in MARKERS}
-    ax.stairs(heights["majority"], data.edges, fill=True, color=light("rule"))
-    ax.stairs(heights["majority"], data.edges, color=light("majority"), linewidth=0.8)
-    ax.stairs(heights["cases"], data.edges, color=light("cases"), linewidth=1.9, baseline=None)
-    ax.stairs(heights["synthetic"], data.edges, color=light("synthetic"), linewidth=1.9, baseline=None, linestyle=(0, (4, 1.6)))
+    ax.stairs(heights["majority"], edges, fill=True, color=light("rule"))
+    ax.stairs(heights["majority"], edges, color=light("majority"), linewidth=0.8)
+    ax.stairs(heights["cases"], edges, color=light("cases"), linewidth=1.9, baseline=None)
+    ax.stairs(heights["synthetic"], edges, color=light("synthetic"), linewidth=1.9, baseline=None, linestyle=(0, (4, 1.6)))
     top = max((max(values, default=0) for values in heights.values()), default=0)
-    ax.set(ylim=(0, 1.08 * top or 1), xlim=(data.edges[0], data.edges[-1]), yticks=[])
+    ax.set(ylim=(0, 1.08 * top or 1), xlim=(edges[0], edges[-1]), yticks=[])
     if logarithmic:
         _log_axis(ax)
     else:
@@ -85,11 +87,6 @@ def _largest(data: LevelsMarginal) -> tuple[list[str], dict[str, list[float]]]:
 def _density(shares: Sequence[float], widths: Sequence[float]) -> list[float]:
     total = sum(shares) or 1.0
     return [value / total / width for value, width in zip(shares, widths, strict=True)]
-
-
-def _spread(edges: Sequence[float]) -> bool:
-    """Return whether only a logarithmic axis shows all bins."""
-    return edges[0] > 0 and (edges[-1] - edges[-2]) > 10 * (edges[1] - edges[0])
 
 
 def _widths(edges: Sequence[float], *, logarithmic: bool) -> list[float]:

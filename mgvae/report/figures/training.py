@@ -39,7 +39,7 @@ def learning_curve(training: Pretraining, *, key: str, title: str) -> Markup | N
                 ax.plot(*zip(*points, strict=True), color=light(colour), linestyle=style, label=name)
         if training.best_epoch is not None and training.heldout_elbo is not None:
             _mark(ax, training.best_epoch, training.heldout_elbo)
-        _frame(ax, [value for points, _, _ in series.values() for _, value in _late(points)])
+        _frame(ax, [value for points, _, _ in series.values() for _, value in points[len(points) // 10 :]])
         ax.set(xlabel="epoch", ylabel="ELBO per row (nats)")
         ax.grid(axis="y")
         ax.legend(frameon=False, loc="lower right", fontsize=10.5, labelcolor=light("ink"))
@@ -72,10 +72,6 @@ def lambda_path(trials: Sequence[LambdaTrial], chosen: float | None, *, key: str
         ax.set(xlabel="weight of the EWC penalty, λ", ylabel="held-out ELBO (nats)", xlim=(-0.4, len(known) - 0.6))
         ax.grid(axis="y")
         return inline(figure, title="Choice of lambda by held-out ELBO of real cases", description=f"Chosen: {plain(chosen)}.")
-
-
-def _late(points: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
-    return points[len(points) // 10 :]
 
 
 def _frame(ax: Axes, values: Sequence[float]) -> None:

@@ -14,7 +14,7 @@ from mgvae.generator.translation import Synthetic
 
 @dataclass
 class Seen:
-    """What a stand-in generator was given: its arguments by name, and the parents that it drew; and its remarks."""
+    """Arguments, parents and remarks of a stand-in generator."""
 
     tables: list[pd.DataFrame] = field(default_factory=list)
     parents: list[pd.DataFrame] = field(default_factory=list)
@@ -24,7 +24,10 @@ class Seen:
 
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """Replace the generator by one that copies majority rows with a shifted severity, and keeps what it was given."""
+    """Replace the generator by a stand-in that keeps its arguments.
+
+    It copies majority rows with a shifted severity.
+    """
     seen = Seen()
 
     def synthetic_cases(rows: Rows, columns: Any, settings: Any, *, n: int, seed: int, variant: str) -> Synthetic:

@@ -1,4 +1,4 @@
-"""Evaluation and recommendation with plain values, for tests that set or read single numbers."""
+"""Evaluation and recommendation with plain values, to set or read single numbers."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def evaluate(*arguments: Any, **options: Any) -> dict[str, Any]:
 
 
 def recommend(content: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """Call `mgvae.evaluation.recommendation.recommend` on an evaluation given as plain values."""
+    """Call `recommend` on an evaluation given as plain values."""
     return plain(recommendation.recommend(EvaluationResult.model_validate({**UNREAD, **content}), **options))

@@ -12,7 +12,10 @@ from mgvae.evaluation.one_split import Chain
 
 
 def simulated(n: int, *, seed: int = 0, prevalence: float = 0.05, group_size: int = 1, strength: float = 1.0) -> Rows:
-    """A typed table with missing cells, whole numbers, nominal and ordinal levels; the event follows a logistic model."""
+    """Draw a typed table whose event follows a logistic model.
+
+    It has missing cells, whole numbers, nominal and ordinal levels.
+    """
     rng = np.random.default_rng(seed)
     severity, age = rng.normal(size=n), rng.integers(18, 95, size=n).astype(float)
     site, stage = rng.integers(0, 3, size=n), rng.integers(0, 4, size=n)

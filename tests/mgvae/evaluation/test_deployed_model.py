@@ -152,7 +152,7 @@ def test_a_table_that_does_not_fit_is_refused_by_column(change, saved, people):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "words"),
     [
         ({}, None),
         ({"columns": {"columns": {**COLUMNS, "more": {"kind": "count"}}}}, None),
@@ -163,16 +163,16 @@ def test_a_table_that_does_not_fit_is_refused_by_column(change, saved, people):
     ],
     ids=str,
 )
-def test_what_keeps_it_from_being_judged_on_another_study_s_rows(changes, said, saved, people):
+def test_what_keeps_it_from_being_judged_on_another_study_s_rows(changes, words, saved, people):
     made, test = people
     study, part = config(**changes), made.take(~test)
-    levels = {name: [str(one) for one in column.levels] for name, column in study.columns.features.items() if column.levels}
+    levels = {name: [str(level) for level in column.levels] for name, column in study.columns.features.items() if column.levels}
     features = part.features.assign(more=1.0)
     for name, known in levels.items():
         features[name] = features[name].cat.set_categories(known)
     changed = Cohort(**{**vars(part), "features": features})
     found = saved[1].obstacle(fit_deployed(changed, study, arm="none", classifier="logistic_regression"))
-    assert (found is None) if said is None else said in found
+    assert (found is None) if words is None else words in found
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "format", "key", "tree", "list"])

@@ -99,10 +99,10 @@ def test_the_rule(auroc, brier, promoted):
 
 
 @given(LIMITS, LIMITS, LIMITS, st.floats(0, 0.1), st.floats(0, 0.1))
-def test_a_wider_margin_never_keeps_out_what_a_narrow_one_lets_pass(a, b, c, margin, more):
+def test_a_wider_margin_never_keeps_out_what_a_narrow_one_lets_pass(a, b, c, margin, extra):
     low, value, high = sorted([a, b, c])
     found = comparison(auroc=difference(value, low, high), scaled_brier=EQUAL)
-    assert verdict(found, margin)[0] <= verdict(found, margin + more)[0]
+    assert verdict(found, margin)[0] <= verdict(found, margin + extra)[0]
 
 
 def test_the_rule_in_words_names_its_numbers():

@@ -28,7 +28,7 @@ def gain(**changes):
     return {"value": 0.05, "low": 0.02, "high": 0.08, "family_low": 0.01, "least_repeat": 0.03, **changes}
 
 
-def evaluation(*, events=1000, auroc=None, brier=0.0, ours=None, plain=None):
+def evaluation(*, events=1000, auroc=None, brier=0.0, candidate=None, reference=None):
     """Return an evaluation in which `smote` meets every condition, unless the arguments say otherwise."""
     against = {"smote": {LR: {"auroc": gain(**(auroc or {})), "scaled_brier": {"value": brier, "low": brier, "high": brier}}}}
     far = {"value": 9.0, "low": 8.0, "high": 10.0}  # of a classifier without correction that is not the reference
@@ -40,8 +40,8 @@ def evaluation(*, events=1000, auroc=None, brier=0.0, ours=None, plain=None):
             "against": against,
         },
         "arms": {
-            "none": {LR: measures(**(plain or {})), TREES: measures(calibration_slope=far, observed_expected=far)},
-            "smote": {LR: measures(**(ours or {}))},
+            "none": {LR: measures(**(reference or {})), TREES: measures(calibration_slope=far, observed_expected=far)},
+            "smote": {LR: measures(**(candidate or {}))},
         },
         "events": events,
         "prevalence": 0.1,
@@ -70,16 +70,16 @@ OBJECTIONS = {
     "the lower limit of its AUROC gain is not above 0": {"auroc": {"family_low": 0.0}},
     "the gain does not show in every repeat": {"auroc": {"least_repeat": 0.0}},
     "its scaled Brier score may be more than 0.01 worse": {"brier": -MARGIN - NEXT_AFTER},
-    "its calibration slope is off after recalibration": {"ours": slope(1.2, 1.1, 1.3)},
-    "its observed/expected ratio is off after recalibration": {"ours": ratio(1.1 + NEXT_AFTER)},
+    "its calibration slope is off after recalibration": {"candidate": slope(1.2, 1.1, 1.3)},
+    "its observed/expected ratio is off after recalibration": {"candidate": ratio(1.1 + NEXT_AFTER)},
 }
 
 
-@pytest.mark.parametrize("said", OBJECTIONS)
-def test_one_condition_that_fails_alone_decides_and_is_the_one_named(said):
-    found = recommend(evaluation(**OBJECTIONS[said]), margin=MARGIN)
+@pytest.mark.parametrize("objection", OBJECTIONS)
+def test_one_condition_that_fails_alone_decides_and_is_the_one_named(objection):
+    found = recommend(evaluation(**OBJECTIONS[objection]), margin=MARGIN)
     assert found["arm"] == "none"
-    assert found["reason"].rpartition("; ")[2] == f"{said}."
+    assert found["reason"].rpartition("; ")[2] == f"{objection}."
 
 
 def test_a_bar_alone_decides_and_is_named():
@@ -95,15 +95,15 @@ def test_a_bar_alone_decides_and_is_named():
         {"auroc": {"least_repeat": NEXT_AFTER}},
         {"brier": -MARGIN},  # the rule asks that the limit is not below
         {"brier": -MARGIN + NEXT_AFTER},
-        {"ours": slope(1.2, 1.0, 1.3)},  # the interval ends at 1
-        {"ours": slope(0.7, 0.5, 1.0)},
-        {"ours": slope(1.5), "plain": slope(1.5)},  # as far from 1 as the reference's, whatever the intervals are
-        {"ours": slope(0.5), "plain": slope(1.5)},  # on the other side of 1
-        {"ours": slope(1.5), "plain": slope(1.75)},
-        {"ours": ratio(0.9)},
-        {"ours": ratio(1.1)},
-        {"ours": ratio(1.25), "plain": ratio(0.75)},
-        {"ours": ratio(1.25), "plain": ratio(1.5)},
+        {"candidate": slope(1.2, 1.0, 1.3)},  # the interval ends at 1
+        {"candidate": slope(0.7, 0.5, 1.0)},
+        {"candidate": slope(1.5), "reference": slope(1.5)},  # as far from 1 as the reference's, whatever the intervals are
+        {"candidate": slope(0.5), "reference": slope(1.5)},  # on the other side of 1
+        {"candidate": slope(1.5), "reference": slope(1.75)},
+        {"candidate": ratio(0.9)},
+        {"candidate": ratio(1.1)},
+        {"candidate": ratio(1.25), "reference": ratio(0.75)},
+        {"candidate": ratio(1.25), "reference": ratio(1.5)},
     ],
     ids=str,
 )
@@ -114,15 +114,15 @@ def test_at_the_boundary_a_condition_holds(changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"ours": slope(1.2, 1.0 + NEXT_AFTER, 1.3)},
-        {"ours": slope(0.7, 0.5, 1.0 - NEXT_AFTER)},
-        {"ours": slope(1.5), "plain": slope(1.5 - NEXT_AFTER)},
-        {"ours": slope(0.5), "plain": slope(1.5 - NEXT_AFTER)},
-        {"ours": ratio(0.9 - NEXT_AFTER)},
-        {"ours": ratio(1.25), "plain": ratio(1.25 - NEXT_AFTER)},
-        {"ours": ratio(0.75), "plain": ratio(1.25 - NEXT_AFTER)},
-        {"ours": ratio(1.25), "plain": ratio(None)},
-        {"ours": ratio(None)},
+        {"candidate": slope(1.2, 1.0 + NEXT_AFTER, 1.3)},
+        {"candidate": slope(0.7, 0.5, 1.0 - NEXT_AFTER)},
+        {"candidate": slope(1.5), "reference": slope(1.5 - NEXT_AFTER)},
+        {"candidate": slope(0.5), "reference": slope(1.5 - NEXT_AFTER)},
+        {"candidate": ratio(0.9 - NEXT_AFTER)},
+        {"candidate": ratio(1.25), "reference": ratio(1.25 - NEXT_AFTER)},
+        {"candidate": ratio(0.75), "reference": ratio(1.25 - NEXT_AFTER)},
+        {"candidate": ratio(1.25), "reference": ratio(None)},
+        {"candidate": ratio(None)},
         {"brier": None},
         {"auroc": {"least_repeat": None}},
     ],

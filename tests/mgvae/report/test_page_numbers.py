@@ -151,21 +151,21 @@ def test_a_gate_is_judged_by_its_own_numbers(report, page, part):
 
 
 def test_a_column_that_drifted_has_its_own_numbers(report, page):
-    features = {one["label"]: one for one in report["drift"]["features"]}
+    features = {feature["label"]: feature for feature in report["drift"]["features"]}
     body = page.tables["All columns compared"].body()
     assert list(body) == list(features)
-    for label, one in features.items():
+    for label, feature in features.items():
         verdict, index, noise, ks, before, now = body[label]
-        assert verdict == VERDICT_NAMES[one["verdict"]]
-        assert says(index, one["psi"], one["psi_low"], one["psi_high"]), (label, index)
-        assert says(noise, one["noise"])
-        assert says(ks, one["ks"])
-        assert says(before, 100 * one["missing_before"])
-        assert says(now, 100 * one["missing_after"])
-    moved = [one for one in features.values() if one["verdict"] != "pass"]
-    moved.sort(key=lambda one: (one["verdict"] != "fail", -one["psi"]))
+        assert verdict == VERDICT_NAMES[feature["verdict"]]
+        assert says(index, feature["psi"], feature["psi_low"], feature["psi_high"]), (label, index)
+        assert says(noise, feature["noise"])
+        assert says(ks, feature["ks"])
+        assert says(before, 100 * feature["missing_before"])
+        assert says(now, 100 * feature["missing_after"])
+    drifted = [feature for feature in features.values() if feature["verdict"] != "pass"]
+    drifted.sort(key=lambda feature: (feature["verdict"] != "fail", -feature["psi"]))
     worst = page.tables["Columns that drifted"].body()
-    assert list(worst) == [one["label"] for one in moved]
+    assert list(worst) == [feature["label"] for feature in drifted]
     assert all(worst[label] == body[label] for label in worst)
 
 
@@ -192,20 +192,23 @@ def test_a_training_step_has_its_own_numbers(report, page):
 
 
 def test_a_marginal_has_its_own_distance_and_missing_shares(report, page):
-    ranked = sorted(report["synthetic"]["marginals"], key=lambda one: -one["distance"])
+    ranked = sorted(report["synthetic"]["marginals"], key=lambda marginal: -marginal["distance"])
     captions = {caption[0]: caption[1] for caption in page.captions if len(caption) == 2}
-    assert list(captions) == [one["label"] for one in ranked[:DRAWN]]
-    for one in ranked[:DRAWN]:
-        missing = [100 * one["missing"][name] for name in ("majority", "cases", "synthetic")]
-        assert captions[one["label"]].endswith(" %")
-        assert says(captions[one["label"]], one["distance"], *missing), (one["label"], captions[one["label"]])
+    assert list(captions) == [marginal["label"] for marginal in ranked[:DRAWN]]
+    for marginal in ranked[:DRAWN]:
+        missing = [100 * marginal["missing"][name] for name in ("majority", "cases", "synthetic")]
+        assert captions[marginal["label"]].endswith(" %")
+        assert says(captions[marginal["label"]], marginal["distance"], *missing), (
+            marginal["label"],
+            captions[marginal["label"]],
+        )
     body = page.tables["Distances of the columns not drawn"].body()
-    assert list(body) == [one["label"] for one in ranked[DRAWN:]]
-    for one in ranked[DRAWN:]:
-        name, distance, *missing = body[one["label"]]
-        assert name == one["column"]
-        assert says(distance, one["distance"])
-        shares = [100 * one["missing"][group] for group in ("majority", "cases", "synthetic")]
+    assert list(body) == [marginal["label"] for marginal in ranked[DRAWN:]]
+    for marginal in ranked[DRAWN:]:
+        name, distance, *missing = body[marginal["label"]]
+        assert name == marginal["column"]
+        assert says(distance, marginal["distance"])
+        shares = [100 * marginal["missing"][group] for group in ("majority", "cases", "synthetic")]
         assert all(says(cell, value) for cell, value in zip(missing, shares, strict=True)), (name, missing)
 
 
@@ -248,7 +251,7 @@ def test_validation_counts_expectations_rows_and_what_breaks_each_rule(report, p
     assert f"checked on {checked['rows']:,} rows" in page.text
     refused = refused_report() | {"validation": distinct_refusal()}
     page, failed = Reading(render(refused)), refused["validation"]["failed"]
-    rows = [[one["column"], one["rule"], "–" if one["count"] is None else str(one["count"])] for one in failed]
+    rows = [[rule["column"], rule["rule"], "–" if rule["count"] is None else str(rule["count"])] for rule in failed]
     assert [[" ".join(cell) for cell in row] for row in page.tables["Expectations that failed"].rows[1:]] == rows
     assert says(page.facts["Expectations failed"], len(failed), refused["validation"]["expectations"])
     assert says(page.facts["Rows read"], refused["validation"]["rows"])
@@ -288,15 +291,20 @@ def test_the_guidelines_cite_the_numbers_of_the_evaluation(report, page):
 
 
 def test_no_two_measures_of_the_sample_are_alike(report):
-    found = [one for source in ("arms", "holdout") for by in report["evaluation"][source].values() for one in by.values()]
-    measures = [one for variants in found for scores in variants.values() for one in scores.values()]
+    found = [
+        variants for source in ("arms", "holdout") for by in report["evaluation"][source].values() for variants in by.values()
+    ]
+    measures = [estimate for variants in found for scores in variants.values() for estimate in scores.values()]
     differences = [
-        one for by in report["evaluation"]["differences"].values() for scores in by.values() for one in scores.values()
+        estimate
+        for by in report["evaluation"]["differences"].values()
+        for scores in by.values()
+        for estimate in scores.values()
     ]
     for estimates, digits in ((measures, 1), (differences, 3)):
-        values = [round(one["value"], digits) for one in estimates]
+        values = [round(estimate["value"], digits) for estimate in estimates]
         assert len(values) == len(set(values)) > 50
-        assert all(one["low"] < one["value"] < one["high"] for one in estimates)
+        assert all(estimate["low"] < estimate["value"] < estimate["high"] for estimate in estimates)
 
 
 def test_the_head_of_a_table_says_which_way_is_better(page):
