@@ -1,4 +1,4 @@
-"""Which places a parameter may name: those below the roots that the environment lists, where it lists any."""
+"""Restrict path parameters to the roots in MGVAE_ROOTS."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from mgvae.errors import ConfigError
 SETTING = "MGVAE_ROOTS"
 
 
-def confine(place: str, what: str) -> None:
-    """Let a place pass that lies below one of the roots in MGVAE_ROOTS; without that setting, every place passes.
+def require_allowed(path: str, parameter: str) -> None:
+    """Raise ConfigError unless a path lies below a root in MGVAE_ROOTS, if set.
 
     The roots are folders or URLs, joined by ``:`` as in PATH. Links are resolved first, so that none leads out.
 
     Args:
-        place: a path, a glob or a URL that a parameter names.
-        what: the parameter, for the message.
+        path: a path, a glob or a URL that a parameter names.
+        parameter: its name, for the message.
     Raises:
         ConfigError: it lies elsewhere.
     """
     listed = os.environ.get(SETTING, "")
     roots = [root for root in re.split(r":(?!//)", listed) if root.strip()]
-    if listed and not any(_below(place, root) for root in roots):
-        raise ConfigError(f"{what}: must lie below one of the folders and URLs that {SETTING} lists; it lies elsewhere.")
+    if listed and not any(_below(path, root) for root in roots):
+        raise ConfigError(f"{parameter}: must lie below one of the folders and URLs that {SETTING} lists; it lies elsewhere.")
 
 
-def confine_dictionary(place: Path) -> None:
-    """Let the data dictionary that a cohort.yaml names pass, before it is read; for `mgvae.config.study.load_config`.
+def require_allowed_dictionary(path: Path) -> None:
+    """Check the data dictionary that a cohort.yaml names, before it is read.
 
     Raises:
         ConfigError: it lies elsewhere.
     """
-    confine(str(place), "dictionary in cohort.yaml")
+    require_allowed(str(path), "dictionary in cohort.yaml")
 
 
 def _below(place: str, root: str) -> bool:

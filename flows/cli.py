@@ -20,8 +20,8 @@ from flows.commands.champion import app as champion
 from flows.commands.land import land
 from flows.commands.options import OUT, Debug, StoreOption
 from flows.commands.paper import paper
-from flows.prefect_settings import calm_prefect
-from flows.redaction import described
+from flows.prefect_settings import configure_prefect
+from flows.redaction import redacted_message
 from mgvae.config.study import load_config
 from mgvae.errors import ConfigError, MGVAEError
 from mgvae.store.open import open_store
@@ -97,7 +97,7 @@ def run(
     """
     load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed)  # refuse bad input before the slow imports
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
-    calm_prefect(debug=debug)
+    configure_prefect(debug=debug)
     from flows.commands.terminal import reporting
     from flows.prefect_server import orchestrated
     from flows.study.flow import cohort_flow
@@ -222,7 +222,7 @@ def _print_error(error: Exception) -> None:
         ended = message if message.endswith((".", "?")) else f"{message}."
         text = message and f"{ended} Try '{command} --help'."  # without a command, the help was printed instead
     else:
-        text = str(error) if isinstance(error, MGVAEError) else described(error)
+        text = str(error) if isinstance(error, MGVAEError) else redacted_message(error)
     if text:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(text)}", highlight=False)
 

@@ -1,4 +1,4 @@
-"""The flow mgvae-paper: the experiments of Ai et al. 2023, one task a seed, and one that draws pictures."""
+"""Run the experiments of Ai et al. 2023 as the flow mgvae-paper, a task a seed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from prefect import flow, task
 
-from flows.allowed_paths import confine
+from flows.allowed_paths import require_allowed
 from flows.progress import reporter
-from flows.redaction import withheld
+from flows.redaction import redact_errors
 from mgvae.errors import ConfigError, reason_of
 from mgvae.paper.datasets.load import IMAGES, Imbalanced, check, load
 from mgvae.paper.experiment import ARMS, Outcome, run_seed, settings_for
@@ -48,10 +48,10 @@ def paper_flow(
     Returns:
         What was compared and every outcome: ``{dataset, rho, seeds, quick, about, outcomes}``.
     """
-    with withheld():
+    with redact_errors():
         for place, what in ((data, "data"), (out, "out"), (pictures, "pictures")):
             if place is not None:
-                confine(place, what)
+                require_allowed(place, what)
         chosen = check_order(dataset, rho=rho, seeds=seeds, data=data, split=split, arms=arms, pictures=pictures)
         order = {"dataset": dataset, "rho": rho, "seeds": seeds, "quick": quick}
         result: dict[str, Any] = {**order, "about": {}, "outcomes": []}
@@ -70,7 +70,7 @@ def paper_flow(
 def _seed(
     dataset: str, data: str | None, *, rho: Any, split: Any, arms: tuple[str, ...], quick: bool, seed: int
 ) -> dict[str, Any]:
-    with withheld():
+    with redact_errors():
         rows = load(dataset, None if data is None else Path(data), rho=rho, seed=seed, split=split, quick=quick)
         heard, stage = reporter(), f"seed {seed}"
         heard.started(stage)
@@ -81,12 +81,12 @@ def _seed(
         ):
             outcomes.append(outcome)
         heard.ended(stage, cached=False)
-        return {"about": described(rows), "outcomes": [asdict(outcome) for outcome in outcomes]}
+        return {"about": describe_data(rows), "outcomes": [asdict(outcome) for outcome in outcomes]}
 
 
 @task(name="pictures", persist_result=False)
 def _pictures(dataset: str, data: str | None, *, rho: Any, quick: bool, folder: str) -> None:
-    with withheld():
+    with redact_errors():
         from mgvae.paper.pictures.draw import write  # matplotlib is slow to import, and few runs draw
 
         where = None if data is None else Path(data)
@@ -98,7 +98,7 @@ def _pictures(dataset: str, data: str | None, *, rho: Any, quick: bool, folder: 
         heard.started("pictures")
         rows = data_with()
         shown = gallery(rows, data_with, settings_for(rows, quick=quick), seed=PICTURED, told=heard.advanced)
-        about = {"dataset": dataset, "rho": rho, "seed": PICTURED, "quick": quick, "about": described(shown.data)}
+        about = {"dataset": dataset, "rho": rho, "seed": PICTURED, "quick": quick, "about": describe_data(shown.data)}
         try:
             write(Path(folder), shown, about)
         except OSError as error:
@@ -106,7 +106,7 @@ def _pictures(dataset: str, data: str | None, *, rho: Any, quick: bool, folder: 
         heard.ended("pictures", cached=False)
 
 
-def described(data: Imbalanced) -> dict[str, Any]:
+def describe_data(data: Imbalanced) -> dict[str, Any]:
     """Return what a reader of the table must know of the data set."""
     classes = len(data.classes)
     parts = {"train": data.train, "validation": data.validation, "test": data.test}

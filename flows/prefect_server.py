@@ -1,4 +1,4 @@
-"""A flow that a command runs: over the embedded server where no other is configured, and with Prefect's errors told plainly."""
+"""Provide a Prefect server for a flow that a command runs; explain its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mgvae.errors import MGVAEError
 def orchestrated() -> Iterator[None]:
     """Have a server answer, and run a flow in the block.
 
-    Errors of ours pass; any other that leaves a flow whose body is `withheld` is Prefect's own, and quotes no data.
+    Errors of ours pass; any other that leaves a flow whose body uses `redact_errors` is Prefect's own, and quotes no data.
 
     Raises:
         OrchestrationError: what Prefect raised.
@@ -39,7 +39,7 @@ def orchestrated() -> Iterator[None]:
 
 
 def _start_embedded_server() -> None:
-    """Start Prefect's embedded server out of reach of Ctrl-C, and return once it answers.
+    """Start Prefect's embedded server beyond Ctrl-C, and wait until it answers.
 
     A terminal sends SIGINT to all processes of its foreground group. The server would end before the run that it serves, which
     then waits over a minute for its answers, fails, and tells of a server that is not there. So the server is started with
@@ -64,5 +64,5 @@ def _start_embedded_server() -> None:
 
 
 def served() -> bool:
-    """Return whether a server keeps what is shown; a run without one shows itself in the terminal."""
+    """Return whether a Prefect server is configured."""
     return bool(PREFECT_API_URL.value())

@@ -1,12 +1,12 @@
-"""Prefect's settings for a command at a terminal. Set before Prefect is imported, which reads them then."""
+"""Set Prefect's environment for a command; before Prefect is imported."""
 
 from __future__ import annotations
 
 import os
 
 
-def calm_prefect(*, debug: bool) -> None:
-    """Keep Prefect's log lines off the terminal, and its usage statistics at home; what the environment says goes first."""
+def configure_prefect(*, debug: bool) -> None:
+    """Silence Prefect's logs and statistics, unless the environment says otherwise."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
     if not debug:  # what Prefect says of a run that is stopped: events left to send, a server half started

@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw: what they say may quote a cell of the table, so it is withheld, and where they arose is told."""
+"""Redact unexpected errors: their messages may quote patient data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mgvae.errors import MGVAEError
 
 
 class DefectError(MGVAEError):
-    """The program failed for a reason that it does not name itself. The message holds no value of any patient."""
+    """The program failed unexpectedly; the message holds type and location only."""
 
 
 class OrchestrationError(MGVAEError):
@@ -19,18 +19,18 @@ class OrchestrationError(MGVAEError):
 
 
 @contextmanager
-def withheld() -> Iterator[None]:
-    """Let errors of ours pass; any other becomes a `DefectError`, which keeps it as context for a debugger."""
+def redact_errors() -> Iterator[None]:
+    """Turn unexpected errors into `DefectError`, with the error itself as context."""
     try:
         yield
     except MGVAEError:
         raise
     except Exception as error:
-        raise DefectError(described(error)) from None
+        raise DefectError(redacted_message(error)) from None
 
 
-def described(error: Exception) -> str:
-    """Return the kind and the place of an error, and nothing of its message."""
+def redacted_message(error: Exception) -> str:
+    """Return the type and the location of an error, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return (

@@ -14,8 +14,8 @@ PREFIX = ".writing-"
 
 
 @contextmanager
-def aside(parent: Path) -> Iterator[Path]:
-    """Yield an empty folder inside ``parent``, for its owner alone, that is gone at the end of the block.
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Yield an empty folder inside ``parent`` for its owner alone; remove it after.
 
     What processes of this machine left there when they were killed is removed first: it may hold patient data.
     """

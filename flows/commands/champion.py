@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.allowed_paths import confine
+from flows.allowed_paths import require_allowed
 from flows.commands.options import OUT, RUNS, Debug, StoreOption, allowed_store
 from mgvae.store.open import AnyStore
 
@@ -35,11 +35,11 @@ def show(
     """Print which run is champion, since when and why, and check it.
     Audit log, files and model are checked. Exit code 1 if they are damaged.
     """
-    from flows.runs.inspection import examine
+    from flows.runs.inspection import inspect_champion
     from mgvae.errors import StoreError
 
     folder, kept = _located(study, out, store)
-    found = examine(folder, kept)
+    found = inspect_champion(folder, kept)
     for change in found.changes if log else ():
         _print_change(change)
     if found.champion is not None:
@@ -71,7 +71,7 @@ def promote(
     """
     from flows.runs.champion import promote as make_champion
 
-    confine(str(run.resolve()), "RUN")
+    require_allowed(str(run.resolve()), "RUN")
     _print_change(make_champion(run, reason=reason, force=force, store=store))
 
 
@@ -89,9 +89,9 @@ def rollback(study: Study, reason: Reason, out: OUT = RUNS, store: StoreOption =
 def _located(study: str, out: Path, store: str | None) -> tuple[Path, AnyStore]:
     from flows.runs.inspection import study_folder
 
-    confine(str(out), "--out")
+    require_allowed(str(out), "--out")
     folder = study_folder(study, out)
-    confine(str(folder.resolve()), "STUDY")
+    require_allowed(str(folder.resolve()), "STUDY")
     return folder, allowed_store(folder.resolve().parent, store)
 
 

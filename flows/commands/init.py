@@ -14,7 +14,7 @@ from mgvae.draft.draft import Draft, draft
 from mgvae.draft.entry import Drafted
 from mgvae.draft.yaml_text import COHORT, DICTIONARY, cohort_text, dictionary_text
 from mgvae.errors import ConfigError, reason_of
-from mgvae.files import aside
+from mgvae.files import scratch_folder
 
 WHOLE_TABLE = 60  # columns; of a wider extract only those to be reviewed are listed
 
@@ -37,7 +37,7 @@ def init(extract: str, out: Path, *, outcome: str | None, event: str | None, for
     texts = {DICTIONARY: dictionary_text(made), COHORT: cohort_text(made, extract, out)}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with aside(out) as place:
+        with scratch_folder(out) as place:
             for name, text in texts.items():
                 (place / name).write_text(text, encoding="utf-8")
             load_config(place / COHORT)  # what init writes, the other commands must take

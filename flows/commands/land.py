@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from flows.commands.options import Debug
 from flows.inbox.folder import SETTING
-from flows.prefect_settings import calm_prefect
+from flows.prefect_settings import configure_prefect
 from mgvae.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def land(
 
 
 def _notify_server(console: Console, landing: Landing, *, debug: bool) -> None:
-    calm_prefect(debug=debug)
+    configure_prefect(debug=debug)
     from flows.inbox.event import EVENT, announce
 
     status, error = announce(landing)

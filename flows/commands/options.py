@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.allowed_paths import confine
+from flows.allowed_paths import require_allowed
 from mgvae.store.open import SETTING, AnyStore, open_store
 
 OUT = Annotated[Path, typer.Option(help="Folder of the runs.")]
@@ -28,7 +28,7 @@ def allowed_store(out: Path, location: str | None) -> AnyStore:
     Raises:
         ConfigError: the folder or the store lies outside the allowed paths, or cannot be opened.
     """
-    confine(str(out), "--out")
+    require_allowed(str(out), "--out")
     store = open_store(out.resolve(), location)
-    confine(store.label, "--store")
+    require_allowed(store.label, "--store")
     return store

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from flows.commands.options import Debug
-from flows.prefect_settings import calm_prefect
+from flows.prefect_settings import configure_prefect
 
 MEASURES = {"balanced_accuracy": "balanced accuracy", "g_mean": "G-mean", "minority_recall": "minority recall"}
 METHOD = "MGVAE"
@@ -49,7 +49,7 @@ def paper(
     """Repeat an experiment of the paper.
     Fifteen ways to treat the imbalance, judged on real test rows.
     """
-    calm_prefect(debug=debug)
+    configure_prefect(debug=debug)
     from flows.commands.terminal import reporting
     from flows.paper_flow import check_order, paper_flow
     from flows.prefect_server import orchestrated

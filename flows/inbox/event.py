@@ -1,4 +1,4 @@
-"""The event ``ehr.extract.landed``, told to the Prefect server that is configured, and known to have arrived there.
+"""Post the event ``ehr.extract.landed`` to the configured Prefect server.
 
 `prefect.events.emit_event` only queues an event: a thread sends it at some time before the interpreter ends, tries again for as
 long as the server is away, and tells nobody but the log that it gave up. A command has to know. So the event is posted to the
@@ -16,11 +16,11 @@ EVENT = "ehr.extract.landed"
 RESOURCE = "mgvae-cohort.extract"
 CONNECT_S, ANSWER_S = 2.0, 10.0
 
-Told = Literal["sent", "no server", "not sent"]
+Delivery = Literal["sent", "no server", "not sent"]
 
 
-def announce(landing: Landing) -> tuple[Told, str]:
-    """Tell the server of an extract that landed, and return whether it knows, and if not, what kind of error there was.
+def announce(landing: Landing) -> tuple[Delivery, str]:
+    """Post the event of an extract; return whether it arrived, and the type of error.
 
     Args:
         landing: an extract with a path; no value of a patient is sent: path, study, digest and number of rows.

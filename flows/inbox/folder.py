@@ -1,4 +1,4 @@
-"""The inbox: one folder per study, in it the extracts that landed, each under a name that tells when and what."""
+"""Read and name what lies in the inbox: one folder a study, one name an extract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STEP = timedelta(microseconds=1)
 
 
 def landed(inbox: Path, study: str) -> list[Path]:
-    """Return the extracts of a study that landed, in the order of their landing. Anything else in the folder is passed over.
+    """Return the landed extracts of a study, oldest first; other files are skipped.
 
     Args:
         inbox: the folder that holds a folder for each study.
@@ -53,7 +53,7 @@ def folder_of(inbox: Path, study: str) -> Path:
 
 
 def same_bytes(inbox: Path, study: str, sha256: str) -> Path | None:
-    """Return the landed extract with this digest; None if there is none, or if what lies there was changed since."""
+    """Return the landed extract with this digest; None if missing or changed since."""
     for path in landed(inbox, study):
         if path.name.partition("-")[2][:DIGITS] == sha256[:DIGITS] and digest(find_parts(str(path))) == sha256:
             return path
@@ -61,7 +61,7 @@ def same_bytes(inbox: Path, study: str, sha256: str) -> Path | None:
 
 
 def next_name(inbox: Path, study: str, sha256: str, suffix: str) -> str:
-    """Return the name of an extract that lands now: it sorts after all that landed before, also where the clock went back."""
+    """Return the name of an extract that lands now; it sorts after all earlier ones."""
     stamp = datetime.now(UTC)
     last = newest_landed(inbox, study)
     if last is not None:
@@ -71,7 +71,7 @@ def next_name(inbox: Path, study: str, sha256: str, suffix: str) -> str:
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold the lock of a study's folder, so that names are given in the order of landing. It ends with the process."""
+    """Hold the lock of a study's folder; it ends with the process."""
     place = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""An extract lands: copied aside, compared, validated, and only then named in the inbox. FILE itself stays as it is."""
+"""Land an extract: copy, compare and validate it, then name it in the inbox."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.allowed_paths import confine, confine_dictionary
+from flows.allowed_paths import require_allowed, require_allowed_dictionary
 from flows.inbox.folder import folder_of, next_name, one_at_a_time, same_bytes
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.errors import ConfigError, ExtractError, MGVAEError, StoreError, reason_of
 from mgvae.extract.parts import BLOCK, digest, extension, find_parts
-from mgvae.files import aside
+from mgvae.files import scratch_folder
 from mgvae.results.cohort import ValidationResult
 from mgvae.store.artifact import digest_file
 
@@ -45,7 +45,7 @@ class Landing:
 
 @dataclass(frozen=True)
 class _Source:
-    """A file to be copied: where it lies, where it comes to lie below the copy's root, and its state when it was looked at."""
+    """A file to copy: its path, its path within the copy, and its state when found."""
 
     path: Path
     inner: str
@@ -53,7 +53,7 @@ class _Source:
 
 
 def land(file: Path, *, cohort: Path, inbox: Path) -> Landing:
-    """Put an extract into ``<inbox>/<study>/``. Nobody ever sees half of it, or one that breaks the data dictionary.
+    """Copy a valid extract into ``<inbox>/<study>/``, completely or not at all.
 
     Args:
         file: a CSV or Parquet file, or a folder of parts. It is copied.
@@ -64,23 +64,23 @@ def land(file: Path, *, cohort: Path, inbox: Path) -> Landing:
         DataError: the extract cannot be read or used, or is still being written.
         StoreError: the inbox cannot be written.
     """
-    confine(str(cohort), "cohort")
+    require_allowed(str(cohort), "cohort")
     inbox = inbox.resolve()
-    config = load_config(cohort, allow=confine_dictionary)
+    config = load_config(cohort, allow=require_allowed_dictionary)
     folder = folder_of(inbox, config.study)
-    confine(str(folder), "inbox")
+    require_allowed(str(folder), "inbox")
     if "::" in str(inbox) or "://" in str(inbox):
-        raise ConfigError("The inbox must be a folder whose path holds no '::' and no '://'. Give another.")
+        raise ConfigError("The inbox must be a folder whose path does not contain '::' or '://'. Give another.")
     sources = _sources(file.absolute())
-    with _written(folder), aside(folder) as place:
+    with _written(folder), scratch_folder(folder) as place:
         staged = place / f"extract{_suffix(file, sources)}"
-        _copy(sources, staged, shown=shown(file))
+        _copy(sources, staged, file=file)
         with _named(staged, file):
             return _admit(staged, config, inbox)
 
 
-def shown(path: Path) -> str:
-    """Return a path as a message may show it: line breaks, escape sequences and bytes that are no text are spelt out."""
+def printable(path: Path) -> str:
+    """Return a path for messages, with characters that cannot be printed escaped."""
     return _plain(str(path))
 
 
@@ -122,7 +122,7 @@ def _sources(file: Path) -> list[_Source]:
         inside = [(path, path.relative_to(file).as_posix()) for path in sorted(file.rglob("*"))]
         found = [_source(path, inner) for path, inner in inside if _is_part(path, inner)]
     if not found:
-        raise ExtractError(f"{shown(file)}: must hold at least one .csv, .csv.gz, .tsv or .parquet file; none was found.")
+        raise ExtractError(f"{printable(file)}: must hold at least one .csv, .csv.gz, .tsv or .parquet file; none was found.")
     return found
 
 
@@ -133,14 +133,14 @@ def _is_part(path: Path, inner: str) -> bool:
 
 def _source(path: Path, inner: str) -> _Source:
     if extension(path.name) is None and path.exists():
-        raise ExtractError(f"{shown(path)}: must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name.")
+        raise ExtractError(f"{printable(path)}: must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name.")
     return _Source(path, inner, _state(path))
 
 
 def _state(path: Path) -> tuple[int, ...]:
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):
-        raise ExtractError(f"{shown(path)}: must be a file; it is a pipe, a device or a socket. Give a file.")
+        raise ExtractError(f"{printable(path)}: must be a file; it is a pipe, a device or a socket. Give a file.")
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
 
@@ -148,8 +148,8 @@ def _suffix(file: Path, sources: Sequence[_Source]) -> str:
     return extension(file.name) or "" if not sources[0].inner else ""
 
 
-def _copy(sources: Sequence[_Source], staged: Path, *, shown: str) -> None:
-    """Copy all files, then look at the sources once more: they must be what was copied."""
+def _copy(sources: Sequence[_Source], staged: Path, *, file: Path) -> None:
+    """Copy all files, and check that no source changed meanwhile."""
     for source in sources:
         target = staged / source.inner if source.inner else staged
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -157,7 +157,7 @@ def _copy(sources: Sequence[_Source], staged: Path, *, shown: str) -> None:
         with _read(source.path):
             same = digest_file(source.path) == copied and _state(source.path) == source.state
         if not same:
-            raise ExtractError(f"{shown}: {GROWING}")
+            raise ExtractError(f"{printable(file)}: {GROWING}")
         if digest_file(target) != copied:
             raise StoreError("The inbox must give back what was written to it; it does not. Check its disk.")
     for folder in [staged, *staged.rglob("*")] if staged.is_dir() else []:
@@ -167,7 +167,7 @@ def _copy(sources: Sequence[_Source], staged: Path, *, shown: str) -> None:
 
 
 def _copy_file(source: Path, target: Path) -> str:
-    """Copy one file onto the disk, readable by its owner alone, and return the sha256 of its bytes."""
+    """Copy one file for its owner alone, and return the sha256 of its bytes."""
     total = hashlib.sha256()
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         for block in _blocks(source):
@@ -194,18 +194,18 @@ def _sync(folder: Path) -> None:
 
 @contextmanager
 def _read(file: Path) -> Iterator[None]:
-    """Tell what goes wrong while a source is read."""
+    """Turn errors of reading a source into ExtractError."""
     try:
         yield
     except FileNotFoundError:
-        raise ExtractError(f"{shown(file)}: no such file. Give a CSV or Parquet file, or a folder of parts.") from None
+        raise ExtractError(f"{printable(file)}: no such file. Give a CSV or Parquet file, or a folder of parts.") from None
     except OSError as error:
-        raise ExtractError(f"{shown(file)}: must be readable; {reason_of(error)}. Nothing has landed.") from None
+        raise ExtractError(f"{printable(file)}: must be readable; {reason_of(error)}. Nothing has landed.") from None
 
 
 @contextmanager
 def _written(folder: Path) -> Iterator[None]:
-    """Have the folder of a study there to write into; one that was made for an extract that did not land is taken away."""
+    """Make the folder of a study; remove it again if nothing landed there."""
     made = [path for path in (folder, folder.parent) if not path.exists()]
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -213,7 +213,7 @@ def _written(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"The inbox {shown(folder)} must be writable with space left; {reason_of(error)}. Nothing has landed."
+            f"The inbox {printable(folder)} must be writable with space left; {reason_of(error)}. Nothing has landed."
         ) from None
     finally:
         with suppress(OSError):  # it holds something
@@ -227,9 +227,9 @@ def _named(staged: Path, file: Path) -> Iterator[None]:
     try:
         yield
     except MGVAEError as error:
-        said = str(error).replace(str(staged), shown(file))
+        said = str(error).replace(str(staged), printable(file))
         raise type(error)("\n".join(_plain(line) for line in said.split("\n"))) from None
 
 
 def _plain(text: str) -> str:
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode() for character in text)

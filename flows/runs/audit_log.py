@@ -1,4 +1,4 @@
-"""The audit log of a study's champions: one JSON object per line, only ever appended, each with the hash of the line before.
+"""Keep the audit log of a study's champions: JSON lines, chained by hashes.
 
 A change in the middle breaks the chain of hashes and is seen. A line counts once it ends with a line break; what a process that
 was killed left half written is cut off by the next one, which says so in its own line.
@@ -119,7 +119,7 @@ def opened(study: Path) -> Iterator[Log]:
 
 
 def read(study: Path) -> tuple[tuple[Change, ...], list[str]]:
-    """Return the lines of a study's log, and what is wrong with it. Nothing is locked or repaired."""
+    """Return the lines of a study's log and its problems, without changing it."""
     path = study / LOG
     try:
         lines, half = _parted(path.read_bytes())
@@ -160,7 +160,7 @@ def parsed(lines: Sequence[bytes], path: Path) -> tuple[Change, ...]:
 
 
 def champions(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """Return who was champion, the present one last: a rollback takes the last one away."""
+    """Return the changes to each champion, the present one last."""
     stack: list[Change] = []
     for change in changes:
         if change.action == "rolled_back":
@@ -171,7 +171,7 @@ def champions(changes: Sequence[Change]) -> tuple[Change, ...]:
 
 
 def last_move(changes: Sequence[Change]) -> Change | None:
-    """Return the change by which the present champion became it; None where there was none."""
+    """Return the change that made the present champion; None if there is none."""
     return next((change for change in reversed(changes) if change.action in MOVES), None)
 
 

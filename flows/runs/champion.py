@@ -1,4 +1,4 @@
-"""The champion of a study: the run whose model and predictions serve, until a run that is not worse takes its place.
+"""Choose the champion of a study: the run whose model and predictions serve.
 
 The audit log decides who is champion; the link ``champion`` beside the runs follows it. A change is written to the log first,
 and only when it lasts does the link move, in one step. A process that is killed in between leaves the old champion in place;
@@ -8,13 +8,13 @@ the next one that changes anything moves the link to where the log says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.runs.audit_log import LOG, Change, Log, champions, last_move, opened
-from flows.runs.comparison import judge
-from flows.runs.folder import AGAIN, CHAMPION, finished_run, manifest_of, point, pointed, whole
+from flows.runs.comparison import compare_with_champion
+from flows.runs.folder import AGAIN, CHAMPION, PASSED, finished_run, is_whole, link_target, manifest_of, set_link
 from flows.runs.registry import note_champions
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ConfigError, StoreError, reason_of
@@ -23,7 +23,6 @@ from mgvae.store.artifact import MANIFEST, digest_file
 from mgvae.store.open import AnyStore, open_store
 
 BY_HAND = "A person decided."
-PASSED = ("pass", "warn")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Decision:
 
 
 def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path, folders: Mapping[str, Path]) -> Decision:
-    """Make a run champion if its gates passed and it is not worse than the present one; see `mgvae.evaluation.promotion.rule`.
+    """Make a run champion if `mgvae.evaluation.promotion.rule` says so.
 
     Args:
         config: the study.
@@ -62,14 +61,14 @@ def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path,
     study = out / config.study
     run = _Candidate.of(run_folder)
     with opened(study) as log:
-        broken = _mend(study, log)
+        broken = _repair_link(study, log)
         serving = champions(log.changes)
         now = serving[-1] if serving else None
         if now is not None and now.run_id == run.run_id:
             return Decision("unchanged", run.run_id, now.run_id, "It is the champion already.", warning=broken)
-        change, told = _judged(config, store, run, folders, log)
-        warning = " ".join(one for one in (broken, told) if one) or None
-        if change in (_bare(one) for one in _since_last_move(log.changes)):
+        change, unusable = _decide(config, store, run, folders, log)
+        warning = " ".join(text for text in (broken, unusable) if text) or None
+        if change in (_bare(earlier) for earlier in _since_last_move(log.changes)):
             return Decision("unchanged", run.run_id, change.previous, change.reason, change.comparison, warning)
         if change.action == "promoted":
             _move(study, store, log, change)
@@ -80,7 +79,7 @@ def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path,
 
 
 def promote(run: Path, *, reason: str, force: bool = False, store: str | None = None) -> Change:
-    """Make a run champion because a person says so, whatever the comparison with the present one says.
+    """Make a run champion because a person says so, whatever the comparison says.
 
     Args:
         run: the run folder, or a link to it.
@@ -91,25 +90,25 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
         ConfigError: no reason, no run folder, a failed gate, or the run is champion already.
         StoreError: the run, its model or the audit log is damaged.
     """
-    told = _reason(reason)
+    reason = _reason(reason)
     manifest = manifest_of(run)
-    if manifest["status"] not in PASSED and not (force and manifest["status"] == "fail"):
-        more = "" if manifest["status"] == "invalid" else " Mend what the report says, or add --force."
-        raise ConfigError(f"{run}: must be a run whose gates passed or only warned; its status is {manifest['status']}.{more}")
+    if manifest.status not in PASSED and not (force and manifest.status == "fail"):
+        more = "" if manifest.status == "invalid" else " Fix what the report says, or add --force."
+        raise ConfigError(f"{run}: must be a run whose gates passed or only warned; its status is {manifest.status}.{more}")
     found = finished_run(run, store, needed=("model",))
     folder = run.resolve()
-    if not whole(folder):
+    if not is_whole(folder):
         raise StoreError(f"{folder}: must hold the files that its {MANIFEST} names; one is missing or damaged. {AGAIN}")
     candidate, kept = _Candidate.of(folder), open_store(folder.parent.parent, store)
     with opened(folder.parent) as log:
         now = (champions(log.changes) or (None,))[-1]
         if now is not None and (now.run_id, now.sha256) == (candidate.run_id, candidate.sha256):
-            _mend(folder.parent, log)
+            _repair_link(folder.parent, log)
             raise ConfigError(f"{run}: is the champion already, since {now.at}.")
-        before = now.run_id if now else pointed(folder.parent / CHAMPION)
+        before = now.run_id if now else link_target(folder.parent / CHAMPION)
         comparison = None if now is None else _comparison(found.config, kept, now, run, store)
         lost = f"There was no {LOG}." if now is None and before is not None else None
-        change = Change("promoted", candidate.run_id, before, told, BY_HAND, comparison, candidate.sha256, note=lost)
+        change = Change("promoted", candidate.run_id, before, reason, BY_HAND, comparison, candidate.sha256, note=lost)
         return _move(folder.parent, kept, log, change)
 
 
@@ -124,7 +123,7 @@ def rollback(study: Path, *, reason: str, store: str | None = None) -> Change:
         ConfigError: no reason, or there is no champion before this one.
         StoreError: its run folder or the audit log is damaged.
     """
-    told = _reason(reason)
+    reason = _reason(reason)
     if not (study / LOG).exists():
         raise ConfigError(f"{study}: must have had a champion before the present one; there is no {LOG}.")
     with opened(study) as log:
@@ -136,15 +135,15 @@ def rollback(study: Path, *, reason: str, store: str | None = None) -> Change:
             )
         now, before = stack[-1], stack[-2]
         folder = study / before.run_id
-        if not whole(folder):
+        if not is_whole(folder):
             raise StoreError(f"{folder}: must hold the files that its {MANIFEST} names; one is missing or damaged. {AGAIN}")
-        change = Change("rolled_back", before.run_id, now.run_id, told, BY_HAND, None, _Candidate.of(folder).sha256)
+        change = Change("rolled_back", before.run_id, now.run_id, reason, BY_HAND, None, _Candidate.of(folder).sha256)
         return _move(study, open_store(study.resolve().parent, store), log, change)
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A run that might become champion: its name, its status, the gates that failed, and what identifies its bytes."""
+    """A run that might become champion: its name, its status and its digests."""
 
     run_id: str
     status: str
@@ -154,14 +153,14 @@ class _Candidate:
     def of(cls, folder: Path) -> _Candidate:
         manifest = manifest_of(folder)
         digests: dict[str, str | None] = {name: digest_file(folder / name) for name in (MANIFEST, "report.json")}
-        model = manifest["lineage"]["artifacts"].get("model")
-        return cls(folder.name, str(manifest["status"]), {**digests, "model": model})
+        model = manifest.lineage.artifacts.get("model")
+        return cls(folder.name, manifest.status, {**digests, "model": model})
 
 
-def _judged(
+def _decide(
     config: CohortConfig, store: AnyStore, run: _Candidate, folders: Mapping[str, Path], log: Log
 ) -> tuple[Change, str | None]:
-    """Return the change that the rule asks for, not yet written, and what a person must see to."""
+    """Return the change that the rule asks for, and a warning for a person or None."""
     now = (champions(log.changes) or (None,))[-1]
 
     def change(action: Any, reason: str, comparison: Mapping[str, Any] | None = None) -> Change:
@@ -178,13 +177,13 @@ def _judged(
         return change("promoted", "It is the first run whose gates passed."), None
     if now.sha256.get("model") == run.sha256["model"]:
         return change("promoted", "It has the champion's own model, so there is nothing to compare."), None
-    judged = judge(config, store, now.sha256.get("model"), folders)
-    warning = f"The champion {now.run_id} of {config.study} stays. {judged.reason}" if judged.broken else None
-    return change("promoted" if judged.promoted else "kept", judged.reason, judged.comparison), warning
+    found = compare_with_champion(config, store, now.sha256.get("model"), folders)
+    warning = f"The champion {now.run_id} of {config.study} stays. {found.reason}" if found.broken else None
+    return change("promoted" if found.promoted else "kept", found.reason, found.comparison), warning
 
 
 def _withdrawn(run: _Candidate, changes: tuple[Change, ...]) -> str | None:
-    """Return why a run is not brought back unasked: it was champion, or a person took back a champion with this model."""
+    """Return why a run must not be promoted again without a person; None if it may."""
     if any(change.action == "promoted" and change.run_id == run.run_id for change in changes):
         return "It has been champion before, and another took its place. Only a person brings it back."
     models = {change.run_id: change.sha256.get("model") for change in changes}
@@ -195,17 +194,17 @@ def _withdrawn(run: _Candidate, changes: tuple[Change, ...]) -> str | None:
 
 
 def _comparison(config: CohortConfig, store: AnyStore, now: Change, run: Path, where: str | None) -> Mapping[str, Any] | None:
-    """Return the numbers for a run that a person promotes; None where its cohort is gone or they cannot be had."""
+    """Return the numbers for a run that a person promotes; None if unavailable."""
     try:
         folders = finished_run(run, where, needed=("split", "model")).folders
     except StoreError:
         return None
-    return judge(config, store, now.sha256.get("model"), folders).comparison
+    return compare_with_champion(config, store, now.sha256.get("model"), folders).comparison
 
 
 def _move(study: Path, store: AnyStore, log: Log, change: Change) -> Change:
     """Write a change of champion down, then let the link follow."""
-    serving = [one.run_id for one in champions((*log.changes, change))[-2:]]
+    serving = [champion.run_id for champion in champions((*log.changes, change))[-2:]]
     note_champions(store, study.parent, study.name, sorted({*serving, *([change.previous] if change.previous else [])}))
     written = log.append(change)
     _link(study, change.run_id)
@@ -214,18 +213,18 @@ def _move(study: Path, store: AnyStore, log: Log, change: Change) -> Change:
 
 def _link(study: Path, run_id: str) -> None:
     try:
-        point(study / CHAMPION, run_id)
+        set_link(study / CHAMPION, run_id)
     except OSError as error:
         raise StoreError(f"The link {study / CHAMPION} must be writable with space left; {reason_of(error)}.") from None
 
 
-def _mend(study: Path, log: Log) -> str | None:
-    """Let the link follow the log where a process was stopped between the two; return what cannot be mended.
+def _repair_link(study: Path, log: Log) -> str | None:
+    """Repair the champion link after an interrupted change; return what cannot be.
 
     Raises:
         StoreError: there is a champion and no log of how it came to be.
     """
-    last, linked = last_move(log.changes), pointed(study / CHAMPION)
+    last, linked = last_move(log.changes), link_target(study / CHAMPION)
     if last is None:
         if linked is not None:
             raise StoreError(
@@ -233,7 +232,7 @@ def _mend(study: Path, log: Log) -> str | None:
                 f"mgvae champion promote {study / linked} --reason ..."
             )
         return None
-    if not whole(study / last.run_id):
+    if not is_whole(study / last.run_id):
         return f"The run folder {study / last.run_id} of the champion is missing or damaged. {AGAIN}"
     if linked != last.run_id:
         _link(study, last.run_id)
@@ -241,17 +240,14 @@ def _mend(study: Path, log: Log) -> str | None:
 
 
 def _since_last_move(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """Return the changes since the present champion became it; all where there is none."""
+    """Return the changes since the present champion; all if there is none."""
     last = last_move(changes)
     return changes if last is None else changes[changes.index(last) + 1 :]
 
 
 def _bare(change: Change) -> Change:
     """Return a change as it was before it was written."""
-    return Change(*(getattr(change, name) for name in Change.__dataclass_fields__ if name not in WRITTEN))
-
-
-WRITTEN = ("at", "who", "previous_sha256", "note")
+    return replace(change, at="", who="", previous_sha256=None, note=None)
 
 
 def _reason(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What lies in the artifact store, and what of it may go: decided here, removed here, told by `flows.commands.cache`."""
+"""List and remove artifacts of the store, for `flows.commands.cache`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.runs.records import forget, recorded
+from flows.runs.records import all_records, remove_record
 from flows.runs.registry import KnownRun, known_runs, newest, users
 from mgvae.errors import ConfigError, nearest
 from mgvae.store.artifact import Entry
@@ -54,7 +54,7 @@ class Freed:
 
 
 def listing(store: AnyStore, out: Path) -> tuple[list[Row], list[str]]:
-    """Return every artifact with the runs that use it, and the run folders that cannot be read."""
+    """Return all artifacts with the runs that use them, and unreadable run folders."""
     entries = store.entries()
     runs, unreadable = known_runs(store, out)
     rows = [Row(one, tuple(f"{run.study}/{run.run_id}" for run in users(one, runs)), _rows(store, one)) for one in entries]
@@ -124,7 +124,7 @@ def collect(store: AnyStore, out: Path, *, keep_last: int, safe_hours: float, dr
 
 
 def _collect_fetched(store: AnyStore, last: Sequence[KnownRun], before: float, *, dry: bool) -> int:
-    """Remove copies on this machine of what lies elsewhere, by the same rule; return their bytes."""
+    """Remove fetched copies by the same rule; return their bytes."""
     if store.local is store:
         return 0
     going = [one for one in store.local.entries() if one.used_at < before and not users(one, last)]
@@ -144,9 +144,9 @@ def _remove(
             store.discard(one.reference)
             gone.append(one)
     digests = {one.sha256 for one in gone}
-    for key, sha256 in recorded(store).items() if gone else ():
+    for key, sha256 in all_records(store).items() if gone else ():
         if sha256 in digests:
-            forget(store, key)
+            remove_record(store, key)
     return Freed(tuple(gone), kept=kept)
 
 
@@ -161,7 +161,7 @@ def _named(entries: Sequence[Entry], key: str) -> Entry:
 
 
 def _of_study(entries: Sequence[Entry], runs: Sequence[KnownRun], study: str) -> tuple[list[Entry], int]:
-    """Return the artifacts that runs of a study use and no others do, and how many others use too."""
+    """Return the artifacts of one study alone, and how many it shares with others."""
     studies = {run.study for run in runs}
     if study not in studies:
         raise ConfigError(
@@ -179,7 +179,7 @@ def _of_stage(entries: Sequence[Entry], stage: str, stages: set[str]) -> list[En
 
 
 def _rows(store: AnyStore, entry: Entry) -> int | None:
-    """Return the rows of the longest table of an artifact; None where it has none that can be read."""
+    """Return the rows of the longest readable table of an artifact; None for none."""
     import pyarrow.parquet as pq
 
     counts: list[Any] = []

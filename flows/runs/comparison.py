@@ -1,4 +1,4 @@
-"""A new model against the champion's on the new run's hold-out: which patients may judge, and what keeps them from it."""
+"""Compare a new model with the champion's, on patients unknown to the champion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mgvae.store.open import AnyStore
 
 
 @dataclass(frozen=True)
-class Judged:
+class Comparison:
     """What came of it.
 
     Attributes:
@@ -36,7 +36,9 @@ class Judged:
     broken: bool = False
 
 
-def judge(config: CohortConfig, store: AnyStore, champion: str | None, folders: Mapping[str, Path]) -> Judged:
+def compare_with_champion(
+    config: CohortConfig, store: AnyStore, champion: str | None, folders: Mapping[str, Path]
+) -> Comparison:
     """Return how the challenger compares with the champion.
 
     Args:
@@ -55,13 +57,13 @@ def judge(config: CohortConfig, store: AnyStore, champion: str | None, folders: 
         held = cohort.take(test)
         seen = seen_in_training(place, held, named=config.subject_id is not None)
     except (StoreError, CheckpointError) as error:
-        return Judged(False, f"Cannot compare: the champion's model cannot be used. {error}", broken=True)
+        return Comparison(False, f"Cannot compare: the champion's model cannot be used. {error}", broken=True)
     obstacle = serving.obstacle(challenger)
     if obstacle is not None:
-        return Judged(False, f"Cannot compare with the champion's model: {obstacle}.", broken=True)
+        return Comparison(False, f"Cannot compare with the champion's model: {obstacle}.", broken=True)
     judges = held.take(~seen)
     if judges.events < FEW_EVENTS or judges.events == len(judges):
-        return Judged(
+        return Comparison(
             False,
             f"Cannot tell: of {len(held):,} patients in the hold-out, {len(judges):,} with {judges.events:,} events are none "
             f"that the champion was trained on; at least {FEW_EVENTS} events are needed.",
@@ -76,8 +78,8 @@ def judge(config: CohortConfig, store: AnyStore, champion: str | None, folders: 
             seed=derive(config.seed, "bootstrap", "champion"),
         )
     except OutcomeError as error:
-        return Judged(False, f"Cannot tell: {error}")
+        return Comparison(False, f"Cannot tell: {error}")
     margin = config.evaluation.margin
     promoted, reason = verdict(found, margin)
     comparison = PromotionComparison(**dict(found), left_out=int(seen.sum()), margin=margin)
-    return Judged(promoted, reason, comparison.model_dump(mode="json"))
+    return Comparison(promoted, reason, comparison.model_dump(mode="json"))

@@ -1,13 +1,14 @@
-"""Run folders and the links beside them: whether a folder is whole, and links that move in one step."""
+"""Read run folders and their manifests; find the run to measure drift against."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from mgvae.config.strict import build
 from mgvae.config.study import CohortConfig
@@ -15,21 +16,66 @@ from mgvae.errors import ConfigError, DamagedArtifactError, MissingArtifactError
 from mgvae.store.artifact import MANIFEST, Reference, digest, digest_file, is_digest
 from mgvae.store.open import AnyStore, open_store
 
+LATEST = "latest"
+CHAMPION = "champion"
+PASSED = ("pass", "warn")
 NEEDED = ("split", "encode", "finetune")
-
 AGAIN = (
     "Run the study again (mgvae run): what is missing or damaged is made anew. If it used --store, name that store here too."
 )
 
 
+class RunLineage(BaseModel):
+    """The part of `mgvae.report.schema.Lineage` that later runs read; all is kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    extract_sha256: str | None = None
+    config_sha256: str | None = None
+    artifacts: dict[str, str]
+
+
+class RunManifest(BaseModel):
+    """The content of a run folder's manifest.json.
+
+    Attributes:
+        study, run_id: the run.
+        created_at: ISO text in UTC.
+        status: pass, warn, fail or invalid.
+        lineage: artifacts by stage, digests of extract and settings.
+        config: the settings, less where the extract lies; None where an earlier version wrote it.
+        files: digest of each file of the folder.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    study: str = ""
+    run_id: str = ""
+    created_at: str
+    status: str
+    lineage: RunLineage
+    config: dict[str, Any] | None = None
+    files: dict[str, str] | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> RunManifest:
+        """Return the manifest in a run folder.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is damaged.
+        """
+        return cls.model_validate_json((folder / MANIFEST).read_bytes())
+
+
 @dataclass(frozen=True)
-class Finished:
+class FinishedRun:
     """A finished run.
 
     Attributes:
         config: its settings; where its extract lies is not kept.
         status: pass, warn or fail.
-        folders: the artifacts that generating needs, their bytes found to match their digests.
+        folders: the artifacts that were asked for; their bytes match their digests.
     """
 
     config: CohortConfig
@@ -37,12 +83,12 @@ class Finished:
     folders: Mapping[str, Path]
 
 
-def finished_run(run: Path, where: str | None = None, *, needed: Sequence[str] = NEEDED) -> Finished:
-    """Return the run in a run folder ``<runs>/<study>/<run id>``, whose store is ``<runs>/.store`` unless ``where`` names it.
+def finished_run(run: Path, store_url: str | None = None, *, needed: Sequence[str] = NEEDED) -> FinishedRun:
+    """Return the run in a run folder ``<runs>/<study>/<run id>``.
 
     Args:
         run: the run folder.
-        where: folder or URL of the artifact store, see `open_store`.
+        store_url: folder or URL of the artifact store, see `open_store`; ``<runs>/.store`` if left out.
         needed: the stages whose artifacts are wanted.
 
     Raises:
@@ -50,19 +96,19 @@ def finished_run(run: Path, where: str | None = None, *, needed: Sequence[str] =
         StoreError: its manifest is damaged or of an earlier version, or an artifact is missing or damaged.
     """
     manifest = manifest_of(run)
-    if manifest["status"] == "invalid":
-        raise ConfigError(f"{run}: the extract of this run failed validation, so nothing was trained. Mend it and run again.")
-    store = open_store(run.resolve().parent.parent, where)
-    artifacts = manifest["lineage"]["artifacts"]
+    if manifest.status == "invalid":
+        raise ConfigError(f"{run}: the extract of this run failed validation, so nothing was trained. Fix it and run again.")
+    store = open_store(run.resolve().parent.parent, store_url)
+    artifacts = manifest.lineage.artifacts
     try:
         folders = {stage: store.folder(Reference(stage, str(artifacts.get(stage)))) for stage in needed}
     except StoreError as error:
         raise type(error)(f"{error} {AGAIN}") from None
-    return Finished(_config(run, manifest), str(manifest["status"]), folders)
+    return FinishedRun(_config(run, manifest), manifest.status, folders)
 
 
-def manifest_of(run: Path) -> dict[str, Any]:
-    """Return what the manifest of a run folder says.
+def manifest_of(run: Path) -> RunManifest:
+    """Return the manifest of a run folder that a person named.
 
     Raises:
         ConfigError: it is no run folder.
@@ -70,48 +116,39 @@ def manifest_of(run: Path) -> dict[str, Any]:
     """
     path = run / MANIFEST
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return RunManifest.read(run)
     except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(f"{path}: no such file. Give a run folder, such as runs/nafld/latest.") from None
     except OSError as error:
         raise ConfigError(f"{path}: must be readable; {reason_of(error)}.") from None
     except ValueError:
-        content = None
-    lineage = content.get("lineage") if isinstance(content, dict) else None
-    if not isinstance(lineage, dict) or not isinstance(lineage.get("artifacts"), dict) or "status" not in content:
-        raise StoreError(f"{path}: must be the manifest of a run; it is damaged. {AGAIN}")
-    return dict(content)
+        raise StoreError(f"{path}: must be the manifest of a run; it is damaged. {AGAIN}") from None
 
 
-def _config(run: Path, manifest: Mapping[str, Any]) -> CohortConfig:
-    """Return the settings of the run itself: what cohort.yaml says today may be something else."""
-    path, settings = run / MANIFEST, manifest.get("config")
-    if not isinstance(settings, dict):
+def _config(run: Path, manifest: RunManifest) -> CohortConfig:
+    """Return the settings of the run itself; cohort.yaml may have changed since."""
+    path = run / MANIFEST
+    if manifest.config is None:
         raise StoreError(f"{path}: must hold the run's settings; an earlier version made it. {AGAIN}")
-    read = {key: value for key, value in settings.items() if key != "seed"}  # as in flows.study.report_assembly.config_sha256
-    if digest(read) != manifest["lineage"].get("config_sha256"):
+    read = {key: value for key, value in manifest.config.items() if key != "seed"}  # as in flows.study.lineage.config_sha256
+    if digest(read) != manifest.lineage.config_sha256:
         raise StoreError(f"{path}: its settings must match their digest; they were changed. {AGAIN}")
     try:
-        return build(CohortConfig, {**settings, "extract": "(not kept)"}, source=str(path))
+        return build(CohortConfig, {**manifest.config, "extract": "(not kept)"}, source=str(path))
     except ConfigError:
         raise StoreError(f"{path}: must hold settings that this version knows; another version made it. {AGAIN}") from None
 
 
-LATEST = "latest"
-
-CHAMPION = "champion"
-
-
-def whole(target: Path) -> bool:
+def is_whole(folder: Path) -> bool:
     """Return whether the run folder is there with the bytes that its manifest names."""
     try:
-        files = json.loads((target / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return all(digest_file(target / name) == sha256 for name, sha256 in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        files = RunManifest.read(folder).files
+        return files is not None and all(digest_file(folder / name) == sha256 for name, sha256 in files.items())
+    except (OSError, ValueError):
         return False
 
 
-def point(link: Path, name: str) -> None:
+def set_link(link: Path, name: str) -> None:
     """Make ``link`` a symbolic link to ``name`` beside it, in one step."""
     new = link.with_name(f".{link.name}-{os.getpid()}")
     new.unlink(missing_ok=True)
@@ -122,7 +159,7 @@ def point(link: Path, name: str) -> None:
         new.unlink(missing_ok=True)
 
 
-def pointed(link: Path) -> str | None:
+def link_target(link: Path) -> str | None:
     """Return the name that a link holds; None where there is no link."""
     try:
         return link.readlink().name
@@ -130,11 +167,8 @@ def pointed(link: Path) -> str | None:
         return None
 
 
-ACCEPTED = ("pass", "warn")
-
-
 @dataclass(frozen=True)
-class Accepted:
+class ReferenceRun:
     """A finished run whose gates did not fail.
 
     Attributes:
@@ -155,65 +189,69 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Against:
-    """What an extract is held against: an accepted run, or nothing; ``unjudged`` says why where there should have been one."""
+class DriftBaseline:
+    """What the extract of a run is compared with.
 
-    accepted: Accepted | None = None
-    unjudged: str = ""
+    Attributes:
+        run: the accepted run; None for none.
+        skipped_because: why there is none although there should be; empty otherwise.
+    """
+
+    run: ReferenceRun | None = None
+    skipped_because: str = ""
 
 
-def against(config: CohortConfig, store: AnyStore, out: Path, extract_sha256: str) -> Against:
-    """Return what the extract of a run is held against; the first extract of a study against nothing.
+def drift_baseline(config: CohortConfig, store: AnyStore, out: Path, extract_sha256: str) -> DriftBaseline:
+    """Return what the extract of a run is compared with; nothing for the first one.
 
     Args:
         config: the study.
         store: where the artifacts of its runs lie.
         out: folder of all runs.
-        extract_sha256: digest of the extract to be judged.
+        extract_sha256: digest of the extract.
     Raises:
         StoreError: the store cannot be read.
     """
     if config.drift.against == "nothing":
-        return Against(unjudged="Drift was not judged: drift.against is 'nothing'. The next extract is held against this one.")
-    accepted = last_accepted(out, config.study, extract_sha256)
+        reason = "Drift was not judged: drift.against is 'nothing'. The next extract is compared with this one."
+        return DriftBaseline(skipped_because=reason)
+    accepted = reference_run(out, config.study, extract_sha256)
     if accepted is None:
-        return Against()
+        return DriftBaseline()
     try:
         store.folder(accepted.artifact)
     except (MissingArtifactError, DamagedArtifactError) as error:
         state = "is damaged" if isinstance(error, DamagedArtifactError) else "is not in the store any more"
-        return Against(
-            unjudged=f"Drift was not judged: the extract of run {accepted.run_id}, the last accepted one, {state}. "
-            "The next extract is held against this one."
+        return DriftBaseline(
+            skipped_because=f"Drift was not judged: the extract of run {accepted.run_id}, the last accepted one, {state}. "
+            "The next extract is compared with this one."
         )
-    return Against(accepted)
+    return DriftBaseline(accepted)
 
 
-def last_accepted(out: Path, study: str, extract_sha256: str) -> Accepted | None:
-    """Return the newest finished run of ``study`` that passed or warned and whose extract is another; None if there is none.
+def reference_run(out: Path, study: str, extract_sha256: str) -> ReferenceRun | None:
+    """Return the newest run of a study that passed or warned on another extract.
 
     Args:
         out: folder of all runs.
         study: the study's name.
-        extract_sha256: digest of the extract to be judged: it is not held against itself.
+        extract_sha256: digest of the extract, which is not compared with itself.
     """
-    found: list[tuple[str, int, Accepted]] = []
+    found: list[tuple[str, int, ReferenceRun]] = []
     for path in sorted((out / study).glob(f"[!.]*/{MANIFEST}")):
-        run = None if path.parent.is_symlink() else _accepted(path)
+        run = None if path.parent.is_symlink() else _passed_run(path.parent)
         if run is not None and run.extract_sha256 != extract_sha256:
             found.append((run.created_at, path.stat().st_mtime_ns, run))
-    return max(found, key=lambda one: one[:2])[2] if found else None
+    return max(found, key=lambda item: item[:2])[2] if found else None
 
 
-def _accepted(path: Path) -> Accepted | None:
-    """Return the run that a manifest describes; None where it was not accepted, or the manifest is damaged."""
+def _passed_run(folder: Path) -> ReferenceRun | None:
+    """Return the run in a folder; None if it failed or its manifest is damaged."""
     try:
-        told: Any = json.loads(path.read_text(encoding="utf-8"))
-        lineage = told["lineage"]
-        extract, artifact = str(lineage["extract_sha256"]), str(lineage["artifacts"]["validate"])
-        created, status = str(told["created_at"]), told["status"]
-    except (OSError, ValueError, KeyError, TypeError):
+        manifest = RunManifest.read(folder)
+    except (OSError, ValueError):
         return None
-    if status not in ACCEPTED or not is_digest(extract) or not is_digest(artifact):
+    extract, artifact = manifest.lineage.extract_sha256 or "", manifest.lineage.artifacts.get("validate", "")
+    if manifest.status not in PASSED or not is_digest(extract) or not is_digest(artifact):
         return None
-    return Accepted(path.parent.name, extract, created, Reference("validate", artifact))
+    return ReferenceRun(folder.name, extract, manifest.created_at, Reference("validate", artifact))

@@ -1,4 +1,4 @@
-"""Whether a study's champion is what its audit log says: the chain of hashes, the link, the files and the model."""
+"""Check a study's champion: the chain of hashes, the link, files and model."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.runs.audit_log import LOG, Change, champions, last_move, read
-from flows.runs.folder import CHAMPION, LATEST, pointed, whole
+from flows.runs.folder import CHAMPION, LATEST, is_whole, link_target
 from mgvae.errors import ConfigError, StoreError, nearest
 from mgvae.store.artifact import MANIFEST, Reference, digest_file
 from mgvae.store.open import AnyStore
 
 
 @dataclass(frozen=True)
-class Standing:
+class ChampionStatus:
     """What a study's log says, and what is wrong with it.
 
     Attributes:
@@ -30,19 +30,19 @@ class Standing:
     problems: tuple[str, ...]
 
 
-def examine(study: Path, store: AnyStore) -> Standing:
-    """Return who is champion of a study, after log, link, files and model were checked. Nothing is changed."""
+def inspect_champion(study: Path, store: AnyStore) -> ChampionStatus:
+    """Return the champion of a study and all problems found; change nothing."""
     changes, wrong = read(study)
     stack, champion = champions(changes), last_move(changes)
     problems = [*wrong, *(_problems(study, store, champion) if champion is not None else ())]
-    linked = pointed(study / CHAMPION)
+    linked = link_target(study / CHAMPION)
     if champion is None and linked is not None and not wrong:
         problems.append(f"{study / LOG} must tell how {linked} became champion; it is lost.")
-    return Standing(changes, champion, stack[-2].run_id if len(stack) > 1 else None, tuple(problems))
+    return ChampionStatus(changes, champion, stack[-2].run_id if len(stack) > 1 else None, tuple(problems))
 
 
 def study_folder(named: str, out: Path) -> Path:
-    """Return the folder of a study's runs: one of that name below ``out``, else the path.
+    """Return the folder of a study, given its name below ``out`` or its path.
 
     Raises:
         ConfigError: there is neither.
@@ -61,13 +61,13 @@ def study_folder(named: str, out: Path) -> Path:
 
 
 def _problems(study: Path, store: AnyStore, champion: Change) -> Iterator[str]:
-    folder, linked = study / champion.run_id, pointed(study / CHAMPION)
+    folder, linked = study / champion.run_id, link_target(study / CHAMPION)
     if linked != champion.run_id:
         yield (
             f"{study / CHAMPION} points at {linked or 'nothing'}, and the audit log says {champion.run_id}: a process was "
             "stopped, or someone moved the link. The next run puts it right."
         )
-    if not whole(folder):
+    if not is_whole(folder):
         yield f"{folder}: must hold the files that its {MANIFEST} names; one is missing or damaged."
     for name in (MANIFEST, "report.json"):
         if (folder / name).is_file() and digest_file(folder / name) != champion.sha256.get(name):

@@ -1,9 +1,8 @@
-"""Which runs there are, and which artifacts each of them refers to."""
+"""List runs and the artifacts that they refer to."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from flows.runs.audit_log import champions, read
-from flows.runs.folder import CHAMPION, LATEST, pointed
+from flows.runs.folder import CHAMPION, LATEST, RunLineage, RunManifest, link_target
 from mgvae.store.artifact import MANIFEST, Entry
 from mgvae.store.open import AnyStore, is_beside
 
@@ -38,18 +39,23 @@ class KnownRun:
     serves: bool = False
 
 
+class RunNote(BaseModel):
+    """What a shared store keeps of a run: time (ISO text in UTC) and artifacts."""
+
+    at: str
+    lineage: RunLineage
+
+
 def note_run(store: AnyStore, out: Path, report: Mapping[str, Any]) -> None:
-    """Tell a store that is not the run folders' own which artifacts a run refers to: others clean up there as well."""
+    """Record the artifacts of a run in a shared store, which others clean up too."""
     if not is_beside(store, out):
-        content = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "lineage": {"artifacts": report["lineage"]["artifacts"]},
-        }
-        store.write_note(f"runs/{report['study']}/{report['run_id']}", content)
+        artifacts = RunLineage(artifacts=report["lineage"]["artifacts"])
+        note = RunNote(at=datetime.now(UTC).isoformat(timespec="seconds"), lineage=artifacts)
+        store.write_note(f"runs/{report['study']}/{report['run_id']}", note.model_dump(mode="json", exclude_unset=True))
 
 
 def note_champions(store: AnyStore, out: Path, study: str, run_ids: Sequence[str]) -> None:
-    """Tell a store that is not the run folders' own which runs serve here as champions, so that nobody removes their models."""
+    """Record champions in a shared store, so that nobody removes their models."""
     if not is_beside(store, out):
         here = hashlib.sha256(f"{platform.node()}/{out.resolve()}".encode()).hexdigest()[:12]
         name, content = f"champions/{study}/{here}", {"runs": list(run_ids)}
@@ -58,25 +64,25 @@ def note_champions(store: AnyStore, out: Path, study: str, run_ids: Sequence[str
 
 
 def serving(study: Path) -> set[str]:
-    """Return the runs of a study that must keep their artifacts: its champion, by the link and by the log, and the one before.
+    """Return the champion of a study, by link and by log, and the one before.
 
     Where the log is damaged, nobody can tell; then all runs of the study.
     """
     changes, wrong = read(study)
     if wrong and not changes:
         return {path.name for path in study.iterdir()}
-    linked = pointed(study / CHAMPION)
+    linked = link_target(study / CHAMPION)
     return {change.run_id for change in champions(changes)[-2:]} | ({linked} if linked else set())
 
 
 def known_runs(store: AnyStore, out: Path) -> tuple[list[KnownRun], list[str]]:
-    """Return the runs in the run folders and those noted in the store, and the run folders whose manifest cannot be read."""
+    """Return the runs of folders and store, and the unreadable run folders."""
     found: dict[tuple[str, str], KnownRun] = {}
     unreadable: list[str] = []
     if not is_beside(store, out):
         for name in store.notes("runs"):
             parts = name.split("/")
-            run = _run(parts[1], parts[2], store.read_note(name), latest=False) if len(parts) == 3 else None
+            run = _shared_run(parts[1], parts[2], store.read_note(name)) if len(parts) == 3 else None
             found |= {(run.study, run.run_id): run} if run else {}
     for folder in sorted(path.parent for path in out.glob(f"[!.]*/*/{MANIFEST}")):
         if not folder.is_symlink() and not folder.name.startswith("."):
@@ -84,12 +90,12 @@ def known_runs(store: AnyStore, out: Path) -> tuple[list[KnownRun], list[str]]:
             found |= {(run.study, run.run_id): run} if run else {}  # it knows of `latest`, which the note does not
             unreadable += [] if run else [str(folder)]
     studies = [study for study in out.glob("[!.]*") if study.is_dir()]
-    serve = {(study.name, name) for study in studies for name in serving(study)} | _noted_champions(store, out)
+    serve = {(study.name, name) for study in studies for name in serving(study)} | _shared_champions(store, out)
     return [replace(run, serves=key in serve) for key, run in found.items()], unreadable
 
 
 def newest(runs: Sequence[KnownRun], keep: int) -> list[KnownRun]:
-    """Return the last ``keep`` runs of every study, the one that ``latest`` points at being the last, and its champions."""
+    """Return the last ``keep`` runs of every study, and its champions."""
     kept: list[KnownRun] = []
     for study in sorted({run.study for run in runs}):
         own = sorted((run for run in runs if run.study == study), key=lambda run: (run.latest, run.at), reverse=True)
@@ -98,7 +104,7 @@ def newest(runs: Sequence[KnownRun], keep: int) -> list[KnownRun]:
 
 
 def users(entry: Entry, runs: Sequence[KnownRun]) -> list[KnownRun]:
-    """Return the runs that use an artifact: those that refer to it, and those of which it is the report.
+    """Return the runs that refer to an artifact, or whose report it is.
 
     A report is made from the other artifacts of its run, and names all of them as its inputs.
     """
@@ -109,27 +115,27 @@ def users(entry: Entry, runs: Sequence[KnownRun]) -> list[KnownRun]:
     ]
 
 
-def _noted_champions(store: AnyStore, out: Path) -> set[tuple[str, str]]:
+def _shared_champions(store: AnyStore, out: Path) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for name in () if is_beside(store, out) else store.notes("champions"):
-        parts, told = name.split("/"), store.read_note(name)
-        if len(parts) == 3 and isinstance(told, dict) and isinstance(told.get("runs"), list):
-            found |= {(parts[1], str(run_id)) for run_id in told["runs"]}
+        parts, note = name.split("/"), store.read_note(name)
+        if len(parts) == 3 and isinstance(note, dict) and isinstance(note.get("runs"), list):
+            found |= {(parts[1], str(run_id)) for run_id in note["runs"]}
     return found
 
 
 def _run_in(folder: Path) -> KnownRun | None:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = RunManifest.read(folder)
         latest = (folder.parent / LATEST).resolve() == folder.resolve()
     except (OSError, ValueError):
         return None
-    return _run(folder.parent.name, folder.name, manifest, latest=latest)
+    return KnownRun(folder.parent.name, folder.name, manifest.created_at, latest, manifest.lineage.artifacts)
 
 
-def _run(study: str, run_id: str, told: Any, *, latest: bool) -> KnownRun | None:
+def _shared_run(study: str, run_id: str, note: Any) -> KnownRun | None:
     try:
-        artifacts = {str(stage): str(sha256) for stage, sha256 in told["lineage"]["artifacts"].items()}
-        return KnownRun(study, run_id, str(told.get("at") or told["created_at"]), latest, artifacts)
-    except (TypeError, KeyError, AttributeError):
+        found = RunNote.model_validate(note)
+    except ValueError:
         return None
+    return KnownRun(study, run_id, found.at, latest=False, artifacts=found.lineage.artifacts)

@@ -1,4 +1,4 @@
-"""Cache keys: the key of a stage, and a digest of the code that it depends on.
+"""Compute the cache key of a stage, and a digest of the code it depends on.
 
 The code of a stage is the module that defines it and all of our modules that it imports, directly or not.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from mgvae.store.artifact import Reference, digest
 
-OURS = ("mgvae", "validation", "flows")
+PACKAGES = ("mgvae", "validation", "flows")
 
 LIBRARIES = (
     "torch",
@@ -32,7 +32,7 @@ LIBRARIES = (
 
 
 def code_digest(*modules: str) -> str:
-    """Return the sha256 over the sources of ``modules`` and of all our modules that they import, and the libraries' versions.
+    """Return the sha256 of modules, of ours that they import, and library versions.
 
     A change in the library is seen even if the stage's own lines are the same; a change elsewhere leaves the digest alone.
     """
@@ -45,7 +45,7 @@ def code_digest(*modules: str) -> str:
 
 
 def stage_key(stage: str, *, code: str, parameters: Mapping[str, Any], inputs: Mapping[str, Reference]) -> str:
-    """Return the cache key of a stage: the same exactly where code, parameters and the content of all inputs are.
+    """Return the cache key of a stage from its code, parameters and inputs.
 
     Args:
         stage: its name.
@@ -75,8 +75,8 @@ def reached(*modules: str) -> set[str]:
 
 
 def code_version() -> str:
-    """Return the package's version and the first digits of the digest of all of its code."""
-    every = [module for package in OURS for module in _modules_of(package)]
+    """Return the package's version and the first digits of its code's digest."""
+    every = [module for package in PACKAGES for module in _modules_of(package)]
     try:
         number = version("mgvae-cohort")
     except PackageNotFoundError:  # run from a source tree that is not installed
@@ -112,7 +112,7 @@ def _source_digest(module: str) -> str:
 
 @cache
 def _imports(module: str) -> tuple[str, ...]:
-    """Return our modules that ``module`` imports anywhere in its source, also inside functions, and its packages."""
+    """Return the modules of ours that a module imports anywhere, and its package."""
     path = _file(module)
     if path is None:
         return ()
@@ -122,7 +122,7 @@ def _imports(module: str) -> tuple[str, ...]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return tuple(sorted(name for name in found if name.partition(".")[0] in OURS and _file(name) is not None))
+    return tuple(sorted(name for name in found if name.partition(".")[0] in PACKAGES and _file(name) is not None))
 
 
 def _modules_of(package: str) -> list[str]:

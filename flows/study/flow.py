@@ -1,4 +1,4 @@
-"""The flow mgvae-cohort: validate, split, encode, pretrain, finetune, synthesise, assess, evaluate, report, publish."""
+"""Run a study as the flow mgvae-cohort, from its extract to its report."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 
-from flows.allowed_paths import confine
+from flows.allowed_paths import require_allowed
 from flows.inbox.folder import newest_landed
-from flows.redaction import withheld
+from flows.redaction import redact_errors
 from flows.runs.champion import Decision, consider
-from flows.runs.folder import against
+from flows.runs.folder import drift_baseline
 from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
-from flows.study.lineage import FinishedStage, config_sha256, ran
+from flows.study.lineage import FinishedStage, config_sha256, place_of
 from flows.study.placement import place
-from flows.study.prefect_pages import posting, show_run, tell_failure
+from flows.study.prefect_pages import note_failure, posting, show_run
 from flows.study.report_assembly import Sources, complete_report, refused_report
-from flows.study.stage_runner import Done, Order, make_here, perform, whereabouts
+from flows.study.stage_runner import StageCall, StageResult, current_place, make_here, run_or_reuse
 from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
 from flows.study.stages.stage import VALIDATION, Stage, read_result
 from flows.study.stages.validate import check_extract_unchanged
@@ -41,9 +41,9 @@ EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
     name="mgvae-cohort",
     persist_result=False,
     validate_parameters=True,
-    on_failure=[tell_failure],
-    on_crashed=[tell_failure],
-    on_cancellation=[tell_failure],
+    on_failure=[note_failure],
+    on_crashed=[note_failure],
+    on_cancellation=[note_failure],
 )
 def cohort_flow(
     cohort: str,
@@ -70,25 +70,25 @@ def cohort_flow(
     Returns:
         ``{run, status, exit_code}``: the run folder, what the report says, and the command line's exit code.
     """
-    with withheld():
-        confine(cohort, "cohort")
-        confine(out, "out")
+    with redact_errors():
+        require_allowed(cohort, "cohort")
+        require_allowed(out, "out")
         config = load_config(
             Path(cohort),
             settings=tuple(settings or ()),
             extract=extract,
             seed=seed,
-            allow=lambda one: confine(str(one), "dictionary"),
+            allow=lambda path: require_allowed(str(path), "dictionary"),
         )
         if inbox is not None and extract is None:
-            confine(inbox, "inbox")
+            require_allowed(inbox, "inbox")
             config = _newest(config, Path(inbox))
-        confine(config.extract, "extract")
+        require_allowed(config.extract, "extract")
         folder = Path(out).resolve()
-        kept = open_store(folder, store)
-        confine(kept.label, "store")
+        artifacts = open_store(folder, store)
+        require_allowed(artifacts.label, "store")
         with posting(config.study):
-            return _carry_out(config, kept, folder, promote=promote)
+            return _carry_out(config, artifacts, folder, promote=promote)
 
 
 def _newest(config: CohortConfig, inbox: Path) -> CohortConfig:
@@ -102,7 +102,7 @@ def _newest(config: CohortConfig, inbox: Path) -> CohortConfig:
 
 
 def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: bool) -> dict[str, Any]:
-    run = _Run(config, store, out)
+    run = _StudyRun(config, store, out)
     run.stage(VALIDATE, extract_sha256=run.extract_sha256)
     check_extract_unchanged(run.folders["validate"], run.extract_sha256)
     valid = read_result(run.folders["validate"] / VALIDATION, ExtractRecord).passed
@@ -129,8 +129,8 @@ def _considered(decision: Decision) -> str:
 
 
 @dataclass
-class _Run:
-    """One run at work: which stages have ended, and where their artifacts lie."""
+class _StudyRun:
+    """A run in progress: the stages that have ended, and their artifacts."""
 
     config: CohortConfig
     store: AnyStore
@@ -140,7 +140,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.extract_sha256 = extract_digest(find_parts(self.config.extract))
-        self.held = against(self.config, self.store, self.out, self.extract_sha256)
+        self.baseline = drift_baseline(self.config, self.store, self.out, self.extract_sha256)
 
     @property
     def reused(self) -> bool:
@@ -148,51 +148,51 @@ class _Run:
         return all(stage.cached for stage in self.passed)
 
     def planned(self) -> tuple[Stage, ...]:
-        """Return the stages that follow on a valid extract; drift is measured where there is something to hold it against."""
-        return ((DRIFT,) if self.held.accepted else ()) + ON_VALID_EXTRACT
+        """Return the stages for a valid extract; with drift if there is a baseline."""
+        return ((DRIFT,) if self.baseline.run else ()) + ON_VALID_EXTRACT
 
-    def stage(self, stage: Stage, **more: str) -> None:
-        """Run a stage, here or where the configuration places it, or take what an earlier run with the same content made."""
+    def stage(self, stage: Stage, **extra: str) -> None:
+        """Run a stage here or in its pool, or reuse what an earlier run made."""
         known = {done.name: done.reference for done in self.passed}
-        if self.held.accepted:
-            known["reference"] = self.held.accepted.artifact
+        if self.baseline.run:
+            known["reference"] = self.baseline.run.artifact
         inputs = {name: known[name] for name in stage.needs}
-        order = Order(stage, self.config, inputs, more)
-        self._note(stage.name, perform(stage.name, order.key, lambda: self._make(order), self.store))
+        call = StageCall(stage, self.config, inputs, extra)
+        self._add(stage.name, run_or_reuse(stage.name, call.key, lambda: self._make(call), self.store))
 
-    def _make(self, order: Order) -> Reference:
-        pool = {str(name): pool for name, pool in self.config.stages.items()}.get(order.stage.name)
-        return make_here(order, self.store) if pool is None else place(order, pool, self.store, self.out)
+    def _make(self, call: StageCall) -> Reference:
+        pool = {str(name): pool for name, pool in self.config.stages.items()}.get(call.stage.name)
+        return make_here(call, self.store) if pool is None else place(call, pool, self.store, self.out)
 
     def report(self, *, valid: bool) -> Report:
         """Return the report; its artifact holds report.json and the page."""
         passed = tuple(self.passed)
         inputs = {done.name: done.reference for done in passed}
         code = digest(code_digest("flows.study.report_assembly", "mgvae.report.render"))
-        held = self.held.accepted.artifact.sha256 if self.held.accepted else self.held.unjudged
-        read = {"config": config_sha256(self.config), "seed": self.config.seed, "held": held}
+        baseline = self.baseline.run.artifact.sha256 if self.baseline.run else self.baseline.skipped_because
+        read = {"config": config_sha256(self.config), "seed": self.config.seed, "baseline": baseline}
         key = stage_key("report", code=code, parameters=read, inputs=inputs)
 
         def write(folder: Path) -> None:
             from mgvae.report.render import render
 
-            sources = Sources(self.config, self.extract_sha256, self.folders, passed, self.held)
+            sources = Sources(self.config, self.extract_sha256, self.folders, passed, self.baseline)
             facts = complete_report(sources) if valid else refused_report(sources)
             text = json.dumps(facts.model_dump(mode="json"), indent=1, allow_nan=False)
             (folder / REPORT).write_text(text, encoding="utf-8")
             (folder / "report.html").write_text(render(facts), encoding="utf-8")
 
-        about = {"stage": "report", "code": code, "inputs": {name: one.sha256 for name, one in inputs.items()}}
-        about["ran"] = whereabouts()
-        self._note("report", perform("report", key, lambda: self.store.save("report", write, about=about), self.store))
+        about = {"stage": "report", "code": code, "inputs": {name: reference.sha256 for name, reference in inputs.items()}}
+        about["ran"] = current_place()
+        self._add("report", run_or_reuse("report", key, lambda: self.store.save("report", write, about=about), self.store))
         return read_result(self.folders["report"] / REPORT, Report)
 
-    def _note(self, name: str, done: Done) -> None:
-        self.folders[name] = done.folder
-        self.passed.append(FinishedStage(name, done.reference, done.seconds, done.cached, ran(done.folder)))
+    def _add(self, name: str, result: StageResult) -> None:
+        self.folders[name] = result.folder
+        self.passed.append(FinishedStage(name, result.reference, result.seconds, result.cached, place_of(result.folder)))
 
 
 @task(name="publish", task_run_name="publish", persist_result=False)
 def _publish(config: CohortConfig, report: dict[str, Any], folders: dict[str, Path], out: Path) -> Path:
-    with withheld():
+    with redact_errors():
         return publish(config, report, folders, out)

@@ -1,4 +1,4 @@
-"""`mgvae generate`: further synthetic cases from the model of a finished run."""
+"""Generate further synthetic cases from a finished run, for `mgvae generate`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.runs.folder import Finished, finished_run
+from flows.runs.folder import FinishedRun, finished_run
 from mgvae.errors import ConfigError, StoreError, reason_of
-from mgvae.files import aside
+from mgvae.files import scratch_folder
 
 MOST_SEED = 2**32
 
 
 def check_order(*, n: int, out: Path, seed: int, force: bool) -> None:
-    """Refuse a number, seed or file that cannot be.
+    """Check the number, the seed and the file before anything is loaded.
 
     Raises:
         ConfigError: what is wrong.
@@ -32,7 +32,7 @@ def check_order(*, n: int, out: Path, seed: int, force: bool) -> None:
 
 
 def generate(run: Path, *, n: int, out: Path, seed: int, store: str | None = None) -> str:
-    """Write ``n`` synthetic cases of a finished run to ``out``, readable by its owner alone, and return the run's status.
+    """Write ``n`` synthetic cases of a run to ``out``; return the run's status.
 
     The table is that of the run's own ``synthetic.parquet``, with cases that are drawn apart from those.
 
@@ -52,7 +52,7 @@ def generate(run: Path, *, n: int, out: Path, seed: int, store: str | None = Non
 
     table = _cases(found, n, seed)
     try:
-        with aside(out.parent) as place:
+        with scratch_folder(out.parent) as place:
             write_labelled(table, place / out.name, note=gate_note(found.status))
             (place / out.name).chmod(0o600)
             (place / out.name).replace(out)
@@ -61,7 +61,7 @@ def generate(run: Path, *, n: int, out: Path, seed: int, store: str | None = Non
     return found.status
 
 
-def _cases(found: Finished, n: int, seed: int) -> pd.DataFrame:
+def _cases(found: FinishedRun, n: int, seed: int) -> pd.DataFrame:
     """Return ``n`` cases as users see them, drawn from a stream of their own."""
     from flows.study.stages.synthesise import translate
     from mgvae.cohort.files import load_cohort

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.runs.folder import Accepted
+from flows.runs.folder import ReferenceRun
 from flows.study.cache_key import code_version, library_versions
 from mgvae.config.study import CohortConfig
 from mgvae.report.schema import Lineage, Location, StageSummary
@@ -26,7 +26,7 @@ class FinishedStage:
     ran: Location | None
 
 
-def run_id(config: CohortConfig, extract_sha256: str, reference: Accepted | None = None) -> str:
+def run_id(config: CohortConfig, extract_sha256: str, reference: ReferenceRun | None = None) -> str:
     """Return the run's name, a digest of everything that decides its results.
 
     This is the extract, the configuration, the code, the seed and the reference extract.
@@ -43,7 +43,7 @@ def config_sha256(config: CohortConfig) -> str:
     return digest(config.model_dump(mode="json", exclude={"extract", "seed", "stages"}))
 
 
-def ran(folder: Path) -> Location | None:
+def place_of(folder: Path) -> Location | None:
     """Return where an artifact was made according to its manifest, if it says so."""
     try:
         place = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["ran"]

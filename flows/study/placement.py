@@ -1,4 +1,4 @@
-"""Stages that workers of another pool carry out, each as a flow run of its own deployment; see `flows.study.placement`."""
+"""Run stages on workers of another pool, each as a flow run of its own."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
 
-from flows.allowed_paths import confine
-from flows.redaction import OrchestrationError, withheld
-from flows.runs.records import record_of
-from flows.study.stage_runner import Order, make_here, perform
+from flows.allowed_paths import require_allowed
+from flows.redaction import OrchestrationError, redact_errors
+from flows.runs.records import look_up
+from flows.study.stage_runner import StageCall, make_here, run_or_reuse
 from flows.study.stages.registry import STAGES
 from flows.study.stages.stage import Stage
 from mgvae.config.strict import build
@@ -30,25 +30,20 @@ from mgvae.store.artifact import Reference
 from mgvae.store.open import AnyStore, open_store
 
 FLOW = "mgvae-stage"
-
 POLL_SECONDS = 0.5
-
-TOLD_AFTER_SECONDS = 60.0  # without a worker, a person should learn why nothing happens
-
-GIVEN_UP_AFTER_SECONDS = 6 * 3600.0
-
+WARN_AFTER_SECONDS = 60.0  # without a worker, a person should learn why nothing happens
+GIVE_UP_AFTER_SECONDS = 6 * 3600.0
 SERVER_AWAY_SECONDS = 600.0  # how long a server may be away, as when it is restarted
-
 SETTINGS = "settings.json"
 
 
-def place(order: Order, pool: str, store: AnyStore, out: Path) -> Reference:
-    """Have the workers of ``pool`` carry a stage out, wait for it, and return its artifact.
+def place(call: StageCall, pool: str, store: AnyStore, out: Path) -> Reference:
+    """Run a stage on the workers of a pool, and return its artifact.
 
     The settings travel through the store, so that the worker needs no copy of cohort.yaml and Prefect learns nothing of them.
 
     Args:
-        order: the stage.
+        call: the stage.
         pool: cpu or gpu: deployment mgvae-stage/cpu or mgvae-stage/gpu.
         store: both sides must reach it.
         out: folder of the runs, for what the other side fetches.
@@ -57,30 +52,30 @@ def place(order: Order, pool: str, store: AnyStore, out: Path) -> Reference:
     """
     if not PREFECT_API_URL.value():
         raise OrchestrationError(
-            f"Stage {order.stage.name} must run in pool {pool}, which needs a Prefect server; PREFECT_API_URL is not set. "
+            f"Stage {call.stage.name} must run in pool {pool}, which needs a Prefect server; PREFECT_API_URL is not set. "
             "Start one with make up, or run here: --set stages={}."
         )
-    settings = store.save("settings", lambda folder: write_settings(order, folder), about={"stage": "settings"})
+    settings = store.save("settings", lambda folder: write_settings(call, folder), about={"stage": "settings"})
     parameters = {
-        "stage": order.stage.name,
-        "key": order.key,
+        "stage": call.stage.name,
+        "key": call.key,
         "settings": settings.sha256,
-        "inputs": {stage: one.to_json() for stage, one in order.inputs.items()},
-        "more": dict(order.more),
+        "inputs": {stage: reference.to_json() for stage, reference in call.inputs.items()},
+        "extra": dict(call.extra),
         "out": str(out),
         "store": store.label,
-        "extract": order.config.extract if order.stage.name == "validate" else None,
+        "extract": call.config.extract if call.stage.name == "validate" else None,
     }
-    run = _sent(f"{FLOW}/{pool}", parameters, order.key[: len(order.stage.name) + 9])
-    with _cancelled_with_us(run.id):
-        state = _awaited(run.id, order.stage.name, pool)
-    reference = record_of(store, order.key) if state.is_completed() else None
+    run = _submit(f"{FLOW}/{pool}", parameters, call.key[: len(call.stage.name) + 9])
+    with _cancel_on_error(run.id):
+        state = _wait_for(run.id, call.stage.name, pool)
+    reference = look_up(store, call.key)[0] if state.is_completed() else None
     if reference is None:
-        raise OrchestrationError(_why(state, order.stage.name, pool, run.name))
+        raise OrchestrationError(_failure(state, call.stage.name, pool, run.name))
     return reference
 
 
-def _sent(deployment: str, parameters: dict[str, Any], name: str) -> FlowRun:
+def _submit(deployment: str, parameters: dict[str, Any], name: str) -> FlowRun:
     try:
         run = run_deployment(deployment, parameters=parameters, timeout=0, flow_run_name=name)
     except ObjectNotFound:
@@ -93,16 +88,16 @@ def _sent(deployment: str, parameters: dict[str, Any], name: str) -> FlowRun:
     return run
 
 
-def write_settings(order: Order, folder: Path) -> None:
-    """Write the study's settings, less where the extract lies, into the artifact that the other side reads."""
-    content = order.config.model_dump(mode="json", exclude={"extract"})
+def write_settings(call: StageCall, folder: Path) -> None:
+    """Write the study's settings, less the extract's path, for the other side."""
+    content = call.config.model_dump(mode="json", exclude={"extract"})
     (folder / SETTINGS).write_text(json.dumps(content), encoding="utf-8")
 
 
-def _awaited(run: UUID, stage: str, pool: str) -> State[Any]:
-    """Return the state in which a flow run ended; a server that is restarted meanwhile is waited for."""
+def _wait_for(run: UUID, stage: str, pool: str) -> State[Any]:
+    """Return the final state of a flow run; wait for a server that restarts."""
     began = reached = time.monotonic()
-    told = False
+    warned = False
     with get_client(sync_client=True) as client:
         while True:
             now = time.monotonic()
@@ -116,20 +111,20 @@ def _awaited(run: UUID, stage: str, pool: str) -> State[Any]:
             if state is not None and state.is_final():
                 return state
             waits = state is not None and (state.is_scheduled() or state.is_pending())
-            if waits and not told and now - began > TOLD_AFTER_SECONDS:
+            if waits and not warned and now - began > WARN_AFTER_SECONDS:
                 get_run_logger().warning("Stage %s waits for a worker of pool mgvae-%s; is one online?", stage, pool)
-                told = True
-            if waits and now - began > GIVEN_UP_AFTER_SECONDS:
+                warned = True
+            if waits and now - began > GIVE_UP_AFTER_SECONDS:
                 raise OrchestrationError(
-                    f"Stage {stage} must be taken by a worker of pool mgvae-{pool} within {GIVEN_UP_AFTER_SECONDS / 3600:.0f} "
+                    f"Stage {stage} must be taken by a worker of pool mgvae-{pool} within {GIVE_UP_AFTER_SECONDS / 3600:.0f} "
                     f"hours; none did. Start one: prefect worker start --pool mgvae-{pool}."
                 )
             time.sleep(POLL_SECONDS)
 
 
 @contextmanager
-def _cancelled_with_us(run: UUID) -> Iterator[None]:
-    """Cancel a flow run where the one that waits for it is stopped, so that no GPU works for nobody."""
+def _cancel_on_error(run: UUID) -> Iterator[None]:
+    """Cancel a flow run if the process that waits for it is stopped."""
     try:
         yield
     except BaseException:
@@ -138,14 +133,14 @@ def _cancelled_with_us(run: UUID) -> Iterator[None]:
         raise
 
 
-def _why(state: State[Any], stage: str, pool: str, name: str) -> str:
+def _failure(state: State[Any], stage: str, pool: str, name: str) -> str:
     if state.is_completed():
         return (
             f"Stage {stage} ended in pool {pool}, but its record is not in the store. Both sides must use the same store: a "
             "folder that both see, or a URL."
         )
-    said = (state.message or state.name or "no reason given").strip().splitlines()[0].rstrip(".")
-    return f"Stage {stage} must end well in pool {pool}; its flow run {name} ended {state.name}: {said}."
+    reason = (state.message or state.name or "no reason given").strip().splitlines()[0].rstrip(".")
+    return f"Stage {stage} must end well in pool {pool}; its flow run {name} ended {state.name}: {reason}."
 
 
 @flow(name=FLOW, persist_result=False, validate_parameters=True)
@@ -156,10 +151,10 @@ def stage_flow(
     inputs: dict[str, dict[str, str]],
     out: str,
     store: str,
-    more: dict[str, str] | None = None,
+    extra: dict[str, str] | None = None,
     extract: str | None = None,
 ) -> None:
-    """Carry one stage out and put its artifact and its record into the store.
+    """Run one stage, and put its artifact and its record into the store.
 
     Args:
         stage: its name.
@@ -168,36 +163,36 @@ def stage_flow(
         inputs: references of the artifacts that the stage reads.
         out: folder of the runs; what is fetched from a store on a URL is kept there.
         store: folder or URL of the store.
-        more: what the key holds besides.
+        extra: what the key holds besides.
         extract: path or URL of the extract, for the stage that reads it.
     """
-    with withheld():
-        confine(out, "out")
-        confine(store, "store")
-        confine(extract or out, "extract")
-        kept = open_store(Path(out).resolve(), store)
-        order = _order(kept, stage, settings, inputs, more or {}, extract)
-        if order.key != key:
+    with redact_errors():
+        require_allowed(out, "out")
+        require_allowed(store, "store")
+        require_allowed(extract or out, "extract")
+        artifacts = open_store(Path(out).resolve(), store)
+        call = _call(artifacts, stage, settings, inputs, extra or {}, extract)
+        if call.key != key:
             raise OrchestrationError(
                 f"Stage {stage} must run with the code and the libraries of the run that sent it; this worker has others. "
                 "Install the same version and constraints.txt on both sides."
             )
-        perform(stage, key, lambda: make_here(order, kept), kept)
+        run_or_reuse(stage, key, lambda: make_here(call, artifacts), artifacts)
 
 
-def _order(
+def _call(
     store: AnyStore,
     stage: str,
     settings: str,
     inputs: dict[str, dict[str, str]],
-    more: dict[str, str],
+    extra: dict[str, str],
     extract: str | None,
-) -> Order:
+) -> StageCall:
     folder = store.folder(Reference("settings", settings))
     values: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    config = build(CohortConfig, {**values, "extract": extract or "(not told)"}, source="settings")
-    references = {name: Reference(**told) for name, told in inputs.items()}
-    return Order(_stage(stage), config, references, more)
+    config = build(CohortConfig, {**values, "extract": extract or "(not given)"}, source="settings")
+    references = {name: Reference(**reference) for name, reference in inputs.items()}
+    return StageCall(_stage(stage), config, references, extra)
 
 
 def _stage(name: str) -> Stage:

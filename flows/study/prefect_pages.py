@@ -1,4 +1,4 @@
-"""What Prefect's pages show of a run: summary, arms, calibration plot, progress, what a failed night means. Numbers only."""
+"""Show a run on Prefect's pages: summary, arms, calibration, progress, failure."""
 
 from __future__ import annotations
 
@@ -29,16 +29,13 @@ from mgvae.results.evaluation import Metric
 from mgvae.results.numbers import Estimate
 
 REPORTS_SETTING = "MGVAE_REPORTS_URL"
-
 EVERY_SECONDS = 5.0
-
-SHOWN: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "balanced_accuracy")
-
+MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "balanced_accuracy")
 STILL = "The champion and its predictions stay as they were, and finished stages are kept: the next run goes on from there."
 
 
 def show_run(report: Report, folder: Path, *, remarks: list[str]) -> None:
-    """Make the Prefect artifacts of a finished run, and emit ``mgvae.run.refused`` where its status is fail or invalid.
+    """Make the Prefect artifacts of a run; emit ``mgvae.run.refused`` if it failed.
 
     A night does not fail for want of them: what cannot be shown is logged.
 
@@ -50,27 +47,27 @@ def show_run(report: Report, folder: Path, *, remarks: list[str]) -> None:
     if not served():
         return
     name = artifact_key(report.study)
-    _shown(
+    _attempt(
         lambda: create_markdown_artifact(summary(report, folder, remarks=remarks), key=name, description="Summary of the run")
     )
     if report.evaluation:
-        _shown(
+        _attempt(
             lambda: create_table_artifact(arms_table(report), key=f"{name}-arms", description="Recalibrated, 95 % intervals")
         )
-        _shown(lambda: _show_calibration(report, name))
+        _attempt(lambda: _show_calibration(report, name))
     if report.status in ("fail", "invalid"):
         run = f"{report.study}/{report.run_id}"
         resource = {"prefect.resource.id": f"mgvae-cohort.run.{run}", "prefect.resource.name": run}
-        _shown(lambda: emit_event("mgvae.run.refused", resource=resource, payload={"status": report.status}))
+        _attempt(lambda: emit_event("mgvae.run.refused", resource=resource, payload={"status": report.status}))
 
 
 def artifact_key(study: str) -> str:
-    """Return the key of a study's artifacts: lower-case letters, digits and dashes, as Prefect wants it."""
+    """Return the key of a study's artifacts: lower-case letters, digits, dashes."""
     return "mgvae-" + re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
 
 
 def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
-    """Return a run in Markdown: verdict, recommendation, counts, where the report lies."""
+    """Return a run in Markdown: verdict, recommendation, counts, path of the report."""
     cohort, advice = report.cohort, report.recommendation
     place = _address(report, folder)
     lines = [f"# {report.title or report.study}", "", f"**Status: {report.status}**", ""]
@@ -94,38 +91,38 @@ def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
 
 
 def arms_table(report: Report) -> list[dict[str, str]]:
-    """Return one row per arm and classifier: the recalibrated measures with their intervals."""
+    """Return the recalibrated measures as one row for each arm and classifier."""
     rows: list[dict[str, str]] = []
     if report.evaluation is None:
         return rows
     for arm, by_classifier in report.evaluation.arms.items():
         for classifier, variants in by_classifier.items():
             measures = variants.get("recalibrated", {})
-            cells: dict[str, str] = {name: _measured(measures.get(name)) for name in SHOWN}
+            cells: dict[str, str] = {name: _measured(measures.get(name)) for name in MEASURES}
             rows.append({"arm": arm, "classifier": classifier, **cells})
     return rows
 
 
 class Posted(Silent):
-    """Shows a long stage as a Prefect progress artifact, renewed every few seconds, and tells another listener as well."""
+    """Shows a long stage as a Prefect progress artifact; calls another reporter too."""
 
     def __init__(self, key: str, also: Any) -> None:
         self.key = key
         self.also = also
         self.stage = ""
         self.artifact: UUID | None = None
-        self.told = 0.0
+        self.posted_at = 0.0
 
     def started(self, stage: str) -> None:
         """See `Reporter`."""
-        self.stage, self.artifact, self.told = stage, None, time.monotonic()
+        self.stage, self.artifact, self.posted_at = stage, None, time.monotonic()
         self.also.started(stage)
 
     def advanced(self, done: int, total: int, note: str = "") -> None:
         """See `Reporter`."""
         self.also.advanced(done, total, note)
-        if time.monotonic() - self.told >= EVERY_SECONDS:
-            self.told = time.monotonic()
+        if time.monotonic() - self.posted_at >= EVERY_SECONDS:
+            self.posted_at = time.monotonic()
             self._post(100.0 * done / max(total, 1), f"{self.stage}: {done} of {total}. {note}")
 
     def ended(self, stage: str, *, cached: bool) -> None:
@@ -142,7 +139,7 @@ class Posted(Silent):
             else:
                 update_progress_artifact(self.artifact, percent, description=text)
 
-        _shown(post)
+        _attempt(post)
 
 
 @contextmanager
@@ -155,14 +152,16 @@ def posting(study: str) -> Iterator[None]:
         yield
 
 
-def tell_failure(flow: Any, flow_run: Any, state: Any) -> None:
-    """State hook: say on the run's page what a night that failed, crashed or was cancelled leaves behind."""
+def note_failure(flow: Any, flow_run: Any, state: Any) -> None:
+    """Describe a failed, crashed or cancelled run on its page; a state hook."""
     if not served():
         return
-    said = (state.message or "no reason given").strip().splitlines()[0]
-    text = f"# This run ended {state.name}\n\n{said}\n\n{STILL}\n\nWhat to do: deployments/README.md, 'When the night failed'."
+    reason = (state.message or "no reason given").strip().splitlines()[0]
+    text = (
+        f"# This run ended {state.name}\n\n{reason}\n\n{STILL}\n\nWhat to do: deployments/README.md, 'When the night failed'."
+    )
     with disable_run_logger():
-        _shown(lambda: create_markdown_artifact(text, key="mgvae-failed", description=f"{flow.name} {flow_run.name}"))
+        _attempt(lambda: create_markdown_artifact(text, key="mgvae-failed", description=f"{flow.name} {flow_run.name}"))
 
 
 def _show_calibration(report: Report, name: str) -> None:
@@ -190,8 +189,8 @@ def _measured(measure: Estimate | None) -> str:
     return f"{measure.value:.3f}{limits}"
 
 
-def _shown(show: Callable[[], Any]) -> None:
-    """Show something; a server that is away for a moment costs the picture and not the night."""
+def _attempt(show: Callable[[], Any]) -> None:
+    """Call a function; log what it raises, so that the run goes on."""
     try:
         show()
     except Exception as error:

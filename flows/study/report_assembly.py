@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.runs.folder import Accepted, Against
+from flows.runs.folder import DriftBaseline, ReferenceRun
 from flows.study.lineage import FinishedStage, lineage, run_id
 from flows.study.stages.stage import DRIFT, EVALUATION, HISTORY, RECOMMENDATION, SYNTHETIC, VALIDATION, read_result
 from mgvae.arrays import Array
@@ -26,7 +26,7 @@ from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
 from mgvae.store.artifact import CLOCK
 
-NOTHING = Against()
+NOTHING = DriftBaseline()
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Sources:
     extract_sha256: str
     folders: Mapping[str, Path]
     passed: Sequence[FinishedStage]
-    reference: Against = NOTHING
+    reference: DriftBaseline = NOTHING
 
 
 def refused_report(sources: Sources) -> Report:
@@ -71,7 +71,7 @@ def complete_report(sources: Sources) -> Report:
     cohort, test = load_cohort(folders["split"])
     synthetic = read_result(folders["assess"] / SYNTHETIC, SyntheticSummary)
     evaluation = read_result(folders["evaluate"] / EVALUATION, EvaluationResult)
-    drift = _drift(folders, sources.reference.accepted)
+    drift = _drift(folders, sources.reference.run)
     training = _training(folders)
     remarks = _remarks_on_groups(training, synthetic, evaluation)
     verdict = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
@@ -95,7 +95,7 @@ def _head(sources: Sources, record: ExtractRecord) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "study": config.study,
         "title": config.title,
-        "run_id": run_id(config, digest, sources.reference.accepted),
+        "run_id": run_id(config, digest, sources.reference.run),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "validation": record.validation,
         "lineage": lineage(config, digest, sources.passed),
@@ -173,7 +173,7 @@ def _remarks_on_groups(training: TrainingSummary, synthetic: SyntheticSummary, e
     return tuple(dict.fromkeys(remark for part in parts if part is not None for remark in part.remarks))
 
 
-def _drift(folders: Mapping[str, Path], reference: Accepted | None) -> DriftSummary | None:
+def _drift(folders: Mapping[str, Path], reference: ReferenceRun | None) -> DriftSummary | None:
     if reference is None:
         return None
     record = read_result(folders["drift"] / DRIFT, DriftRecord)
@@ -181,9 +181,9 @@ def _drift(folders: Mapping[str, Path], reference: Accepted | None) -> DriftSumm
     return DriftSummary(**measured, reference=DriftReference(**reference.to_json()))
 
 
-def _drift_warnings(drift: DriftSummary | None, reference: Against) -> list[str]:
+def _drift_warnings(drift: DriftSummary | None, reference: DriftBaseline) -> list[str]:
     if drift is None:
-        return [reference.unjudged] if reference.unjudged else []
+        return [reference.skipped_because] if reference.skipped_because else []
     run = drift.reference.run_id
     failed, warned = ([gate for gate in drift.gates if gate.verdict == verdict] for verdict in ("fail", "warn"))
     out = []

@@ -1,9 +1,9 @@
-"""Repeated grouped stratified cross-validation and the hold-out, in parallel over splits, the same for any number of jobs."""
+"""Predict by repeated grouped cross-validation, and on the hold-out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from mgvae.cohort.split import folds
 from mgvae.config.sections import Arm
 from mgvae.errors import OutcomeError
 from mgvae.evaluation.one_split import Chain, Key, Outcome, run_chain
-from mgvae.evaluation.parallel import Spread, spread_here
 from mgvae.reproducibility import derive
 from mgvae.torch_runtime import one_thread
 
@@ -67,9 +66,8 @@ def cross_validate(
     n_folds: int,
     repeats: int,
     seed: int,
-    n_jobs: int | None = None,
+    executor: Executor | None = None,
     on_done: OnDone | None = None,
-    spread: Spread | None = None,
 ) -> Predictions:
     """Return out-of-fold predictions of ``rows``.
 
@@ -79,20 +77,19 @@ def cross_validate(
         n_folds: most folds; fewer where fewer groups have an event.
         repeats: how often the folds are drawn anew.
         seed: of folds, arms and classifiers.
-        n_jobs: processes; None for one per core.
+        executor: computes the splits side by side; None: here, one after another.
         on_done: called with (done, total) after each split.
-        spread: carries the splits out somewhere else, instead of ``n_jobs`` processes here.
     Raises:
         OutcomeError: fewer than two groups with an event.
     """
     splits = _fold_splits(rows, n_folds=n_folds, repeats=repeats, seed=seed)
-    return _collect(rows, splits, _run(splits, chain, n_jobs=n_jobs, on_done=on_done, spread=spread))
+    return _collect(rows, splits, _run(splits, chain, executor, on_done))
 
 
 def predict_holdout(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Predictions:
     """Return predictions of the test part by the chain run once on the whole training part; shapes have ``repeats`` 1."""
     splits = [_holdout_split(train, test, seed=seed)]
-    return _collect(test, splits, _run(splits, chain, n_jobs=1, on_done=None))
+    return _collect(test, splits, _run(splits, chain, None, None))
 
 
 def predict_both(
@@ -103,14 +100,13 @@ def predict_both(
     n_folds: int,
     repeats: int,
     seed: int,
-    n_jobs: int | None = None,
+    executor: Executor | None = None,
     on_done: OnDone | None = None,
-    spread: Spread | None = None,
 ) -> tuple[Predictions, Predictions]:
-    """Return what `cross_validate` and `predict_holdout` return, with all splits in one pool of processes."""
+    """Return what `cross_validate` and `predict_holdout` return, with all splits handed to the executor at once."""
     inner = _fold_splits(train, n_folds=n_folds, repeats=repeats, seed=seed)
     outer = _holdout_split(train, test, seed=seed)
-    outcomes = _run([outer, *inner], chain, n_jobs=n_jobs, on_done=on_done, spread=spread)  # the largest first
+    outcomes = _run([outer, *inner], chain, executor, on_done)  # the largest first
     return _collect(train, inner, outcomes[1:]), _collect(test, [outer], outcomes[:1])
 
 
@@ -146,22 +142,27 @@ def _holdout_split(train: Rows, test: Rows, *, seed: int) -> _Split:
     return _Split(0, 0, train, test, np.arange(len(test)), holdout_seed(seed))
 
 
-def _run(
-    splits: list[_Split], chain: Chain, *, n_jobs: int | None, on_done: OnDone | None, spread: Spread | None = None
-) -> list[Outcome]:
-    work = [(position, split, chain) for position, split in enumerate(splits)]
+def _run(splits: list[_Split], chain: Chain, executor: Executor | None, on_done: OnDone | None) -> list[Outcome]:
     outcomes: dict[int, Outcome] = {}
-    with closing((spread or spread_here(n_jobs))(_run_one, work)) as done:
-        for position, outcome in done:
-            outcomes[position] = outcome
-            if on_done is not None:
-                on_done(len(outcomes), len(splits))
+
+    def note(position: int, outcome: Outcome) -> None:
+        outcomes[position] = outcome
+        if on_done is not None:
+            on_done(len(outcomes), len(splits))
+
+    if executor is None:
+        for position, split in enumerate(splits):
+            note(position, _run_split(split, chain))
+    else:
+        futures = {executor.submit(_run_split, split, chain): position for position, split in enumerate(splits)}
+        for future in as_completed(futures):
+            note(futures[future], future.result())
     return [outcomes[position] for position in range(len(splits))]
 
 
-def _run_one(position: int, split: _Split, chain: Chain) -> tuple[int, Outcome]:
+def _run_split(split: _Split, chain: Chain) -> Outcome:
     with one_thread():
-        return position, run_chain(split.train, split.test, chain, seed=split.seed)
+        return run_chain(split.train, split.test, chain, seed=split.seed)
 
 
 def _collect(rows: Rows, splits: list[_Split], outcomes: list[Outcome]) -> Predictions:

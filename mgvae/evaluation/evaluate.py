@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from typing import Any
 
 from mgvae.cohort.rows import Rows
@@ -10,7 +11,6 @@ from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import OnDone, Predictions, cross_validate, predict_both, usable_folds
 from mgvae.evaluation.one_split import Chain
-from mgvae.evaluation.parallel import Spread
 from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, curves_table, differences_table, score
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Bootstrap, EvaluationResult, PartResult
@@ -21,9 +21,8 @@ def evaluate(
     test: Rows | None,
     config: CohortConfig,
     *,
-    n_jobs: int | None = None,
+    executor: Executor | None = None,
     on_done: OnDone | None = None,
-    spread: Spread | None = None,
 ) -> EvaluationResult:
     """Measure every arm with every classifier.
 
@@ -31,9 +30,8 @@ def evaluate(
         train: the training part of the cohort; cross-validated.
         test: the test part, predicted once by the chain run on the whole training part; None for none.
         config: arms, classifiers, folds, generator, seed.
-        n_jobs: processes; None for one per core. The numbers do not depend on it.
+        executor: computes the splits side by side; None: here, one after another. The numbers do not depend on it.
         on_done: called with (done, total) after each split.
-        spread: carries the splits out somewhere else, instead of ``n_jobs`` processes here.
 
     Raises:
         OutcomeError: too few events to cross-validate.
@@ -43,9 +41,9 @@ def evaluate(
     plan: dict[str, Any] = {"n_folds": settings.folds, "repeats": settings.repeats, "seed": evaluation_seed(config)}
     held: Predictions | None = None
     if test is not None and 0 < test.event.sum() < len(test):
-        inner, held = predict_both(train, test, chain, n_jobs=n_jobs, on_done=on_done, spread=spread, **plan)
+        inner, held = predict_both(train, test, chain, executor=executor, on_done=on_done, **plan)
     else:
-        inner = cross_validate(train, chain, n_jobs=n_jobs, on_done=on_done, spread=spread, **plan)
+        inner = cross_validate(train, chain, executor=executor, on_done=on_done, **plan)
     scores, part = _summarise(inner, config, "cross-validation")
     return EvaluationResult(
         **dict(part),

@@ -1,81 +1,176 @@
-"""Worker processes of this machine that independent work is spread over; a signal finds them all started, or none."""
+"""Run calls in worker processes of this machine, which never outlive this one.
+
+The standard library's process pool is not used: its workers stay behind when this process is killed, it has no public way to
+end them in the middle of a call, and each of them first imports the program that started it.
+"""
 
 from __future__ import annotations
 
-import multiprocessing.resource_tracker
+import json
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
-import time
-import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any, TypeAlias
+import traceback
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, TypeVar
 
-from joblib import Parallel, delayed
-from joblib.externals.loky.backend import resource_tracker as loky_tracker
+from mgvae.errors import MGVAEError
 
-Spread: TypeAlias = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Generator[Any, None, None]]
-"""Calls a function with each of the arguments, elsewhere and side by side, and yields what it returns in any order."""
-
-STOPPING = (signal.SIGINT, signal.SIGTERM)
-TAKEN_WITHIN_SECONDS = 0.5  # loky's thread ends with a traceback if it is stopped before it has taken the first work
-
-
-def spread_here(n_jobs: int | None) -> Spread:
-    """Return what spreads work over ``n_jobs`` processes of this machine, or one per core; closing it ends the processes."""
-
-    def spread(function: Callable[..., Any], work: Sequence[tuple[Any, ...]]) -> Generator[Any, None, None]:
-        pool = Parallel(n_jobs=min(n_jobs or cores(), len(work)), return_as="generator_unordered", pre_dispatch="n_jobs")
-        found: Generator[Any, None, None] | None = None
-        try:
-            multiprocessing.resource_tracker.ensure_running()  # each unblocks SIGINT as it starts
-            loky_tracker.ensure_running()
-            with signals_held() as came:
-                found = pool(delayed(function)(*arguments) for arguments in work)
-                if came:
-                    time.sleep(TAKEN_WITHIN_SECONDS)
-            for answer in found:  # noqa: UP028 - yield from closes joblib's generator itself, with a warning
-                yield answer
-        finally:
-            if found is not None:
-                with warnings.catch_warnings():  # joblib warns of work that is given up; whoever stops knows
-                    warnings.simplefilter("ignore", UserWarning)
-                    found.close()
-
-    return spread
+T = TypeVar("T")
+PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+    "from mgvae.evaluation.parallel import answer_calls; answer_calls(int(sys.argv[1]))"
+)
 
 
-@contextmanager
-def signals_held() -> Iterator[Sequence[Any]]:
-    """Let SIGINT and SIGTERM wait until the block has ended, and yield those that came.
+class ProcessPool(Executor):
+    """Worker processes, each started on demand and served by a thread.
 
-    Outside of the main thread, which alone gets them, do nothing.
+    A worker lives while the connection to this process is open: however this process ends, the workers end with it, also in
+    the middle of a call. Its thread starts it, which no signal handler interrupts; SIGINT and SIGTERM are blocked in both, so
+    that they reach the main thread, even where it sleeps, and Ctrl-C at a terminal leaves the workers to this process.
+    Leaving a ``with`` block by an exception ends the workers.
 
-    An exception out of a signal's handler, thrown while a pool starts, leaves workers that nobody tells to go: they wait for
-    work until they have been idle for 300 s, and the interpreter waits for them. Processes and threads that the block starts
-    have SIGINT blocked: a terminal sends it to them too, and it is for this process to say what becomes of them.
+    Args:
+        max_workers: most processes at a time.
     """
-    came: list[tuple[int, FrameType | None]] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    held = {number: handler for number in STOPPING if callable(handler := signal.getsignal(number))}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:
-        for number in held:
-            signal.signal(number, lambda *what: came.append(what))
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        yield came
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in held.items():
-            signal.signal(number, handler)
-        for arrived, frame in came[:1]:
-            held[signal.Signals(arrived)](arrived, frame)
+
+    def __init__(self, max_workers: int) -> None:
+        self._max_workers = max_workers
+        self._calls: SimpleQueue[tuple[Future[Any], Any] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._closed = self._stopped = False
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Call a function in a worker; see `concurrent.futures.Executor.submit`.
+
+        The future raises what ``fn`` raised, or BrokenExecutor where its worker died.
+        """
+        future: Future[T] = Future()
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("The pool must be open; it was shut down.")
+            self._calls.put((future, (fn, args, kwargs)))
+            if len(self._threads) < self._max_workers:
+                self._threads.append(_started(self._serve))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers after their calls; if not ``wait``, end all calls now."""
+        with self._lock:
+            self._closed, self._stopped = True, self._stopped or not wait
+            with suppress(Empty):
+                while cancel_futures or self._stopped:
+                    waiting = self._calls.get_nowait()
+                    if waiting is not None:
+                        waiting[0].cancel()
+            for process in self._processes if self._stopped else ():
+                process.kill()
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.shutdown(wait=kind is None)
+
+    def _serve(self) -> None:
+        """Pass calls on to a worker until there are no more."""
+        worker: tuple[subprocess.Popen[bytes], Connection] | None = None
+        while (waiting := self._calls.get()) is not None:
+            future, call = waiting
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                worker = worker or self._start()
+                worker[1].send(call)
+                succeeded, value = worker[1].recv()
+            except (EOFError, ConnectionError):
+                _end(worker)
+                worker = None
+                future.set_exception(BrokenExecutor("A worker process must live until its call ends; it was killed."))
+            except Exception as error:  # the call or its result cannot be pickled, or no process can be started
+                future.set_exception(error)
+            else:
+                future.set_result(value) if succeeded else future.set_exception(value)
+            del waiting, future, call  # rows need not wait in memory for the next call
+        self._calls.put(None)  # for the next thread: a signal may have come before the last one was counted
+        _end(worker)
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
+        ours, theirs = Pipe()
+        with self._lock, theirs:  # shutdown comes either before the start, or finds the process
+            if self._stopped:
+                raise BrokenExecutor("The pool must be open; it was shut down.")
+            command = [sys.executable, "-P", "-c", PROGRAM, str(theirs.fileno()), json.dumps(sys.path)]
+            process = subprocess.Popen(  # noqa: S603 - this interpreter
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            )
+            self._processes.append(process)
+        return process, ours
+
+
+def answer_calls(descriptor: int) -> None:
+    """Answer the calls that come over a connection until it closes, as a worker.
+
+    Args:
+        descriptor: file descriptor of the connection.
+    """
+    connection, calls = Connection(descriptor), SimpleQueue[bytes]()
+
+    def receive() -> None:
+        try:
+            while True:
+                calls.put(connection.recv_bytes())
+        finally:  # the other side closed it or is dead; nobody waits for the call at work
+            os._exit(0)
+
+    threading.Thread(target=receive, daemon=True).start()
+    while True:
+        connection.send_bytes(_answer(calls.get()))
 
 
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _started(target: Callable[[], None]) -> threading.Thread:
+    """Start a thread with SIGINT and SIGTERM blocked from the beginning."""
+    thread = threading.Thread(target=target, name="worker process", daemon=True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return thread
+
+
+def _answer(call: bytes) -> bytes:
+    """Return the pickle of (whether the call succeeded, its result or its error)."""
+    try:
+        function, args, kwargs = pickle.loads(call)  # noqa: S301 - written by the process that started this one
+        return pickle.dumps((True, function(*args, **kwargs)))
+    except Exception as error:
+        if not isinstance(error, MGVAEError):
+            error.add_note(traceback.format_exc())  # for --debug: the traceback itself does not travel
+        try:
+            return pickle.dumps((False, error))
+        except Exception:
+            return pickle.dumps((False, RuntimeError(f"{type(error).__name__} in a worker process")))
+
+
+def _end(worker: tuple[subprocess.Popen[bytes], Connection] | None) -> None:
+    if worker is not None:
+        worker[1].close()
+        worker[0].wait()

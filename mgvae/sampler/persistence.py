@@ -20,7 +20,7 @@ from safetensors.torch import save
 
 from mgvae.arrays import Array
 from mgvae.errors import CheckpointError, TableError, reason_of
-from mgvae.files import aside
+from mgvae.files import scratch_folder
 from mgvae.generator.resampling import PortableGenerator
 from mgvae.model.encoding import Encoding, encoding_from_json
 from mgvae.model.likelihood import TableLikelihood
@@ -79,7 +79,7 @@ def write_state(state: FittedState, folder: Path) -> Path:
         raise CheckpointError(f"{folder} must be a new or empty folder, or hold a saved sampler. Choose another path.")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with aside(folder) as place:
+        with scratch_folder(folder) as place:
             (place / DESCRIPTION).write_text(text, encoding="utf-8")
             (place / WEIGHTS).write_bytes(weights)
             for name in (WEIGHTS, DESCRIPTION):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mgvae.errors import StoreError, reason_of
-from mgvae.files import PREFIX, aside
+from mgvae.files import PREFIX, scratch_folder
 from mgvae.store.artifact import (
     MANIFEST,
     Entry,
@@ -67,7 +67,7 @@ class Store:
         Raises:
             StoreError: the folder cannot be written, for want of space or rights.
         """
-        with self._writable(), aside(self.root) as place:
+        with self._writable(), scratch_folder(self.root) as place:
             folder = place / "artifact"
             folder.mkdir(mode=0o700)
             write(folder)
@@ -183,7 +183,7 @@ class Store:
 
     def write_note(self, name: str, content: object) -> None:
         """Keep a small JSON document beside the artifacts, in one step."""
-        with self._writable(), aside(self.root) as place:
+        with self._writable(), scratch_folder(self.root) as place:
             file = place / "note"
             file.write_text(json.dumps(content), encoding="utf-8")
             file.chmod(0o600)
@@ -206,7 +206,7 @@ class Store:
 
     def _take_away(self, target: Path) -> None:
         """Move a folder away in one step, then remove it: no reader sees half of it."""
-        with aside(self.root) as place, suppress(FileNotFoundError):
+        with scratch_folder(self.root) as place, suppress(FileNotFoundError):
             target.replace(place / "old")
 
     @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mgvae.errors import DamagedArtifactError, MGVAEError, MissingArtifactError, StoreError
-from mgvae.files import aside
+from mgvae.files import scratch_folder
 from mgvae.store.artifact import (
     CLOCK,
     MANIFEST,
@@ -171,7 +171,7 @@ class RemoteStore:
     def _fetch(self, reference: Reference, names: list[str]) -> Path:
         base = self._base(reference)
         self.local.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._reached("readable"), aside(self.local.root) as place:
+        with self._reached("readable"), scratch_folder(self.local.root) as place:
             folder = place / "artifact"
             for name in names:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from flows.runs.champion import consider
-from flows.runs.folder import LATEST, point
+from flows.runs.folder import LATEST, set_link
 from flows.runs.registry import note_run
 from flows.study.lineage import config_sha256
 from mgvae.cohort.build import Cohort
@@ -121,7 +121,7 @@ class Nights:
             "files": {path.name: digest_file(path) for path in sorted(folder.iterdir())},
         }
         (folder / "manifest.json").write_text(json.dumps(manifest))
-        point(self.study / LATEST, run_id)
+        set_link(self.study / LATEST, run_id)
         note_run(self.store, self.out, manifest)
         return folder
 

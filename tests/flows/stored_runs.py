@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pandas as pd
 
+from flows.runs.records import write_record
 from flows.runs.registry import note_run
 from mgvae.store.open import open_store
 
@@ -31,10 +32,7 @@ class Runs:
 
         reference = self.store.save(stage, write, about={"inputs": inputs or {}})
         key = f"{stage}-{reference.sha256}"
-        if self.store.local is self.store:
-            self.store.write_note(f"records/{key}", {"metadata": {}, "result": json.dumps(reference.to_json())})
-        else:
-            self.store.write_note(f"records/{key}", reference.to_json())
+        write_record(self.store, key, reference)
         return reference
 
     def run(self, study, run_id, at, **contents):

@@ -44,7 +44,8 @@ def logged(caplog):
         ("flows.study.stages.pretrain.pretrain_majority", "pretrain"),
         ("flows.study.report_assembly.load_cohort", "report"),
         ("flows.runs.publish.released", "publish"),
-        ("flows.study.stage_runner.forget_if_unusable", "the flow itself"),
+        ("flows.study.stage_runner.look_up", "reading a record"),
+        ("flows.study.flow.drift_baseline", "the flow itself"),
     ],
 )
 def test_an_unforeseen_error_withholds_its_message(place, stage, database, tmp_path, monkeypatch, capfd, logged, finished):

@@ -12,13 +12,15 @@ from mgvae.config.study import CohortConfig
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Compare the arms, cross-validated and on the hold-out: ``evaluation.json``."""
-    from flows.study.dask import spread  # imports Prefect
+    from flows.study.executor import open_executor
     from mgvae.cohort.rows import rows
     from mgvae.evaluation.evaluate import evaluate as compare
 
     cohort, test = load_cohort(inputs["split"])
     train, held = (rows(part.features, part.event, part.group) for part in (cohort.take(~test), cohort.take(test)))
-    write_result(folder / EVALUATION, compare(train, held, config, on_done=_report_split, spread=spread()))
+    with open_executor() as executor:
+        found = compare(train, held, config, executor=executor, on_done=_report_split)
+    write_result(folder / EVALUATION, found)
 
 
 def _report_split(done: int, total: int) -> None:

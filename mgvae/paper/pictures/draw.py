@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from mgvae.files import aside
+from mgvae.files import scratch_folder
 from mgvae.paper.pictures.canvas import CELL, FIRST_GAP, GAP, Sheet, mosaic
 from mgvae.paper.pictures.collect import SHOWN, Gallery, Shown, Translators, numbers, sizes_of
 from mgvae.paper.pictures.latent_map import latent
@@ -58,7 +58,7 @@ def write(folder: Path, shown: Gallery, about: Mapping[str, object]) -> None:
         OSError: the folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with aside(folder) as making:
+    with scratch_folder(folder) as making:
         names = [f"{name}.png" for name in NAMES]
         for name, figure in zip(names, draw(shown).values(), strict=True):
             figure.savefig(making / name, dpi=DOTS)

@@ -58,7 +58,7 @@ def test_a_run_folder_gets_its_name_in_one_step(study, tmp_path, monkeypatch):
         return digest_file(path)
 
     monkeypatch.setattr(publish, "digest_file", digested)
-    facts = {"study": "small", "run_id": "one", "created_at": "2026-01-01", "status": "invalid", "lineage": {}}
+    facts = {"study": "small", "run_id": "one", "created_at": "2026-01-01", "status": "invalid", "lineage": {"artifacts": {}}}
     run = publish.publish(load_config(study), facts, {"report": report}, tmp_path / "runs")
     assert seen.keys() == {".", "report.json", "report.html"}
     assert seen.items() <= inodes(run).items()

@@ -49,7 +49,7 @@ def test_a_process_killed_between_log_and_link_leaves_the_old_champion_and_the_n
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(championship, "point", killed)
+        patch.setattr(championship, "set_link", killed)
         with pytest.raises(KeyboardInterrupt):
             considered(nights, "alike")
     assert nights.state()[1:] == before[1:]

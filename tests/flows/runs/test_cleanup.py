@@ -11,7 +11,7 @@ import time
 import pytest
 
 from flows.runs.cleanup import collect, listing, remove
-from flows.runs.records import recorded
+from flows.runs.records import all_records
 from mgvae.errors import ConfigError
 from mgvae.store.artifact import Reference
 from tests.flows.stored_runs import DAY, NUMBERS, Runs
@@ -54,7 +54,7 @@ def test_gc_keeps_what_the_last_runs_of_every_study_use(runs):
         runs.small[k][stage].sha256 for k in (0, 1) for stage in ("evaluate", "report")
     } | {runs.stray["encode"].sha256}
     assert freed.size > sum(one.size for one in freed.entries) - 1
-    assert set(recorded(runs.store).values()) == {sha256 for _, sha256 in runs.held()}
+    assert set(all_records(runs.store).values()) == {sha256 for _, sha256 in runs.held()}
     assert collect(runs.store, runs.out, keep_last=1, safe_hours=24).size == 0
 
 
@@ -98,7 +98,7 @@ def test_a_run_that_ends_meanwhile_keeps_its_artifacts(runs, monkeypatch):
         folder = runs.out / "small" / "four"
         folder.mkdir()
         lineage = {"artifacts": {"encode": runs.stray["encode"].sha256}}
-        (folder / "manifest.json").write_text(json.dumps({"created_at": "2026-01-04", "lineage": lineage}))
+        (folder / "manifest.json").write_text(json.dumps({"created_at": "2026-01-04", "status": "pass", "lineage": lineage}))
         return found
 
     monkeypatch.setattr(runs.store, "entries", entries_then_a_run_ends)
@@ -206,7 +206,7 @@ def test_rm_by_key(runs):
     assert [one.sha256 for one in freed.entries] == [reference.sha256] == [one.sha256 for one in told.entries]
     assert freed.size == told.size > 0
     assert reference.sha256 not in {sha256 for _, sha256 in runs.held()}
-    assert reference.sha256 not in recorded(runs.store).values()
+    assert reference.sha256 not in all_records(runs.store).values()
     assert (runs.out / "small" / "one" / "manifest.json").exists()
 
 

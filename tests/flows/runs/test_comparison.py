@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flows.runs import comparison
-from flows.runs.comparison import judge
+from flows.runs.comparison import compare_with_champion
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.cohort.files import save_cohort
 from mgvae.errors import StoreError
@@ -62,7 +62,7 @@ def judged(tmp_path, monkeypatch):
             return np.arange(n) < seen
 
         monkeypatch.setattr(comparison, "seen_in_training", seen_in_training)
-        return judge(settings or config(), OneModel(), "c" * 64, {"split": folder, "model": Path("challenger")})
+        return compare_with_champion(settings or config(), OneModel(), "c" * 64, {"split": folder, "model": Path("challenger")})
 
     return call
 

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from flows.runs.folder import Accepted, Against, against, last_accepted
+from flows.runs.folder import DriftBaseline, ReferenceRun, drift_baseline, reference_run
 from flows.study.lineage import run_id
 from flows.study.stages.registry import DRIFT
 from flows.study.stages.validate import make as validate
@@ -31,25 +31,25 @@ def finish(out, name, extract, *, status="pass", at="2026-11-20T03:00:00+00:00",
 
 
 def test_the_newest_accepted_run_with_another_extract(tmp_path):
-    assert last_accepted(tmp_path, "small", A) is None
+    assert reference_run(tmp_path, "small", A) is None
     finish(tmp_path, "one", A, at="2026-11-20T03:00:00+00:00")
     finish(tmp_path, "two", B, at="2026-11-21T03:00:00+00:00", status="warn")
     finish(tmp_path, "three", B, at="2026-11-22T03:00:00+00:00", status="fail")
     finish(tmp_path, "four", B, at="2026-11-22T03:00:00+00:00", status="invalid")
     finish(tmp_path, "else", B, at="2026-11-23T03:00:00+00:00", study="other")
     (tmp_path / "small" / "latest").symlink_to("three")
-    assert last_accepted(tmp_path, "small", C).run_id == "two"
-    assert last_accepted(tmp_path, "small", B).run_id == "one"
-    assert last_accepted(tmp_path, "small", A).run_id == "two"
-    found = last_accepted(tmp_path, "small", A)
-    assert found == Accepted("two", B, "2026-11-21T03:00:00+00:00", Reference("validate", C))
+    assert reference_run(tmp_path, "small", C).run_id == "two"
+    assert reference_run(tmp_path, "small", B).run_id == "one"
+    assert reference_run(tmp_path, "small", A).run_id == "two"
+    found = reference_run(tmp_path, "small", A)
+    assert found == ReferenceRun("two", B, "2026-11-21T03:00:00+00:00", Reference("validate", C))
 
 
 def test_of_two_runs_in_one_second_the_one_written_later(tmp_path):
     for name in ("one", "two"):
         finish(tmp_path, name, B)
     os.utime(tmp_path / "small" / "two" / "manifest.json", (1, 1))
-    assert last_accepted(tmp_path, "small", A).run_id == "one"
+    assert reference_run(tmp_path, "small", A).run_id == "one"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"status": "pass", "lineage": null}'])
@@ -57,36 +57,38 @@ def test_a_damaged_manifest_is_passed_over(content, tmp_path):
     finish(tmp_path, "one", B)
     finish(tmp_path, "two", B, at="2027-01-01T00:00:00+00:00")
     (tmp_path / "small" / "two" / "manifest.json").write_text(content)
-    assert last_accepted(tmp_path, "small", A).run_id == "one"
+    assert reference_run(tmp_path, "small", A).run_id == "one"
 
 
 def test_a_digest_that_leads_elsewhere_is_passed_over(tmp_path):
     finish(tmp_path, "one", B, artifact="../../etc")
-    assert last_accepted(tmp_path, "small", A) is None
+    assert reference_run(tmp_path, "small", A) is None
 
 
 def test_why_drift_is_not_judged(tmp_path):
     config = load_config(write_study(tmp_path))
     store, out = Store(tmp_path / ".store"), tmp_path
-    assert against(config, store, out, A) == Against()
+    assert drift_baseline(config, store, out, A) == DriftBaseline()
     finish(out, "one", B)
-    assert "run one, the last accepted one, is not in the store any more" in against(config, store, out, A).unjudged
+    assert (
+        "run one, the last accepted one, is not in the store any more" in drift_baseline(config, store, out, A).skipped_because
+    )
     kept = store.save("validate", lambda folder: (folder / "frame.parquet").write_text("x"), about={})
     finish(out, "two", B, at="2027-01-01T00:00:00+00:00", artifact=kept.sha256)
-    assert against(config, store, out, A).accepted.run_id == "two"
+    assert drift_baseline(config, store, out, A).run.run_id == "two"
     (store.folder(kept) / "frame.parquet").chmod(0o600)
     (store.folder(kept) / "frame.parquet").write_text("y")
-    assert "is damaged" in against(config, store, out, A).unjudged
+    assert "is damaged" in drift_baseline(config, store, out, A).skipped_because
     asked = load_config(tmp_path / "cohort.yaml", settings=("drift.against=nothing",))
-    assert "drift.against is 'nothing'" in against(asked, store, out, A).unjudged
+    assert "drift.against is 'nothing'" in drift_baseline(asked, store, out, A).skipped_because
 
 
 def test_the_run_id_is_as_ever_without_a_reference_and_holds_its_digest_with_one(tmp_path):
     config = load_config(write_study(tmp_path))
-    one, other = (Accepted("x", B, "2026", Reference("validate", digest)) for digest in (B, C))
+    one, other = (ReferenceRun("x", B, "2026", Reference("validate", digest)) for digest in (B, C))
     ids = {run_id(config, A), run_id(config, A, None), run_id(config, A, one), run_id(config, A, other)}
     assert len(ids) == 3
-    assert run_id(config, A, one) == run_id(config, A, Accepted("y", A, "2027", one.artifact))
+    assert run_id(config, A, one) == run_id(config, A, ReferenceRun("y", A, "2027", one.artifact))
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def made(tmp_path):
 
 
 def report(run_id):
-    return {"study": "small", "run_id": run_id, "created_at": "2026-01-01", "status": "invalid", "lineage": {"seed": 0}}
+    return {"study": "small", "run_id": run_id, "created_at": "2026-01-01", "status": "invalid", "lineage": {"artifacts": {}}}
 
 
 def names(folder):

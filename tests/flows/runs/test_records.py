@@ -1,4 +1,4 @@
-"""The key of a stage: the same exactly where its content is; a record that cannot be used is forgotten."""
+"""The key of a stage: the same exactly where its content is; a record that cannot be used is removed."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.runs.records import forget_if_unusable, records
+from flows.runs.records import all_records, look_up, read_record, remove_record, write_record
 from flows.study.cache_key import stage_key
 from mgvae.errors import StoreError
 from mgvae.store.artifact import Reference, digest
@@ -85,37 +85,67 @@ def store(tmp_path):
 
 @pytest.fixture
 def kept(store):
-    """An artifact with its record, as Prefect writes it."""
+    """An artifact with its record."""
     reference = store.save("split", lambda folder: (folder / "a").write_bytes(b"patients"), about={})
-    write_record(store, json.dumps({"metadata": {}, "result": json.dumps(reference.to_json())}).encode())
+    write_record(store, "split-1", reference)
     return reference
 
 
-def write_record(store, content):
-    records(store).mkdir(parents=True, exist_ok=True)
-    (records(store) / "split-1").write_bytes(content)
+def file_of(store):
+    return store.root / "records" / "split-1"
 
 
 def test_a_sound_record_stays(store, kept):
-    assert forget_if_unusable(store, "split-1") is None
-    assert (records(store) / "split-1").exists()
+    before = file_of(store).stat().st_mtime_ns
+    assert look_up(store, "split-1") == (kept, None)
+    write_record(store, "split-1", kept)
+    assert json.loads(file_of(store).read_bytes()) == {"kind": "split", "sha256": kept.sha256}
+    assert file_of(store).stat().st_mtime_ns == before
+    assert all_records(store) == {"split-1": kept.sha256}
+    remove_record(store, "split-1")
+    assert look_up(store, "split-1") == (None, None)
     assert store.folder(kept)
 
 
+def in_the_form_of_earlier_versions(reference):
+    return json.dumps({"metadata": {"prefect_version": "3.8.8"}, "result": json.dumps(reference.to_json())}).encode()
+
+
+def test_a_record_that_prefect_wrote_is_read_and_written_anew(store, kept):
+    file_of(store).write_bytes(in_the_form_of_earlier_versions(kept))
+    assert all_records(store) == {"split-1": kept.sha256}
+    assert read_record(store, "split-1") == kept
+    assert look_up(store, "split-1") == (kept, None)
+    assert json.loads(file_of(store).read_bytes()) == kept.to_json()
+
+
+def test_a_record_that_prefect_wrote_serves_a_store_that_may_only_be_read(store, kept, monkeypatch):
+    old = in_the_form_of_earlier_versions(kept)
+    file_of(store).write_bytes(old)
+
+    def refuse(*arguments):
+        raise StoreError("must be writable")
+
+    monkeypatch.setattr(store, "write_note", refuse)
+    assert look_up(store, "split-1") == (kept, None)
+    assert file_of(store).read_bytes() == old
+
+
 def test_no_record_is_no_trouble(store):
-    assert forget_if_unusable(store, "split-1") is None
+    assert look_up(store, "split-1") == (None, None)
+    assert all_records(store) == {}
 
 
 def test_a_missing_artifact_is_named_and_forgotten(store, kept):
     store.discard(kept)
-    assert f"Artifact split {kept.sha256[:12]} is not in the store" in forget_if_unusable(store, "split-1")
-    assert not (records(store) / "split-1").exists()
+    assert f"Artifact split {kept.sha256[:12]} is not in the store" in look_up(store, "split-1")[1]
+    assert not file_of(store).exists()
 
 
 def test_a_damaged_artifact_is_named_forgotten_and_removed(store, kept):
     (store.folder(kept) / "a").write_bytes(b"patienXs")
-    assert f"Artifact split {kept.sha256[:12]} is damaged" in forget_if_unusable(store, "split-1")
-    assert not (records(store) / "split-1").exists()
+    assert f"Artifact split {kept.sha256[:12]} is damaged" in look_up(store, "split-1")[1]
+    assert not file_of(store).exists()
     with pytest.raises(StoreError, match="is not in the store"):
         store.folder(kept)
 
@@ -129,6 +159,9 @@ def test_a_damaged_artifact_is_named_forgotten_and_removed(store, kept):
         b"null",
         b"[]",
         b"{}",
+        b'{"kind": "split"}',
+        b'{"kind": "split", "sha256": "../../x"}',
+        b'{"kind": "split", "sha256": 5}',
         b'{"result": 3}',
         b'{"result": "{"}',
         b'{"result": "[]"}',
@@ -138,18 +171,19 @@ def test_a_damaged_artifact_is_named_forgotten_and_removed(store, kept):
     ],
 )
 def test_a_record_that_cannot_be_read_is_forgotten(store, kept, content):
-    write_record(store, content)
-    assert forget_if_unusable(store, "split-1")
-    assert not (records(store) / "split-1").exists()
+    file_of(store).write_bytes(content)
+    assert all_records(store) == {}
+    assert look_up(store, "split-1") == (None, "The record of stage split-1 cannot be read.")
+    assert not file_of(store).exists()
     assert store.folder(kept)
 
 
 def test_a_record_that_is_no_file(store):
-    (records(store) / "split-1").mkdir(parents=True)
+    file_of(store).mkdir(parents=True)
     with pytest.raises(StoreError, match=r"records in .* must be readable; Is a directory"):
-        forget_if_unusable(store, "split-1")
+        look_up(store, "split-1")
 
 
 def test_a_store_below_a_file_has_no_records(tmp_path):
     (tmp_path / "file").write_text("")
-    assert forget_if_unusable(Store(tmp_path / "file" / "store"), "split-1") is None
+    assert look_up(Store(tmp_path / "file" / "store"), "split-1") == (None, None)

@@ -25,7 +25,7 @@ CACHES = (codeversion._file, codeversion._source_digest, codeversion._imports)
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """Lay a small package of "ours" on the path; return a function that writes one of its files."""
-    monkeypatch.setattr(codeversion, "OURS", ("tinyroom",))
+    monkeypatch.setattr(codeversion, "PACKAGES", ("tinyroom",))
     monkeypatch.syspath_prepend(tmp_path)
 
     def write(name, content):

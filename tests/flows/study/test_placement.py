@@ -5,7 +5,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.redaction import OrchestrationError
 from flows.study.placement import place, stage_flow, write_settings
-from flows.study.stage_runner import Order
+from flows.study.stage_runner import StageCall
 from flows.study.stages.registry import STAGES
 from mgvae.config.study import load_config
 from mgvae.errors import ConfigError
@@ -18,59 +18,59 @@ BY_NAME = {stage.name: stage for stage in STAGES}
 
 
 @pytest.fixture
-def order(finished, report):
+def call(finished, report):
     artifacts = report["lineage"]["artifacts"]
     inputs = {"split": Reference("split", artifacts["split"])}
-    return Order(BY_NAME["encode"], load_config(finished.cohort), inputs)
+    return StageCall(BY_NAME["encode"], load_config(finished.cohort), inputs)
 
 
-def sent(order, store, **changes):
+def sent(call, store, **changes):
     """Carry out on this side what another one ordered."""
-    settings = store.save("settings", lambda folder: write_settings(order, folder), about={})
+    settings = store.save("settings", lambda folder: write_settings(call, folder), about={})
     told = {
-        "stage": order.stage.name,
-        "key": order.key,
+        "stage": call.stage.name,
+        "key": call.key,
         "settings": settings.sha256,
-        "inputs": {name: one.to_json() for name, one in order.inputs.items()},
+        "inputs": {name: one.to_json() for name, one in call.inputs.items()},
         "out": str(store.root.parent),
         "store": store.label,
     }
     return stage_flow(**(told | changes))
 
 
-def test_the_other_side_makes_the_same_artifact_under_the_same_key(finished, report, order, tmp_path):
-    from flows.runs.records import record_of
+def test_the_other_side_makes_the_same_artifact_under_the_same_key(finished, report, call, tmp_path):
+    from flows.runs.records import read_record
 
     out = fresh_from(finished, tmp_path, "encode")
     store = open_store(out)
     store.discard(Reference("encode", report["lineage"]["artifacts"]["encode"]))
-    sent(order, store)
-    assert record_of(store, order.key) == Reference("encode", report["lineage"]["artifacts"]["encode"])
+    sent(call, store)
+    assert read_record(store, call.key) == Reference("encode", report["lineage"]["artifacts"]["encode"])
 
 
-def test_other_code_on_the_other_side_is_refused(finished, order, tmp_path):
+def test_other_code_on_the_other_side_is_refused(finished, call, tmp_path):
     store = open_store(fresh_from(finished, tmp_path, "encode"))
     with pytest.raises(OrchestrationError, match=r"this worker has others\. Install the same version"):
-        sent(order, store, key="encode-" + "0" * 64)
+        sent(call, store, key="encode-" + "0" * 64)
 
 
-def test_an_unknown_stage_is_refused(finished, order, tmp_path):
+def test_an_unknown_stage_is_refused(finished, call, tmp_path):
     store = open_store(fresh_from(finished, tmp_path, "encode"))
     with pytest.raises(OrchestrationError, match="'encoding' must be one of validate, split"):
-        sent(order, store, stage="encoding")
+        sent(call, store, stage="encoding")
 
 
-def test_the_other_side_is_confined_too(finished, order, tmp_path, monkeypatch):
+def test_the_other_side_is_confined_too(finished, call, tmp_path, monkeypatch):
     store = open_store(fresh_from(finished, tmp_path, "encode"))
     monkeypatch.setenv("MGVAE_ROOTS", str(tmp_path / "elsewhere"))
     with pytest.raises(ConfigError, match="out: must lie below one of the folders"):
-        sent(order, store)
+        sent(call, store)
 
 
-def test_without_a_server_nothing_is_sent(finished, order):
+def test_without_a_server_nothing_is_sent(finished, call):
     store = open_store(finished.out)
     with temporary_settings(restore_defaults={PREFECT_API_URL}), pytest.raises(OrchestrationError, match="make up"):
-        place(order, "gpu", store, finished.out)
+        place(call, "gpu", store, finished.out)
 
 
 def test_a_deployment_that_is_not_registered_is_named(finished, tmp_path):

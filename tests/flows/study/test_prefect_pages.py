@@ -5,7 +5,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.progress import Silent, reporter
 from flows.study import prefect_pages as notices
-from flows.study.prefect_pages import Posted, arms_table, artifact_key, posting, show_run, summary, tell_failure
+from flows.study.prefect_pages import Posted, arms_table, artifact_key, note_failure, posting, show_run, summary
 from mgvae.report.schema import read_report
 from tests.flows.simulated_study import CANARY
 
@@ -85,7 +85,7 @@ def test_without_a_server_nothing_is_shown(report, finished, monkeypatch, databa
     sent.clear()
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
         show_run(refused, finished.run, remarks=[])
-        tell_failure(None, None, None)
+        note_failure(None, None, None)
         with posting("small"):
             assert not isinstance(reporter(), Posted)
     assert sent == []

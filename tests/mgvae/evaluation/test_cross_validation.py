@@ -13,6 +13,7 @@ from mgvae.errors import OutcomeError
 from mgvae.evaluation import one_split as chain_module
 from mgvae.evaluation.cross_validation import cross_validate, predict_both, predict_holdout, usable_folds
 from mgvae.evaluation.one_split import run_chain
+from mgvae.evaluation.parallel import ProcessPool
 from tests.mgvae.evaluation.simulated_cohort import chain, simulated, with_events
 
 CLASSIFIERS = ("logistic_regression", "hist_gradient_boosting")
@@ -61,7 +62,7 @@ def test_labels_of_test_rows_change_nothing():
 
 def test_each_row_is_predicted_once_per_repeat_by_a_fold_without_its_group():
     rows = simulated(600, group_size=4)
-    predictions = cross_validate(rows, chain("none", "class_weight"), n_folds=4, repeats=2, seed=0, n_jobs=1)
+    predictions = cross_validate(rows, chain("none", "class_weight"), n_folds=4, repeats=2, seed=0)
     assert predictions.fold.shape == (2, 600)
     for fold in predictions.fold:
         assert set(fold) == {0, 1, 2, 3}
@@ -83,28 +84,28 @@ def test_a_row_is_not_predicted_from_its_own_label():
         n_folds=4,
         repeats=1,
         seed=0,
-        n_jobs=1,
     )
     for key, (p,) in predictions.probability.items():
         cases, others = p[predictions.event == 1], p[predictions.event == 0]
         assert 0.38 < (cases[:, None] > others).mean() < 0.6, key
 
 
-def test_the_numbers_do_not_depend_on_the_number_of_jobs():
+def test_the_numbers_do_not_depend_on_the_executor():
     rows, arms = simulated(500), chain("none", "random_oversampling", "smote", classifiers=CLASSIFIERS)
     done = []
     options = {"n_folds": 3, "repeats": 1, "seed": 7}
-    one = cross_validate(rows, arms, n_jobs=1, on_done=lambda *progress: done.append(progress), **options)
-    two = cross_validate(rows, arms, n_jobs=2, **options)
+    one = cross_validate(rows, arms, on_done=lambda *progress: done.append(progress), **options)
+    with ProcessPool(2) as pool:
+        two = cross_validate(rows, arms, executor=pool, **options)
     assert done == [(1, 3), (2, 3), (3, 3)]
     for key, p in one.probability.items():
         np.testing.assert_array_equal(p, two.probability[key])
-    other = cross_validate(rows, arms, n_jobs=1, **{**options, "seed": 8})
+    other = cross_validate(rows, arms, **{**options, "seed": 8})
     assert (one.fold != other.fold).any()
 
 
 def test_the_threshold_arm_has_the_probabilities_of_none():
-    predictions = cross_validate(simulated(400), chain("none", "threshold"), n_folds=3, repeats=1, seed=0, n_jobs=1)
+    predictions = cross_validate(simulated(400), chain("none", "threshold"), n_folds=3, repeats=1, seed=0)
     for variant in ("raw", "offset", "recalibrated"):
         ours, plain = (predictions.probability[arm, "logistic_regression", variant] for arm in ("threshold", "none"))
         np.testing.assert_array_equal(ours, plain)
@@ -124,9 +125,9 @@ def test_offset_is_nothing_for_none_and_the_prior_shift_for_weights():
 def test_the_holdout_is_predicted_by_the_training_part_alone():
     train, test = simulated(500, seed=1), simulated(200, seed=2)
     arms = chain("none", "smote")
-    inner, outer = predict_both(train, test, arms, n_folds=3, repeats=1, seed=0, n_jobs=1)
+    inner, outer = predict_both(train, test, arms, n_folds=3, repeats=1, seed=0)
     alone = predict_holdout(train, test, arms, seed=0)
-    folds = cross_validate(train, arms, n_folds=3, repeats=1, seed=0, n_jobs=1)
+    folds = cross_validate(train, arms, n_folds=3, repeats=1, seed=0)
     for key, p in alone.probability.items():
         assert p.shape == (1, 200)
         np.testing.assert_array_equal(p, outer.probability[key])
@@ -135,9 +136,7 @@ def test_the_holdout_is_predicted_by_the_training_part_alone():
 
 def test_five_events_are_enough_to_run():
     rows = with_events(simulated(300), 5)
-    predictions = cross_validate(
-        rows, chain("none", "class_weight", "random_oversampling"), n_folds=5, repeats=1, seed=0, n_jobs=1
-    )
+    predictions = cross_validate(rows, chain("none", "class_weight", "random_oversampling"), n_folds=5, repeats=1, seed=0)
     assert len(predictions.probability) == 9
     assert set(predictions.fold[0]) == set(range(5))
 
@@ -151,7 +150,7 @@ def test_folds_are_no_more_than_groups_with_events():
 
 def test_an_arm_that_cannot_run_is_left_out_by_name():
     rows = with_events(simulated(300), 3)
-    predictions = cross_validate(rows, chain("none", "smote"), n_folds=3, repeats=1, seed=0, n_jobs=1)
+    predictions = cross_validate(rows, chain("none", "smote"), n_folds=3, repeats=1, seed=0)
     assert set(predictions.unavailable) == {"smote"}
     assert "at least 2" in predictions.unavailable["smote"]
     assert {arm for arm, _, _ in predictions.probability} == {"none"}
@@ -161,9 +160,9 @@ def test_what_a_reader_must_know_of_the_splits_is_gathered_once(generator):
     generator.remarks = ("Early stopping watched.",)
     rows = simulated(600)
     sites = Rows(rows.features, rows.event, np.arange(600) % 2)
-    got = cross_validate(sites, chain("none", "mgvae", "vae"), n_folds=5, repeats=2, seed=0, n_jobs=1)
+    got = cross_validate(sites, chain("none", "mgvae", "vae"), n_folds=5, repeats=2, seed=0)
     calibration, arms = got.remarks
     assert calibration.startswith("Recalibration was learned on single rows")
     assert arms == "Early stopping watched."
     assert set(got.unavailable) == set()
-    assert cross_validate(rows, chain("none"), n_folds=2, repeats=1, seed=0, n_jobs=1).remarks == ()
+    assert cross_validate(rows, chain("none"), n_folds=2, repeats=1, seed=0).remarks == ()

@@ -149,7 +149,7 @@ def whole() -> tuple[CohortConfig, dict]:
             "evaluation": settings,
         }
     )
-    return config, evaluate(simulated(900, group_size=2), simulated(300, seed=9), config, n_jobs=1)
+    return config, evaluate(simulated(900, group_size=2), simulated(300, seed=9), config)
 
 
 def test_the_whole_evaluation_is_json_and_complete(whole):
@@ -211,7 +211,7 @@ def test_without_a_usable_test_part_there_is_no_holdout():
             "evaluation": {"arms": ["none"], "classifiers": [LR], "folds": 2, "repeats": 1, "bootstrap": 50},
         }
     )
-    evaluation = evaluate(simulated(300), None, config, n_jobs=1)
+    evaluation = evaluate(simulated(300), None, config)
     assert evaluation["holdout"] is None
     assert evaluation_summary(EvaluationResult.model_validate(evaluation), config).holdout == {}
     assert recommend(evaluation, margin=0.0)["arm"] == "none"

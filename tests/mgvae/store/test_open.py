@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from flows.allowed_paths import confine
+from flows.allowed_paths import require_allowed
 from mgvae.errors import ConfigError
 from mgvae.store.local import Store
 from mgvae.store.open import is_beside, open_store
@@ -76,7 +76,7 @@ def test_a_url_that_cannot_be_one(where, words, tmp_path, monkeypatch):
 
 
 def test_without_roots_every_place_passes():
-    confine("/etc", "out")
+    require_allowed("/etc", "out")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_without_roots_every_place_passes():
 )
 def test_what_lies_below_a_root_passes(place, tmp_path, monkeypatch):
     monkeypatch.setenv("MGVAE_ROOTS", f"{tmp_path}/in:s3://bucket/a:{tmp_path}/more")
-    confine(place.format(tmp_path), "extract")
+    require_allowed(place.format(tmp_path), "extract")
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_what_lies_elsewhere_is_refused(place, tmp_path, monkeypatch):
     (tmp_path / "in" / "link").symlink_to("/")
     monkeypatch.setenv("MGVAE_ROOTS", f"{tmp_path}/in:s3://bucket/a")
     with pytest.raises(ConfigError, match="extract: must lie below one of the folders and URLs that MGVAE_ROOTS lists"):
-        confine(place.format(tmp_path), "extract")
+        require_allowed(place.format(tmp_path), "extract")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.study.stage_runner import Order
+from flows.study.stage_runner import StageCall
 from flows.study.stages.registry import DRIFT, STAGES
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.store.artifact import Reference, digest
@@ -110,6 +110,6 @@ def test_a_stage_is_keyed_by_nothing_that_it_does_not_read(stage, read, keyed):
 @pytest.mark.parametrize("stage", EVERY, ids=lambda stage: stage.name)
 def test_what_a_stage_reads_is_in_its_key(stage, config):
     inputs = {name: Reference(name, "a" * 64) for name in stage.needs}
-    plain = Order(stage, config, inputs)
-    assert plain.about["parameters"] == stage.reads(config)
-    assert plain.key != Order(stage, config, inputs, {"extract_sha256": "b" * 64}).key
+    plain = StageCall(stage, config, inputs)
+    assert plain.provenance["parameters"] == stage.reads(config)
+    assert plain.key != StageCall(stage, config, inputs, {"extract_sha256": "b" * 64}).key
