@@ -13,6 +13,7 @@ from mgvae.arrays import Array
 from mgvae.reproducibility import numpy_generator
 
 NEAR = 2  # a part is near its due where it holds at least half and at most twice as many rows
+EVEN = 1.25  # the same for folds of groups in random order: they usually come that near
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,20 @@ def hold_out_stratified(event: Array, group: Array, fraction: float, *, seed: in
 def balanced_folds(group: Array, most: int, *, seed: int) -> Parts:
     """Deal rows to two or more folds, at most ``most``, of about the same size.
 
-    Groups are whole with as many folds as leave each fold half of its share or more and none with more than twice; where
-    not even two folds do, rows are dealt.
+    Groups are dealt in random order, fold by fold. Where that leaves a fold far from its share, the largest are dealt first,
+    to as many folds as leave each near its share; where not even two folds do, rows are dealt.
     """
     _, code, size = np.unique(group, return_inverse=True, return_counts=True)
     order = numpy_generator(seed, "case folds").permutation(len(size))
-    turn = order[np.argsort(-size[order], kind="stable")]
+    largest_first = order[np.argsort(-size[order], kind="stable")]
     fold = np.zeros(len(size), dtype=np.int64)
+    if len(size) >= most:
+        fold[order] = np.arange(len(size)) % most
+        if _uneven(fold, size, most) <= EVEN or len(size) == len(code):
+            return Parts(fold[code])
     for count in range(min(most, len(size)), 1, -1):
-        fold[turn] = deal_amounts(size[turn], [1 / count] * count)
-        sums = np.bincount(fold, weights=size, minlength=count) * count / len(code)
-        if sums.min() * NEAR >= 1 and sums.max() <= NEAR:
+        fold[largest_first] = deal_amounts(size[largest_first], [1 / count] * count)
+        if _uneven(fold, size, count) <= NEAR:
             return Parts(fold[code])
     if len(size) == len(code):
         return Parts(np.zeros(len(code), dtype=np.int64))
@@ -167,6 +171,12 @@ def _filled(amounts: Array, due: int, *, most: int) -> Array:
         if have < due and have + amount <= most:
             taken[place], have = True, have + amount
     return taken
+
+
+def _uneven(fold: Array, size: Array, count: int) -> float:
+    """Return the largest factor between a fold's rows and its share of them."""
+    rows = np.bincount(fold, weights=size, minlength=count) * count / size.sum()
+    return float(max(rows.max(), 1 / rows.min())) if rows.min() else float("inf")
 
 
 def _two_parts(event: Array, group: Array, fraction: float, *, seed: int, use: str, largest_first: bool) -> Array:

@@ -73,19 +73,27 @@ def test_where_no_choice_of_groups_is_near_rows_are_held_out_and_that_is_said(si
     assert remark.startswith("Early stopping watched the ELBO on single rows, because no choice of whole groups comes near")
 
 
-@pytest.mark.parametrize("n", [2, 3, 7, 20, 100, 333, 5000])
+def singles(n):
+    return np.random.default_rng(n).permutation(3 * n)[:n]
+
+
+def families(n):
+    rng = np.random.default_rng(n)
+    return rng.permutation(np.repeat(rng.permutation(3 * n)[:n], rng.integers(1, 6, n)))
+
+
+@pytest.mark.parametrize("group", [*map(singles, [2, 3, 7, 20, 100, 333, 5000]), *map(families, [300, 1000])], ids=len)
 @pytest.mark.parametrize("fraction", [0.05, 0.15, 0.3, 0.49])
 @pytest.mark.parametrize("seed", [0, 17, 2**31])
-def test_single_rows_are_held_out_and_folded_as_ever(n, fraction, seed):
-    """The frozen formulae: what studies without groups were trained on must not move."""
-    group = np.random.default_rng(n).permutation(3 * n)[:n]
-    codes = np.unique(group)
-    order = numpy_generator(seed, "heldout groups").permutation(n)
-    taken = order[: max(1, int(np.searchsorted(np.ones(n, int).cumsum(), fraction * n)) + 1)]
+def test_single_rows_and_small_families_are_held_out_and_folded_as_ever(group, fraction, seed):
+    """The frozen formulae: what studies without large groups were trained on must not move."""
+    codes, members = np.unique(group, return_counts=True)
+    order = numpy_generator(seed, "heldout groups").permutation(len(codes))
+    taken = order[: max(1, int(np.searchsorted(members[order].cumsum(), fraction * len(group))) + 1)]
     parts = hold_out(group, fraction, seed=seed)
     np.testing.assert_array_equal(parts.held_out, np.isin(group, codes[taken]))
     assert parts.whole
-    order, count = numpy_generator(seed, "case folds").permutation(n), min(3, n)
+    order, count = numpy_generator(seed, "case folds").permutation(len(codes)), min(3, len(codes))
     folds = balanced_folds(group, 3, seed=seed)
     for fold in range(count):
         np.testing.assert_array_equal(folds.part == fold, np.isin(group, codes[order[fold::count]]))
