@@ -130,13 +130,12 @@ def _postgres(programs: Mapping[str, str], home: Path, log: Path, port: int) -> 
     subprocess.run(make, check=True, stdout=subprocess.DEVNULL, cwd="/", **given)
     start = [programs["postgres"], "-D", str(data), "-p", str(port), "-k", str(data), "-c", "listen_addresses=127.0.0.1"]
     with _running(start, dict(os.environ), log, stop=signal.SIGINT, **given):
-        _until(lambda: _open(port), "Postgres listens")
-        time.sleep(1)  # it listens a little before it answers
-        _make_database(port)
+        _until(lambda: _made_database(port), "Postgres answers")
         yield
 
 
-def _make_database(port: int) -> None:
+def _made_database(port: int) -> bool:
+    """Make the database; return False where Postgres does not answer yet: it listens a little before."""
     import asyncio
 
     import asyncpg
@@ -147,7 +146,10 @@ def _make_database(port: int) -> None:
         await connection.execute("CREATE DATABASE prefect")
         await connection.close()
 
-    asyncio.run(make())
+    with suppress(OSError, asyncpg.CannotConnectNowError):
+        asyncio.run(make())
+        return True
+    return False
 
 
 @contextmanager

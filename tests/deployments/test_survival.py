@@ -14,6 +14,7 @@ from tests.flows.simulated_study import table, write_study
 
 pytestmark = pytest.mark.slow
 LONG = 'settings=["training.pretrain_epochs=300", "training.patience=300", "evaluation.arms=[none, mgvae]"]'
+LOST_AFTER_SECONDS = 45  # a heart beats every 30 seconds, Prefect's least
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 FILES = ("synthetic.parquet", "predictions.parquet")
 
@@ -43,6 +44,7 @@ def up(tmp_path_factory, told):
     folder = tmp_path_factory.mktemp("machine")
     with machine(folder, MGVAE_WEBHOOK=told[0]) as one:
         one.deploy(write_study(folder / "study"))
+        one.declare_lost_after(LOST_AFTER_SECONDS)
         yield one
 
 

@@ -10,6 +10,9 @@ import pytest
 from tests.deployments.machine import wait_for
 from tests.flows.simulated_study import write_study
 
+SLOW_TO_IMPORT = {"fastapi", "great_expectations", "imblearn", "jinja2", "joblib", "matplotlib", "pandas", "prefect"} | {
+    *("safetensors", "scipy", "sklearn", "sqlalchemy", "torch")
+}
 STOPPED = "Stopped. Finished stages are kept; the same command goes on from there.\n"
 
 
@@ -33,6 +36,16 @@ def test_the_command_itself_refuses_quickly_and_starts_no_server(tmp_path):
     assert (process.returncode, out) == (1, "")
     assert "none.yaml: no such file" in err
     assert not (tmp_path / "home").exists()
+
+
+def test_help_waits_for_no_library_that_is_slow_to_import():
+    code = "import sys\nfrom flows.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert "Usage: mgvae" in done.stdout
+    imported = {name.partition(".")[0] for name in done.stderr.split()}
+    assert {"flows", "mgvae", "typer"} <= imported
+    assert not imported & SLOW_TO_IMPORT
 
 
 @pytest.mark.slow

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -147,14 +147,22 @@ def test_what_a_killed_landing_left_is_swept_up(mgvae, place):
     assert not left.exists()
 
 
-def test_landings_wait_for_one_another(mgvae, place):
+def test_landings_wait_for_one_another(mgvae, place, monkeypatch):
     mgvae("land", "extract.csv")
     table(seed=1).to_csv("extract.csv", index=False)
-    said = []
+    said, lock, waits, passed = [], fcntl.flock, threading.Event(), threading.Event()
+
+    def watched(*arguments):
+        waits.set()
+        lock(*arguments)
+        passed.set()
+
     with one_at_a_time(place / "inbox" / "small"):
+        monkeypatch.setattr("flows.inbox.folder.fcntl.flock", watched)
         other = threading.Thread(target=_land, args=(place, said))
         other.start()
-        time.sleep(1.5)
+        assert waits.wait(60)
+        assert not passed.wait(0.3)
         assert len(landed(place / "inbox", "small")) == 1
     other.join(60)
     assert said == [True]

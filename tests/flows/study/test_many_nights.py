@@ -10,6 +10,7 @@ import os
 import statistics
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ SETTLED, EVERY = 30, 40  # after 30 nights all is warm; a new extract every 40th
 
 def handles():
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def processor_seconds():
+    """Return how long this process and its server have worked; what the clock says depends on what else the machine does."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # a process that has just ended
+            _, parent, *rest = path.read_text().rpartition(")")[2].split()
+            ticks += int(parent) == os.getpid() and int(rest[9]) + int(rest[10])
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mib():
@@ -47,9 +58,9 @@ def test_many_nights(database, tmp_path):
             table(n=600 + night, events=40, seed=night).to_csv(extract, index=False)
             land(extract, cohort=cohort, inbox=inbox)
         known = files(out) if out.exists() else set()
-        start = time.perf_counter()
+        start = processor_seconds()
         result = cohort_flow(str(cohort), out=str(out), inbox=str(inbox), promote=True)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(processor_seconds() - start)
         states.append(result["status"])
         runs.append(result["run"])
         if not fresh:
