@@ -19,6 +19,7 @@ from tests.paths import ROOT
 from tests.ports import free_port
 
 LASTS_SECONDS = 300
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 @dataclass
@@ -81,13 +82,31 @@ class Machine:
         trigger = {**found["trigger"], "within": seconds}
         self.ask("PUT", f"automations/{found['id']}", {**kept, "trigger": trigger})
 
-    def night(self, *parameters: str, watch: bool = True, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Start the nightly deployment as a person does, from another folder; ``name=value`` parameters."""
+    def night(self, *parameters: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Start the nightly deployment as a person does, from another folder, and watch it; ``name=value`` parameters."""
         given = [part for parameter in parameters for part in ("-p", parameter)]
-        watching = ["--watch"] if watch else []
         return self.call(
-            "prefect", "deployment", "run", "mgvae-cohort/nightly", *watching, *given, cwd=self.folder, check=check
+            "prefect", "deployment", "run", "mgvae-cohort/nightly", "--watch", *given, cwd=self.folder, check=check
         )
+
+    def start(self, **parameters: Any) -> str:
+        """Start the nightly deployment over the API, quicker than a command, and return the run's id."""
+        deployment = self.ask("GET", "deployments/name/mgvae-cohort/nightly").json()
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return str(self.get(f"deployments/{deployment['id']}/create_flow_run", **body)["id"])
+
+    def end_of(self, run: str, *, seconds: float = 240) -> str:
+        """Wait for the end of a run and return its state: COMPLETED, FAILED, CRASHED or CANCELLED."""
+
+        def state() -> str | None:
+            found = self.ask("GET", f"flow_runs/{run}").json()["state_type"]
+            return str(found) if found in ENDED else None
+
+        return str(wait_for(state, "the end of the run", seconds=seconds, every=0.5))
+
+    def complete(self, **parameters: Any) -> None:
+        """Start the nightly deployment and wait until it has completed."""
+        assert self.end_of(self.start(**parameters)) == "COMPLETED", self.logs()
 
     def pid(self, name: str) -> int:
         """Return the number of the process called server, cpu or gpu."""
@@ -107,7 +126,7 @@ class Machine:
         """Return what the API answers."""
         return self.ask("POST", path, body).json()
 
-    def ask(self, method: str, path: str, body: Any) -> Any:
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Return the API's response, which must be no error."""
         import httpx
 

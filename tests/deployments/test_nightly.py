@@ -54,7 +54,7 @@ def test_a_night_ends_completed_and_is_promoted(up, first):
 
 
 def test_the_same_night_again_does_no_work_and_says_so(up, first):
-    up.night(f"out={up.folder}/runs")
+    up.complete(out=f"{up.folder}/runs")
     run = up.runs()[0]
     assert run["state_name"] == "Completed"
     assert run["total_run_time"] < 15
@@ -65,13 +65,13 @@ def test_the_same_night_again_does_no_work_and_says_so(up, first):
 
 @ON_SQLITE
 def test_a_changed_evaluation_runs_from_there_on(up, first):
-    up.night(f"out={up.folder}/runs", 'settings=["evaluation.bootstrap=60"]')
+    up.complete(out=f"{up.folder}/runs", settings=["evaluation.bootstrap=60"])
     again = stages(report(up))
     assert {name for name, stage in again.items() if not stage["cached"]} == {"evaluate", "model"}
 
 
 def test_placed_stages_are_carried_out_by_the_gpu_worker(up, first):
-    up.night(f"out={up.folder}/runs", "seed=7", 'settings=["stages={pretrain: gpu, finetune: gpu}"]')
+    up.complete(out=f"{up.folder}/runs", seed=7, settings=["stages={pretrain: gpu, finetune: gpu}"])
     made = {name: stage["ran"]["worker"] for name, stage in stages(report(up)).items() if not stage["cached"]}
     assert {name for name, worker in made.items() if worker == "mgvae-gpu"} == {"pretrain", "finetune"}
     assert {worker for name, worker in made.items() if name not in ("pretrain", "finetune")} == {"mgvae-cpu"}
@@ -79,7 +79,8 @@ def test_placed_stages_are_carried_out_by_the_gpu_worker(up, first):
 
 @ON_SQLITE
 def test_placing_changes_no_byte(up, first):
-    up.night(f"out={up.folder}/elsewhere", "store=" + str(up.folder / "elsewhere-store"), 'settings=["stages={pretrain: gpu}"]')
+    store = str(up.folder / "elsewhere-store")
+    up.complete(out=f"{up.folder}/elsewhere", store=store, settings=["stages={pretrain: gpu}"])
     again = json.loads((up.folder / "elsewhere" / "small" / "latest" / "report.json").read_text(encoding="utf-8"))
     assert again["run_id"] == first["run_id"]
     assert again["lineage"]["artifacts"] == first["lineage"]["artifacts"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -13,9 +12,8 @@ from tests.deployments.machine import machine, wait_for
 from tests.flows.simulated_study import table, write_study
 
 pytestmark = pytest.mark.slow
-LONG = 'settings=["training.pretrain_epochs=300", "training.patience=300", "evaluation.arms=[none, mgvae]"]'
+LONG = ["training.pretrain_epochs=300", "training.patience=300", "evaluation.arms=[none, mgvae]"]
 LOST_AFTER_SECONDS = 45  # a heart beats every 30 seconds, Prefect's least
-ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 FILES = ("synthetic.parquet", "predictions.parquet")
 
 
@@ -51,7 +49,7 @@ def up(tmp_path_factory, told):
 @pytest.fixture(scope="module")
 def undisturbed(up):
     """A run that nothing disturbs: what all others must come to."""
-    up.night(f"out={up.folder}/undisturbed", LONG)
+    up.complete(out=f"{up.folder}/undisturbed", settings=LONG)
     return made(up.folder / "undisturbed")
 
 
@@ -76,32 +74,17 @@ def writing(out, file="*"):
     return list((out / ".store").glob(f".writing-*/artifact/{file}"))
 
 
-def start(up, out):
-    """Start a run and return its id."""
-    return re.search(r"UUID: ([0-9a-f-]{36})", up.night(f"out={out}", LONG, watch=False).stdout)[1]
-
-
-def end_of(up, run):
-    """Return the state in which a run ended."""
-
-    def state():
-        found = {one["id"]: one["state_type"] for one in up.runs()}.get(run)
-        return found if found in ENDED else None
-
-    return wait_for(state, "the end of the run", seconds=240, every=0.5)
-
-
 def again(up, out, run):
     """Bring up what was killed, wait until the server knows that the run is lost, and run again."""
     up.up()
-    assert end_of(up, run) == "CRASHED"
-    up.night(f"out={out}", LONG)
+    assert up.end_of(run) == "CRASHED"
+    up.complete(out=str(out), settings=LONG)
     return made(out)
 
 
 def test_the_worker_is_killed_during_pretraining(up, undisturbed, tmp_path):
     out = tmp_path / "runs"
-    run = start(up, out)
+    run = up.start(out=str(out), settings=LONG)
     wait_for(lambda: on_record(out, "encode") and any((out / ".store").glob(".writing-*")), "pre-training", every=0.01)
     up.kill(up.pid("cpu"))
     assert again(up, out, run) == undisturbed
@@ -111,7 +94,7 @@ def test_the_worker_is_killed_during_pretraining(up, undisturbed, tmp_path):
 def test_the_run_is_killed_while_an_artifact_is_written(up, undisturbed, tmp_path):
     for trial in range(5):
         out = tmp_path / f"runs-{trial}"
-        run = start(up, out)
+        run = up.start(out=str(out), settings=LONG)
         wait_for(lambda out=out: writing(out, "validation.json"), "an artifact half written", every=0.001)
         up.kill(*up.flow_processes())
         if writing(out):  # else the kill came when the artifact was whole
@@ -123,7 +106,7 @@ def test_the_run_is_killed_while_an_artifact_is_written(up, undisturbed, tmp_pat
 
 def test_the_machine_is_lost_during_evaluation(up, undisturbed, tmp_path):
     out = tmp_path / "runs"
-    run = start(up, out)
+    run = up.start(out=str(out), settings=LONG)
     wait_for(lambda: on_record(out, "assess") and not on_record(out, "evaluate"), "evaluation", every=0.01)
     up.kill(up.pid("server"), *up.flow_processes(), up.pid("cpu"))  # nobody is left to tell; the next server misses the heart
     assert again(up, out, run) == undisturbed
@@ -132,23 +115,23 @@ def test_the_machine_is_lost_during_evaluation(up, undisturbed, tmp_path):
 
 def test_the_server_is_killed_and_restarted_in_mid_run(up, undisturbed, tmp_path):
     out = tmp_path / "runs"
-    run = start(up, out)
+    run = up.start(out=str(out), settings=LONG)
     wait_for(lambda: on_record(out, "encode"), "pre-training", every=0.01)
     up.kill(up.pid("server"))
     up.up()
-    assert end_of(up, run) == "COMPLETED", up.logs()
+    assert up.end_of(run) == "COMPLETED", up.logs()
     assert made(out) == undisturbed
 
 
 def test_an_extract_that_lands_during_a_run_waits_for_the_next(up, undisturbed, tmp_path):
     out, extract, cohort = tmp_path / "runs", tmp_path / "new.csv", up.folder / "study" / "cohort.yaml"
     table(n=610, events=41, seed=2).to_csv(extract, index=False)
-    run = start(up, out)
+    run = up.start(out=str(out), settings=LONG)
     wait_for(lambda: on_record(out, "encode"), "pre-training", every=0.01)
     up.call("mgvae", "land", str(extract), "--cohort", str(cohort))
-    assert end_of(up, run) == "COMPLETED"
+    assert up.end_of(run) == "COMPLETED"
     assert made(out) == undisturbed
-    up.night(f"out={out}", LONG)
+    up.complete(out=str(out), settings=LONG)
     run_id, artifacts, _ = made(out)
     assert run_id != undisturbed[0]
     assert artifacts["validate"] != undisturbed[1]["validate"]
@@ -157,12 +140,12 @@ def test_an_extract_that_lands_during_a_run_waits_for_the_next(up, undisturbed, 
 
 def test_a_failed_night_leaves_the_champion_and_its_predictions(up, undisturbed, tmp_path, told):
     out = tmp_path / "runs"
-    up.night(f"out={out}", f"extract={up.folder}/study/extract.csv", LONG)
+    up.complete(out=str(out), extract=f"{up.folder}/study/extract.csv", settings=LONG)
     champion = (out / "small" / "champion").resolve()
     before = {file.name: file.read_bytes() for file in champion.iterdir()}
     cut = tmp_path / "cut.csv"
     cut.write_bytes((up.folder / "study" / "extract.csv").read_bytes()[:-7])
-    done = up.night(f"out={out}", f"extract={cut}", LONG, check=False)
+    done = up.night(f"out={out}", f"extract={cut}", f"settings={json.dumps(LONG)}", check=False)
     assert done.returncode == 1
     assert up.runs()[0]["state_name"] == "Failed"
     assert (out / "small" / "champion").resolve() == champion
@@ -170,8 +153,8 @@ def test_a_failed_night_leaves_the_champion_and_its_predictions(up, undisturbed,
     failed = [one for one in up.get("artifacts/filter") if one["key"] == "mgvae-failed"]
     assert any("The champion and its predictions stay" in one["data"] and "cut off" in one["data"] for one in failed)
     wait_for(lambda: any("prefect.flow-run.Failed" in one for one in told[1]), "the webhook to be told of the failed run")
-    strict = ', "gates.separation_warn=6", "gates.separation_fail=5"]'
-    up.night(f"out={out}", f"extract={up.folder}/study/extract.csv", LONG[:-1] + strict)
+    strict = ["gates.separation_warn=6", "gates.separation_fail=5"]
+    up.complete(out=str(out), extract=f"{up.folder}/study/extract.csv", settings=LONG + strict)
     assert up.runs()[0]["state_name"] == "Completed"
     assert (out / "small" / "champion").resolve() == champion
     wait_for(lambda: any("mgvae.run.refused" in one for one in told[1]), "the webhook to be told of the failed gate")
