@@ -127,10 +127,14 @@ class Machine:
         return self.ask("POST", path, body).json()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the API's response, which must be no error."""
+        """Return the API's response, which must be no error; as Prefect's client, ask again where the database was busy."""
         import httpx
 
-        return httpx.request(method, f"http://127.0.0.1:{self.port}/api/{path}", json=body, timeout=30).raise_for_status()
+        def response() -> httpx.Response | None:
+            found = httpx.request(method, f"http://127.0.0.1:{self.port}/api/{path}", json=body, timeout=30)
+            return None if found.status_code == httpx.codes.SERVICE_UNAVAILABLE else found.raise_for_status()
+
+        return wait_for(response, f"an answer to {path}", seconds=60, every=0.5)
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the runs of mgvae-cohort that have started, the newest first; the schedule has others for later nights."""
