@@ -77,7 +77,7 @@ def _seed(
         outcomes: list[Outcome] = []
         settings = settings_for(rows, quick=quick)
         for outcome, _ in run_seed(
-            rows, settings, seed=seed, arms=arms, told=lambda arm: heard.advanced(len(outcomes), len(arms), arm)
+            rows, settings, seed=seed, arms=arms, on_start=lambda arm: heard.advanced(len(outcomes), len(arms), arm)
         ):
             outcomes.append(outcome)
         heard.ended(stage, cached=False)
@@ -97,10 +97,10 @@ def _pictures(dataset: str, data: str | None, *, rho: Any, quick: bool, folder: 
         heard = reporter()
         heard.started("pictures")
         rows = data_with()
-        shown = gallery(rows, data_with, settings_for(rows, quick=quick), seed=PICTURED, told=heard.advanced)
-        about = {"dataset": dataset, "rho": rho, "seed": PICTURED, "quick": quick, "about": describe_data(shown.data)}
+        pictured = gallery(rows, data_with, settings_for(rows, quick=quick), seed=PICTURED, on_start=heard.advanced)
+        about = {"dataset": dataset, "rho": rho, "seed": PICTURED, "quick": quick, "about": describe_data(pictured.data)}
         try:
-            write(Path(folder), shown, about)
+            write(Path(folder), pictured, about)
         except OSError as error:
             raise _not_written(folder, error) from None
         heard.ended("pictures", cached=False)

@@ -1,4 +1,4 @@
-"""Independent random streams from one seed: each use names its own, so adding one never shifts another."""
+"""Independent random streams from one seed, each with a name of its own."""
 
 from __future__ import annotations
 

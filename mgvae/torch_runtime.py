@@ -1,4 +1,4 @@
-"""What torch needs around a computation: named random streams, one thread, tensors as files."""
+"""Random streams, threads and tensor files of torch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mgvae.reproducibility import derive
 
 
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
-    """Return a CPU torch generator for the use called ``names``: draws made on the CPU do not depend on the device."""
+    """Return a CPU torch generator for ``names``; its draws do not depend on the device."""
     return torch.Generator().manual_seed(derive(seed, *names))
 
 
 @contextmanager
 def own_stream() -> Iterator[None]:
-    """Leave torch's global stream as it was before the block: making a layer draws from it."""
+    """Restore torch's global stream, from which layers draw, after the block."""
     with torch.random.fork_rng(devices=[]):
         yield
 

@@ -38,23 +38,23 @@ TONES = {"pass": "green", "warn": "yellow", "fail": "red"}
 MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "calibration_slope", "balanced_accuracy")
 
 
-def show(facts: Report, console: Console) -> None:
+def show(report: Report, console: Console) -> None:
     """Print the numbers of a report, from its verdict to its lineage.
 
     Args:
-        facts: the report.
+        report: the report.
         console: where to print; plain text where it is not a terminal.
     """
-    blocks = [_verdict(facts), *_advice(facts), _cohort(facts.cohort), _validation(facts.validation)]
-    if facts.drift:
-        blocks += _drift(facts.drift)
-    if facts.training:
-        blocks.append(_training(facts.training))
-    if facts.synthetic:
-        blocks.append(_verdicts(f"Gates on {count(facts.synthetic.n)} synthetic cases", facts.synthetic.gates))
-    if facts.evaluation:
-        blocks += _evaluation(facts.evaluation)
-    blocks.append(_lineage(facts.lineage))
+    blocks = [_verdict(report), *_advice(report), _cohort(report.cohort), _validation(report.validation)]
+    if report.drift:
+        blocks += _drift(report.drift)
+    if report.training:
+        blocks.append(_training(report.training))
+    if report.synthetic:
+        blocks.append(_verdicts(f"Gates on {count(report.synthetic.n)} synthetic cases", report.synthetic.gates))
+    if report.evaluation:
+        blocks += _evaluation(report.evaluation)
+    blocks.append(_lineage(report.lineage))
     for block in blocks:
         console.print(block)
         console.print()

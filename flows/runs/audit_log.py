@@ -204,8 +204,8 @@ def _write(descriptor: int, content: bytes) -> None:
     os.fsync(descriptor)
 
 
-def _damaged(path: Path, what: str) -> StoreError:
+def _damaged(path: Path, problem: str) -> StoreError:
     return StoreError(
-        f"The audit log {path} must be as it was written; {what}. Nothing was changed. Put a copy of it back; or, once you "
+        f"The audit log {path} must be as it was written; {problem}. Nothing was changed. Put a copy of it back; or, once you "
         "know what happened, move it to a safe place and begin anew with mgvae champion promote RUN --reason ..."
     )

@@ -193,10 +193,12 @@ def _withdrawn(run: _Candidate, changes: tuple[Change, ...]) -> str | None:
     return None
 
 
-def _comparison(config: CohortConfig, store: AnyStore, now: Change, run: Path, where: str | None) -> Mapping[str, Any] | None:
+def _comparison(
+    config: CohortConfig, store: AnyStore, now: Change, run: Path, location: str | None
+) -> Mapping[str, Any] | None:
     """Return the numbers for a run that a person promotes; None if unavailable."""
     try:
-        folders = finished_run(run, where, needed=("split", "model")).folders
+        folders = finished_run(run, location, needed=("split", "model")).folders
     except StoreError:
         return None
     return compare_with_champion(config, store, now.sha256.get("model"), folders).comparison

@@ -23,7 +23,7 @@ OnDone = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predicted probabilities of N real rows, each by models that never saw it, its group or its label.
+    """Probabilities of N real rows by models that never saw them or their groups.
 
     Attributes:
         event: outcome in {0, 1}, ``(N,)``.
@@ -87,7 +87,7 @@ def cross_validate(
 
 
 def predict_holdout(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Predictions:
-    """Return predictions of the test part by the chain run once on the whole training part; shapes have ``repeats`` 1."""
+    """Predict the test part by the chain fitted once on the training part; one repeat."""
     splits = [_holdout_split(train, test, seed=seed)]
     return _collect(test, splits, _run(splits, chain, None, None))
 
@@ -103,7 +103,7 @@ def predict_both(
     executor: Executor | None = None,
     on_done: OnDone | None = None,
 ) -> tuple[Predictions, Predictions]:
-    """Return what `cross_validate` and `predict_holdout` return, with all splits handed to the executor at once."""
+    """Cross-validate and predict the hold-out, with all splits submitted at once."""
     inner = _fold_splits(train, n_folds=n_folds, repeats=repeats, seed=seed)
     outer = _holdout_split(train, test, seed=seed)
     outcomes = _run([outer, *inner], chain, executor, on_done)  # the largest first
@@ -111,7 +111,7 @@ def predict_both(
 
 
 def usable_folds(rows: Rows, n_folds: int) -> int:
-    """Return the number of folds, at most ``n_folds``, such that each can have a group with an event.
+    """Return how many folds, at most ``n_folds``, can each have a group with an event.
 
     Raises:
         OutcomeError: fewer than two groups have an event.
@@ -134,7 +134,7 @@ def _fold_splits(rows: Rows, *, n_folds: int, repeats: int, seed: int) -> list[_
 
 
 def holdout_seed(seed: int) -> int:
-    """Return the seed of the chain that is run on the whole training part, given that of the evaluation."""
+    """Return the seed of the chain on the whole training part."""
     return derive(seed, "holdout")
 
 

@@ -1,4 +1,4 @@
-"""The classifier that all ways of treating the imbalance are compared by: an MLP of widths d-256-128-C, as published.
+"""The classifier of the paper, an MLP of widths d-256-128-C, and its losses.
 
 Every arm gets the same number of steps, so that an arm with more rows is not trained longer. At each check balanced accuracy
 on validation rows is taken, and the best parameters are kept; of several that are equally good, the last.
@@ -37,7 +37,7 @@ class Fitting:
 
 
 class Cosines(nn.Linear):
-    """A last layer whose outputs are cosines between features and class vectors, as LDAM needs."""
+    """Last layer of LDAM: cosines between features and class vectors."""
 
     def forward(self, features: Tensor) -> Tensor:
         """Return cosines, ``(B, C)``."""
@@ -45,7 +45,7 @@ class Cosines(nn.Linear):
 
 
 def mlp(inputs: int, classes: int, *, generator: torch.Generator, cosines: bool = False) -> nn.Sequential:
-    """Return an MLP of widths ``inputs``-256-128-``classes`` with weights drawn from ``generator`` (He et al. 2015)."""
+    """Return an MLP ``inputs``-256-128-``classes``, initialised as in He et al. 2015."""
     with own_stream():
         made = layers([inputs, *HIDDEN, classes])
         if cosines:
@@ -127,17 +127,17 @@ def loss_called(name: LossName, counts: Sequence[int]) -> Loss:
 
 
 def weighted(weight: Tensor) -> Loss:
-    """Return the cross-entropy whose rows weigh as their class does, ``weight (C,)``, divided by the sum of the weights."""
+    """Return the cross-entropy with class weights ``(C,)``, normalised by their sum."""
     return lambda logits, labels: cross_entropy(logits, labels, weight=weight.to(logits))
 
 
 def inverse_frequency(counts: Sequence[int]) -> Tensor:
-    """Return weights in proportion to 1 / n_c whose mean over classes is one, ``(C,)``."""
+    """Return class weights ``(C,)`` proportional to 1 / n_c, of mean one."""
     return _mean_one(1.0 / torch.tensor(counts, dtype=torch.double))
 
 
 def class_balanced(counts: Sequence[int], *, beta: float) -> Tensor:
-    """Return weights in proportion to (1 - beta) / (1 - beta^n_c), the inverse effective number of rows, ``(C,)``.
+    """Return class weights ``(C,)`` by the inverse effective number of rows.
 
     Their mean over classes is one: with beta 0 nothing is weighted, and as beta goes to 1 the weights become 1 / n_c.
 
@@ -148,7 +148,7 @@ def class_balanced(counts: Sequence[int], *, beta: float) -> Tensor:
 
 
 def focal(logits: Tensor, labels: Tensor, *, gamma: float) -> Tensor:
-    """Return the mean of -(1 - p_y)^gamma log p_y, which looks away from rows that are easy.
+    """Return the focal loss, the mean of -(1 - p_y)^gamma log p_y.
 
     Source: Lin et al. 2017, arXiv:1708.02002.
     """
@@ -158,7 +158,7 @@ def focal(logits: Tensor, labels: Tensor, *, gamma: float) -> Tensor:
 
 
 def ldam(logits: Tensor, labels: Tensor, margins: Tensor, *, scale: float) -> Tensor:
-    """Return the cross-entropy of ``scale`` times the logits, that of the true class less its margin.
+    """Return the LDAM loss: scaled logits, the true class's less its margin.
 
     Args:
         logits: cosines, ``(B, C)``, of a classifier whose last layer is normalised.
@@ -172,7 +172,7 @@ def ldam(logits: Tensor, labels: Tensor, margins: Tensor, *, scale: float) -> Te
 
 
 def ldam_margins(counts: Sequence[int], *, largest: float) -> Tensor:
-    """Return margins in proportion to n_c^(-1/4), the rarest class's being ``largest``, ``(C,)``."""
+    """Return margins ``(C,)`` proportional to n_c^(-1/4), at most ``largest``."""
     raw = torch.tensor(counts, dtype=torch.double) ** -0.25
     return largest * raw / raw.max()
 
@@ -185,7 +185,7 @@ MEASURES = ("balanced_accuracy", "g_mean", "minority_recall", "majority_recall")
 
 
 def recalls(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """Return the share of each class's rows that are predicted right, ``(C,)``; NaN for a class without rows.
+    """Return the recall of each class, ``(C,)``; NaN for a class without rows.
 
     Raises:
         ShapeError: labels and predictions disagree in number.

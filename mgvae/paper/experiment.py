@@ -1,4 +1,4 @@
-"""One experiment of the paper: a data set, a seed, and a row of the table for each way of treating the imbalance: `run_seed`.
+"""One experiment of the paper: a data set, a seed, and one result for each arm.
 
 The settings are those of every data set, except that small images have small models. They were chosen on training images of
 MNIST and FashionMNIST that were left out, and looked at on digits, with seeds that no table uses: see `docs/results/paper.md`.
@@ -22,7 +22,7 @@ from mgvae.paper.datasets.load import Imbalanced
 from mgvae.paper.datasets.rows import Rows, joined
 from mgvae.paper.models.pixel_models import Size, large
 from mgvae.paper.oversamplers.fine_tuning import Plan, Start, plain_vae, pretrained
-from mgvae.paper.oversamplers.judged_translation import free, held, translations
+from mgvae.paper.oversamplers.judged_translation import anchored, free, translations
 from mgvae.paper.oversamplers.rivals import conditional_vae, gan, random_oversampling, smote
 from mgvae.paper.oversamplers.task import Made, Task
 from mgvae.reproducibility import derive
@@ -59,7 +59,7 @@ class Settings:
 
     Attributes:
         plan: of the models that translate.
-        rival_steps: of the generators that are told the class.
+        rival_steps: of the class-conditional generators.
         fitting: of the classifier.
         restarts: classifiers for each arm, from other starts and batches; their measures are averaged.
     """
@@ -92,7 +92,7 @@ class Outcome:
 
 
 def settings_for(data: Imbalanced, *, quick: bool = False) -> Settings:
-    """Return the settings of a data set; ``quick`` ones are for a first look, with a fraction of the steps."""
+    """Return the settings of a data set; ``quick`` ones take a fraction of the steps."""
     small = data.train.values.shape[1] <= SMALL
     many = len(data.train) >= MANY
     training = Training(
@@ -118,7 +118,7 @@ def run_seed(
     *,
     seed: int,
     arms: Iterable[str] = ARMS,
-    told: Callable[[str], None] | None = None,
+    on_start: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[Outcome, Made | None]]:
     """Yield each arm's outcome with the rows that it made, if any.
 
@@ -127,15 +127,15 @@ def run_seed(
         settings: how.
         seed: of models, batches and draws.
         arms: which, in this order.
-        told: hears of each arm before it is run.
+        on_start: hears of each arm before it is run.
     Raises:
         TrainingError: a training left the finite numbers.
     """
     task = Task(data.train, len(data.classes), data.majority, data.minority, seed, data.shape)
     starts: dict[bool, tuple[Start, Cost]] = {}
     for arm in arms:
-        if told is not None:
-            told(arm)
+        if on_start is not None:
+            on_start(arm)
         with one_thread():
             costs: dict[str, Cost] = {}
             start = None
@@ -149,7 +149,7 @@ def run_seed(
 
 
 def _start(task: Task, plan: Plan, starts: dict[bool, tuple[Start, Cost]], *, leave_one_out: bool) -> tuple[Start, Cost]:
-    """Return the pre-trained model and its cost, from ``starts`` if another arm began with it."""
+    """Return the pre-trained model and its cost, reused from ``starts`` if there."""
     if leave_one_out not in starts:
         costs: dict[str, Cost] = {}
         with measured(costs, "pretrain"):
@@ -164,7 +164,7 @@ def _made(arm: str, task: Task, settings: Settings, start: Start | None, validat
     def with_ewc(*, keep_details: bool = True) -> Made:
         if start is None:
             raise TypeError(f"{arm} begins with a pre-trained model.")
-        return translations(task, held(task, plan, start, validation, settings.fitting, keep_details=keep_details))
+        return translations(task, anchored(task, plan, start, validation, settings.fitting, keep_details=keep_details))
 
     makers: dict[str, Callable[[], Made]] = {
         "random_oversampling": lambda: random_oversampling(task),

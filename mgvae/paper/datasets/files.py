@@ -15,7 +15,7 @@ GZIP = b"\x1f\x8b"
 
 
 def found(folder: Path, *names: str) -> Path:
-    """Return the first of ``names`` that is a file in ``folder``, plain or with ``.gz``, in upper or lower case.
+    """Return the first of ``names`` that is a file in ``folder``, plain or gzipped.
 
     Raises:
         ExtractError: there is no such folder, or none of the files is in it.

@@ -1,4 +1,4 @@
-"""Readers of the paper's images: IDX files, and CelebA in its own layout with five classes by hair.
+"""Readers of the paper's images: IDX files, and CelebA with five classes by hair.
 
     folder/
       list_attr_celeba.txt        number of images, names of attributes, then one line an image: name and 1 or -1 for each
@@ -33,7 +33,7 @@ SIZE = 64
 IMAGES = "img_align_celeba"
 UNSIGNED_BYTE = 0x08
 MOST = 2**31  # values: a header that claims more is taken for damaged, before memory is asked for
-Held = TypeVar("Held")
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Faces:
 
 
 def read_lists(folder: Path) -> Faces:
-    """Return the images of one hair class exactly; those of none or of several are left out.
+    """Return the images that have exactly one of the hair classes.
 
     Raises:
         ExtractError: a list is missing or malformed, or the two lists do not name the same images.
@@ -69,7 +69,7 @@ def read_lists(folder: Path) -> Faces:
 
 
 def read_faces(folder: Path, files: Sequence[str]) -> Tensor:
-    """Return images as bytes, channels first, ``(n, 3 * SIZE * SIZE)``: the middle square, made smaller.
+    """Return the resized middle squares as bytes, ``(n, 3 * SIZE * SIZE)``.
 
     Raises:
         ExtractError: an image is missing or damaged.
@@ -120,7 +120,7 @@ def _parts(path: Path) -> dict[str, int]:
     return _distinct(path, [(row[0], int(row[1])) for row in rows])
 
 
-def _distinct(path: Path, pairs: list[tuple[str, Held]]) -> dict[str, Held]:
+def _distinct(path: Path, pairs: list[tuple[str, Entry]]) -> dict[str, Entry]:
     out = dict(pairs)
     if len(out) < len(pairs):
         raise ExtractError(f"{path}: must name each image once; {len(pairs) - len(out)} come again. Fetch it again.")
@@ -138,7 +138,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def read_idx(path: Path) -> Tensor:
-    """Return the values of an IDX file of unsigned bytes, plain or gzipped, as uint8 in the file's own shape.
+    """Return the values of an IDX file, plain or gzipped, as uint8 in its own shape.
 
     Raises:
         ExtractError: the magic number, the type or the number of values is not what the format asks for.
@@ -170,7 +170,7 @@ def _sizes(path: Path, file: BinaryIO) -> tuple[int, ...]:
 
 
 def read_pair(folder: Path, part: str) -> tuple[Rows, tuple[int, int]]:
-    """Return images with their labels, pixels as bytes ``(n, height * width)``, and (height, width).
+    """Return images ``(n, height * width)`` as bytes, labels, and (height, width).
 
     Args:
         folder: where the four files lie under their published names, gzipped or not.

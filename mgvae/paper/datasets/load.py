@@ -1,4 +1,4 @@
-"""The data sets of the paper, each split into training, validation and test rows: `load`."""
+"""The data sets of the paper, split into training, validation and test rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Imbalanced:
         shape: (channels, height, width) of an image; None for a table.
         classes: names, in the order of the labels.
         majority, minority: the labels of either kind.
-        split: how test and validation rows were set apart, in words.
+        split: how test and validation rows were chosen, in words.
         thinned: which rows were left out of training, in words.
         source: where the rows come from.
     """
@@ -123,7 +123,7 @@ def _cut(data: Imbalanced) -> Imbalanced:
 
 
 def _in_proportion(counts: tuple[int, ...]) -> dict[int, int]:
-    """Return how many rows of each class are kept where the largest keeps `QUICK`: a table keeps its own imbalance."""
+    """Return rows of each class in a quick run, in the table's own proportions."""
     share = min(1.0, QUICK / max(counts))
     return {label: max(1, round(share * count)) for label, count in enumerate(counts)}
 
@@ -161,14 +161,14 @@ def _idx(name: str, folder: Path, rho: int, seed: int, cases: int | None) -> Imb
 def _ten_classes(
     name: str, rows: Rows, test: Rows, sizes: tuple[int, int], shape: tuple[int, int], seed: int, *, split: str, source: str
 ) -> Imbalanced:
-    """Return the paper's task on ten classes: 0-4 whole, 5-9 thinned; ``sizes`` are a rare class's rows and validation's."""
+    """Return the task on ten classes: 0-4 whole, 5-9 thinned to ``sizes``."""
     cases, few = sizes
     wanted = {label: None if label < 5 else cases for label in range(10)}
-    train, apart = thinned(rows.labels, wanted, few, seed=seed)
+    train, held_out = thinned(rows.labels, wanted, few, seed=seed)
     return Imbalanced(
         name,
         rows.take(train),
-        rows.take(apart),
+        rows.take(held_out),
         test,
         (1, *shape),
         tuple(map(str, range(10))),
@@ -189,7 +189,7 @@ def _celeba(folder: Path, rho: int, seed: int, limit: int | None, kept: int | No
     wanted = {label: min(there[label], keeps if label else black) for label in range(len(HAIR))}
     draw = drawn(faces.labels[of["train"]], wanted, seed=seed, stream="thin")
     few = {label: min(cases, int((faces.labels[of["validation"]] == label).sum())) for label in range(len(HAIR))}
-    apart = drawn(faces.labels[of["validation"]], few, seed=seed, stream="validation")
+    held_out = drawn(faces.labels[of["validation"]], few, seed=seed, stream="validation")
 
     def rows(at: Tensor) -> Rows:
         return Rows(read_faces(folder, [faces.files[one] for one in at.tolist()]), faces.labels[at])
@@ -198,7 +198,7 @@ def _celeba(folder: Path, rho: int, seed: int, limit: int | None, kept: int | No
     return Imbalanced(
         "celeba",
         rows(of["train"][torch.cat(list(draw.values())).sort().values]),
-        rows(of["validation"][torch.cat(list(apart.values())).sort().values]),
+        rows(of["validation"][torch.cat(list(held_out.values())).sort().values]),
         rows(test),
         (3, SIZE, SIZE),
         HAIR,
@@ -213,15 +213,17 @@ def _celeba(folder: Path, rho: int, seed: int, limit: int | None, kept: int | No
 def _table(name: str, folder: Path, seed: int, split: Split) -> Imbalanced:
     rows, group, source = _read_table(name, folder)
     if split == "groups" and group is not None:
-        test, apart, how = _by_groups(name, group, rows.labels, seed)
+        test, held_out, how = _by_groups(name, group, rows.labels, seed)
     else:
-        test, apart, how = _by_rows(name, rows.labels, seed)
-    parts = [rows.take(torch.nonzero(where)[:, 0]) for where in (~test & ~apart, apart, test)]
+        test, held_out, how = _by_rows(name, rows.labels, seed)
+    parts = [rows.take(torch.nonzero(where)[:, 0]) for where in (~test & ~held_out, held_out, test)]
     low, high = parts[0].values.amin(0), parts[0].values.amax(0)
     span = torch.where(high > low, high - low, 1.0)
-    train, validation, held = (Rows((part.values - low) / span, part.labels) for part in parts)
+    train, validation, test_rows = (Rows((part.values - low) / span, part.labels) for part in parts)
     thinned = "nothing; columns scaled to [0, 1] by the training rows"
-    return Imbalanced(name, train, validation, held, None, ("0", "1"), (0,), (1,), split=how, thinned=thinned, source=source)
+    return Imbalanced(
+        name, train, validation, test_rows, None, ("0", "1"), (0,), (1,), split=how, thinned=thinned, source=source
+    )
 
 
 def _read_table(name: str, folder: Path) -> tuple[Rows, Tensor | None, str]:
@@ -236,30 +238,30 @@ def _read_table(name: str, folder: Path) -> tuple[Rows, Tensor | None, str]:
 def _by_rows(name: str, labels: Tensor, seed: int) -> tuple[Tensor, Tensor, str]:
     """Return bool masks of test and validation rows, ``(n,)``: the paper's split."""
     count = TEST_ROWS[name]
-    test, apart = torch.zeros(len(labels), dtype=torch.bool), torch.zeros(len(labels), dtype=torch.bool)
+    test, held_out = torch.zeros(len(labels), dtype=torch.bool), torch.zeros(len(labels), dtype=torch.bool)
     for label in (0, 1):
         at = torch.nonzero(labels == label)[:, 0]
         test[at[:count]] = True
         rest = at[count:]
         order = torch.randperm(len(rest), generator=torch_generator(seed, "validation", label))
-        apart[rest[order[: round(VALIDATION * len(rest))]]] = True
+        held_out[rest[order[: round(VALIDATION * len(rest))]]] = True
     how = f"the first {count} rows of each class in the file are the test part, as published"
     if name == "musk":
         how += " (conformations of one molecule may lie on two sides)"
     if name == "isolet":
         how += " (in this version's order of rows, which is not UCI's)"
-    return test, apart, f"{how}; {VALIDATION:.0%} of the rest for validation"
+    return test, held_out, f"{how}; {VALIDATION:.0%} of the rest for validation"
 
 
 def _by_groups(name: str, group: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor, str]:
     """Return bool masks of test and validation rows, ``(n,)``, that no group shares."""
     if name == "isolet":
         return group == 4, group == 3, "the speakers of isolet5 are the test part, those of isolet4 for validation"
-    test, apart = torch.zeros(len(group), dtype=torch.bool), torch.zeros(len(group), dtype=torch.bool)
+    test, held_out = torch.zeros(len(group), dtype=torch.bool), torch.zeros(len(group), dtype=torch.bool)
     for label in (0, 1):
         codes = torch.tensor(sorted(set(group[labels == label].tolist())))
         order = codes[torch.randperm(len(codes), generator=torch_generator(seed, "molecules", label))]
         fifth, few = round(0.2 * len(codes)), max(1, round(VALIDATION * len(codes)))
         test |= torch.isin(group, order[:fifth])
-        apart |= torch.isin(group, order[fifth : fifth + few])
-    return test, apart, f"a fifth of the molecules of each class is the test part, {VALIDATION:.0%} for validation"
+        held_out |= torch.isin(group, order[fifth : fifth + few])
+    return test, held_out, f"a fifth of the molecules of each class is the test part, {VALIDATION:.0%} for validation"

@@ -76,27 +76,27 @@ def drawn(labels: Tensor, wanted: Mapping[int, int], *, seed: int, stream: str) 
     return out
 
 
-def thinned(labels: Tensor, train: Mapping[int, int | None], apart: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Return positions of the training rows and of the validation rows, disjoint, each in ascending order.
+def thinned(labels: Tensor, train: Mapping[int, int | None], held_out: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Return positions of training and validation rows, disjoint, each ascending.
 
     Args:
         labels: classes, ``(n,)``.
         train: how many rows of each class are trained on; None for all that are left.
-        apart: how many rows of each class are for validation.
+        held_out: how many rows of each class are for validation.
         seed: of the draw.
     Raises:
         DataError: a class has too few rows.
     """
     counts = torch.bincount(labels, minlength=max(train, default=-1) + 1).tolist()
-    wanted = {label: counts[label] if count is None else count + apart for label, count in train.items()}
+    wanted = {label: counts[label] if count is None else count + held_out for label, count in train.items()}
     at = drawn(labels, wanted, seed=seed, stream="thin")
-    if any(len(rows) <= apart for rows in at.values()):
-        raise DataError(f"Each class must have more than the {apart} rows set apart for validation. Ask for fewer.")
-    return _ascending([rows[apart:] for rows in at.values()]), _ascending([rows[:apart] for rows in at.values()])
+    if any(len(rows) <= held_out for rows in at.values()):
+        raise DataError(f"Each class must have more than the {held_out} rows held out for validation. Ask for fewer.")
+    return _ascending([rows[held_out:] for rows in at.values()]), _ascending([rows[:held_out] for rows in at.values()])
 
 
 def at_most(rows: Rows, limit: int | Mapping[int, int] | None) -> Rows:
-    """Return the first ``limit`` rows of each class, or those that it says for each, in order; all of them where it is None."""
+    """Return the first ``limit`` rows of each class, in order; all if it is None."""
     if limit is None:
         return rows
     labels = sorted(set(rows.labels.tolist()))

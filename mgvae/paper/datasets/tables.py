@@ -30,7 +30,7 @@ CLASS, BROKEN = "is_safe", "#NUM!"
 
 
 def read_musk(folder: Path) -> tuple[Rows, Tensor]:
-    """Return all rows in the file's order, ``(6598, 166)``, and the number of each row's molecule, ``(6598,)``.
+    """Return all rows in file order, ``(6598, 166)``, and their molecules, ``(6598,)``.
 
     Raises:
         ExtractError: the file is missing or malformed, or a molecule is both a musk and none.
@@ -50,7 +50,7 @@ def read_musk(folder: Path) -> tuple[Rows, Tensor]:
 
 
 def read_isolet(folder: Path) -> tuple[Rows, Tensor]:
-    """Return all rows, ``(7797, 617)``, labelled 1 for A and B, else 0, and the group of speakers of each, 0 to 4.
+    """Return all rows, ``(7797, 617)``, labelled 1 for A and B, and speaker groups.
 
     Raises:
         ExtractError: a file is missing or malformed.
@@ -71,12 +71,12 @@ def _read_csv(path: Path, form: str, **options: Any) -> pd.DataFrame:
 
 def _read(path: Path) -> Rows:
     try:
-        held = loadmat(path)
+        content = loadmat(path)
     except Exception:  # a damaged file makes loadmat raise whatever its parser stumbles over
         raise ExtractError(f"{path}: cannot be read as a Matlab file of version 5. Fetch the file again.") from None
-    if not {"fea", "gnd"} <= held.keys():
+    if not {"fea", "gnd"} <= content.keys():
         raise ExtractError(f"{path}: must hold the matrices fea and gnd. Take Deng Cai's version of Isolet.")
-    features, letter = np.asarray(held["fea"]), np.asarray(held["gnd"]).ravel()
+    features, letter = np.asarray(content["fea"]), np.asarray(content["gnd"]).ravel()
     if features.ndim != 2 or features.shape != (len(letter), FEATURES):
         raise ExtractError(f"{path}: fea must be ({len(letter)}, {FEATURES}) for {len(letter)} labels; got {features.shape}.")
     if not np.isfinite(features).all() or not np.isin(letter, np.arange(1, LETTERS + 1)).all():
@@ -86,7 +86,7 @@ def _read(path: Path) -> Rows:
 
 
 def read_water(folder: Path) -> tuple[Rows, int]:
-    """Return the whole rows in the file's order, ``(7996, 20)``, labelled 1 for safe, and how many broken ones were left out.
+    """Return the intact rows, ``(7996, 20)``, labelled 1 for safe, and how many are not.
 
     Raises:
         ExtractError: the file is missing or malformed beyond its known broken rows.

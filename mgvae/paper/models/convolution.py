@@ -1,4 +1,4 @@
-"""The residual convolutional MGVAE for larger images, such as 64 x 64 RGB: `convolutional`.
+"""The residual convolutional MGVAE for larger images, such as 64 x 64 RGB.
 
 It is an `MGVAE` with other bodies in encoder and decoder, so everything that trains, translates and weighs takes either
 model. Rows stay flat, ``(B, channels * height * width)``, channels first. Layers are normalised over groups of channels and
@@ -36,7 +36,7 @@ def convolutional(
     tied: bool = False,
     condition: int = 0,
 ) -> MGVAE:
-    """Return an untrained convolutional model; draw its weights with `model.initialised`.
+    """Return an untrained convolutional model; see `initialised` for its weights.
 
     Args:
         shape: (channels, height, width) of the images; a square of side 4, 8, 16, 32, 64 and so on.
@@ -58,7 +58,7 @@ def convolutional(
 
 
 def widths(shape: tuple[int, int, int], channels: int) -> list[int]:
-    """Return the channels of feature maps, from those of the image's side down to those of side `LEAST`.
+    """Return the channels of the feature maps, from the image's side down to `LEAST`.
 
     Raises:
         ShapeError: the image is no square of a side that can be halved down to `LEAST`.
@@ -71,7 +71,7 @@ def widths(shape: tuple[int, int, int], channels: int) -> list[int]:
 
 
 class Down(nn.Module):
-    """From rows ``(B, P + condition)`` to features ``(B, width)``: one block at each size, halving the side between them.
+    """Rows ``(B, P + condition)`` to features ``(B, width)``, one block at each size.
 
     What rows hold after their pixels is seen at every place of the image.
     """
@@ -98,7 +98,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """From codes ``(B, inputs)`` to feature maps ``(B, channels, side, side)``: the mirror of `Down`."""
+    """Codes ``(B, inputs)`` to feature maps ``(B, channels, side, side)``."""
 
     def __init__(self, inputs: int, shape: tuple[int, int, int], channels: int) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class Up(nn.Module):
 
 
 class Block(nn.Module):
-    """Two normalised convolutions beside a straight way, ``(B, inputs, S, S)`` to ``(B, outputs, S, S)``."""
+    """Residual block, ``(B, inputs, S, S)`` to ``(B, outputs, S, S)``."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Build networks for the classifier, the GAN and the image models, and take a training step."""
+"""Networks of the classifier, the GAN and the image models; one training step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def he_initialised(network: Network, generator: torch.Generator) -> Network:
-    """Return ``network`` with the weights of every linear map and convolution drawn anew, and no bias (He et al. 2015)."""
+    """Draw the weights of linear maps and convolutions anew (He et al. 2015)."""
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
@@ -26,7 +26,7 @@ def he_initialised(network: Network, generator: torch.Generator) -> Network:
 
 
 def layers(widths: list[int], unit: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
-    """Return linear maps of these widths with units between them, and none after the last."""
+    """Return linear maps of these widths with activations between them."""
     return nn.Sequential(*list(mlp(widths, unit))[:-1])
 
 

@@ -12,13 +12,13 @@ from mgvae.model.likelihood import Likelihood
 
 
 class PixelLayer(nn.Module):
-    """Interface of a layer from decoder features to the logits of all pixels, ``(B, P)``, with one bias a pixel."""
+    """Layer from decoder features to pixel logits, ``(B, P)``, with one bias a pixel."""
 
     bias: nn.Parameter
 
 
 class PixelLikelihood(Likelihood):
-    """Independent pixels in [0, 1]: Bernoulli with the grey value as its target, or Gaussian with one learned spread.
+    """Independent pixels in [0, 1]: Bernoulli, or Gaussian with one learned spread.
 
     Args:
         pixels: P.
@@ -44,7 +44,7 @@ class PixelLikelihood(Likelihood):
         return (-0.5 * scaled.square() - log_sigma - 0.5 * math.log(2 * math.pi)).sum(1)
 
     def sample(self, hidden: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the mean image, as image models do: pixel noise is not part of what is wanted."""
+        """Return the mean image, without pixel noise, as image models do."""
         return torch.sigmoid(self.logit(hidden))
 
     def start_at(self, rows: Tensor) -> None:

@@ -35,7 +35,7 @@ class Size:
 
 
 def pixel_model(task: Task, size: Size, *, generator: torch.Generator, condition: int = 0) -> MGVAE:
-    """Return an untrained model of the task's rows: convolutional for images from 32 x 32 on, else an MLP.
+    """Return an untrained model: convolutional for images from 32 x 32 on, else an MLP.
 
     Pixels of one colour are Bernoulli; colours and the columns of tables are Gaussian.
 
@@ -62,5 +62,5 @@ def pixel_model(task: Task, size: Size, *, generator: torch.Generator, condition
 
 
 def large(shape: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
-    """Return the shape of images that are convolved, None of smaller ones and of tables."""
+    """Return the shape of images that are convolved; None for other rows."""
     return shape if shape is not None and shape[-1] >= LARGE else None

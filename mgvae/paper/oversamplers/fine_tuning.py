@@ -1,4 +1,4 @@
-"""The models of the MGVAE family: one pre-training, from which each rare class is fine-tuned on its own; and a plain VAE.
+"""The MGVAE family: one pre-training, fine-tuned for each rare class; a plain VAE.
 
 `mgvae.paper.oversamplers.judged_translation` translates with them.
 """
@@ -34,7 +34,7 @@ class Plan:
 
     Attributes:
         size: of the models.
-        training: of pre-training and fine-tuning; its ewc_lambda is not used, each model is told its own.
+        training: of pre-training and fine-tuning; its ewc_lambda is not used, each model has its own.
         steps: of fine-tuning, for each rare class.
         lambdas: strengths of EWC that a rare class is fine-tuned with, besides none; see
             `mgvae.paper.oversamplers.judged_translation`.
@@ -55,7 +55,7 @@ class Start:
 
 
 def pretrained(task: Task, plan: Plan) -> Start:
-    """Return a model of the majority; a part of its rows is held out for early stopping."""
+    """Pre-train on the majority, with a part held out for early stopping."""
     majority = task.train.take(task.of_majority).scaled()
     order = torch.randperm(len(majority), generator=torch_generator(task.seed, "held out"))
     apart = max(1, round(plan.training.heldout_fraction * len(majority)))
@@ -66,7 +66,7 @@ def pretrained(task: Task, plan: Plan) -> Start:
 
 
 def untrained(task: Task, plan: Plan, rows: Tensor, *names: str | int) -> MGVAE:
-    """Return a fresh model that starts at the mean of ``rows``; ``names`` name its stream."""
+    """Return a fresh model at the mean of ``rows``; ``names`` name its stream."""
     model = pixel_model(task, plan.size, generator=torch_generator(task.seed, "initialise", *names))
     model.decoder.likelihood.start_at(rows)
     return model
@@ -92,7 +92,7 @@ def class_model(task: Task, plan: Plan, start: Start | None, label: int, *, ewc_
 
 
 class KeptExemplars(ExemplarSchedule):
-    """Exemplars that are kept for `PRIOR_STEPS` steps: drawing them is what costs where cases are few."""
+    """Exemplars kept for `PRIOR_STEPS` steps, since drawing them is costly."""
 
     def draw(self, model: MGVAE, cases: Tensor, draws: torch.Generator) -> Exemplars:
         """See `ExemplarSchedule.draw`."""
@@ -110,7 +110,7 @@ class KeptExemplars(ExemplarSchedule):
 
 
 def plain_vae(task: Task, plan: Plan) -> Made:
-    """Return rows of a VAE with a standard-normal prior, one for each rare class, trained on that class alone."""
+    """Return rows of one plain VAE for each rare class, trained on it alone."""
 
     def make(label: int, count: int) -> Tensor:
         cases, seed = task.train.take(task.train.positions(label)).scaled(), derive(task.seed, "vae", label)
@@ -127,7 +127,7 @@ def _finetuning(plan: Plan, cases: Tensor, seed: int, *, anchor: Anchor | None =
 
 
 def log_responsibility(means: Tensor, case_means: Tensor, log_var: Tensor, *, chunk: int = 256) -> Tensor:
-    """Return log w_k, ``(K,)``, of exemplars in proportion to how much of the cases they explain.
+    """Return log weights ``(K,)`` of exemplars by how much of the cases they explain.
 
     w_k is the mean over cases of p(exemplar k | z) under equal weights: one step of expectation maximisation for the weights
     of the mixture, which unlike the tilt need not be monotone in any direction of the codes. Weights are capped as in `tilted`.

@@ -1,4 +1,4 @@
-"""Translation into a rare class at several strengths of EWC, of which only what a judge takes for the class is kept.
+"""Translation at several strengths of EWC, filtered by a judge of the class.
 
 The more EWC, the more of its parent a translation keeps: first the style, in the end the class, and a majority row with a rare
 label is worse than none. Where that happens moves with the data, the class, the cases drawn and the parent. So a class has a
@@ -44,19 +44,19 @@ class Translator:
     judge: nn.Module | None = None
 
     def translated(self, model: MGVAE, parents: Tensor, generator: torch.Generator) -> Tensor:
-        """Return a translation by one of the models of each parent, ``(n, P)``, not yet judged."""
+        """Translate each parent by one of the models, ``(n, P)``, without judging."""
         made = translate(model, parents, generator)
         return made if self.before is None else made + details(self.before, parents)
 
     def taken(self, rows: Tensor) -> Tensor:
-        """Return which rows, as they are stored, the judge takes for the class, bool ``(n,)``."""
+        """Return which stored rows the judge takes for the class, bool ``(n,)``."""
         if self.judge is None:
             return torch.ones(len(rows), dtype=torch.bool)
         labels = torch.full((len(rows),), self.label)
         return predict(self.judge, Rows(rows, labels)) == labels
 
     def one_each(self, parents: Rows, generator: torch.Generator) -> Tensor:
-        """Return one translation of each parent, as it is stored, ``(n, P)``: at random among those taken for the class.
+        """Return one accepted translation of each parent at random, ``(n, P)``.
 
         Where none is, it is that of the first model. All models are given the same noise.
         """
@@ -72,15 +72,15 @@ class Translator:
 
 
 def free(task: Task, plan: Plan, start: Start | None, *, keep_details: bool = True) -> dict[int, Translator]:
-    """Return the translator without EWC of each rare class; from scratch, and so without details, where ``start`` is None."""
+    """Return a translator without EWC for each rare class."""
     before = start.model if start is not None and keep_details else None
     return {label: Translator(label, {0.0: class_model(task, plan, start, label)}, before) for label in task.minority}
 
 
-def held(
+def anchored(
     task: Task, plan: Plan, start: Start, validation: Rows, fitting: Fitting, *, keep_details: bool = True
 ) -> dict[int, Translator]:
-    """Return the translator with EWC of each rare class, at every lambda of the plan and without.
+    """Return a translator for each rare class, at every lambda of the plan and none.
 
     Args:
         task: whose rare classes they are.
@@ -101,7 +101,7 @@ def held(
 
 
 def translations(task: Task, translators: Mapping[int, Translator], *, count: int | None = None) -> Made:
-    """Return majority rows translated into the rare classes that have a translator, with their parents and lambdas.
+    """Translate majority rows into the rare classes, with parents and lambdas.
 
     All models of a class are tried equally often, and what is taken for the class is kept.
 
@@ -115,7 +115,10 @@ def translations(task: Task, translators: Mapping[int, Translator], *, count: in
 
 
 def _filled(task: Task, translator: Translator, count: int) -> Made:
-    """Return ``count`` translations into a class. What is lacking after `ROUNDS` is made by the first model, and not judged."""
+    """Return ``count`` translations into a class.
+
+    What is lacking after `ROUNDS` is made by the first model, and not judged.
+    """
     places = task.of_majority
     majority, cases = (task.train.take(at).scaled() for at in (places, task.train.positions(translator.label)))
     draws = torch_generator(derive(task.seed, "class", translator.label), "translate")
@@ -150,6 +153,6 @@ def _together(parts: Sequence[Made]) -> Made:
 
 
 def details(model: MGVAE, rows: Tensor) -> Tensor:
-    """Return rows less the decoder's mean at their codes' means, ``(n, P)``, from rows ``(n, P)`` in [0, 1]."""
+    """Return rows ``(n, P)`` less the decoder's mean at their codes' means."""
     unused = torch.Generator()  # pixels are decoded to their mean, of which nothing is drawn
     return rows - model.decoded(model.exemplar_means(rows), unused)

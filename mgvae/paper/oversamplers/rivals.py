@@ -1,6 +1,6 @@
-"""Oversamplers that MGVAE is compared with: a conditional VAE, a conditional GAN, random oversampling and SMOTE.
+"""Other oversamplers: conditional VAE and GAN, random oversampling, SMOTE.
 
-Generators that are told the class learn from all classes at once, in batches of as many rows of each class: else the rare ones
+Class-conditional generators learn from all classes at once, in batches of as many rows of each class: else the rare ones
 would hardly be seen.
 
 Source: Sohn et al. 2015, Learning structured output representation using deep conditional generative models.
@@ -30,7 +30,7 @@ BATCH, LEARNING_RATE = 128, 1e-3
 
 
 def conditional_vae(task: Task, size: Size, steps: int) -> Made:
-    """Return rows of a VAE whose encoder and decoder see the class, trained for ``steps`` steps."""
+    """Return rows of a conditional VAE trained for ``steps`` steps."""
     draws = torch_generator(task.seed, "conditional vae")
     model = pixel_model(task, replace(size, tied=False), condition=task.classes, generator=draws)
     model.decoder.likelihood.start_at(task.train.scaled())
@@ -45,21 +45,21 @@ def conditional_vae(task: Task, size: Size, steps: int) -> Made:
 
     def make(label: int, count: int) -> Tensor:
         z = torch.randn(count, size.latent_dim, generator=draws)
-        return model.decoded(torch.cat([z, told(label, count, task.classes)], 1), draws)
+        return model.decoded(torch.cat([z, one_hot_label(label, count, task.classes)], 1), draws)
 
     return gathered(make, task)
 
 
 def balanced_batch(task: Task, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return rows with each class as likely as any other, ``(BATCH, P)``, and their classes, ``(BATCH, C)``."""
+    """Return a class-balanced batch, ``(BATCH, P)``, and its classes, ``(BATCH, C)``."""
     counts = torch.tensor(task.train.counts(task.classes), dtype=torch.double)
     at = torch.multinomial((1.0 / counts)[task.train.labels], BATCH, replacement=True, generator=draws)
     batch = task.train.take(at)
     return batch.scaled(), one_hot(batch.labels, task.classes).float()
 
 
-def told(label: int, count: int, classes: int) -> Tensor:
-    """Return a class as generators are told it, ``(count, classes)``."""
+def one_hot_label(label: int, count: int, classes: int) -> Tensor:
+    """Return a class as one-hot rows, ``(count, classes)``."""
     return one_hot(torch.full((count,), label), classes).float()
 
 
@@ -70,7 +70,7 @@ AT_ONCE = 128  # rows that are made at once
 
 
 def gan(task: Task, size: Size, steps: int) -> Made:
-    """Return rows of a generator that was trained against a discriminator; convolutional ones where the MGVAE's would be."""
+    """Return rows of a GAN, convolutional where the MGVAE is."""
     draws = torch_generator(task.seed, "gan")
     generator, judge = _networks(task, size, draws)
     pair = [torch.optim.Adam(one.parameters(), lr=LEARNING_RATE / 2, betas=(0.5, 0.999)) for one in (generator, judge)]
@@ -84,7 +84,7 @@ def gan(task: Task, size: Size, steps: int) -> Made:
         descend(pair[0], softplus(-judge(torch.cat([fake, classes], 1))).mean())
 
     def make(label: int, count: int) -> Tensor:
-        inputs = torch.cat([torch.randn(count, NOISE, generator=draws), told(label, count, task.classes)], 1)
+        inputs = torch.cat([torch.randn(count, NOISE, generator=draws), one_hot_label(label, count, task.classes)], 1)
         with torch.no_grad():
             return torch.cat([torch.sigmoid(generator(part)) for part in torch.split(inputs, AT_ONCE)])
 
@@ -119,7 +119,7 @@ def random_oversampling(task: Task) -> Made:
 
 
 def smote(task: Task) -> Made:
-    """Return points on the lines between a rare row and one of its nearest of the same class.
+    """Return points between a rare row and a near one of its class.
 
     A class of one row has no neighbour, and is given copies.
 

@@ -79,7 +79,7 @@ def gathered(make: Callable[[int, int], Tensor], task: Task) -> Made:
 
 
 def stored(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return rows as a data set stores them: pixels, which are cut to [0, 1], as bytes, all else as it is, ``(n, P)``."""
+    """Return rows as stored, ``(n, P)``: pixels cut to [0, 1] as bytes, others as is."""
     if dtype != torch.uint8:
         return values.float()
     return (values.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)

@@ -1,4 +1,4 @@
-"""A sheet that pictures and words are put on by pixels from its upper left corner, and the mosaics that stand on it."""
+"""A page on which pictures and text are placed by pixels, and mosaics of images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FINE = 4  # dots of a mosaic to a px: images are enlarged by whole numbers where
 
 
 class Sheet:
-    """A page of ``width`` x ``height`` px, and below it a note that is broken into lines."""
+    """A page of ``width`` x ``height`` px with a wrapped note below it."""
 
     def __init__(self, width: float, height: float, *, note: str, margin: float) -> None:
         lines = textwrap.wrap(note, int((width - 2 * margin) / GLYPH))
@@ -58,7 +58,7 @@ class Sheet:
         )
 
     def picture(self, x: float, y: float, image: Tensor, *, framed: bool = False) -> None:
-        """Put a mosaic ``(height, width, 3)`` there; ``framed`` puts a frame around its first column."""
+        """Place a mosaic ``(height, width, 3)``; ``framed`` frames its first column."""
         from matplotlib.patches import Rectangle
 
         height, width = (side / FINE for side in image.shape[:2])
@@ -77,7 +77,7 @@ class Sheet:
 
 
 def mosaic(cells: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Return images side by side on white, ``(height, width, 3)`` in [0, 1], `FINE` dots to a px.
+    """Return images side by side on white, ``(height, width, 3)`` in [0, 1].
 
     Grey images are shown dark on light, as ink on paper.
 
@@ -98,7 +98,7 @@ def mosaic(cells: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 
 def _enlarged(image: Tensor, side: int) -> Tensor:
-    """Return an image ``(channels, height, width)`` as colours, ``(side, side, 3)``, without smoothing."""
+    """Return an image ``(channels, height, width)`` as colours ``(side, side, 3)``."""
     rows = torch.arange(side) * image.shape[1] // side
     columns = torch.arange(side) * image.shape[2] // side
     large = image[:, rows][:, :, columns].float()

@@ -1,4 +1,4 @@
-"""What the pictures show: majority images translated into each rare class, by three arms, from few, more and many rare rows.
+"""Images translated into each rare class by three arms, from few to many rare rows.
 
 The majority is pre-trained on once: its rows are the same whatever number of rows the rare classes keep.
 """
@@ -17,13 +17,13 @@ from mgvae.paper.datasets.load import Imbalanced
 from mgvae.paper.datasets.rows import Rows
 from mgvae.paper.experiment import Settings
 from mgvae.paper.oversamplers.fine_tuning import Start, pretrained
-from mgvae.paper.oversamplers.judged_translation import Translator, free, held, translations
+from mgvae.paper.oversamplers.judged_translation import Translator, anchored, free, translations
 from mgvae.paper.oversamplers.task import Made, Task
 from mgvae.paper.pictures.fidelity import Faithfulness, Yardstick, faithfulness, yardstick
 from mgvae.torch_runtime import one_thread, torch_generator
 
-Shown = Literal["mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"]
-SHOWN: tuple[Shown, ...] = ("mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")
+PicturedArm = Literal["mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"]
+PICTURED_ARMS: tuple[PicturedArm, ...] = ("mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")
 SIZES, FEW_SIZES = (10, 50, 200), (10, 25, 50)  # rows of a rare class; digits have about 90 in all
 REFERENCES = 10  # majority images in a grid, as many of each class
 MADE = 1000  # translations into a class that are judged, however many the class lacks
@@ -51,7 +51,7 @@ class Translators:
         return self.made.rows.take(at), self.task.train.take(self.made.parents[at])
 
     def mean(self) -> dict[str, float | None]:
-        """Return the means of the numbers over the rare classes, without those that are not known."""
+        """Return the means of the known numbers over the rare classes."""
         return {
             field.name: _mean([getattr(one, field.name) for one in self.numbers.values()]) for field in fields(Faithfulness)
         }
@@ -66,7 +66,7 @@ class Gallery:
         model: the pre-trained one.
         cases: rows of a rare class in ``data``; of CelebA, the most that one has.
         references: majority images at random, as many of each class.
-        held: what synthetic rows were held against.
+        yardstick: what synthetic rows were held against.
         arms: by rows of a rare class, then by arm.
     """
 
@@ -74,20 +74,20 @@ class Gallery:
     model: MGVAE
     cases: int
     references: Rows
-    held: Yardstick
-    arms: dict[int, dict[Shown, Translators]]
+    yardstick: Yardstick
+    arms: dict[int, dict[PicturedArm, Translators]]
 
     @property
-    def own(self) -> dict[Shown, Translators]:
+    def own(self) -> dict[PicturedArm, Translators]:
         """The arms on ``data`` itself."""
         return self.arms[self.cases]
 
     def translated(self, arm: Translators, references: Rows, label: int) -> Tensor:
-        """Return the translations of references into a class, ``(n, P)``, with the same draws of noise whatever the arm.
+        """Translate references into a class, ``(n, P)``, with equal noise for every arm.
 
         Each is one of those that generation would keep, at random.
         """
-        draws = torch_generator(self.held.seed, "picture", label)
+        draws = torch_generator(self.yardstick.seed, "picture", label)
         rows = arm.by_class[label].one_each(references, draws)
         return Rows(rows, torch.full((len(rows),), label)).scaled()
 
@@ -103,7 +103,7 @@ def gallery(
     settings: Settings,
     *,
     seed: int,
-    told: Callable[[int, int, str], None] | None = None,
+    on_start: Callable[[int, int, str], None] | None = None,
 ) -> Gallery:
     """Train what the pictures show, and measure it.
 
@@ -112,7 +112,7 @@ def gallery(
         data_with: gives it with another number of rows of each rare class.
         settings: of the models and of the judge.
         seed: of everything.
-        told: hears of each arm before it is trained: how many are done, how many there are, which.
+        on_start: hears of each arm before it is trained: how many are done, how many there are, which.
     Raises:
         ShapeError: the data set is a table.
         TrainingError: a training left the finite numbers.
@@ -121,19 +121,19 @@ def gallery(
         judged = yardstick(data, settings.fitting, seed=seed)
         cases = max(data.train.counts(len(data.classes))[label] for label in data.minority)
         wanted = sorted({cases, *sizes_of(data.name)})
-        jobs = [(size, arm) for size in wanted for arm in SHOWN]
+        jobs = [(size, arm) for size in wanted for arm in PICTURED_ARMS]
         start = pretrained(_task(data, seed), settings.plan)
-        arms: dict[int, dict[Shown, Translators]] = {size: {} for size in wanted}
+        arms: dict[int, dict[PicturedArm, Translators]] = {size: {} for size in wanted}
         sets = {size: data if size == cases else data_with(size) for size in wanted}
         for done, (size, arm) in enumerate(jobs):
-            if told is not None:
-                told(done, len(jobs), f"{arm}, {size} cases")
+            if on_start is not None:
+                on_start(done, len(jobs), f"{arm}, {size} cases")
             arms[size][arm] = _translators(sets[size], settings, start, arm, judged)
         return Gallery(data, start.model, cases, references(data, seed), judged, arms)
 
 
 def references(data: Imbalanced, seed: int) -> Rows:
-    """Return majority images at random, ordered by class, as many of each: nobody chose them."""
+    """Return random majority images, equally many of each class, ordered by class."""
     each = REFERENCES // len(data.majority)
     at = []
     for label in data.majority:
@@ -142,29 +142,29 @@ def references(data: Imbalanced, seed: int) -> Rows:
     return data.train.take(torch.cat(at))
 
 
-def numbers(shown: Gallery) -> dict[str, Any]:
+def numbers(pictured: Gallery) -> dict[str, Any]:
     """Return every number under the pictures, for JSON."""
     arms = {
         str(size): {
             name: {"mean": arm.mean(), "classes": {str(label): asdict(one) for label, one in arm.numbers.items()}}
             for name, arm in by_arm.items()
         }
-        for size, by_arm in shown.arms.items()
+        for size, by_arm in pictured.arms.items()
     }
     names = "precision", "recall"
-    real = {str(label): dict(zip(names, pair, strict=True)) for label, pair in shown.held.real.items()}
+    real = {str(label): dict(zip(names, pair, strict=True)) for label, pair in pictured.yardstick.real.items()}
     return {
-        "cases": shown.cases,
-        "judge_recall": shown.held.judge_recall,
+        "cases": pictured.cases,
+        "judge_recall": pictured.yardstick.judge_recall,
         "real_against_real": real,
         "by_cases": arms,
     }
 
 
-def _translators(data: Imbalanced, settings: Settings, start: Start, arm: Shown, judged: Yardstick) -> Translators:
+def _translators(data: Imbalanced, settings: Settings, start: Start, arm: PicturedArm, judged: Yardstick) -> Translators:
     task, plan = _task(data, judged.seed), settings.plan
     if arm == "mgvae":
-        found = held(task, plan, start, data.validation, settings.fitting)
+        found = anchored(task, plan, start, data.validation, settings.fitting)
     else:
         found = free(task, plan, start if arm == "mgvae_no_ewc" else None)
     trained = Translators(task, found, translations(task, found, count=MADE), {})

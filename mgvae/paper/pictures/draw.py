@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mgvae.files import scratch_folder
 from mgvae.paper.pictures.canvas import CELL, FIRST_GAP, GAP, Sheet, mosaic
-from mgvae.paper.pictures.collect import SHOWN, Gallery, Shown, Translators, numbers, sizes_of
+from mgvae.paper.pictures.collect import PICTURED_ARMS, Gallery, PicturedArm, Translators, numbers, sizes_of
 from mgvae.paper.pictures.latent_map import latent
 from mgvae.report.figures.svg import drawing
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NAMES = ("translations", "draws", "ablation", "latent")
 NUMBERS = "pictures.json"
 DOTS = 144  # to an inch: two dots a px
-TITLES: dict[Shown, str] = {
+TITLES: dict[PicturedArm, str] = {
     "mgvae_no_pretraining": "From scratch",
     "mgvae_no_ewc": "Pre-trained, without EWC",
     "mgvae": "MGVAE (pre-trained, EWC)",
@@ -49,8 +49,8 @@ CHOSEN = (
 )
 
 
-def write(folder: Path, shown: Gallery, about: Mapping[str, object]) -> None:
-    """Write the pictures as PNG files into a folder, and ``pictures.json`` with their numbers and what ``about`` says.
+def write(folder: Path, pictured: Gallery, about: Mapping[str, object]) -> None:
+    """Write the pictures as PNG files, and their numbers as ``pictures.json``.
 
     All of them are made aside and then moved into their places, the JSON last: nothing half-written is left.
 
@@ -60,110 +60,112 @@ def write(folder: Path, shown: Gallery, about: Mapping[str, object]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder) as making:
         names = [f"{name}.png" for name in NAMES]
-        for name, figure in zip(names, draw(shown).values(), strict=True):
+        for name, figure in zip(names, draw(pictured).values(), strict=True):
             figure.savefig(making / name, dpi=DOTS)
-        text = json.dumps({**about, **numbers(shown)}, indent=1, allow_nan=False)
+        text = json.dumps({**about, **numbers(pictured)}, indent=1, allow_nan=False)
         (making / NUMBERS).write_text(text, encoding="utf-8")
         for name in (*names, NUMBERS):
             (making / name).replace(folder / name)
 
 
-def draw(shown: Gallery) -> dict[str, Figure]:
+def draw(pictured: Gallery) -> dict[str, Figure]:
     """Return the pictures by the names of their files."""
-    return dict(zip(NAMES, (make(shown) for make in (translations, draws, ablation, latent)), strict=True))
+    return dict(zip(NAMES, (make(pictured) for make in (translations, draws, ablation, latent)), strict=True))
 
 
-def translations(shown: Gallery) -> Figure:
+def translations(pictured: Gallery) -> Figure:
     """Return one panel an arm: the same references, translated into each rare class."""
-    rows, columns = len(shown.references), 1 + len(shown.data.minority)
+    rows, columns = len(pictured.references), 1 + len(pictured.data.minority)
     width, height = _grid(rows, columns)
     note = (
-        f"{shown.data.name}: {shown.cases} images of each rare class. In the frames, {rows // len(shown.data.majority)} images "
+        f"{pictured.data.name}: {pictured.cases} images of each rare class. "
+        f"In the frames, {rows // len(pictured.data.majority)} images "
         "of each majority class, drawn at random and the same in all panels; generation itself draws those oftener that "
-        f"resemble the rare class. {CHOSEN} The numbers are of translations as generation makes them. {_real(shown)} {SIGNS}"
+        f"resemble the rare class. {CHOSEN} The numbers are of translations as generation makes them. {_real(pictured)} {SIGNS}"
     )
     with drawing("translations"):
         sheet = Sheet(2 * MARGIN + 3 * width + 2 * BETWEEN, 56 + height + 22 + LINE * LINES + 24, note=note, margin=MARGIN)
-        for place, arm in enumerate(SHOWN):
+        for place, arm in enumerate(PICTURED_ARMS):
             left = MARGIN + place * (width + BETWEEN)
             sheet.text(left, 18, TITLES[arm], bold=True)
-            _heads(sheet, shown, left, 44)
-            sheet.picture(left, 56, _translated(shown, shown.own[arm], slice(None)), framed=True)
-            _under(sheet, shown, shown.own[arm], left, 56 + height + 16)
+            _heads(sheet, pictured, left, 44)
+            sheet.picture(left, 56, _translated(pictured, pictured.own[arm], slice(None)), framed=True)
+            _under(sheet, pictured, pictured.own[arm], left, 56 + height + 16)
         return sheet.figure
 
 
-def draws(shown: Gallery) -> Figure:
-    """Return, for each rare class, references as generation draws them, and several draws of z from each."""
-    arm, data = shown.own["mgvae"], shown.data
+def draws(pictured: Gallery) -> Figure:
+    """Return references of each rare class, each with several draws of z."""
+    arm, data = pictured.own["mgvae"], pictured.data
     width, height = _grid(OF_EACH, 1 + DRAWS)
-    left, told = MARGIN + 84, 250
+    left, room = MARGIN + 84, 250
     note = (
-        f"{shown.data.name}: {shown.cases} images of each rare class. In the frames, references as generation draws them (the "
-        f"first {OF_EACH}); beside each, {DRAWS} draws of z ~ r(z | reference). {CHOSEN} {_real(shown)} {SIGNS}"
+        f"{pictured.data.name}: {pictured.cases} images of each rare class. "
+        f"In the frames, references as generation draws them (the "
+        f"first {OF_EACH}); beside each, {DRAWS} draws of z ~ r(z | reference). {CHOSEN} {_real(pictured)} {SIGNS}"
     )
     with drawing("draws"):
         step = height + 18
-        sheet = Sheet(left + width + 18 + told + MARGIN, 44 + step * len(data.minority) + 8, note=note, margin=MARGIN)
+        sheet = Sheet(left + width + 18 + room + MARGIN, 44 + step * len(data.minority) + 8, note=note, margin=MARGIN)
         sheet.text(MARGIN, 18, "MGVAE: several draws from one reference", bold=True)
         for place, label in enumerate(data.minority):
             top = 40 + place * step
             references = arm.of(label)[1].take(torch.arange(OF_EACH))
             repeated = references.take(torch.arange(OF_EACH).repeat_interleave(DRAWS))
-            made = shown.translated(arm, repeated, label).reshape(OF_EACH, DRAWS, -1)
+            made = pictured.translated(arm, repeated, label).reshape(OF_EACH, DRAWS, -1)
             cells = torch.cat([references.scaled()[:, None], made], 1)
             sheet.text(MARGIN, top + height / 2, f"into {_short(data.classes[label])}")
-            sheet.picture(left, top, mosaic(cells, shown.held.shape), framed=True)
-            for number, line in enumerate(_sayings(asdict(arm.numbers[label]), pairs=False)):
+            sheet.picture(left, top, mosaic(cells, pictured.yardstick.shape), framed=True)
+            for number, line in enumerate(_captions(asdict(arm.numbers[label]), pairs=False)):
                 sheet.text(left + width + 18, top + 12 + LINE * number, line, small=True)
         return sheet.figure
 
 
-def ablation(shown: Gallery) -> Figure:
-    """Return a panel for each arm and each number of rare images: one reference of each majority class."""
-    some, sizes = slice(None, None, 2), sizes_of(shown.data.name)
-    count = len(shown.references.labels[some])
-    width, height = _grid(count, 1 + len(shown.data.minority))
+def ablation(pictured: Gallery) -> Figure:
+    """Return a panel for each arm and each number of rare images."""
+    some, sizes = slice(None, None, 2), sizes_of(pictured.data.name)
+    count = len(pictured.references.labels[some])
+    width, height = _grid(count, 1 + len(pictured.data.minority))
     step, left = height + 68 + LINE * LINES, MARGIN + 92
     note = (
-        f"{shown.data.name}. The same references, at random, and the same draws of z in all panels; fewer rare images are "
-        f"among the more. {CHOSEN} {_real(shown)} {SIGNS}"
+        f"{pictured.data.name}. The same references, at random, and the same draws of z in all panels; fewer rare images are "
+        f"among the more. {CHOSEN} {_real(pictured)} {SIGNS}"
     )
     with drawing("ablation"):
         sheet = Sheet(left + 3 * width + 2 * BETWEEN + MARGIN, 60 + step * len(sizes), note=note, margin=MARGIN)
-        for column, arm in enumerate(SHOWN):
+        for column, arm in enumerate(PICTURED_ARMS):
             at = left + column * (width + BETWEEN)
             sheet.text(at, 18, TITLES[arm], bold=True)
             for row, size in enumerate(sizes):
                 top = 56 + row * step
-                _heads(sheet, shown, at, top - 12)
-                sheet.picture(at, top, _translated(shown, shown.arms[size][arm], some), framed=True)
-                _under(sheet, shown, shown.arms[size][arm], at, top + height + 16)
+                _heads(sheet, pictured, at, top - 12)
+                sheet.picture(at, top, _translated(pictured, pictured.arms[size][arm], some), framed=True)
+                _under(sheet, pictured, pictured.arms[size][arm], at, top + height + 16)
         for row, size in enumerate(sizes):
             sheet.text(MARGIN, 56 + row * step + height / 2 - 8, f"{size} images", bold=True)
             sheet.text(MARGIN, 56 + row * step + height / 2 + 8, "a rare class", small=True)
         return sheet.figure
 
 
-def _translated(shown: Gallery, arm: Translators, some: slice) -> Tensor:
-    """Return references, each beside its translations into the rare classes, as one image ``(height, width, 3)``."""
-    values = shown.references.scaled()
-    columns = [values, *(shown.translated(arm, shown.references, label) for label in shown.data.minority)]
-    return mosaic(torch.stack(columns, 1)[some], shown.held.shape)
+def _translated(pictured: Gallery, arm: Translators, some: slice) -> Tensor:
+    """Return references beside their translations, one image ``(height, width, 3)``."""
+    values = pictured.references.scaled()
+    columns = [values, *(pictured.translated(arm, pictured.references, label) for label in pictured.data.minority)]
+    return mosaic(torch.stack(columns, 1)[some], pictured.yardstick.shape)
 
 
-def _heads(sheet: Sheet, shown: Gallery, left: float, top: float) -> None:
-    names = ["from", *(_short(shown.data.classes[label]) for label in shown.data.minority)]
+def _heads(sheet: Sheet, pictured: Gallery, left: float, top: float) -> None:
+    names = ["from", *(_short(pictured.data.classes[label]) for label in pictured.data.minority)]
     for middle, name in zip(_middles(left, len(names)), names, strict=True):
         sheet.text(middle, top, name, small=True, centred=True)
 
 
-def _under(sheet: Sheet, shown: Gallery, arm: Translators, left: float, top: float) -> None:
-    """Write the share of the right class below each column, and the means over classes below that."""
-    shares = ["right:", *(f"{arm.numbers[label].right_class:.2f}" for label in shown.data.minority)]
+def _under(sheet: Sheet, pictured: Gallery, arm: Translators, left: float, top: float) -> None:
+    """Write the share of the right class below each column, and the means below."""
+    shares = ["right:", *(f"{arm.numbers[label].right_class:.2f}" for label in pictured.data.minority)]
     for middle, share in zip(_middles(left, len(shares)), shares, strict=True):
         sheet.text(middle, top, share, small=True, centred=True)
-    for number, line in enumerate(_sayings(arm.mean())):
+    for number, line in enumerate(_captions(arm.mean())):
         sheet.text(left, top + 4 + LINE * (number + 1), line, small=True)
 
 
@@ -173,7 +175,7 @@ def _middles(left: float, columns: int) -> list[float]:
     return [place + CELL / 2 for place in (left, *others)]
 
 
-def _sayings(values: Mapping[str, float | None], *, pairs: bool = True) -> list[str]:
+def _captions(values: Mapping[str, float | None], *, pairs: bool = True) -> list[str]:
     """Return the numbers in words, two to a line where there is room."""
     said = [
         f"right class {_number(values['right_class'])}",
@@ -189,11 +191,11 @@ def _sayings(values: Mapping[str, float | None], *, pairs: bool = True) -> list[
     return [", ".join(said[:2]), ", ".join(said[2:5]), ", ".join(said[5:])]
 
 
-def _real(shown: Gallery) -> str:
-    precision, recall = (sum(each) / len(each) for each in zip(*shown.held.real.values(), strict=True))
+def _real(pictured: Gallery) -> str:
+    precision, recall = (sum(each) / len(each) for each in zip(*pictured.yardstick.real.values(), strict=True))
     return (
         f"For comparison, real test images against as many others have precision {precision:.2f} and recall {recall:.2f}; the "
-        f"classifier that judges gets a mean recall of {shown.held.judge_recall:.2f} on real training images."
+        f"classifier that judges gets a mean recall of {pictured.yardstick.judge_recall:.2f} on real training images."
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers under a picture: are synthetic rows like real ones, as varied, of the right class, in their parents' style?
+"""Fidelity of synthetic rows: right class, precision, recall, diversity, style.
 
 They compare with real *test* rows, which no generator saw. Distances are Euclidean between rows scaled to [0, 1].
 """
@@ -20,7 +20,7 @@ from mgvae.torch_runtime import torch_generator
 NEIGHBOURS = 3  # k, as in Kynkaanniemi et al. 2019
 MOST = 1000  # rows of each kind that are compared
 SAME = 1e-3  # distance within which rows count as equal: sums over large images err by 1e-4; one step of one pixel is 0.004
-PAIRS = 10  # pairs of parent and translation below which no correlation is told
+PAIRS = 10  # pairs of parent and translation below which no correlation is given
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def yardstick(data: Imbalanced, fitting: Fitting, *, seed: int) -> Yardstick:
 
 
 def halves(test: Rows, label: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Return two draws of a class's test rows, equally many and disjoint, each ``(m, P)``.
+    """Return two disjoint halves of a class's test rows, each ``(m, P)``.
 
     Synthetic rows are held against the first; the second says what real rows get.
     """
@@ -99,24 +99,24 @@ def halves(test: Rows, label: int, *, seed: int) -> tuple[Tensor, Tensor]:
     return rows[:size], rows[size : 2 * size]
 
 
-def faithfulness(made: Rows, parents: Rows, label: int, held: Yardstick) -> Faithfulness:
+def faithfulness(made: Rows, parents: Rows, label: int, yardstick: Yardstick) -> Faithfulness:
     """Return how faithful the rows made for a class are.
 
     Args:
         made: synthetic rows, all of the class ``label``, ``(n, P)``.
         parents: the majority row of which each is the translation, ``(n, P)``, with its class.
         label: the class.
-        held: what they are held against.
+        yardstick: what they are held against.
     Raises:
         ShapeError: there are not enough rows to compare.
     """
-    real, _ = halves(held.test, label, seed=held.seed)
+    real, _ = halves(yardstick.test, label, seed=yardstick.seed)
     size = min(len(real), len(made))
-    some = made.scaled()[torch.randperm(len(made), generator=torch_generator(held.seed, "some", label))[:size]]
+    some = made.scaled()[torch.randperm(len(made), generator=torch_generator(yardstick.seed, "some", label))[:size]]
     precision, recall = precision_recall(real[:size], some)
-    found = predict(held.judge, made)
+    found = predict(yardstick.judge, made)
     right = found == label
-    styles = [(style(_images(parents, held)), style(_images(made, held))) for style in (slant, ink)]
+    styles = [(style(_images(parents, yardstick)), style(_images(made, yardstick))) for style in (slant, ink)]
     everywhere = [correlation(one, other) for one, other in styles]
     kept = [correlation(one[right], other[right], parents.labels[right]) for one, other in styles]
     shares = float(right.double().mean()), float((found == parents.labels).double().mean())
@@ -124,7 +124,7 @@ def faithfulness(made: Rows, parents: Rows, label: int, held: Yardstick) -> Fait
 
 
 def precision_recall(real: Tensor, made: Tensor, *, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """Return the share of made rows inside a ball around a real row, and the share of real rows inside one around a made row.
+    """Return precision and recall by k-nearest-neighbour balls.
 
     A ball reaches to its row's k-th nearest neighbour of the same kind. A row on the ball's edge is inside.
 
@@ -146,7 +146,7 @@ def precision_recall(real: Tensor, made: Tensor, *, k: int = NEIGHBOURS) -> tupl
 
 
 def diversity(real: Tensor, made: Tensor) -> float | None:
-    """Return the mean distance between two made rows ``(n, P)`` divided by that between two real rows ``(m, P)``.
+    """Return the mean distance of made rows ``(n, P)`` relative to real ``(m, P)``.
 
     None where the real rows are all equal.
     """
@@ -155,7 +155,7 @@ def diversity(real: Tensor, made: Tensor) -> float | None:
 
 
 def slant(images: Tensor) -> Tensor:
-    """Return how far the ink leans, ``(n,)``: pixels to the left for each pixel down; positive for an upright that leans right.
+    """Return the slant of the ink, ``(n,)``, positive where it leans to the right.
 
     It is -mu_11 / mu_02 of the central second moments (x to the right, y down), by which digits are usually deslanted.
     Images without vertical extent have slant 0.
@@ -174,20 +174,20 @@ def slant(images: Tensor) -> Tensor:
 
 
 def ink(images: Tensor) -> Tensor:
-    """Return the mean intensity of images ``(n, channels, height, width)``, ``(n,)``: for digits, how broad the stroke is."""
+    """Return the mean intensity ``(n,)`` of images ``(n, channels, height, width)``."""
     return images.double().mean((1, 2, 3))
 
 
-def correlation(one: Tensor, other: Tensor, groups: Tensor | None = None) -> float | None:
-    """Return Pearson's correlation over pairs, or None where there are too few or one side does not vary.
+def correlation(first: Tensor, second: Tensor, groups: Tensor | None = None) -> float | None:
+    """Return Pearson's correlation; None with too few pairs or no variation.
 
     Args:
-        one, other: ``(n,)``.
+        first, second: ``(n,)``.
         groups: group of each pair, ``(n,)``; values are then taken from the means of their groups.
     """
-    if len(one) < PAIRS:
+    if len(first) < PAIRS:
         return None
-    a, b = (_centred(value.double(), groups) for value in (one, other))
+    a, b = (_centred(value.double(), groups) for value in (first, second))
     scale = float(a.norm() * b.norm())
     return float(a @ b) / scale if scale > 1e-9 else None
 
@@ -201,7 +201,7 @@ def _centred(values: Tensor, groups: Tensor | None) -> Tensor:
 
 
 def _reach(rows: Tensor, k: int) -> Tensor:
-    """Return each row's distance to its k-th nearest neighbour other than itself, ``(n,)``."""
+    """Return each row's distance to its k-th nearest other row, ``(n,)``."""
     return _distances(rows, rows).fill_diagonal_(0.0).kthvalue(k + 1, dim=1).values + SAME
 
 
@@ -214,5 +214,5 @@ def _distances(one: Tensor, other: Tensor) -> Tensor:
     return torch.cdist(one.double(), other.double(), compute_mode="use_mm_for_euclid_dist")
 
 
-def _images(rows: Rows, held: Yardstick) -> Tensor:
-    return rows.scaled().reshape(-1, *held.shape)
+def _images(rows: Rows, yardstick: Yardstick) -> Tensor:
+    return rows.scaled().reshape(-1, *yardstick.shape)

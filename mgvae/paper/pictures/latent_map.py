@@ -1,4 +1,4 @@
-"""A map of the latent space: where majority, rare and synthetic images lie under the model of each rare class."""
+"""A map of majority, rare and synthetic images in the latent space."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ MARKS = {
 }
 
 
-def latent(shown: Gallery) -> Figure:
-    """Return a panel for each rare class: encoder means under the pre-trained model, on their two principal axes.
+def latent(pictured: Gallery) -> Figure:
+    """Return a panel for each rare class: encoder means on two principal axes.
 
     The models of a class have codes of their own, one for each strength of EWC; what all of them made has a place in one map
     under the model that they began with.
     """
-    labels = shown.data.minority
+    labels = pictured.data.minority
     note = (
-        f"{shown.data.name}, {shown.cases} images of each rare class. A panel shows encoder means under the pre-trained model, "
+        f"{pictured.data.name}, {pictured.cases} images of each rare class. "
+        f"A panel shows encoder means under the pre-trained model, "
         f"at most {POINTS} of a kind, on the two principal axes of the majority and the real test images together; "
         "below it, the share of their variance that the axes hold. What seems to overlap in two dimensions may lie apart in "
-        f"{shown.model.latent_dim}."
+        f"{pictured.model.latent_dim}."
     )
     with drawing("latent"):
         sheet = Sheet(2 * MARGIN + len(labels) * SIDE + (len(labels) - 1) * GAP, 58 + SIDE + 40, note=note, margin=MARGIN)
         handles: list[PathCollection] = []
         for place, label in enumerate(labels):
             left = MARGIN + place * (SIDE + GAP)
-            clouds = _clouds(shown, label)
+            clouds = _clouds(pictured, label)
             centre, turn, share = principal(torch.cat([clouds["majority"], clouds["real test images of the class"]]))
             ax = sheet.axes(left, 58, SIDE, SIDE)
             ax.set(xticks=[], yticks=[])
@@ -54,7 +55,7 @@ def latent(shown: Gallery) -> Figure:
             for name, (colour, marker, area, alpha) in MARKS.items():
                 x, y = ((clouds[name] - centre) @ turn).T.numpy()
                 handles.append(ax.scatter(x, y, s=area, c=light(colour), marker=marker, alpha=alpha, linewidths=0.9))
-            sheet.text(left, 46, f"class {shown.data.classes[label]}", bold=True)
+            sheet.text(left, 46, f"class {pictured.data.classes[label]}", bold=True)
             sheet.text(left, 58 + SIDE + 14, f"{share:.0%} of the variance", small=True)
         sheet.figure.legend(
             handles,
@@ -70,7 +71,7 @@ def latent(shown: Gallery) -> Figure:
 
 
 def principal(points: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Return centre ``(D,)``, the two principal axes ``(D, 2)`` and their share of the variance of points ``(n, D)``.
+    """Return centre ``(D,)``, two principal axes ``(D, 2)``, their variance share.
 
     The largest entry of an axis is positive, so that a picture does not flip from one machine to the next.
     """
@@ -81,19 +82,19 @@ def principal(points: Tensor) -> tuple[Tensor, Tensor, float]:
     return centre, two * sign, float(sizes[:2].square().sum() / sizes.square().sum())
 
 
-def _clouds(shown: Gallery, label: int) -> dict[str, Tensor]:
-    """Return codes of each kind of image, ``(n, D)``, as many of the majority as of real test images where there are enough."""
-    arm = shown.own["mgvae"]
+def _clouds(pictured: Gallery, label: int) -> dict[str, Tensor]:
+    """Return codes of each kind of image, ``(n, D)``."""
+    arm = pictured.own["mgvae"]
     train = arm.task.train
     made, _ = arm.of(label)
     rows = {
         "majority": train.take(arm.task.of_majority),
-        "real test images of the class": shown.data.test.take(shown.data.test.positions(label)),
+        "real test images of the class": pictured.data.test.take(pictured.data.test.positions(label)),
         "synthetic": made,
         "rare training images": train.take(train.positions(label)),
     }
     clouds = {}
     for name, one in rows.items():
-        order = torch.randperm(len(one), generator=torch_generator(shown.held.seed, "latent", name, label))[:POINTS]
-        clouds[name] = shown.model.exemplar_means(one.take(order).scaled())
+        order = torch.randperm(len(one), generator=torch_generator(pictured.yardstick.seed, "latent", name, label))[:POINTS]
+        clouds[name] = pictured.model.exemplar_means(one.take(order).scaled())
     return clouds

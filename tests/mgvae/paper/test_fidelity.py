@@ -20,7 +20,7 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def held(digits):
+def reference(digits):
     return yardstick(digits, FITTING, seed=0)
 
 
@@ -101,12 +101,12 @@ def test_correlation():
     assert correlation(one + 100.0 * groups, one - 100.0 * groups, groups) == pytest.approx(1.0, abs=1e-4)
 
 
-def test_real_rows_are_found_faithful_and_relabelled_majority_rows_are_not(digits, held):
-    assert held.judge_recall > 0.9
+def test_real_rows_are_found_faithful_and_relabelled_majority_rows_are_not(digits, reference):
+    assert reference.judge_recall > 0.9
     real = digits.test.take(digits.test.positions(6))
     majority = digits.train.take(torch.nonzero(digits.train.labels < 5)[:, 0][::4])
-    good = faithfulness(real, majority.take(torch.arange(len(real)) % len(majority)), 6, held)
-    bad = faithfulness(majority, majority, 6, held)
+    good = faithfulness(real, majority.take(torch.arange(len(real)) % len(majority)), 6, reference)
+    bad = faithfulness(majority, majority, 6, reference)
     assert (good.right_class > 0.9, good.parents_class < 0.05) == (True, True)
     assert (bad.right_class < 0.05, bad.parents_class > 0.9) == (True, True)
     assert good.precision > 0.8 > 0.2 > bad.precision
@@ -116,12 +116,12 @@ def test_real_rows_are_found_faithful_and_relabelled_majority_rows_are_not(digit
     assert bad.slant_of_right is None  # a copy of the parent keeps its style, but none is of the class
 
 
-def test_real_rows_are_held_against_others_and_against_none_twice(digits, held):
+def test_real_rows_are_held_against_others_and_against_none_twice(digits, reference):
     one, other = halves(digits.test, 7, seed=0)
     assert len(one) == len(other) == len(digits.test.positions(7)) // 2
     assert not {row.numpy().tobytes() for row in one} & {row.numpy().tobytes() for row in other}
-    assert set(held.real) == set(digits.minority)
-    assert min(min(pair) for pair in held.real.values()) > 0.6
+    assert set(reference.real) == set(digits.minority)
+    assert min(min(pair) for pair in reference.real.values()) > 0.6
 
 
 def test_tables_have_no_pictures(digits):

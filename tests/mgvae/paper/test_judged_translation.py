@@ -11,7 +11,7 @@ from torch import nn
 from mgvae.generator.translation import translate
 from mgvae.paper.classifier import Fitting
 from mgvae.paper.oversamplers.fine_tuning import pretrained
-from mgvae.paper.oversamplers.judged_translation import Translator, details, free, held, translations
+from mgvae.paper.oversamplers.judged_translation import Translator, anchored, details, free, translations
 from tests.mgvae.paper.test_oversamplers import lit, plan, task
 
 RARE = 2
@@ -47,7 +47,7 @@ def begun():
 @pytest.fixture(scope="module")
 def translators(begun):
     one, start = begun
-    return held(one, replace(plan(), lambdas=(MOST, 1.0)), start, one.train, Fitting(steps=200))
+    return anchored(one, replace(plan(), lambdas=(MOST, 1.0)), start, one.train, Fitting(steps=200))
 
 
 def draws(seed=0):
@@ -148,13 +148,13 @@ def test_details_are_kept_where_there_is_a_model_to_keep_them_by(begun):
     assert free(one, brief, None)[RARE].before is None
     assert free(one, brief, start, keep_details=False)[RARE].before is None
     assert free(one, brief, start)[RARE].before is start.model
-    assert held(one, brief, start, one.train, Fitting(steps=5), keep_details=False)[RARE].before is None
+    assert anchored(one, brief, start, one.train, Fitting(steps=5), keep_details=False)[RARE].before is None
 
 
 def test_the_same_seed_makes_the_same(begun):
     one, start = begun
     brief = plan(steps=20)
-    first, again = (translations(one, held(one, brief, start, one.train, Fitting(steps=20)), count=40) for _ in range(2))
+    first, again = (translations(one, anchored(one, brief, start, one.train, Fitting(steps=20)), count=40) for _ in range(2))
     assert torch.equal(first.rows.values, again.rows.values)
     assert torch.equal(first.ewc_lambda, again.ewc_lambda)
     assert torch.equal(first.parents, again.parents)

@@ -18,7 +18,7 @@ from mgvae.paper.experiment import ARMS, FROM_MAJORITY, measured, run_seed, sett
 from mgvae.paper.models.convolution import Block
 from mgvae.paper.models.pixel_models import Size
 from mgvae.paper.oversamplers.fine_tuning import Plan, class_model, plain_vae, pretrained
-from mgvae.paper.oversamplers.judged_translation import free, held, translations
+from mgvae.paper.oversamplers.judged_translation import anchored, free, translations
 from mgvae.paper.oversamplers.rivals import conditional_vae, gan, random_oversampling, smote
 from mgvae.paper.oversamplers.task import Task
 from mgvae.training.exemplars import ExemplarSchedule
@@ -60,7 +60,7 @@ def makers(steps, how):
         "from scratch": lambda one: translations(one, free(one, how, None)),
         "no EWC": lambda one: translations(one, free(one, how, pretrained(one, how))),
         # of so small a picture the training rows serve as validation rows
-        "MGVAE": lambda one: translations(one, held(one, how, pretrained(one, how), one.train, Fitting(steps=200))),
+        "MGVAE": lambda one: translations(one, anchored(one, how, pretrained(one, how), one.train, Fitting(steps=200))),
     }
 
 
@@ -178,9 +178,9 @@ def test_celeba_goes_through_convolutional_models(tmp_path, monkeypatch):
 def test_every_arm_of_an_experiment_yields_its_measures_and_costs():
     data = load("digits", None, quick=True)
     settings = brief(settings_for(data, quick=True))
-    told = []
-    outcomes = [outcome for outcome, _ in run_seed(data, settings, seed=0, told=told.append)]
-    assert tuple(told) == tuple(outcome.arm for outcome in outcomes) == tuple(ARMS)
+    started = []
+    outcomes = [outcome for outcome, _ in run_seed(data, settings, seed=0, on_start=started.append)]
+    assert tuple(started) == tuple(outcome.arm for outcome in outcomes) == tuple(ARMS)
     for outcome in outcomes:
         assert set(outcome.measures) == set(MEASURES)
         assert outcome.measures["balanced_accuracy"] > 0.7

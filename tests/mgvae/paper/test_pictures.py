@@ -14,7 +14,7 @@ from mgvae.paper.datasets.load import load
 from mgvae.paper.experiment import settings_for
 from mgvae.paper.pictures import draw as pictures
 from mgvae.paper.pictures.canvas import CELL, FINE, FIRST_GAP, GAP, mosaic
-from mgvae.paper.pictures.collect import SHOWN, gallery, numbers, references, sizes_of
+from mgvae.paper.pictures.collect import PICTURED_ARMS, gallery, numbers, references, sizes_of
 from mgvae.paper.pictures.latent_map import principal
 from tests.mgvae.paper.layouts import celeba
 
@@ -27,10 +27,14 @@ def made(name, folder=None, *, steps=50, **size):
     whole = settings_for(data, quick=True)
     training = whole.plan.training.model_copy(update={"pretrain_epochs": 1})
     plan = replace(whole.plan, training=training, steps=1, lambdas=(1.0,), size=replace(whole.plan.size, **size))
-    told = []
+    started = []
     return gallery(
-        data, data_with, replace(whole, plan=plan, fitting=Fitting(steps=steps)), seed=0, told=lambda *words: told.append(words)
-    ), told
+        data,
+        data_with,
+        replace(whole, plan=plan, fitting=Fitting(steps=steps)),
+        seed=0,
+        on_start=lambda *words: started.append(words),
+    ), started
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +48,11 @@ def drawn(digits):
 
 
 def test_every_arm_is_trained_from_each_number_of_cases(digits):
-    shown, told = digits
-    assert list(shown.arms) == [10, 25, 50] == list(sizes_of(shown.data.name))
-    assert [words for *_, words in told[:3]] == [f"{arm}, 10 cases" for arm in SHOWN]
-    assert [done for done, *_ in told] == list(range(9))
-    for size, by_arm in shown.arms.items():
+    pictured, started = digits
+    assert list(pictured.arms) == [10, 25, 50] == list(sizes_of(pictured.data.name))
+    assert [words for *_, words in started[:3]] == [f"{arm}, 10 cases" for arm in PICTURED_ARMS]
+    assert [done for done, *_ in started] == list(range(9))
+    for size, by_arm in pictured.arms.items():
         for arm in by_arm.values():
             assert arm.task.train.counts(10)[5:] == (size,) * 5
             assert arm.made.rows.counts(10)[5:] == (1000,) * 5
@@ -56,14 +60,16 @@ def test_every_arm_is_trained_from_each_number_of_cases(digits):
 
 
 def test_references_are_of_every_majority_class(digits):
-    shown, _ = digits
-    assert shown.references.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert not torch.equal(references(shown.data, 1).values, shown.references.values)
+    pictured, _ = digits
+    assert pictured.references.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert not torch.equal(references(pictured.data, 1).values, pictured.references.values)
 
 
 def test_translations_of_one_reference_differ_by_arm_and_are_the_same_again(digits):
-    shown, _ = digits
-    one, same, other = (shown.translated(shown.own[arm], shown.references, 6) for arm in ("mgvae", "mgvae", SHOWN[0]))
+    pictured, _ = digits
+    one, same, other = (
+        pictured.translated(pictured.own[arm], pictured.references, 6) for arm in ("mgvae", "mgvae", PICTURED_ARMS[0])
+    )
     assert torch.equal(one, same)
     assert not torch.allclose(one, other)
     assert float(one.amin()) >= 0.0
@@ -82,11 +88,11 @@ def test_files_are_whole_and_nothing_else_is_left(digits, drawn, tmp_path, monke
             assert image.format == "PNG"
             assert min(image.size) > 500
             assert len(image.convert("L").getcolors()) > 50
-    told = json.loads((folder / "pictures.json").read_text())
-    assert told["dataset"] == "digits"
-    assert set(told["by_cases"]) == {"10", "25", "50"}
-    assert set(told["by_cases"]["10"]) == set(SHOWN)
-    assert set(told["by_cases"]["10"]["mgvae"]["classes"]) == {"5", "6", "7", "8", "9"}
+    started = json.loads((folder / "pictures.json").read_text())
+    assert started["dataset"] == "digits"
+    assert set(started["by_cases"]) == {"10", "25", "50"}
+    assert set(started["by_cases"]["10"]) == set(PICTURED_ARMS)
+    assert set(started["by_cases"]["10"]["mgvae"]["classes"]) == {"5", "6", "7", "8", "9"}
 
 
 def test_a_failure_leaves_what_was_there(digits, drawn, tmp_path, monkeypatch):
@@ -134,13 +140,13 @@ def _meet(one, other):
 def test_colours_are_shown_in_colour(tmp_path, monkeypatch):
     monkeypatch.setattr("mgvae.paper.pictures.collect.MADE", 12)
     monkeypatch.setattr("mgvae.paper.pictures.collect.SIZES", (16,))  # as many as there are: nothing is trained twice
-    shown, _ = made("celeba", celeba(tmp_path / "celeba", each=(40, 32, 32, 32, 32)), steps=5, latent_dim=3, channels=4)
-    assert shown.references.labels.tolist() == [0] * 10
-    figures = pictures.draw(shown)
+    pictured, _ = made("celeba", celeba(tmp_path / "celeba", each=(40, 32, 32, 32, 32)), steps=5, latent_dim=3, channels=4)
+    assert pictured.references.labels.tolist() == [0] * 10
+    figures = pictures.draw(pictured)
     assert list(figures) == list(pictures.NAMES)
     words_stand_free(figures)
-    assert json.dumps(numbers(shown), allow_nan=False)
-    assert shown.own["mgvae"].mean()["diversity"] is None  # the real images of a class are all equal
+    assert json.dumps(numbers(pictured), allow_nan=False)
+    assert pictured.own["mgvae"].mean()["diversity"] is None  # the real images of a class are all equal
     colours = figures["translations"].axes[0].images[0].get_array()
     assert float((colours[..., 2] - colours[..., 0]).max()) > 0.3  # the faces are plain blue
 
