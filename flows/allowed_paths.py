@@ -39,7 +39,7 @@ def require_allowed_dictionary(path: Path) -> None:
 
 
 def _below(place: str, root: str) -> bool:
-    place, root = (one.removeprefix("file://") for one in (place, root))
+    place, root = (text.removeprefix("file://") for text in (place, root))
     if "::" in place or ("://" in place) != ("://" in root):
         return False
     if "://" in place:

@@ -31,10 +31,10 @@ def orchestrated() -> Iterator[None]:
     except MGVAEError:
         raise
     except Exception as error:
-        said = (str(error).strip() or "no reason given").splitlines()[0].rstrip(".")
+        reason = (str(error).strip() or "no reason given").splitlines()[0].rstrip(".")
         raise OrchestrationError(
-            f"Prefect must be able to run the flow; {type(error).__name__}: {said}. Check PREFECT_API_URL and PREFECT_HOME, or "
-            "leave both unset to run without a server."
+            f"Prefect must be able to run the flow; {type(error).__name__}: {reason}. Check PREFECT_API_URL and PREFECT_HOME, "
+            "or leave both unset to run without a server."
         ) from None
 
 

@@ -12,16 +12,16 @@ from typing import Protocol
 
 
 class Reporter(Protocol):
-    """Hears how far a run is."""
+    """What is called as a run proceeds."""
 
     def started(self, stage: str) -> None:
-        """Hear that a stage begins."""
+        """Note that a stage begins."""
 
     def advanced(self, done: int, total: int, note: str = "") -> None:
-        """Hear that the stage at work has done ``done`` of ``total`` steps."""
+        """Note that the current stage has done ``done`` of ``total`` steps."""
 
     def ended(self, stage: str, *, cached: bool) -> None:
-        """Hear that a stage is done, or that an earlier run's result is used."""
+        """Note that a stage is done, or reused from an earlier run."""
 
 
 class Silent:
@@ -41,13 +41,13 @@ _current: ContextVar[Reporter] = ContextVar("reporter", default=Silent())  # noq
 
 
 def reporter() -> Reporter:
-    """Return who hears of this run's progress."""
+    """Return the reporter of the current run."""
     return _current.get()
 
 
 @contextmanager
 def listening(listener: Reporter) -> Iterator[None]:
-    """Let ``listener`` hear of the run's progress while the block runs."""
+    """Report progress to ``listener`` while the block runs."""
     token = _current.set(listener)
     try:
         yield

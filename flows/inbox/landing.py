@@ -227,8 +227,8 @@ def _named(staged: Path, file: Path) -> Iterator[None]:
     try:
         yield
     except MGVAEError as error:
-        said = str(error).replace(str(staged), printable(file))
-        raise type(error)("\n".join(_plain(line) for line in said.split("\n"))) from None
+        message = str(error).replace(str(staged), printable(file))
+        raise type(error)("\n".join(_plain(line) for line in message.split("\n"))) from None
 
 
 def _plain(text: str) -> str:

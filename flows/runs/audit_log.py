@@ -81,7 +81,7 @@ class Log:
         note = f"A half-written line of {len(self._half)} bytes was cut off." if self._half else change.note
         last = hashlib.sha256(self._lines[-1]).hexdigest() if self._lines else None
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        written = replace(change, at=now, who=who(), previous_sha256=last, note=note)
+        written = replace(change, at=now, who=current_user(), previous_sha256=last, note=note)
         line = json.dumps(asdict(written), allow_nan=False).encode()
         try:
             os.ftruncate(self._descriptor, before)
@@ -175,7 +175,7 @@ def last_move(changes: Sequence[Change]) -> Change | None:
     return next((change for change in reversed(changes) if change.action in MOVES), None)
 
 
-def who() -> str:
+def current_user() -> str:
     """Return who acts: MGVAE_USER in the environment, else login and machine."""
     named = " ".join(os.environ.get(USER, "").split())
     if named:

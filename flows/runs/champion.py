@@ -99,17 +99,17 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
     folder = run.resolve()
     if not is_whole(folder):
         raise StoreError(f"{folder}: must hold the files that its {MANIFEST} names; one is missing or damaged. {AGAIN}")
-    candidate, kept = _Candidate.of(folder), open_store(folder.parent.parent, store)
+    candidate, artifacts = _Candidate.of(folder), open_store(folder.parent.parent, store)
     with opened(folder.parent) as log:
         now = (champions(log.changes) or (None,))[-1]
         if now is not None and (now.run_id, now.sha256) == (candidate.run_id, candidate.sha256):
             _repair_link(folder.parent, log)
             raise ConfigError(f"{run}: is the champion already, since {now.at}.")
         before = now.run_id if now else link_target(folder.parent / CHAMPION)
-        comparison = None if now is None else _comparison(found.config, kept, now, run, store)
+        comparison = None if now is None else _comparison(found.config, artifacts, now, run, store)
         lost = f"There was no {LOG}." if now is None and before is not None else None
         change = Change("promoted", candidate.run_id, before, reason, BY_HAND, comparison, candidate.sha256, note=lost)
-        return _move(folder.parent, kept, log, change)
+        return _move(folder.parent, artifacts, log, change)
 
 
 def rollback(study: Path, *, reason: str, store: str | None = None) -> Change:

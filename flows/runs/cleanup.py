@@ -57,7 +57,9 @@ def listing(store: AnyStore, out: Path) -> tuple[list[Row], list[str]]:
     """Return all artifacts with the runs that use them, and unreadable run folders."""
     entries = store.entries()
     runs, unreadable = known_runs(store, out)
-    rows = [Row(one, tuple(f"{run.study}/{run.run_id}" for run in users(one, runs)), _rows(store, one)) for one in entries]
+    rows = [
+        Row(entry, tuple(f"{run.study}/{run.run_id}" for run in users(entry, runs)), _rows(store, entry)) for entry in entries
+    ]
     return sorted(rows, key=lambda row: (not row.runs, row.runs[:1], row.entry.kind, row.entry.sha256)), unreadable
 
 
@@ -88,7 +90,7 @@ def remove(
     if study is not None:
         chosen, kept = _of_study(entries, runs, study)
     if stage is not None:
-        chosen = _of_stage(chosen, stage, {one.kind for one in entries} - {""})
+        chosen = _of_stage(chosen, stage, {entry.kind for entry in entries} - {""})
     note = f"{kept} artifacts that other studies use as well stay." if kept and stage is None else ""
     return _remove(store, chosen, dry=dry, kept=(note,) if note else ())
 
@@ -114,7 +116,7 @@ def collect(store: AnyStore, out: Path, *, keep_last: int, safe_hours: float, dr
             "all of it would go. Correct --out or --store, or remove artifacts with mgvae cache rm."
         )
     last = newest(runs, keep_last)
-    going = [one for one in entries if one.used_at < before and not users(one, last)]
+    going = [entry for entry in entries if entry.used_at < before and not users(entry, last)]
     freed = _remove(store, going, dry=dry, unused_since=before)
     leftovers = store.sweep(before=before, dry=dry) + _collect_fetched(store, last, before, dry=dry)
     kept = tuple(
@@ -127,10 +129,10 @@ def _collect_fetched(store: AnyStore, last: Sequence[KnownRun], before: float, *
     """Remove fetched copies by the same rule; return their bytes."""
     if store.local is store:
         return 0
-    going = [one for one in store.local.entries() if one.used_at < before and not users(one, last)]
-    for one in going if not dry else ():
-        store.local.discard(one.reference)
-    return sum(one.size for one in going)
+    going = [entry for entry in store.local.entries() if entry.used_at < before and not users(entry, last)]
+    for entry in going if not dry else ():
+        store.local.discard(entry.reference)
+    return sum(entry.size for entry in going)
 
 
 def _remove(
@@ -138,25 +140,25 @@ def _remove(
 ) -> Freed:
     if dry:
         return Freed(tuple(entries), kept=kept)
-    gone = []
-    for one in entries:
-        if unused_since is None or store.last_used(one.reference) < unused_since:  # a run may have begun to use it just now
-            store.discard(one.reference)
-            gone.append(one)
-    digests = {one.sha256 for one in gone}
-    for key, sha256 in all_records(store).items() if gone else ():
+    removed = []
+    for entry in entries:
+        if unused_since is None or store.last_used(entry.reference) < unused_since:  # a run may have begun to use it just now
+            store.discard(entry.reference)
+            removed.append(entry)
+    digests = {entry.sha256 for entry in removed}
+    for key, sha256 in all_records(store).items() if removed else ():
         if sha256 in digests:
             remove_record(store, key)
-    return Freed(tuple(gone), kept=kept)
+    return Freed(tuple(removed), kept=kept)
 
 
 def _named(entries: Sequence[Entry], key: str) -> Entry:
     if len(key) < LEAST_DIGITS or not set(key) <= set("0123456789abcdef"):
         raise ConfigError(f"mgvae cache rm: KEY must be {LEAST_DIGITS} or more digits of a key that mgvae cache ls shows.")
-    found = [one for one in entries if one.sha256.startswith(key)]
+    found = [entry for entry in entries if entry.sha256.startswith(key)]
     if len(found) != 1:
-        said = "no artifact has it" if not found else f"{len(found)} artifacts have it"
-        raise ConfigError(f"mgvae cache rm: KEY {key} must be that of one artifact; {said}. See mgvae cache ls.")
+        reason = "no artifact has it" if not found else f"{len(found)} artifacts have it"
+        raise ConfigError(f"mgvae cache rm: KEY {key} must be that of one artifact; {reason}. See mgvae cache ls.")
     return found[0]
 
 
@@ -167,15 +169,15 @@ def _of_study(entries: Sequence[Entry], runs: Sequence[KnownRun], study: str) ->
         raise ConfigError(
             f"mgvae cache rm: --study {study}: no run of such a study.{nearest(study, studies)} See mgvae cache ls."
         )
-    by = {one.sha256: {run.study for run in users(one, runs)} for one in entries}
-    own = [one for one in entries if by[one.sha256] == {study}]
+    by = {entry.sha256: {run.study for run in users(entry, runs)} for entry in entries}
+    own = [entry for entry in entries if by[entry.sha256] == {study}]
     return own, sum(study in studies for studies in by.values()) - len(own)
 
 
 def _of_stage(entries: Sequence[Entry], stage: str, stages: set[str]) -> list[Entry]:
     if stage not in stages:
         raise ConfigError(f"mgvae cache rm: --stage {stage}: no artifact of such a stage.{nearest(stage, stages)}")
-    return [one for one in entries if one.kind == stage]
+    return [entry for entry in entries if entry.kind == stage]
 
 
 def _rows(store: AnyStore, entry: Entry) -> int | None:

@@ -54,19 +54,19 @@ def compare_with_champion(
         place = store.folder(Reference("model", str(champion)))
         serving = load_deployed(place)
         cohort, test = load_cohort(folders["split"])
-        held = cohort.take(test)
-        seen = seen_in_training(place, held, named=config.subject_id is not None)
+        holdout = cohort.take(test)
+        seen = seen_in_training(place, holdout, named=config.subject_id is not None)
     except (StoreError, CheckpointError) as error:
         return Comparison(False, f"Cannot compare: the champion's model cannot be used. {error}", broken=True)
     obstacle = serving.obstacle(challenger)
     if obstacle is not None:
         return Comparison(False, f"Cannot compare with the champion's model: {obstacle}.", broken=True)
-    judges = held.take(~seen)
+    judges = holdout.take(~seen)
     if judges.events < FEW_EVENTS or judges.events == len(judges):
         return Comparison(
             False,
-            f"Cannot tell: of {len(held):,} patients in the hold-out, {len(judges):,} with {judges.events:,} events are none "
-            f"that the champion was trained on; at least {FEW_EVENTS} events are needed.",
+            f"Cannot tell: of {len(holdout):,} patients in the hold-out, {len(judges):,} with {judges.events:,} events are "
+            f"none that the champion was trained on; at least {FEW_EVENTS} events are needed.",
         )
     try:
         found = compare_models(

@@ -54,9 +54,9 @@ def study_folder(named: str, out: Path) -> Path:
     if Path(named).is_dir():
         raise ConfigError(f"{named}: is a run folder. Give the study's: its name, or {Path(named).absolute().parent}.")
     known = sorted(folder.name for folder in out.glob("[!.]*") if (folder / LATEST).is_symlink() or (folder / LOG).exists())
-    said = f" Studies there: {', '.join(known)}." if known else ""
+    hint = f" Studies there: {', '.join(known)}." if known else ""
     raise ConfigError(
-        f"{named}: must be a study below {out}, or the folder of its runs; there is none.{nearest(named, known)}{said}"
+        f"{named}: must be a study below {out}, or the folder of its runs; there is none.{nearest(named, known)}{hint}"
     )
 
 
