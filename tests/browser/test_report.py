@@ -4,18 +4,18 @@ import re
 
 import pytest
 
-from tests import report_sample
 from tests.browser.headless import browser, executable
 from tests.report_plain import render
+from tests.report_sample import refused_report, sample_report, sparse_report
+from tests.report_sample_evaluation import EFFECTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(executable() is None, reason="Chromium is not installed")]
 
-samples = vars(report_sample)
 PAGES = {
-    "full": samples["sample_report"],
-    "wide": lambda: samples["sample_report"](columns=120, arms=tuple(samples["EFFECTS"]), status="pass"),
-    "refused": samples["refused_report"],
-    "sparse": samples["sparse_report"],
+    "full": sample_report,
+    "wide": lambda: sample_report(columns=120, arms=tuple(EFFECTS), status="pass"),
+    "refused": refused_report,
+    "sparse": sparse_report,
 }
 # Elements that stick out of the page, save those inside a box that scrolls.
 SPILLS = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, svg, .skip')
@@ -75,7 +75,7 @@ def test_the_page_is_painted(tab, folder, tmp_path):
 
 
 def test_hostile_text_does_not_run(tab, tmp_path):
-    report = samples["sample_report"](columns=2)
+    report = sample_report(columns=2)
     report["title"] = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
     path = tmp_path / "hostile.html"
     path.write_text(render(report), encoding="utf-8")

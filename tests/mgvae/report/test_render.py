@@ -7,12 +7,10 @@ import pytest
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.panels import MOST_MARGINALS
 from mgvae.report.schema import Report
-from tests import report_sample
 from tests.report_plain import render
+from tests.report_sample import refused_report, sample_report, sparse_report
 from tests.report_sample_evaluation import EFFECTS
 
-samples = vars(report_sample)
-sample_report, refused_report, sparse_report = (samples[name] for name in ("sample_report", "refused_report", "sparse_report"))
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
