@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.paths import ROOT
@@ -159,30 +160,42 @@ def machine(folder: Path, **more: str) -> Iterator[Machine]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Start a real Postgres on a free port; yield the URL with which Prefect connects."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
     port = free_port()
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    data = folder / "data"
-    if user:
-        shutil.chown(folder, "postgres")
-    for parent in folder.parents:
-        if user and parent.stat().st_mode & 0o001 == 0:
-            parent.chmod(parent.stat().st_mode | 0o001)  # pytest's folders are their owner's alone
-    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder}
-    subprocess.run([*user, str(programs / "initdb"), "-D", str(data), "-U", "prefect", "-A", "trust"], **quiet)
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder}"
-    control = [*user, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-    subprocess.run([*control, "-o", options, "start"], **quiet)
-    try:
-        subprocess.run(
-            ["psql", "-h", "127.0.0.1", "-p", str(port), "-U", "prefect", "-d", "postgres", "-c", "CREATE DATABASE prefect"],
-            **quiet,
-        )
-        yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/prefect"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
+    # not among pytest's folders: they are their owner's alone, and each start of pytest makes them so again
+    with TemporaryDirectory(prefix="mgvae-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if user:
+            shutil.chown(folder, "postgres")
+        data = folder / "data"
+        quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
+        subprocess.run([*user, str(programs / "initdb"), "-D", str(data), "-U", "prefect", "-A", "trust"], **quiet)
+        options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder}"
+        control = [*user, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+        subprocess.run([*control, "-o", options, "start"], **quiet)
+        try:
+            subprocess.run(
+                [
+                    "psql",
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    str(port),
+                    "-U",
+                    "prefect",
+                    "-d",
+                    "postgres",
+                    "-c",
+                    "CREATE DATABASE prefect",
+                ],
+                **quiet,
+            )
+            yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/prefect"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
 
 
 def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = 120, every: float = 0.1) -> Any:

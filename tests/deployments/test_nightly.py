@@ -24,7 +24,7 @@ def up(request, tmp_path_factory):
             one.deploy(cohort)
             yield one
         return
-    with s3_server() as s3, postgres(tmp_path_factory.mktemp("postgres")) as url:
+    with s3_server() as s3, postgres() as url:
         more = {**s3, "PREFECT_SERVER_DATABASE_CONNECTION_URL": url, "MGVAE_STORE": "s3://bucket/prefix"}
         with machine(folder, **more) as one:
             one.deploy(cohort)
