@@ -17,7 +17,7 @@ from mgvae.reproducibility import derive
 
 
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
-    """Return a CPU torch generator for ``names``; its draws do not depend on the device."""
+    """Return a CPU torch generator for ``names``; draws are equal on any device."""
     return torch.Generator().manual_seed(derive(seed, *names))
 
 

@@ -103,7 +103,7 @@ def predict_both(
     executor: Executor | None = None,
     on_done: OnDone | None = None,
 ) -> tuple[Predictions, Predictions]:
-    """Cross-validate and predict the hold-out, with all splits submitted at once."""
+    """Return both kinds of predictions, with all splits submitted at once."""
     inner = _fold_splits(train, n_folds=n_folds, repeats=repeats, seed=seed)
     outer = _holdout_split(train, test, seed=seed)
     outcomes = _run([outer, *inner], chain, executor, on_done)  # the largest first

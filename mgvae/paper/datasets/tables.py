@@ -30,7 +30,7 @@ CLASS, BROKEN = "is_safe", "#NUM!"
 
 
 def read_musk(folder: Path) -> tuple[Rows, Tensor]:
-    """Return all rows in file order, ``(6598, 166)``, and their molecules, ``(6598,)``.
+    """Return all rows in file order, ``(6598, 166)``, and each one's molecule.
 
     Raises:
         ExtractError: the file is missing or malformed, or a molecule is both a musk and none.
@@ -86,7 +86,7 @@ def _read(path: Path) -> Rows:
 
 
 def read_water(folder: Path) -> tuple[Rows, int]:
-    """Return the intact rows, ``(7996, 20)``, labelled 1 for safe, and how many are not.
+    """Return intact rows, ``(7996, 20)``, labelled 1 for safe; count the others.
 
     Raises:
         ExtractError: the file is missing or malformed beyond its known broken rows.

@@ -35,7 +35,7 @@ class Size:
 
 
 def pixel_model(task: Task, size: Size, *, generator: torch.Generator, condition: int = 0) -> MGVAE:
-    """Return an untrained model: convolutional for images from 32 x 32 on, else an MLP.
+    """Return an untrained model, convolutional for images from 32 x 32 on.
 
     Pixels of one colour are Bernoulli; colours and the columns of tables are Gaussian.
 

@@ -1,4 +1,4 @@
-"""Images translated into each rare class by three arms, from few to many rare rows.
+"""Images translated into each rare class by three arms, from few rows to many.
 
 The majority is pre-trained on once: its rows are the same whatever number of rows the rare classes keep.
 """

@@ -209,9 +209,9 @@ def _spread(rows: Tensor) -> float:
     return float(_distances(rows, rows).fill_diagonal_(0.0).sum()) / (len(rows) * (len(rows) - 1))
 
 
-def _distances(one: Tensor, other: Tensor) -> Tensor:
+def _distances(first: Tensor, second: Tensor) -> Tensor:
     # as a matrix product, else large images take minutes; in double, so that equal rows lie less than `SAME` apart
-    return torch.cdist(one.double(), other.double(), compute_mode="use_mm_for_euclid_dist")
+    return torch.cdist(first.double(), second.double(), compute_mode="use_mm_for_euclid_dist")
 
 
 def _images(rows: Rows, yardstick: Yardstick) -> Tensor:
