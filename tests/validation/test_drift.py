@@ -21,7 +21,8 @@ from mgvae.results.drift import ChangedColumn
 from mgvae.results.gates import worst
 from tests.reference.columns import drawn, of_all_kinds
 from validation.drift import Table, drift
-from validation.intervals import difference, rate_ratio
+from validation.drift_gates import column_gate, ratio_gate
+from validation.intervals import Interval, difference, rate_ratio
 from validation.stability import binned, distance, noise, psi, stability
 
 
@@ -268,6 +269,26 @@ def test_limits_are_the_study_s():
     with pytest.raises(ConfigError, match="psi_warn must not lie beyond psi_fail"):
         study(psi_warn=0.5)
     assert Drift().against == "last_accepted"
+
+
+def test_a_ratio_may_be_as_far_below_one_as_above():
+    for value in (1.3, 1 / 1.3):
+        found = ratio_gate("rows", Interval(value, value, value), warn=1.25, fail=2.0, detail="")
+        assert found.threshold == pytest.approx((0.8, 1.25))
+        assert found.verdict == "warn"
+
+
+def test_of_columns_the_one_that_drifted_most_is_shown_and_those_that_fail_come_first():
+    def changed(value, error=0.01):
+        return Interval(value, value - error, value + error)
+
+    found = column_gate("missing", {"a": changed(0.02), "b": changed(-0.04), "c": changed(0.01)}, warn=0.05, fail=0.2)
+    assert (found.value, found.low, found.high, found.threshold) == pytest.approx((0.04, 0.03, 0.05, 0.05))
+    assert (found.verdict, found.detail) == ("pass", "None of 3 columns; the largest is b.")
+    found = column_gate("psi", {"a": changed(0.3), "b": changed(0.9, error=0.88), "c": changed(0.4)}, warn=0.1, fail=0.25)
+    assert found.verdict == "fail"
+    assert found.value == pytest.approx(0.4)
+    assert found.detail.startswith("3 of 3 columns: c 0.400 (0.390 to 0.410); a 0.300 (0.290 to 0.310); b 0.900")
 
 
 def test_no_rows_are_refused():

@@ -12,7 +12,7 @@ from flows.runs import comparison
 from flows.runs.comparison import compare_with_champion
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.cohort.files import save_cohort
-from mgvae.errors import StoreError
+from mgvae.errors import OutcomeError, StoreError
 from mgvae.evaluation.promotion import MEASURES
 from tests.flows.champion_tools import cohort, config
 
@@ -129,3 +129,20 @@ def test_a_champion_whose_model_is_gone_asks_for_a_person(judged, monkeypatch):
     found = judged(events=100)
     assert (found.promoted, found.broken) == (False, True)
     assert found.reason.endswith("It is not in the store.")
+
+
+def test_a_comparison_that_cannot_be_made_promotes_nobody(judged, monkeypatch):
+    def undefined(*arguments, **options):
+        raise OutcomeError("No resample has both outcomes.")
+
+    monkeypatch.setattr(comparison, "compare_models", undefined)
+    found = judged(events=100)
+    assert (found.promoted, found.comparison, found.broken) == (False, None, False)
+    assert found.reason == "Cannot tell: No resample has both outcomes."
+
+
+def test_models_that_do_not_fit_together_ask_for_a_person(judged, monkeypatch):
+    monkeypatch.setattr(Model, "obstacle", lambda self, other: "its columns differ")
+    found = judged(events=100)
+    assert (found.promoted, found.comparison, found.broken) == (False, None, True)
+    assert found.reason == "Cannot compare with the champion's model: its columns differ."

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
@@ -106,6 +107,13 @@ def test_a_curve_has_few_points_for_few_events_and_repeats_do_not_narrow_it():
     assert len(once.n) == len(twice.n) <= event.sum() // 5
     np.testing.assert_allclose(once.low, twice.low, atol=0.005)
     assert len(curve(np.array([0, 0, 1]), np.array([0.1, 0.1, 0.2])).n) == 1
+
+
+@pytest.mark.parametrize(("events", "n"), [(0, 10), (1, 10), (10, 10), (3, 200), (97, 200)])
+def test_wilson_is_scipy_s(events, n):
+    found = [limit[0] for limit in wilson(np.array([events / n]), np.array([float(n)]))]
+    expected = stats.binomtest(events, n).proportion_ci(0.95, method="wilson")
+    assert found == pytest.approx([expected.low, expected.high], abs=1e-4)
 
 
 def test_wilson_covers():

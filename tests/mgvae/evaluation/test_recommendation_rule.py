@@ -139,6 +139,31 @@ def test_the_fewest_events_are_enough_and_one_less_is_not(events, chosen):
     assert (f"with {events} events no gain" in found["reason"]) is (chosen == "none")
 
 
+@pytest.mark.parametrize(("events", "few"), [(FEW_EVENTS - 1, True), (FEW_EVENTS, False)])
+def test_the_reason_blames_few_events_only_where_they_decide(events, few):
+    reason = recommend(evaluation(events=events, auroc={"family_low": -0.0123}), margin=MARGIN)["reason"]
+    assert ("no gain can be shown" in reason) is few
+    gains = (
+        "The best challenger, smote with logistic regression, changes AUROC by +0.0500 (lower limit -0.0123 allowing for all"
+    )
+    assert (gains in reason) is not few
+
+
+def test_the_threshold_comes_with_its_measures_and_a_remark():
+    measured = {"balanced_accuracy": {"value": 0.71}, "sensitivity": {"value": 0.6}, "specificity": {"value": 0.82}}
+    found = recommend(evaluation(candidate=measured), margin=MARGIN)["threshold"]
+    given = {
+        "balanced_accuracy": 0.71,
+        "sensitivity": 0.6,
+        "specificity": 0.82,
+        "ppv": 0.5,
+        "value": 0.1,
+        "variant": "recalibrated",
+    }
+    assert {name: value for name, value in found.items() if name != "remark"} == given
+    assert "at the prevalence" in found["remark"]
+
+
 def with_arms(**gains):
     """Return an evaluation of several arms that differ in their gains alone."""
     found = evaluation()
