@@ -66,7 +66,7 @@ class Gallery:
         model: the pre-trained one.
         cases: rows of a rare class in ``data``; of CelebA, the most that one has.
         references: majority images at random, as many of each class.
-        yardstick: what synthetic rows were held against.
+        yardstick: what synthetic rows were compared with.
         arms: by rows of a rare class, then by arm.
     """
 

@@ -53,7 +53,7 @@ class Faithfulness:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What synthetic rows are held against.
+    """What synthetic rows are compared with.
 
     Attributes:
         test: real test rows of all classes.
@@ -73,7 +73,7 @@ class Yardstick:
 
 
 def yardstick(data: Imbalanced, fitting: Fitting, *, seed: int) -> Yardstick:
-    """Return what synthetic rows of a data set of images are held against.
+    """Return what synthetic rows of an image data set are compared with.
 
     Raises:
         ShapeError: the data set is a table.
@@ -90,7 +90,7 @@ def yardstick(data: Imbalanced, fitting: Fitting, *, seed: int) -> Yardstick:
 def halves(test: Rows, label: int, *, seed: int) -> tuple[Tensor, Tensor]:
     """Return two disjoint halves of a class's test rows, each ``(m, P)``.
 
-    Synthetic rows are held against the first; the second says what real rows get.
+    Synthetic rows are compared with the first; the second says what real rows get.
     """
     at = test.positions(label)
     order = at[torch.randperm(len(at), generator=torch_generator(seed, "halves", label))]
@@ -106,7 +106,7 @@ def faithfulness(made: Rows, parents: Rows, label: int, yardstick: Yardstick) ->
         made: synthetic rows, all of the class ``label``, ``(n, P)``.
         parents: the majority row of which each is the translation, ``(n, P)``, with its class.
         label: the class.
-        yardstick: what they are held against.
+        yardstick: what they are compared with.
     Raises:
         ShapeError: there are not enough rows to compare.
     """
