@@ -68,6 +68,11 @@ class LogisticModel:
         """Return the event's probability, ``(N,)``."""
         return np.asarray(self._model.predict_proba(self._design.rows(features))[:, 1], dtype=np.float64)
 
+    @property
+    def coefficients(self) -> FloatArray:
+        """Return the log odds for one unit of each column of the design, ``(columns,)``."""
+        return np.array(self._model.coef_[0], dtype=np.float64)
+
 
 class BoostingModel:
     """Histogram gradient boosting with native missing values and categories.

@@ -1,4 +1,10 @@
-"""Treat fitting rows by an arm, which never sees calibration or test rows."""
+"""Treat fitting rows by an arm, which never sees calibration or test rows.
+
+Rows that an arm adds, or weighs more, are no new patients. Left alone they would count as such: a penalty of fixed size would
+shrink an oversampled model about twelve times less than the uncorrected one, and the comparison of arms would be one of
+penalties. So every arm's weights are scaled until its rows carry as much information as the real ones, see
+`information_weight`.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +50,7 @@ class Treated:
 
     Attributes:
         features, event: the rows, the real ones first and unchanged.
-        weights: row weights with mean 1, or None for equal ones.
+        weights: row weights, ``(N,)``; None where no arm changed anything and each row counts 1.
         n_real: number of real rows.
         remarks: what a reader must know of how cases were made, in full sentences.
     """
@@ -59,6 +65,11 @@ class Treated:
     def share(self) -> float:
         """The (weighted) share of events that the classifier is fitted on."""
         return float(np.average(self.event, weights=self.weights))
+
+    @property
+    def uneven(self) -> bool:
+        """Whether weights differ between rows, so that a classifier must know of them."""
+        return self.weights is not None and bool(np.ptp(self.weights) > 0)
 
 
 def treat(arm: Arm, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
@@ -78,7 +89,8 @@ def treat(arm: Arm, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
     if arm in ("none", *SAME_FIT):
         return Treated(rows.features, rows.event, None, len(rows))
     if arm == "class_weight":
-        return Treated(rows.features, rows.event, class_weights(rows.event, recipe.prevalence), len(rows))
+        weights = class_weights(rows.event, recipe.prevalence)
+        return Treated(rows.features, rows.event, weights * information_weight(rows.event, rows.event, weights), len(rows))
     make = _maker(arm)
     n = cases_to_add(rows.event, recipe.prevalence)
     if n == 0:
@@ -97,12 +109,29 @@ def class_weights(event: IntArray, prevalence: float) -> FloatArray:
     return np.where(event == 1, target / share, (1 - target) / (1 - share))
 
 
+def information_weight(real: IntArray, event: IntArray, weights: FloatArray | None = None) -> float:
+    """Return the factor of weights by which rows carry as much information as the real.
+
+    A row of weight w carries w s (1 - s), the Fisher information on the log odds at the rows' share s of events. Ridge's C,
+    boosting's L2 and every limit on sums of information then mean the same in each arm.
+
+    Args:
+        real: outcome of the real fitting rows in {0, 1}, ``(N,)``.
+        event: outcome of the rows that a classifier is fitted on, ``(M,)``.
+        weights: theirs, ``(M,)``; None for 1 each.
+    """
+    total = len(event) if weights is None else float(weights.sum())
+    share, fitted = float(real.mean()), float(np.average(event, weights=weights))
+    return len(real) * share * (1 - share) / (total * fitted * (1 - fitted))
+
+
 def _with_cases(rows: Rows, cases: pd.DataFrame, remarks: tuple[str, ...]) -> Treated:
     features = pd.concat([rows.features, cases[list(rows.features.columns)]], ignore_index=True).astype(
         rows.features.dtypes.to_dict()
     )
     event = np.concatenate([rows.event, np.ones(len(cases), dtype=np.int64)])
-    return Treated(features, event, None, len(rows), remarks)
+    weights = np.full(len(event), information_weight(rows.event, event))
+    return Treated(features, event, weights, len(rows), remarks)
 
 
 def _maker(arm: Arm) -> Callable[[Rows, Recipe, int, int], Synthetic]:

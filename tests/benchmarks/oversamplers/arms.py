@@ -17,7 +17,7 @@ import mgvae
 from flows.study.cache_key import code_digest
 from mgvae.cohort.rows import Rows, cases_to_add
 from mgvae.config.sections import Training
-from mgvae.evaluation.arms import Recipe, Treated, treat
+from mgvae.evaluation.arms import Recipe, Treated, information_weight, treat
 from mgvae.reproducibility import derive
 from tests.benchmarks.oversamplers.fingerprints import of_arm
 from tests.benchmarks.oversamplers.generators import adasyn_applies, adasyn_cases, ctgan_cases
@@ -40,7 +40,7 @@ PACKAGE = ("tvae", "ctgan")
 ARMS = (*LIBRARY, "adasyn", *PACKAGE, *MGVAE_ARMS)
 OVERSAMPLING = ("random_oversampling", "smote", "adasyn", *PACKAGE, "mgvae")
 ABLATIONS = tuple(arm for arm in MGVAE_ARMS if arm != "mgvae")  # measured on fewer seeds: each costs as much as the sampler
-REVISION = 1  # raise it when TVAE, CTGAN or ADASYN are called differently: earlier results are then not used
+REVISION = 2  # raise it when an arm outside the library is called, or its rows are weighted, differently: earlier results are then not used
 
 
 def available(arm: str) -> str | None:
@@ -62,7 +62,7 @@ def identity(arm: str) -> str:
     what: dict[str, object] = {"arm": arm}
     if arm in LIBRARY:
         what["fingerprint"] = of_arm(arm)
-    elif arm not in MGVAE_ARMS:
+    else:
         what["revision"] = REVISION
     if arm in MGVAE_ARMS:
         what |= {"options": MGVAE_ARMS[arm], "code": code_digest(mgvae.MGVAEOverSampler.__module__)}
@@ -92,7 +92,12 @@ def treated(arm: str, rows: Rows, *, seed: int) -> Treated:
 
 def _with(rows: Rows, cases: pd.DataFrame) -> Treated:
     features = pd.concat([rows.features, cases], ignore_index=True).astype(rows.features.dtypes.to_dict())
-    return Treated(features, np.concatenate([rows.event, np.ones(len(cases), dtype=np.int64)]), None, len(rows))
+    return _weighted(rows, features, np.concatenate([rows.event, np.ones(len(cases), dtype=np.int64)]))
+
+
+def _weighted(rows: Rows, features: pd.DataFrame, event: np.ndarray) -> Treated:
+    """Return the rows with the library's weights, so that penalties mean the same in every arm."""
+    return Treated(features, event, np.full(len(event), information_weight(rows.event, event)), len(rows))
 
 
 def _resampled(rows: Rows, options: dict, seed: int) -> Treated:
@@ -101,4 +106,4 @@ def _resampled(rows: Rows, options: dict, seed: int) -> Treated:
     n = len(rows)
     if not (features.iloc[:n].equals(rows.features) and np.array_equal(np.asarray(event)[:n], rows.event)):
         raise ValueError("MGVAEOverSampler must return the rows that it was given first and unchanged; it did not.")
-    return Treated(features.reset_index(drop=True), np.asarray(event, dtype=np.int64), None, n)
+    return _weighted(rows, features.reset_index(drop=True), np.asarray(event, dtype=np.int64))

@@ -9,11 +9,14 @@ import pandas as pd
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
+from mgvae.classifiers.models import LogisticModel
+from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows, cases_to_add
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError, OutcomeError
-from mgvae.evaluation.arms import GENERATIVE, Recipe, class_weights, treat
+from mgvae.evaluation.arms import GENERATIVE, Recipe, Treated, class_weights, treat
+from mgvae.evaluation.metrics import calibration, unit_weights
 from mgvae.evaluation.smote import smote_cases
 from tests.mgvae.evaluation.simulated_cohort import simulated, with_events
 
@@ -47,6 +50,57 @@ def test_the_share_of_cases_is_as_asked_and_never_lowered(arm, prevalence):
     untouched = treat(arm, rows, recipe(0.01), seed=1)
     assert untouched.share == pytest.approx(rows.prevalence)
     assert len(untouched.event) == 400
+
+
+def information(event, weights):
+    """Sum w s (1 - s) over the rows, written out."""
+    share = (weights * event).sum() / weights.sum()
+    return sum(w * share * (1 - share) for w in weights)
+
+
+@pytest.mark.parametrize("arm", ALL)
+@pytest.mark.parametrize("prevalence", [0.2, 0.5])
+@pytest.mark.usefixtures("generator")
+def test_treated_rows_carry_as_much_information_as_the_real_ones(arm, prevalence):
+    rows = simulated(400)
+    treated = treat(arm, rows, recipe(prevalence), seed=1)
+    assert (treated.weights is None) == (arm in ("none", "threshold")), "without correction nothing changes"
+    weights = np.ones(400) if treated.weights is None else treated.weights
+    assert information(treated.event, weights) == pytest.approx(information(rows.event, np.ones(400)))
+    assert treated.uneven == (arm == "class_weight")
+
+
+@pytest.mark.parametrize("arm", ["random_oversampling", "class_weight"])
+def test_ridge_shrinks_as_with_a_penalty_scaled_by_the_information(arm):
+    rows = simulated(600)
+    treated = treat(arm, rows, recipe(), seed=1)
+    plain = None if arm == "random_oversampling" else class_weights(rows.event, 0.5)
+    ratio = information(rows.event, np.ones(600)) / information(treated.event, np.ones(len(treated.event)) if plain is None else plain)
+    assert ratio < 0.4
+    ours = LogisticModel().fit(treated.features, treated.event, treated.weights)
+    explicit = LogisticModel(strength=0.1 * ratio).fit(treated.features, treated.event, plain)
+    np.testing.assert_allclose(ours.coefficients, explicit.coefficients, atol=2e-3)
+    as_before = LogisticModel().fit(treated.features, treated.event, plain)
+    assert np.abs(ours.coefficients - as_before.coefficients).max() > 0.1
+
+
+@pytest.mark.parametrize("arm", ["random_oversampling", "class_weight", "smote"])
+def test_slopes_after_the_offset_come_closer_to_that_without_correction(arm):
+    test, gaps = simulated(8000, seed=99, prevalence=0.03), []
+
+    def slope(treated: Treated, weights) -> float:
+        raw = LogisticModel().fit(treated.features, treated.event, weights).predict_proba(test.features)
+        moved = offset(raw, fitted_share=treated.share, share=test.prevalence)
+        return calibration(test.event, moved, unit_weights(len(test)))["calibration_slope"][0]
+
+    for seed in range(4):
+        rows = simulated(1200, seed=seed, prevalence=0.03)
+        plain, treated = (treat(name, rows, recipe(), seed=seed) for name in ("none", arm))
+        reference = slope(plain, None)
+        before = treated.weights / treated.weights.mean()
+        gaps.append((abs(slope(treated, treated.weights) - reference), abs(slope(treated, before) - reference)))
+    now, formerly = np.mean(gaps, axis=0)
+    assert now < 0.6 * formerly
 
 
 def test_class_weights_are_scikit_learns_at_one_half():
