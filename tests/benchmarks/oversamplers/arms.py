@@ -40,7 +40,8 @@ PACKAGE = ("tvae", "ctgan")
 ARMS = (*LIBRARY, "adasyn", *PACKAGE, *MGVAE_ARMS)
 OVERSAMPLING = ("random_oversampling", "smote", "adasyn", *PACKAGE, "mgvae")
 ABLATIONS = tuple(arm for arm in MGVAE_ARMS if arm != "mgvae")  # measured on fewer seeds: each costs as much as the sampler
-REVISION = 2  # raise it when an arm outside the library is called, or its rows are weighted, differently: earlier results are then not used
+# raise it when an arm outside the library is called, or its rows are weighted, differently: earlier results are then not used
+REVISION = 2
 
 
 def available(arm: str) -> str | None:

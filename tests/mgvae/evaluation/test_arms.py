@@ -75,7 +75,9 @@ def test_ridge_shrinks_as_with_a_penalty_scaled_by_the_information(arm):
     rows = simulated(600)
     treated = treat(arm, rows, recipe(), seed=1)
     plain = None if arm == "random_oversampling" else class_weights(rows.event, 0.5)
-    ratio = information(rows.event, np.ones(600)) / information(treated.event, np.ones(len(treated.event)) if plain is None else plain)
+    ratio = information(rows.event, np.ones(600)) / information(
+        treated.event, np.ones(len(treated.event)) if plain is None else plain
+    )
     assert ratio < 0.4
     ours = LogisticModel().fit(treated.features, treated.event, treated.weights)
     explicit = LogisticModel(strength=0.1 * ratio).fit(treated.features, treated.event, plain)
