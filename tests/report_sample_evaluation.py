@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 METRICS = ("auroc", "auprc", "brier", "scaled_brier", "observed_expected", "calibration_intercept", "calibration_slope")
-METRICS += ("balanced_accuracy", "g_mean", "sensitivity", "specificity", "ppv")
+METRICS += ("balanced_accuracy", "g_mean", "sensitivity", "specificity", "ppv", "log_loss", "net_benefit")
 ARMS = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
 CLASSIFIERS = ("logistic_regression", "hist_gradient_boosting")
 # arm: (AUROC less that of none, observed/expected before recalibration)
@@ -56,8 +56,23 @@ def _variants(rng: np.random.Generator, arm: str, classifier: str, se: float) ->
 def _scores(auroc: float, ratio: float, se: float, variant: str) -> dict[str, Any]:
     slope = 0.97 if variant == "recalibrated" else 0.55 + 0.4 * min(ratio, 1)
     brier = 0.0198 + 0.11 * max(0.0, 1 - ratio) ** 2
-    values = (auroc, 0.131, brier, 1 - brier / 0.0206, ratio, math.log(ratio), slope, 0.765, 0.764, 0.741, 0.789, 0.071)
-    errors = (se, 0.014, 0.001, 0.02, 0.06 * ratio, 0.09, 0.06, 0.017, 0.018, 0.03, 0.004, 0.005)
+    values = (
+        auroc,
+        0.131,
+        brier,
+        1 - brier / 0.0206,
+        ratio,
+        math.log(ratio),
+        slope,
+        0.765,
+        0.764,
+        0.741,
+        0.789,
+        0.071,
+        0.094,
+        0.0031,
+    )
+    errors = (se, 0.014, 0.001, 0.02, 0.06 * ratio, 0.09, 0.06, 0.017, 0.018, 0.03, 0.004, 0.005, 0.003, 0.0011)
     return {m: {"value": v, "low": v - 1.96 * e, "high": v + 1.96 * e} for m, v, e in zip(METRICS, values, errors, strict=True)}
 
 

@@ -135,6 +135,8 @@ class Evaluation(Strict):
         repeats: number of cross-validations, each with other folds.
         calibration_fraction: share of each training fold held out for recalibration: real rows at natural prevalence.
         bootstrap: bootstrap resamples (of whole groups) behind each interval.
+        decision_thresholds: lowest and highest risk at which a decision may be taken, between 0 and 1; the net benefit is its mean
+            over this range; null: from half to four times the training prevalence.
         margin: largest loss in AUROC or scaled Brier score that still counts as "not worse".
     """
 
@@ -144,6 +146,7 @@ class Evaluation(Strict):
     repeats: int = Field(default=2, ge=1)
     calibration_fraction: float = Field(default=0.2, ge=0.1, le=0.5)
     bootstrap: int = Field(default=500, ge=50)
+    decision_thresholds: tuple[float, float] | None = None
     margin: float = Field(default=0.005, ge=0)
 
     @field_validator("arms", "classifiers")
@@ -151,6 +154,13 @@ class Evaluation(Strict):
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) < len(value):
             raise ValueError("must name at least one, each once")
+        return value
+
+    @field_validator("decision_thresholds")
+    @classmethod
+    def _rising(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 < value[0] < value[1] < 1:
+            raise ValueError("must be null or two risks, 0 < low < high < 1")
         return value
 
     @model_validator(mode="after")

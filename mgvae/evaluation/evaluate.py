@@ -71,7 +71,7 @@ def evaluation_seed(config: CohortConfig) -> int:
 def _summarise(predictions: Predictions, config: CohortConfig, use: str) -> tuple[ScoreTable, PartResult]:
     seed = derive(config.seed, "bootstrap", use)
     plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed)
-    scores = score(predictions, plan)
+    scores = score(predictions, plan, config.evaluation)
     events = int(predictions.event.sum())
     return scores, PartResult(
         n=len(predictions.event),

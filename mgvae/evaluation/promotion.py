@@ -9,7 +9,9 @@ import numpy as np
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.bootstrap import interval, resamples
-from mgvae.evaluation.metrics import accuracy, ranking, unit_weights
+from mgvae.evaluation.measures.accuracy import accuracy
+from mgvae.evaluation.measures.ranking import ranking
+from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.results.evaluation import Metric
 from mgvae.results.numbers import number
 from mgvae.results.promotion import MeasureComparison, ModelComparison

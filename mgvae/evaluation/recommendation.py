@@ -146,7 +146,7 @@ def _no_farther(value: float | None, reference: float | None) -> bool:
 def _difference(best: _Candidate | None) -> Difference:
     if best is None:
         return Difference(metric=PRIMARY, value=None, low=None, high=None)
-    numbers = best.gain.model_dump(exclude={"least_repeat"})
+    numbers = best.gain.model_dump(include={"value", "low", "high", "family_low"})
     return Difference(metric=PRIMARY, arm=best.arm, classifier=best.classifier, **numbers)
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
-from mgvae.config.sections import Arm, Classifier
+from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.arms import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples, interval
 from mgvae.evaluation.cross_validation import Predictions
-from mgvae.evaluation.metrics import METRICS, measure, unit_weights
+from mgvae.evaluation.measures.net_benefit import threshold_grid, threshold_range
+from mgvae.evaluation.measures.weights import unit_weights
+from mgvae.evaluation.metrics import measure
 from mgvae.evaluation.one_split import Key
 from mgvae.results.evaluation import (
     ArmCurves,
@@ -30,7 +32,7 @@ from mgvae.results.numbers import Estimate, number
 JUDGED: Variant = "recalibrated"
 REFERENCE: Arm = "none"
 PRIMARY: Metric = "auroc"
-SECONDARY: Metric = "scaled_brier"
+CONTRASTED: tuple[Metric, ...] = ("auroc", "scaled_brier", "net_benefit", "log_loss")  # the fields of Contrast
 LEVEL = 0.975  # one-sided for the family, so that one arm alone would meet the usual 95 % interval
 WILSON_Z = 1.959963984540054
 
@@ -103,23 +105,30 @@ class Score:
 
 
 ScoreTable = dict[Key, dict[Metric, Score]]
+MeasuresByRepeat = dict[Metric, FloatArray]
 
 
-def score(predictions: Predictions, plan: Resamples) -> ScoreTable:
+def score(predictions: Predictions, plan: Resamples, settings: Evaluation | None = None) -> ScoreTable:
     """Compute every measure of every arm, classifier and variant.
 
     All are computed on the same resamples. Out-of-fold predictions of a repeat are pooled, measured, and the measures
     averaged over the repeats. The intervals hold what the draw of subjects adds, with the fitted models given; what refitting
     adds shows in the spread over repeats.
     """
+    limits = threshold_range(float(predictions.prevalence.mean()), settings.decision_thresholds if settings else None)
+    thresholds = threshold_grid(limits)
     keys = [key for key in predictions.probability if _twin(key) not in predictions.probability]
-    draws: dict[Key, dict[str, list[FloatArray]]] = {key: {name: [] for name in METRICS} for key in keys}
+    draws: dict[Key, list[MeasuresByRepeat]] = {key: [] for key in keys}
     for weights in plan.chunks():
-        for key in draws:
-            for name, values in _by_repeat(predictions, key, weights).items():
-                draws[key][name].append(values.mean(axis=0))
-    whole = {key: _by_repeat(predictions, key, unit_weights(len(predictions.event))) for key in keys}
-    scores = {key: {name: Score(whole[key][name][:, 0], np.concatenate(draws[key][name])) for name in METRICS} for key in keys}
+        for key, found in draws.items():
+            found.append(_by_repeat(predictions, key, weights, thresholds))
+    scores = {}
+    for key, chunks in draws.items():
+        whole = _by_repeat(predictions, key, unit_weights(len(predictions.event)), thresholds)
+        scores[key] = {
+            name: Score(values[:, 0], np.concatenate([chunk[name].mean(axis=0) for chunk in chunks]))
+            for name, values in whole.items()
+        }
     return {key: scores[twin] if (twin := _twin(key)) in scores else scores[key] for key in predictions.probability}
 
 
@@ -139,13 +148,13 @@ def threshold(predictions: Predictions, key: Key, repeat: int) -> float | FloatA
     return 0.5 if variant == "raw" and arm not in SAME_FIT else predictions.prevalence[repeat]
 
 
-def _by_repeat(predictions: Predictions, key: Key, weights: FloatArray) -> dict[str, FloatArray]:
+def _by_repeat(predictions: Predictions, key: Key, weights: FloatArray, thresholds: FloatArray) -> MeasuresByRepeat:
     """Return each measure, ``(repeats, R)``."""
     each = [
-        measure(predictions.event, probability, weights, threshold=threshold(predictions, key, repeat))
-        for repeat, probability in enumerate(predictions.probability[key])
+        measure(predictions.event, row, weights, threshold=threshold(predictions, key, repeat), thresholds=thresholds)
+        for repeat, row in enumerate(predictions.probability[key])
     ]
-    return {name: np.stack([measures[name] for measures in each]) for name in METRICS}
+    return {name: np.stack([measures[name] for measures in each]) for name in each[0]}
 
 
 def arms_table(scores: ScoreTable) -> ArmScores:
@@ -182,34 +191,51 @@ def contrasts(scores: ScoreTable) -> Contrasts:
     """Return the comparisons of recalibrated probabilities for the recommendation.
 
     The reference is the classifier with the highest AUROC without correction. Candidates are all other arms with all
-    classifiers, less the arms that change no prediction. ``family_low`` is the lower limit of the AUROC difference that holds
-    for all candidates at once with 97.5 % confidence (single-step max-T over the shared resamples): the best of
-    many arms looks better than it is.
+    classifiers, less the arms that change no prediction. In each measure of `Contrast`, ``family_low`` and ``family_high`` are
+    limits of which each holds for all candidates at once with 97.5 % confidence (single-step max-T over the shared resamples):
+    the best of many arms looks better than it is.
 
     Source: Westfall and Young 1993, Resampling-Based Multiple Testing, for max-T.
     """
     plain = {key[1]: measures for key, measures in scores.items() if key[0] == REFERENCE and key[2] == JUDGED}
     best = max(plain, key=lambda classifier: plain[classifier][PRIMARY].value)
     others = {key[:2]: found for key, found in scores.items() if key[2] == JUDGED and key[0] not in (REFERENCE, *SAME_FIT)}
-    gains = {pair: measures[PRIMARY] - plain[best][PRIMARY] for pair, measures in others.items()}
-    critical = critical_value(list(gains.values()))
+    differences = {name: {pair: found[name] - plain[best][name] for pair, found in others.items()} for name in CONTRASTED}
+    gains = {name: _gains(found) for name, found in differences.items()}
     against: dict[Arm, dict[Classifier, Contrast]] = {}
-    for (arm, classifier), gain in gains.items():
-        second = (others[arm, classifier][SECONDARY] - plain[best][SECONDARY]).summary()
-        against.setdefault(arm, {})[classifier] = Contrast(auroc=_gain(gain, critical), scaled_brier=second)
-    reference = ModelName(arm=REFERENCE, classifier=best)
-    return Contrasts(reference=reference, candidates=len(others), critical=number(critical), against=against)
+    for arm, classifier in others:
+        contrast = Contrast.model_validate({name: gains[name][arm, classifier] for name in CONTRASTED})
+        against.setdefault(arm, {})[classifier] = contrast
+    return Contrasts(
+        reference=ModelName(arm=REFERENCE, classifier=best),
+        candidates=len(others),
+        critical=number(critical_value(list(differences[PRIMARY].values()))),
+        against=against,
+    )
 
 
-def critical_value(gains: list[Score], *, level: float = LEVEL) -> float:
+def critical_value(gains: list[Score], *, level: float = LEVEL, side: int = 1) -> float:
     """Return the quantile ``level`` of the largest studentised deviation of all gains.
 
-    It is the multiple of its standard error by which a gain may exceed its value by chance.
+    It is the multiple of its standard error by which a gain may exceed its value (``side`` 1) or fall short of it (-1) by
+    chance.
     """
-    deviations = [(gain.draws - gain.value) / error for gain in gains if (error := gain.draws.std(ddof=1)) > 0]
+    deviations = [side * (gain.draws - gain.value) / error for gain in gains if (error := gain.draws.std(ddof=1)) > 0]
     return float(np.quantile(np.max(deviations, axis=0), level)) if deviations else 0.0
 
 
-def _gain(gain: Score, critical: float) -> Gain:
-    low = gain.value - critical * float(gain.draws.std(ddof=1))
-    return Gain(**dict(gain.summary()), family_low=number(low), least_repeat=number(gain.repeats.min()))
+def _gains(differences: dict[tuple[Arm, Classifier], Score]) -> dict[tuple[Arm, Classifier], Gain]:
+    found = list(differences.values())
+    up, down = critical_value(found), critical_value(found, side=-1)
+    return {pair: _gain(difference, up, down) for pair, difference in differences.items()}
+
+
+def _gain(gain: Score, up: float, down: float) -> Gain:
+    error = float(gain.draws.std(ddof=1))
+    return Gain(
+        **dict(gain.summary()),
+        se=number(error),
+        family_low=number(gain.value - up * error),
+        family_high=number(gain.value + down * error),
+        least_repeat=number(gain.repeats.min()),
+    )

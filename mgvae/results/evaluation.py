@@ -15,6 +15,7 @@ Metric = Literal[
     "auroc",
     "auprc",
     "brier",
+    "log_loss",
     "scaled_brier",
     "observed_expected",
     "calibration_intercept",
@@ -24,6 +25,7 @@ Metric = Literal[
     "sensitivity",
     "specificity",
     "ppv",
+    "net_benefit",
 ]
 
 
@@ -72,19 +74,24 @@ class Gain(Estimate):
     """A difference from the reference.
 
     Attributes:
-        family_low: the lower limit that holds for all candidates at once.
+        se: its standard error, over resamples of the groups.
+        family_low, family_high: the limits of which each holds for all candidates at once with 97.5 %.
         least_repeat: the smallest difference over the repeats of the cross-validation.
     """
 
+    se: Number | None
     family_low: Number | None
+    family_high: Number | None
     least_repeat: Number | None
 
 
 class Contrast(Strict):
-    """A candidate less the reference, recalibrated."""
+    """A candidate less the reference, recalibrated. In the log loss a negative difference is better, else a positive one."""
 
     auroc: Gain
-    scaled_brier: Estimate
+    scaled_brier: Gain
+    net_benefit: Gain
+    log_loss: Gain
 
 
 class Contrasts(Strict):
@@ -93,7 +100,7 @@ class Contrasts(Strict):
     Attributes:
         reference: no correction with its best classifier.
         candidates: how many arms and classifiers are compared with it.
-        critical: bound of the largest studentised deviation, in standard errors.
+        critical: bound of the largest studentised deviation in AUROC, in standard errors.
         against: by arm and classifier.
     """
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mgvae.classifiers.models import BoostingModel, Classifier, make
-from mgvae.evaluation.metrics import accuracy, decisions, ranking, unit_weights
+from mgvae.evaluation.measures.accuracy import accuracy
+from mgvae.evaluation.measures.decisions import decisions
+from mgvae.evaluation.measures.ranking import ranking
+from mgvae.evaluation.measures.weights import unit_weights
 
 CLASSIFIERS = {
     "library": ("logistic_regression", "hist_gradient_boosting"),

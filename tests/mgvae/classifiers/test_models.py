@@ -10,7 +10,8 @@ from scipy import sparse
 from mgvae.classifiers.design import fit_linear_design, fit_tree_design
 from mgvae.classifiers.models import make
 from mgvae.errors import ConfigError
-from mgvae.evaluation.metrics import ranking, unit_weights
+from mgvae.evaluation.measures.ranking import ranking
+from mgvae.evaluation.measures.weights import unit_weights
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
 NAMES = ["logistic_regression", "hist_gradient_boosting"]

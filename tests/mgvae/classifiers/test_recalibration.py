@@ -11,7 +11,9 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
-from mgvae.evaluation.metrics import calibration, ranking, unit_weights
+from mgvae.evaluation.measures.calibration import calibration
+from mgvae.evaluation.measures.ranking import ranking
+from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.summary import curve, wilson
 
 

@@ -8,7 +8,7 @@ import pytest
 from mgvae.errors import OutcomeError
 from mgvae.evaluation import bootstrap
 from mgvae.evaluation.bootstrap import interval, resamples
-from mgvae.evaluation.metrics import ranking
+from mgvae.evaluation.measures.ranking import ranking
 
 
 def weights_of(plan):

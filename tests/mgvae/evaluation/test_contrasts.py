@@ -9,6 +9,7 @@ from mgvae.evaluation.summary import Score, contrasts, critical_value
 from tests.mgvae.evaluation.results import plain
 
 LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
+MEASURES = ("auroc", "scaled_brier", "net_benefit", "log_loss")
 AUROC = {
     ("none", LR): (0.70, 0.72, 0.71),
     ("none", BOOSTING): (0.75, 0.77, 0.79),
@@ -27,8 +28,8 @@ def scores():
     for (arm, classifier), repeats in AUROC.items():
         auroc = Score(np.array(repeats), np.mean(repeats) + rng.normal(size=500) * 0.01)
         brier = Score(1 - np.array(repeats), 1 - np.mean(repeats) + rng.normal(size=500) * 0.02)
-        out[arm, classifier, "raw"] = dict.fromkeys(("auroc", "scaled_brier"), Score(np.ones(3), np.ones(500)))
-        out[arm, classifier, "recalibrated"] = {"auroc": auroc, "scaled_brier": brier}
+        out[arm, classifier, "raw"] = dict.fromkeys(MEASURES, Score(np.ones(3), np.ones(500)))
+        out[arm, classifier, "recalibrated"] = {"auroc": auroc, **dict.fromkeys(MEASURES[1:], brier)}
     return out
 
 
@@ -59,4 +60,32 @@ def test_limits_come_from_the_differences_in_the_same_resamples(scores):
     assert table["auroc"]["family_low"] == pytest.approx(gains[0].value - got["critical"] * gains[0].draws.std(ddof=1))
     assert table["auroc"]["low"] == pytest.approx(np.quantile(gains[0].draws, 0.025))
     brier = scores["smote", LR, "recalibrated"]["scaled_brier"] - reference["scaled_brier"]
-    assert table["scaled_brier"] == plain(brier.summary())
+    for measure in MEASURES[1:]:
+        assert {key: table[measure][key] for key in ("value", "low", "high")} == plain(brier.summary())
+        assert table[measure]["se"] == pytest.approx(brier.draws.std(ddof=1))
+
+
+def test_family_limits_hold_for_all_candidates_at_once_on_either_side():
+    """Of 40 skewed differences without a true one, each side's limits all hold with 97.5 %."""
+    rng, missed = np.random.default_rng(1), np.zeros(2)
+    for _ in range(200):
+        centre = rng.exponential(size=40) - 1
+        gains = [Score(np.array([value]), value + rng.exponential(size=400) - 1) for value in centre]
+        for place, side in enumerate((1, -1)):
+            critical = critical_value(gains, side=side)
+            missed[place] += any(side * gain.value > critical * gain.draws.std(ddof=1) for gain in gains)
+    assert (missed / 200 < 0.06).all()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_the_mirrored_scores_have_mirrored_limits(scores, measure):
+    got = plain(contrasts(scores))["against"]["smote"][LR][measure]
+    if measure != "auroc":
+        mirrored = {
+            key: measures | {name: Score(-s.repeats, -s.draws) for name, s in measures.items() if name != "auroc"}
+            for key, measures in scores.items()
+        }
+        turned = plain(contrasts(mirrored))["against"]["smote"][LR][measure]
+        assert (got["family_low"], got["family_high"]) == pytest.approx((-turned["family_high"], -turned["family_low"]))
+    assert got["family_low"] < got["low"]
+    assert got["high"] < got["family_high"]

@@ -12,12 +12,16 @@ from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
     brier_score_loss,
+    log_loss,
     precision_score,
     recall_score,
     roc_auc_score,
 )
 
-from mgvae.evaluation.metrics import METRICS, calibration, grid, measure, ranking, unit_weights
+from mgvae.evaluation.measures.calibration import calibration, grid
+from mgvae.evaluation.measures.ranking import ranking
+from mgvae.evaluation.measures.weights import unit_weights
+from mgvae.evaluation.metrics import measure
 
 
 def predictions(n: int = 3000, seed: int = 0, digits: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +41,6 @@ def test_every_measure_agrees_with_scikit_learn_for_each_resample(digits):
     p = p.clip(1e-4, 1 - 1e-4)
     weights = np.column_stack([np.ones(len(event)), draws(len(event), 4)])
     ours = measure(event, p, weights, threshold=0.1)
-    assert set(ours) == set(METRICS)
     for r, w in enumerate(weights.T):
         w_brier = brier_score_loss(event, p, sample_weight=w)
         prevalence = np.average(event, weights=w)
@@ -45,6 +48,7 @@ def test_every_measure_agrees_with_scikit_learn_for_each_resample(digits):
             "auroc": roc_auc_score(event, p, sample_weight=w),
             "auprc": average_precision_score(event, p, sample_weight=w),
             "brier": w_brier,
+            "log_loss": log_loss(event, p, sample_weight=w),
             "scaled_brier": 1 - w_brier / (prevalence * (1 - prevalence)),
             "observed_expected": (w @ event) / (w @ p),
             "balanced_accuracy": balanced_accuracy_score(event, p >= 0.1, sample_weight=w),

@@ -25,12 +25,22 @@ def measures(**changes):
 
 
 def gain(**changes):
-    return {"value": 0.05, "low": 0.02, "high": 0.08, "family_low": 0.01, "least_repeat": 0.03, **changes}
+    return {
+        "value": 0.05,
+        "low": 0.02,
+        "high": 0.08,
+        "se": 0.015,
+        "family_low": 0.01,
+        "family_high": 0.09,
+        "least_repeat": 0.03,
+        **changes,
+    }
 
 
 def evaluation(*, events=1000, auroc=None, brier=0.0, candidate=None, reference=None):
     """Return an evaluation in which `smote` meets every condition, unless the arguments say otherwise."""
-    against = {"smote": {LR: {"auroc": gain(**(auroc or {})), "scaled_brier": {"value": brier, "low": brier, "high": brier}}}}
+    others = {"scaled_brier": gain(value=brier, low=brier, high=brier), "net_benefit": gain(), "log_loss": gain()}
+    against = {"smote": {LR: {"auroc": gain(**(auroc or {})), **others}}}
     far = {"value": 9.0, "low": 8.0, "high": 10.0}  # of a classifier without correction that is not the reference
     return {
         "contrasts": {

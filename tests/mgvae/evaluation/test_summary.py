@@ -9,7 +9,8 @@ import pytest
 
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
-from mgvae.evaluation.metrics import measure, unit_weights
+from mgvae.evaluation.measures.weights import unit_weights
+from mgvae.evaluation.metrics import measure
 from mgvae.evaluation.summary import Score, differences_table, score, threshold
 
 LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
