@@ -24,7 +24,6 @@ METRIC_NAMES = {
     "brier": ("Brier score", "Brier"),
     "log_loss": ("Log loss", "Log loss"),
     "scaled_brier": ("Scaled Brier score", "Scaled Brier"),
-    "net_benefit": ("Net benefit over the range of thresholds", "Net benefit"),
     "observed_expected": ("Observed / expected events", "O/E"),
     "calibration_intercept": ("Calibration intercept", "Cal. intercept"),
     "calibration_slope": ("Calibration slope", "Cal. slope"),
@@ -33,6 +32,7 @@ METRIC_NAMES = {
     "sensitivity": ("Sensitivity", "Sensitivity"),
     "specificity": ("Specificity", "Specificity"),
     "ppv": ("Positive predictive value", "PPV"),
+    "net_benefit": ("Net benefit over the range of thresholds", "Net benefit"),
 }
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 NUMBER = re.compile(r"[−+-]?\d[\d,]*(?:\.\d+)?")

@@ -13,8 +13,8 @@ from mgvae.results.evaluation import Metric
 def accuracy(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
     """Compute Brier score, scaled Brier score, log loss and observed / expected events.
 
-    The scaled Brier score is 1 - Brier / Brier of the prevalence. The log loss is the mean negative log-likelihood in nats, with
-    probabilities clipped to ``[SMALLEST, 1 - SMALLEST]``.
+    The scaled Brier score is 1 - Brier / Brier of the prevalence. The log loss is the mean negative log-likelihood in nats,
+    with probabilities clipped to ``[SMALLEST, 1 - SMALLEST]``.
 
     Args:
         event: outcome in {0, 1}, ``(N,)``.

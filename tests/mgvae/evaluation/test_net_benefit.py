@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from dcurves import dca
 from scipy.special import expit
 
 from mgvae.evaluation.measures.net_benefit import (
@@ -41,7 +42,7 @@ def test_the_curves_agree_with_dcurves():
     dcurves = pytest.importorskip("dcurves")
     event, p = predictions()
     thresholds = np.array([0.02, 0.05, 0.1, 0.2])
-    table = dcurves.dca(pd.DataFrame({"event": event, "p": p}), outcome="event", modelnames=["p"], thresholds=thresholds)
+    table = dca(pd.DataFrame({"event": event, "p": p}), outcome="event", modelnames=["p"], thresholds=thresholds)
     model, everyone = net_benefit_curves(event, p, unit_weights(len(p)), thresholds)
     for name, ours in (("p", model), ("all", everyone)):
         theirs = table[table["model"] == name].set_index("threshold")["net_benefit"].reindex(thresholds)
