@@ -135,7 +135,7 @@ class Evaluation(Strict):
         repeats: number of cross-validations, each with other folds.
         calibration_fraction: share of each training fold held out for recalibration: real rows at natural prevalence.
         bootstrap: bootstrap resamples (of whole groups) behind each interval.
-        decision_thresholds: lowest and highest risk at which a decision may be taken, between 0 and 1; the report gives the mean
+        decision_thresholds: lowest and highest risk at which a decision may be taken, between 0 and 1. The report gives the mean
             net benefit over this range; null: from half to four times the training prevalence.
         margin: largest loss in AUROC or scaled Brier score that still counts as "not worse".
     """

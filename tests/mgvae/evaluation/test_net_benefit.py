@@ -39,7 +39,6 @@ def test_the_curves_are_counts_of_true_and_false_positives(digits):
 
 
 def test_the_curves_agree_with_dcurves():
-    dcurves = pytest.importorskip("dcurves")
     event, p = predictions()
     thresholds = np.array([0.02, 0.05, 0.1, 0.2])
     table = dca(pd.DataFrame({"event": event, "p": p}), outcome="event", modelnames=["p"], thresholds=thresholds)
