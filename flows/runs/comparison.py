@@ -11,7 +11,7 @@ from mgvae.cohort.build import FEW_EVENTS
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, OutcomeError, StoreError
-from mgvae.evaluation.deployed_model import load_deployed, seen_in_training
+from mgvae.evaluation.deployed_model import EVALUATED, load_deployed, seen_in_training
 from mgvae.evaluation.promotion import compare_models, verdict
 from mgvae.reproducibility import derive
 from mgvae.results.promotion import PromotionComparison
@@ -49,10 +49,10 @@ def compare_with_champion(
     Raises:
         CheckpointError: the challenger's own model cannot be read.
     """
-    challenger = load_deployed(folders["model"])
+    challenger = load_deployed(folders["model"], EVALUATED)
     try:
         place = store.folder(Reference("model", str(champion)))
-        serving = load_deployed(place)
+        serving = load_deployed(place, EVALUATED)
         cohort, test = load_cohort(folders["split"])
         holdout = cohort.take(test)
         seen = seen_in_training(place, holdout, named=config.subject_id is not None)

@@ -212,11 +212,10 @@ def evaluation_summary(evaluation: EvaluationResult, config: CohortConfig) -> Ev
 
 def _remarks(evaluation: EvaluationResult, config: CohortConfig) -> dict[str, str | float | None]:
     settings = config.evaluation
-    part = f"{settings.calibration_fraction:.0%}"
     remarks: dict[str, str | float | None] = {
         "Threshold, raw": "0.5; arm 'threshold': the prevalence of the fitting rows",
         "Threshold, offset and recalibrated": "the prevalence of the fitting rows",
-        "Recalibration": f"intercept and slope on {part} of each training fold, held out from every arm",
+        "Recalibration": "intercept and slope learned from out-of-fold predictions inside each training fold",
         "Margin in scaled Brier score": settings.margin,
         "Arms and classifiers compared with no correction": evaluation.contrasts.candidates,
         "Intervals": "95 %, percentiles of a bootstrap of whole groups, the fitted models given",

@@ -61,7 +61,7 @@ class Rows:
         if not 0 < events < len(self):
             raise OutcomeError(
                 f"{purpose} needs rows with and without the event; got {events} events in {len(self)} rows. "
-                "Use fewer folds, a smaller calibration_fraction, or more data."
+                "Use fewer folds, or more data."
             )
 
 

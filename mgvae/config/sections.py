@@ -133,7 +133,6 @@ class Evaluation(Strict):
         classifiers: downstream models.
         folds: folds of the grouped stratified cross-validation on the training part.
         repeats: number of cross-validations, each with other folds.
-        calibration_fraction: share of each training fold held out for recalibration: real rows at natural prevalence.
         bootstrap: bootstrap resamples (of whole groups) behind each interval.
         decision_thresholds: lowest and highest risk at which a decision may be taken, between 0 and 1. The report gives the mean
             net benefit over this range; null: from half to four times the training prevalence.
@@ -144,7 +143,6 @@ class Evaluation(Strict):
     classifiers: tuple[Classifier, ...] = ("logistic_regression", "hist_gradient_boosting")
     folds: int = Field(default=5, ge=2)
     repeats: int = Field(default=2, ge=1)
-    calibration_fraction: float = Field(default=0.2, ge=0.1, le=0.5)
     bootstrap: int = Field(default=500, ge=50)
     decision_thresholds: tuple[float, float] | None = None
     margin: float = Field(default=0.005, ge=0)

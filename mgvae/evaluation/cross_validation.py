@@ -1,24 +1,27 @@
-"""Predict by repeated grouped cross-validation, and on the hold-out."""
+"""Predict by repeated grouped cross-validation and on the hold-out, cross-fitted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, as_completed
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from mgvae.arrays import FloatArray, IntArray
+from mgvae.arrays import BoolArray, FloatArray, IntArray
+from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
 from mgvae.cohort.rows import Rows
-from mgvae.cohort.split import folds
-from mgvae.config.sections import Arm
-from mgvae.errors import OutcomeError
-from mgvae.evaluation.one_split import Chain, Key, Outcome, run_chain
+from mgvae.config.sections import Arm, Classifier
+from mgvae.evaluation.arms import SAME_FIT
+from mgvae.evaluation.cells import HERE, Outcomes, Run, compute_cells
+from mgvae.evaluation.fits import Fit, Plan, Tested, plan_folds
+from mgvae.evaluation.one_split import ArmOutcome, Chain, Key
 from mgvae.reproducibility import derive
-from mgvae.torch_runtime import one_thread
 
-OnDone = Callable[[int, int], None]
+Model = tuple[Arm, Classifier]
+Learned = tuple[IntArray, FloatArray]  # outcome and predicted probability of the same rows
+WHOLE = "whole"  # the fit on all training rows, which predicts the test part
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,21 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class _Split:
-    repeat: int
-    fold: int
-    train: Rows
-    test: Rows
-    place: IntArray  # where the test rows stand among those that are predicted
-    seed: int
+class Evaluated:
+    """What an evaluation predicted, and how models on more rows are recalibrated.
+
+    Attributes:
+        inner: out-of-fold predictions of the training part.
+        holdout: predictions of the test part by the models fitted on the training part; None where there is none.
+        training: recalibration of a model fitted on the training part, learned from its out-of-fold predictions.
+        final: of a model refitted on training and test part, learned from the predictions of both; as ``training`` where there
+            is no test part.
+    """
+
+    inner: Predictions
+    holdout: Predictions | None
+    training: dict[Model, Recalibration]
+    final: dict[Model, Recalibration]
 
 
 def cross_validate(
@@ -66,71 +77,41 @@ def cross_validate(
     n_folds: int,
     repeats: int,
     seed: int,
-    executor: Executor | None = None,
-    on_done: OnDone | None = None,
+    usable: BoolArray | None = None,
+    run: Run = HERE,
 ) -> Predictions:
-    """Return out-of-fold predictions of ``rows``.
+    """Return out-of-fold predictions of ``rows``; see `mgvae.evaluation.fits.plan_folds`.
 
-    Args:
-        rows: the training part.
-        chain: what is done on each split.
-        n_folds: most folds; fewer where fewer groups have an event.
-        repeats: how often the folds are drawn anew.
-        seed: of folds, arms and classifiers.
-        executor: computes the splits side by side; None: here, one after another.
-        on_done: called with (done, total) after each split.
     Raises:
         OutcomeError: fewer than two groups with an event.
     """
-    splits = _fold_splits(rows, n_folds=n_folds, repeats=repeats, seed=seed)
-    return _collect(rows, splits, _run(splits, chain, executor, on_done))
-
-
-def predict_holdout(train: Rows, test: Rows, chain: Chain, *, seed: int) -> Predictions:
-    """Predict the test part by the chain fitted once on the training part; one repeat."""
-    splits = [_holdout_split(train, test, seed=seed)]
-    return _collect(test, splits, _run(splits, chain, None, None))
+    plan = plan_folds(rows, n_folds=n_folds, repeats=repeats, seed=seed, usable=usable)
+    return _Assembly(rows, plan, chain, plan.fits, compute_cells(rows, plan.fits, chain, run)).folds()
 
 
 def predict_both(
-    train: Rows,
-    test: Rows,
-    chain: Chain,
-    *,
-    n_folds: int,
-    repeats: int,
-    seed: int,
-    executor: Executor | None = None,
-    on_done: OnDone | None = None,
-) -> tuple[Predictions, Predictions]:
-    """Return both kinds of predictions, with all splits submitted at once."""
-    inner = _fold_splits(train, n_folds=n_folds, repeats=repeats, seed=seed)
-    outer = _holdout_split(train, test, seed=seed)
-    outcomes = _run([outer, *inner], chain, executor, on_done)  # the largest first
-    return _collect(train, inner, outcomes[1:]), _collect(test, [outer], outcomes[:1])
+    train: Rows, test: Rows | None, chain: Chain, *, n_folds: int, repeats: int, seed: int, run: Run = HERE
+) -> Evaluated:
+    """Return out-of-fold predictions of ``train`` and predictions of ``test``.
 
-
-def usable_folds(rows: Rows, n_folds: int) -> int:
-    """Return how many folds, at most ``n_folds``, can each have a group with an event.
+    All cells are computed in one go, those of the largest fit first.
 
     Raises:
-        OutcomeError: fewer than two groups have an event.
+        OutcomeError: fewer than two groups with an event.
     """
-    groups = len(np.unique(rows.group[rows.event == 1]))
-    if groups < 2:
-        raise OutcomeError(f"Cross-validation needs events in at least 2 groups of the training part; got {groups}.")
-    return min(n_folds, groups)
-
-
-def _fold_splits(rows: Rows, *, n_folds: int, repeats: int, seed: int) -> list[_Split]:
-    count = usable_folds(rows, n_folds)
-    return [
-        _Split(repeat, fold, rows.take(train), rows.take(test), test, derive(seed, "split", repeat, fold))
-        for repeat in range(repeats)
-        for fold, (train, test) in enumerate(
-            folds(rows.event == 1, rows.group, n_folds=count, seed=derive(seed, "folds", repeat))
-        )
-    ]
+    plan = plan_folds(train, n_folds=n_folds, repeats=repeats, seed=seed)
+    rows, fits = train, plan.fits
+    if test is not None:
+        n = len(train)
+        rows, whole = _joined(train, test), Fit(WHOLE, np.arange(n), np.arange(n, n + len(test)), holdout_seed(seed))
+        fits = {WHOLE: whole, **plan.fits}
+    found = _Assembly(rows, plan, chain, fits, compute_cells(rows, fits, chain, run))
+    learned = {model: found.out_of_fold(model) for model in found.models}
+    recalibration = {model: _average(parts) for model, parts in learned.items()}
+    if test is None:
+        return Evaluated(found.folds(), None, recalibration, recalibration)
+    final = {model: _average([_together(part, found.tested(WHOLE, model)) for part in learned[model]]) for model in learned}
+    return Evaluated(found.folds(), found.holdout(test, recalibration), recalibration, final)
 
 
 def holdout_seed(seed: int) -> int:
@@ -138,43 +119,107 @@ def holdout_seed(seed: int) -> int:
     return derive(seed, "holdout")
 
 
-def _holdout_split(train: Rows, test: Rows, *, seed: int) -> _Split:
-    return _Split(0, 0, train, test, np.arange(len(test)), holdout_seed(seed))
+@dataclass(frozen=True)
+class _Assembly:
+    """The outcomes of all cells.
+
+    Attributes:
+        rows: what the positions of the fits refer to.
+    """
+
+    rows: Rows
+    plan: Plan
+    chain: Chain
+    fits: dict[str, Fit]
+    outcomes: Outcomes
+
+    @property
+    def unavailable(self) -> dict[Arm, str]:
+        """Arm -> why it could not be run on some fit."""
+        return {arm: one.unavailable for arm, one in self._all() if one.unavailable is not None}
+
+    @property
+    def models(self) -> list[Model]:
+        """The arms with a fit of their own, with each classifier, that ran everywhere."""
+        arms = [arm for arm in self.chain.fitted_arms if arm not in self.unavailable]
+        possible = [(arm, classifier) for arm in arms for classifier in self.chain.classifiers]
+        return [(arm, name) for arm, name in possible if all(name in found[arm].raw for found in self.outcomes.values())]
+
+    def folds(self) -> Predictions:
+        """Return the out-of-fold predictions of the training part."""
+        n = 1 + max(int(tested.rows.max()) for tested in self.plan.folds)
+        shape = (1 + max(tested.repeat for tested in self.plan.folds), n)
+        fold, prevalence = np.zeros(shape, dtype=np.int16), np.full(shape, np.nan)
+        probability: dict[Key, FloatArray] = {}
+        for tested in self.plan.folds:
+            at = tested.repeat, tested.rows
+            fold[at], prevalence[at] = tested.fold, self._prevalence(tested.fit)
+            for model in self.models:
+                for key, values in self._variants(tested.fit, model, self._recalibration(tested, model)).items():
+                    probability.setdefault(key, np.full(shape, np.nan))[at] = values
+        training = self.rows.take(np.arange(n))
+        return self._predictions(training, fold, prevalence, probability)
+
+    def holdout(self, test: Rows, recalibration: dict[Model, Recalibration]) -> Predictions:
+        """Return the predictions of the test part."""
+        found = [self._variants(WHOLE, model, recalibration[model]) for model in self.models]
+        probability = {key: values[None] for variants in found for key, values in variants.items()}
+        shape = (1, len(test))
+        return self._predictions(test, np.zeros(shape, dtype=np.int16), np.full(shape, self._prevalence(WHOLE)), probability)
+
+    def out_of_fold(self, model: Model) -> list[Learned]:
+        """Return outcome and offset prediction of all training rows, by repeat."""
+        repeats: dict[int, list[Learned]] = {}
+        for tested in self.plan.folds:
+            repeats.setdefault(tested.repeat, []).append(self.tested(tested.fit, model))
+        return [_together(*parts) for parts in repeats.values()]
+
+    def tested(self, name: str, model: Model, rows: IntArray | None = None) -> Learned:
+        """Return outcome and offset prediction of rows that a fit predicts; all by default."""
+        fit, outcome = self.fits[name], self.outcomes[name][model[0]]
+        chosen = fit.predicted if rows is None else rows
+        raw = outcome.raw[model[1]][np.searchsorted(fit.predicted, chosen)]
+        return self.rows.event[chosen], offset(raw, fitted_share=outcome.fitted_share, share=self._prevalence(name))
+
+    def _recalibration(self, tested: Tested, model: Model) -> Recalibration:
+        if not tested.inner:
+            return Recalibration()
+        return fit_recalibration(*_together(*(self.tested(name, model, rows) for name, rows in tested.inner)))
+
+    def _variants(self, name: str, model: Model, recalibration: Recalibration) -> dict[Key, FloatArray]:
+        """Return the predictions of a fit in all variants, also for the arms that share it."""
+        arm, classifier = model
+        moved = self.tested(name, model)[1]
+        values = {"raw": self.outcomes[name][arm].raw[classifier], "offset": moved, "recalibrated": recalibration(moved)}
+        arms = (arm, *(other for other, same in SAME_FIT.items() if same == arm and other in self.chain.arms))
+        return {(each, classifier, variant): found for each in arms for variant, found in values.items()}  # type: ignore[misc]
+
+    def _prevalence(self, name: str) -> float:
+        return float(self.rows.event[self.fits[name].fitted].mean())
+
+    def _all(self) -> Iterable[tuple[Arm, ArmOutcome]]:
+        return ((arm, one) for found in self.outcomes.values() for arm, one in found.items())
+
+    def _predictions(
+        self, rows: Rows, fold: NDArray[np.int16], prevalence: FloatArray, probability: dict[Key, FloatArray]
+    ) -> Predictions:
+        remarks = (*self.plan.remarks, *(remark for _, one in self._all() for remark in one.remarks))
+        distinct = tuple(dict.fromkeys(remarks))
+        return Predictions(rows.event, rows.group, fold, prevalence, probability, self.unavailable, distinct)
 
 
-def _run(splits: list[_Split], chain: Chain, executor: Executor | None, on_done: OnDone | None) -> list[Outcome]:
-    outcomes: dict[int, Outcome] = {}
-
-    def note(position: int, outcome: Outcome) -> None:
-        outcomes[position] = outcome
-        if on_done is not None:
-            on_done(len(outcomes), len(splits))
-
-    if executor is None:
-        for position, split in enumerate(splits):
-            note(position, _run_split(split, chain))
-    else:
-        futures = {executor.submit(_run_split, split, chain): position for position, split in enumerate(splits)}
-        for future in as_completed(futures):
-            note(futures[future], future.result())
-    return [outcomes[position] for position in range(len(splits))]
+def _joined(train: Rows, test: Rows) -> Rows:
+    features = pd.concat([train.features, test.features], ignore_index=True)
+    event, group = (np.concatenate(pair) for pair in ((train.event, test.event), (train.group, test.group)))
+    return Rows(features, event, group)
 
 
-def _run_split(split: _Split, chain: Chain) -> Outcome:
-    with one_thread():
-        return run_chain(split.train, split.test, chain, seed=split.seed)
+def _together(*parts: Learned) -> Learned:
+    return np.concatenate([event for event, _ in parts]), np.concatenate([probability for _, probability in parts])
 
 
-def _collect(rows: Rows, splits: list[_Split], outcomes: list[Outcome]) -> Predictions:
-    shape = (max(split.repeat for split in splits) + 1, len(rows))
-    unavailable = {arm: reason for outcome in outcomes for arm, reason in outcome.unavailable.items()}
-    keys = [key for key in outcomes[0].probability if key[0] not in unavailable]
-    fold, prevalence = np.zeros(shape, dtype=np.int16), np.full(shape, np.nan)
-    probability = {key: np.full(shape, np.nan) for key in keys}
-    for split, outcome in zip(splits, outcomes, strict=True):
-        fold[split.repeat, split.place] = split.fold
-        prevalence[split.repeat, split.place] = outcome.prevalence
-        for key in keys:
-            probability[key][split.repeat, split.place] = outcome.probability[key]
-    remarks = tuple(dict.fromkeys(remark for outcome in outcomes for remark in outcome.remarks))
-    return Predictions(rows.event, rows.group, fold, prevalence, probability, unavailable, remarks)
+def _average(repeats: list[Learned]) -> Recalibration:
+    """Return the mean recalibration over repeats: each subject counts once in each."""
+    found = [fit_recalibration(event, probability) for event, probability in repeats]
+    slope = float(np.exp(np.mean([np.log(one.slope) for one in found])))
+    return Recalibration(intercept=float(np.mean([one.intercept for one in found])), slope=slope)

@@ -1,4 +1,4 @@
-"""The deployed model: recommended arm and classifier, recalibrated, as a file."""
+"""The recommended model as files: as it was evaluated, and refitted on all patients."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ from mgvae.errors import CheckpointError, ShapeError, first_few
 from mgvae.evaluation.cross_validation import holdout_seed
 from mgvae.evaluation.evaluate import chain_of, evaluation_seed
 from mgvae.evaluation.one_split import fit_chain
+from mgvae.reproducibility import derive
+from mgvae.results.evaluation import Line
 from mgvae.torch_runtime import one_thread
 
 FORMAT = 1
-MODEL, PREDICTIONS, TRAINED_ON = "model.json", "predictions.parquet", "trained_on.parquet"
+MODEL, EVALUATED = "model.json", "evaluated_model.json"
+PREDICTIONS, TRAINED_ON = "predictions.parquet", "trained_on.parquet"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class DeployedModel:
         target: the outcome, and the columns that name subjects and groups.
         columns: by name the kind, unit and levels of each predictor, in order.
         scorer: gives raw probabilities.
-        fitted_share, prevalence, recalibration: their repair, see `mgvae.evaluation.one_split.Fitted`.
+        fitted_share, prevalence: what moves them back, see `mgvae.evaluation.one_split.Fitted`.
+        recalibration: learned from out-of-fold predictions, see `mgvae.evaluation.cross_validation`.
     """
 
     arm: str
@@ -76,22 +80,36 @@ class DeployedModel:
         return f"the data dictionary changed since; its columns {first_few(changed)} are other or absent" if changed else None
 
 
-def fit_deployed(cohort: Cohort, config: CohortConfig, *, arm: Arm, classifier: Classifier) -> DeployedModel:
-    """Fit the recommended model on a training part.
+def fit_deployed(
+    cohort: Cohort,
+    config: CohortConfig,
+    *,
+    arm: Arm,
+    classifier: Classifier,
+    recalibration: Line | None = None,
+    refitted: bool = False,
+) -> DeployedModel:
+    """Fit the recommended model.
 
-    It predicts the hold-out as `mgvae.evaluation.evaluate.evaluate` did.
+    On the training part it predicts the hold-out as `mgvae.evaluation.evaluate.evaluate` did. Refitted on all patients, no
+    patient is left to judge it: the evaluation of its predecessor, on fewer patients, stands for it.
 
     Args:
-        cohort: the training part.
+        cohort: the training part, or all eligible subjects.
         config: the study.
         arm, classifier: as recommended.
+        recalibration: learned in the evaluation for these rows; None for none.
+        refitted: whether ``cohort`` are all eligible subjects; gives the fit a seed of its own.
     Raises:
         OutcomeError: too few events.
         TrainingError: a generator could not be trained.
     """
-    train = rows(cohort.features, cohort.event, cohort.group)
+    fitting = rows(cohort.features, cohort.event, cohort.group)
+    seed = evaluation_seed(config)
     with one_thread():
-        fitted = fit_chain(train, chain_of(config), arm, classifier, seed=holdout_seed(evaluation_seed(config)))
+        fitted = fit_chain(
+            fitting, chain_of(config), arm, classifier, seed=derive(seed, "refit") if refitted else holdout_seed(seed)
+        )
     return DeployedModel(
         arm=arm,
         classifier=classifier,
@@ -108,43 +126,51 @@ def fit_deployed(cohort: Cohort, config: CohortConfig, *, arm: Arm, classifier: 
         scorer=scorer_of(fitted.classifier),
         fitted_share=fitted.fitted_share,
         prevalence=fitted.prevalence,
-        recalibration=fitted.recalibration,
+        recalibration=Recalibration(recalibration.intercept, recalibration.slope) if recalibration else Recalibration(),
     )
 
 
-def save_deployed(folder: Path, model: DeployedModel, cohort: Cohort, test: BoolArray) -> None:
-    """Write a model, its predictions of the hold-out and its patients into ``folder``.
+def save_deployed(
+    folder: Path, evaluated: DeployedModel, cohort: Cohort, test: BoolArray, *, refitted: DeployedModel | None = None
+) -> None:
+    """Write the recommended model, its predictions of the hold-out and its patients.
 
-    The files: ``model.json``, ``predictions.parquet``, ``trained_on.parquet``.
+    The files: ``evaluated_model.json``, the model that predicted the hold-out; ``predictions.parquet`` and
+    ``trained_on.parquet``, its predictions and training patients; ``model.json``, the model to use.
 
     Args:
         folder: is there and empty.
-        model: fitted on the training part.
+        evaluated: fitted on the training part.
         cohort: the eligible subjects.
         test: bool ``(n,)``, the hold-out, which is predicted; the names of the others are kept as those of its training
             patients.
+        refitted: fitted on all of ``cohort``; the model to use. None: the evaluated one is used.
     """
-    content = {
+    for name, model in ((EVALUATED, evaluated), (MODEL, refitted or evaluated)):
+        (folder / name).write_text(json.dumps(_content(model), allow_nan=False), encoding="utf-8")
+    holdout = cohort.take(test)
+    predicted = _names(holdout).assign(event=holdout.event, probability=evaluated.predict(holdout.features))
+    predicted.to_parquet(folder / PREDICTIONS, index=False)
+    _names(cohort.take(~test)).to_parquet(folder / TRAINED_ON, index=False)
+
+
+def _content(model: DeployedModel) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         **{key: getattr(model, key) for key in ("arm", "classifier", "target", "columns", "fitted_share", "prevalence")},
         "recalibration": {"intercept": model.recalibration.intercept, "slope": model.recalibration.slope},
         "scorer": model.scorer.to_json(),
     }
-    (folder / MODEL).write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
-    holdout = cohort.take(test)
-    predicted = _names(holdout).assign(event=holdout.event, probability=model.predict(holdout.features))
-    predicted.to_parquet(folder / PREDICTIONS, index=False)
-    _names(cohort.take(~test)).to_parquet(folder / TRAINED_ON, index=False)
 
 
-def load_deployed(folder: Path) -> DeployedModel:
-    """Return the model that `save_deployed` wrote.
+def load_deployed(folder: Path, name: str = MODEL) -> DeployedModel:
+    """Return a model that `save_deployed` wrote; the model to use by default.
 
     Raises:
         CheckpointError: the file is missing, unreadable, of another format or incomplete.
     """
     try:
-        content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise CheckpointError(f"A model must have format {FORMAT}; got another. Run the study again.")
         return DeployedModel(
@@ -154,7 +180,7 @@ def load_deployed(folder: Path) -> DeployedModel:
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"A model must be a readable and complete {MODEL}; {type(error).__name__}. Run the study again."
+            f"A model must be a readable and complete {name}; {type(error).__name__}. Run the study again."
         ) from None
 
 

@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
-from typing import Any
-
+from mgvae.classifiers.recalibration import Recalibration
 from mgvae.cohort.rows import Rows
+from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.cross_validation import OnDone, Predictions, cross_validate, predict_both, usable_folds
+from mgvae.evaluation.cells import HERE, Run
+from mgvae.evaluation.cross_validation import Evaluated, Predictions, predict_both
+from mgvae.evaluation.fits import usable_folds
 from mgvae.evaluation.one_split import Chain
 from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, curves_table, differences_table, score
 from mgvae.reproducibility import derive
-from mgvae.results.evaluation import Bootstrap, EvaluationResult, PartResult
+from mgvae.results.evaluation import Bootstrap, EvaluationResult, Line, PartResult, Recalibrations
 
 
-def evaluate(
-    train: Rows,
-    test: Rows | None,
-    config: CohortConfig,
-    *,
-    executor: Executor | None = None,
-    on_done: OnDone | None = None,
-) -> EvaluationResult:
+def evaluate(train: Rows, test: Rows | None, config: CohortConfig, *, run: Run = HERE) -> tuple[EvaluationResult, Evaluated]:
     """Measure every arm with every classifier.
 
     Args:
         train: the training part of the cohort; cross-validated.
         test: the test part, predicted once by the chain run on the whole training part; None for none.
         config: arms, classifiers, folds, generator, seed.
-        executor: computes the splits side by side; None: here, one after another. The numbers do not depend on it.
-        on_done: called with (done, total) after each split.
+        run: how the cells are computed. The numbers do not depend on it.
+
+    Returns:
+        The measures, and the predictions behind them.
 
     Raises:
         OutcomeError: too few events to cross-validate.
     """
     settings = config.evaluation
-    chain = chain_of(config)
-    plan: dict[str, Any] = {"n_folds": settings.folds, "repeats": settings.repeats, "seed": evaluation_seed(config)}
-    held: Predictions | None = None
-    if test is not None and 0 < test.event.sum() < len(test):
-        inner, held = predict_both(train, test, chain, executor=executor, on_done=on_done, **plan)
-    else:
-        inner = cross_validate(train, chain, executor=executor, on_done=on_done, **plan)
-    scores, part = _summarise(inner, config, "cross-validation")
-    return EvaluationResult(
+    held = test if test is not None and 0 < test.event.sum() < len(test) else None
+    found = predict_both(
+        train,
+        held,
+        chain_of(config),
+        n_folds=settings.folds,
+        repeats=settings.repeats,
+        seed=evaluation_seed(config),
+        run=run,
+    )
+    scores, part = _summarise(found.inner, config, "cross-validation")
+    result = EvaluationResult(
         **dict(part),
         folds=usable_folds(train, settings.folds),
         repeats=settings.repeats,
         contrasts=contrasts(scores),
-        holdout=None if held is None else _summarise(held, config, "hold-out")[1],
+        recalibration=_recalibrations(found),
+        holdout=None if found.holdout is None else _summarise(found.holdout, config, "hold-out")[1],
     )
+    return result, found
 
 
 def chain_of(config: CohortConfig) -> Chain:
     """Return the steps that the configuration asks for on each split."""
     settings = config.evaluation
     recipe = Recipe(columns=config.columns.features, training=config.training, prevalence=config.synthesis.prevalence)
-    return Chain(
-        arms=settings.arms, classifiers=settings.classifiers, calibration_fraction=settings.calibration_fraction, recipe=recipe
-    )
+    return Chain(arms=settings.arms, classifiers=settings.classifiers, recipe=recipe)
 
 
 def evaluation_seed(config: CohortConfig) -> int:
@@ -84,3 +83,15 @@ def _summarise(predictions: Predictions, config: CohortConfig, use: str) -> tupl
         differences=differences_table(scores),
         curves=curves_table(predictions),
     )
+
+
+def _recalibrations(found: Evaluated) -> dict[Arm, dict[Classifier, Recalibrations]]:
+    table: dict[Arm, dict[Classifier, Recalibrations]] = {}
+    for (arm, classifier), training in found.training.items():
+        both = Recalibrations(training=_line(training), final=_line(found.final[arm, classifier]))
+        table.setdefault(arm, {})[classifier] = both
+    return table
+
+
+def _line(recalibration: Recalibration) -> Line:
+    return Line(intercept=recalibration.intercept, slope=recalibration.slope)

@@ -128,12 +128,36 @@ class PartResult(Strict):
     curves: ArmCurves
 
 
+class Line(Strict):
+    """A recalibration: logit p' = intercept + slope * logit p."""
+
+    intercept: Number
+    slope: Number
+
+
+class Recalibrations(Strict):
+    """The recalibrations of a model, learned from predictions of rows it never saw.
+
+    Attributes:
+        training: of the model fitted on the training part, which predicts the hold-out.
+        final: of the model refitted on training part and hold-out.
+    """
+
+    training: Line
+    final: Line
+
+
 class EvaluationResult(PartResult):
-    """Cross-validation on the training part, and the hold-out where there is one."""
+    """Cross-validation on the training part, and the hold-out where there is one.
+
+    Attributes:
+        recalibration: by arm and classifier.
+    """
 
     folds: Count
     repeats: Count
     contrasts: Contrasts
+    recalibration: dict[Arm, dict[Classifier, Recalibrations]]
     holdout: PartResult | None
 
 

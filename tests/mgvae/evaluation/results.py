@@ -16,6 +16,7 @@ UNREAD = {  # what the rule of recommendation does not read
     "curves": {},
     "folds": 3,
     "repeats": 2,
+    "recalibration": {},
     "holdout": None,
 }
 
@@ -26,8 +27,8 @@ def plain(result: Any) -> Any:
 
 
 def evaluate(*arguments: Any, **options: Any) -> dict[str, Any]:
-    """Call `mgvae.evaluation.evaluate.evaluate`."""
-    return plain(evaluation.evaluate(*arguments, **options))
+    """Call `mgvae.evaluation.evaluate.evaluate`; return the measures."""
+    return plain(evaluation.evaluate(*arguments, **options)[0])
 
 
 def recommend(content: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -43,5 +43,5 @@ def with_events(rows: Rows, events: int) -> Rows:
     return Rows(kept.features, kept.event, np.unique(kept.group, return_inverse=True)[1])
 
 
-def chain(*arms: str, classifiers: tuple[str, ...] = ("logistic_regression",), fraction: float = 0.2) -> Chain:
-    return Chain(arms, classifiers, fraction, Recipe(columns={}, training=Training()))
+def chain(*arms: str, classifiers: tuple[str, ...] = ("logistic_regression",)) -> Chain:
+    return Chain(arms, classifiers, Recipe(columns={}, training=Training()))

@@ -1,4 +1,4 @@
-"""The leakage laws: no test or calibration row, and no test label, reaches an arm or a classifier."""
+"""The leakage laws: no test row and no test label reaches an arm, a classifier or a recalibration."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mgvae.classifiers.recalibration import offset
+from mgvae.classifiers.recalibration import fit_recalibration, offset
 from mgvae.cohort.rows import Rows
-from mgvae.cohort.split import inner_part
 from mgvae.errors import OutcomeError
+from mgvae.evaluation import cross_validation as folds_module
 from mgvae.evaluation import one_split as chain_module
-from mgvae.evaluation.cross_validation import cross_validate, predict_both, predict_holdout, usable_folds
-from mgvae.evaluation.one_split import run_chain
+from mgvae.evaluation.cells import Run, compute_cells
+from mgvae.evaluation.cross_validation import cross_validate, holdout_seed, predict_both
+from mgvae.evaluation.fits import Plan, plan_folds, usable_folds
+from mgvae.evaluation.one_split import fit_chain, run_arm
 from mgvae.evaluation.parallel import ProcessPool
+from mgvae.reproducibility import derive
 from tests.mgvae.evaluation.simulated_cohort import chain, simulated, with_events
 
+LR = "logistic_regression"
 CLASSIFIERS = ("logistic_regression", "hist_gradient_boosting")
 MODELS = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
 
@@ -30,23 +34,17 @@ def marks(features: pd.DataFrame) -> set[float]:
     return set(features["severity"])
 
 
-def test_neither_test_nor_calibration_rows_reach_an_arm_or_its_parents(generator, monkeypatch):
-    handed, calibrated = [], []
-    treat, fit = chain_module.treat, chain_module.fit_recalibration
+def test_no_test_row_reaches_an_arm_or_its_parents(generator, monkeypatch):
+    handed, treat = [], chain_module.treat
     monkeypatch.setattr(chain_module, "treat", lambda arm, rows, *a, **k: handed.append(rows) or treat(arm, rows, *a, **k))
-    monkeypatch.setattr(chain_module, "fit_recalibration", lambda event, p: calibrated.append(len(event)) or fit(event, p))
     rows = marked(600, group_size=3)
     train, test = rows.take(rows.group < 150), rows.take(rows.group >= 150)
-    run_chain(train, test, chain(*MODELS), seed=0)
-    given = set().union(*(marks(part.features) for part in handed))
+    arms = chain(*MODELS)
+    for arm in arms.fitted_arms:
+        run_arm(arm, train, test, arms, seed=0)
     assert len(handed) == len(MODELS) - 1, "threshold reuses the fit of none"
-    assert not given & marks(test.features)
-    assert given < marks(train.features)
-    assert all(len(part) == len(handed[0]) for part in handed), "all arms share the fitting rows"
-    assert set(calibrated) == {len(train) - len(handed[0])}
-    groups = [set(part.group) for part in handed]
-    assert all(len(group) * 3 == len(part) for group, part in zip(groups, handed, strict=True)), "whole groups"
-    assert marks(generator.parents[0]) <= given
+    assert all(marks(part.features) == marks(train.features) for part in handed), "every arm has all training rows"
+    assert marks(generator.parents[0]) <= marks(train.features)
 
 
 @pytest.mark.usefixtures("generator")
@@ -54,10 +52,34 @@ def test_labels_of_test_rows_change_nothing():
     rows = simulated(500)
     train, test = rows.take(np.arange(400)), rows.take(np.arange(400, 500))
     hidden = Rows(test.features, 1 - test.event, test.group)
-    one, other = (run_chain(train, part, chain(*MODELS, classifiers=CLASSIFIERS), seed=0) for part in (test, hidden))
-    assert one.probability.keys() == other.probability.keys()
-    for key, p in one.probability.items():
-        np.testing.assert_array_equal(p, other.probability[key])
+    arms = chain(*MODELS, classifiers=CLASSIFIERS)
+    for arm in arms.fitted_arms:
+        one, other = (run_arm(arm, train, part, arms, seed=0) for part in (test, hidden))
+        assert one.raw.keys() == other.raw.keys() == set(CLASSIFIERS)
+        for classifier, p in one.raw.items():
+            np.testing.assert_array_equal(p, other.raw[classifier])
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_outcomes_of_a_tested_fold_change_no_prediction_of_it(folds):
+    """Neither its model nor its recalibration, nor those that the recalibration is learned from, saw them."""
+    rows, arms = simulated(600, group_size=2, prevalence=0.1), chain("none", "class_weight")
+    plan = plan_folds(rows, n_folds=folds, repeats=1, seed=0)
+    for tested in plan.folds[:2]:
+        event = rows.event.copy()
+        event[tested.rows] = event[tested.rows][::-1]  # another outcome for some, as many events
+        assert (event != rows.event).any()
+        changed = Rows(rows.features, event, rows.group)
+        fits = {tested.fit: plan.fits[tested.fit]} | {name: plan.fits[name] for name, _ in tested.inner}
+        one, other = (
+            folds_module._Assembly(data, Plan(fits, (tested,)), arms, fits, compute_cells(data, fits, arms))
+            for data in (rows, changed)
+        )
+        for model in one.models:
+            expected = one._variants(tested.fit, model, one._recalibration(tested, model))
+            got = other._variants(tested.fit, model, other._recalibration(tested, model))
+            for key, p in expected.items():
+                np.testing.assert_array_equal(p, got[key])
 
 
 def test_each_row_is_predicted_once_per_repeat_by_a_fold_without_its_group():
@@ -94,10 +116,11 @@ def test_the_numbers_do_not_depend_on_the_executor():
     rows, arms = simulated(500), chain("none", "random_oversampling", "smote", classifiers=CLASSIFIERS)
     done = []
     options = {"n_folds": 3, "repeats": 1, "seed": 7}
-    one = cross_validate(rows, arms, on_done=lambda *progress: done.append(progress), **options)
+    one = cross_validate(rows, arms, run=Run(on_done=lambda *progress: done.append(progress)), **options)
     with ProcessPool(2) as pool:
-        two = cross_validate(rows, arms, executor=pool, **options)
-    assert done == [(1, 3), (2, 3), (3, 3)]
+        two = cross_validate(rows, arms, run=Run(executor=pool), **options)
+    cells = 3 * (3 + 3 * 4)  # three arms; three folds, and four inner ones of each
+    assert done == [(number, cells) for number in range(1, cells + 1)]
     for key, p in one.probability.items():
         np.testing.assert_array_equal(p, two.probability[key])
     other = cross_validate(rows, arms, **{**options, "seed": 8})
@@ -113,25 +136,59 @@ def test_the_threshold_arm_has_the_probabilities_of_none():
 
 def test_offset_is_nothing_for_none_and_the_prior_shift_for_weights():
     rows = simulated(600)
-    outcome = run_chain(rows, rows, chain("none", "class_weight"), seed=0)
-    plain, weighted = (outcome.probability[arm, "logistic_regression", "raw"] for arm in ("none", "class_weight"))
-    np.testing.assert_array_equal(plain, outcome.probability["none", "logistic_regression", "offset"])
-    moved = outcome.probability["class_weight", "logistic_regression", "offset"]
-    np.testing.assert_allclose(moved, offset(weighted, fitted_share=0.5, share=outcome.prevalence))
-    parts = inner_part(rows.event == 1, rows.group, fraction=0.2, seed=chain_module.derive(0, "calibration"))
-    assert outcome.prevalence == rows.event[~parts.held_out].mean()
+    found = cross_validate(rows, chain("none", "class_weight"), n_folds=4, repeats=1, seed=0)
+    plain, weighted = (found.probability[arm, "logistic_regression", "raw"] for arm in ("none", "class_weight"))
+    np.testing.assert_array_equal(plain, found.probability["none", "logistic_regression", "offset"])
+    moved = found.probability["class_weight", "logistic_regression", "offset"]
+    for fold in range(4):
+        tested = found.fold == fold
+        share = rows.event[~tested[0]].mean()
+        assert (found.prevalence[tested] == share).all()
+        np.testing.assert_allclose(moved[tested], offset(weighted[tested], fitted_share=0.5, share=share))
 
 
-def test_the_holdout_is_predicted_by_the_training_part_alone():
+def test_a_fold_is_recalibrated_by_what_models_without_it_say_of_the_other_folds():
+    rows, arms = simulated(900, group_size=2, prevalence=0.1), chain("class_weight", "none")
+    found = cross_validate(rows, arms, n_folds=4, repeats=1, seed=0)
+    events, moved = [], []
+    for other in (1, 2, 3):
+        left = np.isin(found.fold[0], [0, other])
+        judged = found.fold[0] == other
+        model = fit_chain(rows.take(~left), arms, "class_weight", LR, seed=derive(0, "split", 0, 0, other))
+        events.append(rows.event[judged])
+        moved.append(model.predict(rows.features[judged]))
+    expected = fit_recalibration(np.concatenate(events), np.concatenate(moved))
+    tested = found.fold[0] == 0
+    own = found.probability["class_weight", LR, "offset"][0][tested]
+    np.testing.assert_array_equal(found.probability["class_weight", LR, "recalibrated"][0][tested], expected(own))
+
+
+def test_the_holdout_is_predicted_by_the_training_part_and_recalibrated_by_its_folds():
     train, test = simulated(500, seed=1), simulated(200, seed=2)
     arms = chain("none", "smote")
-    inner, outer = predict_both(train, test, arms, n_folds=3, repeats=1, seed=0)
-    alone = predict_holdout(train, test, arms, seed=0)
-    folds = cross_validate(train, arms, n_folds=3, repeats=1, seed=0)
-    for key, p in alone.probability.items():
-        assert p.shape == (1, 200)
-        np.testing.assert_array_equal(p, outer.probability[key])
-        np.testing.assert_array_equal(inner.probability[key], folds.probability[key])
+    found = predict_both(train, test, arms, n_folds=4, repeats=2, seed=0)
+    folds = cross_validate(train, arms, n_folds=4, repeats=2, seed=0)
+    for key, p in folds.probability.items():
+        np.testing.assert_array_equal(p, found.inner.probability[key])
+    model = fit_chain(train, arms, "smote", LR, seed=holdout_seed(0)).predict(test.features)
+    np.testing.assert_array_equal(found.holdout.probability["smote", LR, "offset"][0], model)
+    learned = [fit_recalibration(train.event, p) for p in folds.probability["smote", LR, "offset"]]
+    average = found.training["smote", LR]
+    assert average.intercept == np.mean([one.intercept for one in learned])
+    np.testing.assert_allclose(np.log(average.slope), np.mean([np.log(one.slope) for one in learned]))
+    np.testing.assert_array_equal(found.holdout.probability["smote", LR, "recalibrated"][0], average(model))
+    both = np.concatenate([train.event, test.event])
+    refit = [
+        fit_recalibration(both, np.concatenate([p, model])).intercept for p in folds.probability["smote", LR, "offset"]
+    ]
+    np.testing.assert_allclose(found.final["smote", LR].intercept, np.mean(refit))
+    assert found.final.keys() == found.training.keys()
+
+
+def test_without_a_holdout_the_model_is_recalibrated_by_its_folds():
+    found = predict_both(simulated(500), None, chain("none"), n_folds=4, repeats=1, seed=0)
+    assert found.holdout is None
+    assert found.final == found.training != {}
 
 
 def test_five_events_are_enough_to_run():

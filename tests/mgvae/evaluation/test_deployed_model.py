@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mgvae.classifiers.recalibration import Recalibration
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.rows import rows
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, ShapeError
-from mgvae.evaluation.cross_validation import predict_holdout
-from mgvae.evaluation.deployed_model import fit_deployed, load_deployed, save_deployed, seen_in_training
+from mgvae.evaluation.arms import SAME_FIT
+from mgvae.evaluation.cross_validation import predict_both
+from mgvae.evaluation.deployed_model import EVALUATED, fit_deployed, load_deployed, save_deployed, seen_in_training
 from mgvae.evaluation.evaluate import chain_of, evaluation_seed
+from mgvae.results.evaluation import Line
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
 COLUMNS = {
@@ -27,6 +30,7 @@ COLUMNS = {
     "id": {"role": "identifier"},
     "family": {"role": "identifier"},
 }
+LR = "logistic_regression"
 CLASSIFIERS = ("logistic_regression", "hist_gradient_boosting")
 
 
@@ -81,10 +85,30 @@ def test_it_predicts_the_hold_out_as_the_evaluation_did(arm, classifier, people)
     made, test = people
     study = config(evaluation={"arms": sorted({"none", arm}), "classifiers": [classifier]})
     train, held = (rows(part.features, part.event, part.group) for part in (made.take(~test), made.take(test)))
-    judged = predict_holdout(train, held, chain_of(study), seed=evaluation_seed(study))
-    model = fit_deployed(made.take(~test), study, arm=arm, classifier=classifier)
-    expected = judged.probability[arm, classifier, "recalibrated"][0]
+    judged = predict_both(train, held, chain_of(study), n_folds=4, repeats=1, seed=evaluation_seed(study))
+    learned = judged.training[SAME_FIT.get(arm, arm), classifier]
+    line = Line(intercept=learned.intercept, slope=learned.slope)
+    model = fit_deployed(made.take(~test), study, arm=arm, classifier=classifier, recalibration=line)
+    expected = judged.holdout.probability[arm, classifier, "recalibrated"][0]
     np.testing.assert_array_equal(model.predict(made.features[test]), expected)
+
+
+def test_the_model_to_use_is_the_one_refitted_on_all_patients(people, tmp_path):
+    made, test = people
+    line = Line(intercept=0.3, slope=0.8)
+    models = [
+        fit_deployed(part, config(), arm="none", classifier=LR, recalibration=line, refitted=refitted)
+        for part, refitted in ((made.take(~test), False), (made, True))
+    ]
+    save_deployed(tmp_path, models[0], made, test, refitted=models[1])
+    evaluated, used = load_deployed(tmp_path, EVALUATED), load_deployed(tmp_path)
+    np.testing.assert_array_equal(evaluated.predict(made.features), models[0].predict(made.features))
+    np.testing.assert_array_equal(used.predict(made.features), models[1].predict(made.features))
+    assert used.prevalence == made.event.mean() != evaluated.prevalence == made.event[~test].mean()
+    assert used.recalibration == Recalibration(0.3, 0.8)
+    written = pd.read_parquet(tmp_path / "predictions.parquet")["probability"]
+    np.testing.assert_array_equal(written, models[0].predict(made.features[test]))
+    np.testing.assert_array_equal(seen_in_training(tmp_path, made, named=True), ~test)
 
 
 def test_from_its_files_it_predicts_the_same(saved, people):
@@ -107,7 +131,8 @@ def test_from_its_files_it_predicts_the_same(saved, people):
 
 def test_the_file_of_the_model_names_no_subject_and_holds_no_pickle(saved):
     folder, _ = saved
-    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "predictions.parquet", "trained_on.parquet"]
+    names = ["evaluated_model.json", "model.json", "predictions.parquet", "trained_on.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     text = (folder / "model.json").read_text()
     assert json.loads(text)["format"] == 1
     for name in ("p17", "f5"):

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from mgvae.config.study import CohortConfig
-from mgvae.evaluation.cross_validation import _run_split, cross_validate, predict_both
+from mgvae.evaluation import cells as cells_module
+from mgvae.evaluation.cells import Run, run_cell
+from mgvae.evaluation.cross_validation import cross_validate, predict_both
 from mgvae.evaluation.evaluate import chain_of
-from mgvae.evaluation.one_split import VARIANTS, Outcome
+from mgvae.evaluation.one_split import ArmOutcome
 from tests.mgvae.evaluation.results import evaluate
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
@@ -36,7 +38,6 @@ def config():
                 "folds": 3,
                 "repeats": 2,
                 "bootstrap": 60,
-                "calibration_fraction": 0.35,
             },
         }
     )
@@ -46,7 +47,6 @@ def test_the_chain_is_what_the_configuration_says(config):
     chain = chain_of(config)
     assert chain.arms == ("none", "class_weight")
     assert chain.classifiers == (LR,)
-    assert chain.calibration_fraction == 0.35
     assert chain.recipe.training == config.training
     assert chain.recipe.prevalence == 0.3
     assert list(chain.recipe.columns) == ["age"]
@@ -58,64 +58,104 @@ def marked(n, *, seed):
 
 
 class InReverse(Executor):
-    """Gives each row its own mark as probability once all calls came in, split by split from the last one; keeps the splits."""
+    """Gives each row its own mark as probability once all calls came in, from the last one on; keeps the calls."""
 
     def __init__(self, calls):
         self.calls, self.waiting, self.seen = calls, [], []
 
-    def submit(self, function, split, chain):
-        assert function is _run_split
+    def submit(self, function, rows, fit, arm, chain):
+        assert function is run_cell
         future = Future()
-        self.waiting.append((future, split))
-        self.seen.append((split, chain))
+        self.waiting.append((future, rows, fit, arm))
+        self.seen.append((rows, fit, arm, chain))
         if len(self.seen) == self.calls:
             Timer(0.05, self.answer).start()
         return future
 
     def answer(self):
-        for future, split in reversed(self.waiting):
-            mark = split.test.features["severity"].to_numpy()
-            future.set_result(Outcome({("none", LR, variant): mark for variant in VARIANTS}, split.train.event.mean(), {}))
+        for future, rows, fit, arm in reversed(self.waiting):
+            mark = rows.features["severity"].to_numpy()[fit.predicted]
+            future.set_result((ArmOutcome({LR: mark / (1 + (arm == "class_weight"))}), 0.1))
 
 
-def test_outcomes_in_any_order_go_to_the_rows_and_repeats_that_they_are_of(config):
-    rows, executor = marked(200, seed=0), InReverse(8)
-    got = cross_validate(rows, chain_of(config), n_folds=4, repeats=2, seed=0, executor=executor)
+def test_outcomes_in_any_order_go_to_the_rows_arms_and_repeats_that_they_are_of(config):
+    rows, executor = marked(200, seed=0), InReverse(2 * 2 * 10)
+    got = cross_validate(rows, chain_of(config), n_folds=4, repeats=2, seed=0, run=Run(executor))
     for repeat in range(2):
         np.testing.assert_array_equal(got.probability[RAW][repeat], rows.features["severity"])
+        np.testing.assert_array_equal(got.probability["class_weight", LR, "raw"][repeat], rows.features["severity"] / 2)
         for fold in range(4):
             kept = got.fold[repeat] != fold
             assert (got.prevalence[repeat][~kept] == rows.event[kept].mean()).all()
-    assert len({split.seed for split, _ in executor.seen}) == len(executor.seen) == 8
-    for split, _ in executor.seen:
-        assert not set(split.train.group) & set(split.test.group)
-        assert len(split.train) + len(split.test) == 200
+    fits = {fit.name: fit for _, fit, _, _ in executor.seen}
+    assert len({fit.seed for fit in fits.values()}) == len(fits) == 20
+    for fit in fits.values():
+        assert not set(rows.group[fit.fitted]) & set(rows.group[fit.predicted])
+        assert len(fit.fitted) + len(fit.predicted) == 200
 
 
 def test_the_hold_out_is_tested_and_the_training_part_folded(config):
-    train, test, executor = marked(200, seed=0), marked(80, seed=1), InReverse(7)
-    inner, outer = predict_both(train, test, chain_of(config), n_folds=3, repeats=2, seed=0, executor=executor)
-    np.testing.assert_array_equal(outer.probability[RAW], test.features["severity"].to_numpy()[None])
-    np.testing.assert_array_equal(outer.event, test.event)
-    assert (outer.prevalence == train.event.mean()).all()
-    np.testing.assert_array_equal(inner.probability[RAW][1], train.features["severity"])
-    assert len({split.seed for split, _ in executor.seen}) == 7
+    train, test, executor = marked(200, seed=0), marked(80, seed=1), InReverse(2 * 21)
+    found = predict_both(train, test, chain_of(config), n_folds=4, repeats=2, seed=0, run=Run(executor))
+    np.testing.assert_array_equal(found.holdout.probability[RAW], test.features["severity"].to_numpy()[None])
+    np.testing.assert_array_equal(found.holdout.event, test.event)
+    assert (found.holdout.prevalence == train.event.mean()).all()
+    np.testing.assert_array_equal(found.inner.probability[RAW][1], train.features["severity"])
+    assert executor.seen[0][1].name == "whole", "the largest fit first"
+    assert set(executor.seen[0][1].fitted) == set(range(200))
+    assert all(fit.fitted.max() < 200 for _, fit, _, _ in executor.seen), "no fit sees the hold-out"
 
 
 def test_the_evaluation_splits_and_resamples_as_configured(config):
-    train, test, executor = marked(200, seed=0), marked(80, seed=1), InReverse(7)
-    got = evaluate(train, test, config, executor=executor)
-    assert {(split.repeat, split.fold) for split, _ in executor.seen} == {
-        (repeat, fold) for repeat in range(2) for fold in range(3)
-    }
-    assert all(chain == chain_of(config) for _, chain in executor.seen)
+    train, test, executor = marked(200, seed=0), marked(80, seed=1), InReverse(2 * (1 + 2 * 3 * 5))
+    got = evaluate(train, test, config, run=Run(executor))
+    assert {arm for _, _, arm, _ in executor.seen} == {"none", "class_weight"}
+    assert all(chain == chain_of(config) for *_, chain in executor.seen)
     assert (got["events"], got["holdout"]["events"]) == (train.event.sum(), test.event.sum())
+    assert (got["folds"], got["repeats"]) == (3, 2)
     assert got["bootstrap"]["n"] == got["holdout"]["bootstrap"]["n"] == 60
+    assert got["recalibration"].keys() == {"none", "class_weight"}
 
 
 def test_the_hold_out_is_resampled_with_a_stream_of_its_own(config):
     rows = marked(200, seed=0)
-    got = evaluate(rows, rows, config, executor=InReverse(7))
-    inner, outer = (block["arms"]["none"][LR]["raw"]["auroc"] for block in (got, got["holdout"]))
-    assert inner["value"] == outer["value"]
+    got = evaluate(rows, rows, config, run=Run(InReverse(2 * (1 + 2 * 3 * 5))))
+    inner, outer = (block["arms"]["none"][LR]["raw"]["auprc"] for block in (got, got["holdout"]))
     assert inner["low"] != outer["low"]
+
+
+class Kept:
+    """Cells in memory."""
+
+    def __init__(self):
+        self.cells, self.loaded = {}, []
+
+    def load(self, name):
+        self.loaded.append(name)
+        return self.cells.get(name)
+
+    def save(self, name, outcome, seconds):
+        assert seconds > 0
+        self.cells[name] = outcome
+
+
+def test_a_stopped_evaluation_goes_on_from_the_cells_that_were_kept(config, monkeypatch):
+    rows, kept = marked(300, seed=0), Kept()
+    options = {"n_folds": 4, "repeats": 1, "seed": 0}
+    expected = cross_validate(rows, chain_of(config), **options)
+
+    def stop(done, total):
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(rows, chain_of(config), run=Run(on_done=stop, kept=kept), **options)
+    assert len(kept.cells) == 7
+    computed, run_arm = [], cells_module.run_arm
+    monkeypatch.setattr(cells_module, "run_arm", lambda arm, *a, **k: computed.append(arm) or run_arm(arm, *a, **k))
+    done = []
+    found = cross_validate(rows, chain_of(config), run=Run(on_done=lambda *at: done.append(at), kept=kept), **options)
+    assert len(computed) == 2 * 10 - 7
+    assert done[-1] == (20, 20)
+    for key, p in expected.probability.items():
+        np.testing.assert_array_equal(found.probability[key], p)

@@ -1,0 +1,101 @@
+"""Compute the cells of an evaluation, an arm on a fit each, in any order and place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass
+from typing import Protocol
+
+from mgvae.cohort.rows import Rows
+from mgvae.config.sections import Arm
+from mgvae.evaluation.fits import Fit
+from mgvae.evaluation.one_split import ArmOutcome, Chain, run_arm
+from mgvae.torch_runtime import one_thread
+
+OnDone = Callable[[int, int], None]
+Outcomes = dict[str, dict[Arm, ArmOutcome]]  # by name of the fit
+
+
+class KeptCells(Protocol):
+    """Keeps what an arm gave on a fit, so that a stopped evaluation goes on."""
+
+    def load(self, name: str) -> ArmOutcome | None:
+        """Return what was kept under ``name``, if anything."""
+        ...
+
+    def save(self, name: str, outcome: ArmOutcome, seconds: float) -> None:
+        """Keep ``outcome``, which took ``seconds`` to compute."""
+        ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the cells of an evaluation are computed; no number depends on it.
+
+    Attributes:
+        executor: computes cells side by side; None: here, one after another.
+        on_done: called with (done, total) after each cell.
+        kept: cells of an earlier run that was stopped, and where those of this one are kept; None for nowhere.
+    """
+
+    executor: Executor | None = None
+    on_done: OnDone | None = None
+    kept: KeptCells | None = None
+
+
+HERE = Run()
+
+
+def compute_cells(rows: Rows, fits: Mapping[str, Fit], chain: Chain, run: Run = HERE) -> Outcomes:
+    """Return what each arm gives on each fit.
+
+    Raises:
+        OutcomeError: the fitting rows of a fit hold one class only.
+    """
+    found: Outcomes = {name: {} for name in fits}
+    cells = [(fit, arm) for fit in fits.values() for arm in chain.fitted_arms]
+    for done, (fit, arm, outcome) in enumerate(_found(rows, cells, chain, run), start=1):
+        found[fit.name][arm] = outcome
+        if run.on_done is not None:
+            run.on_done(done, len(cells))
+    return found
+
+
+def run_cell(rows: Rows, fit: Fit, arm: Arm, chain: Chain) -> tuple[ArmOutcome, float]:
+    """Run one arm on one fit; return what it gives, and the seconds it took."""
+    start = time.perf_counter()
+    with one_thread():
+        outcome = run_arm(arm, rows.take(fit.fitted), rows.take(fit.predicted), chain, seed=fit.seed)
+    return outcome, time.perf_counter() - start
+
+
+def _found(rows: Rows, cells: list[tuple[Fit, Arm]], chain: Chain, run: Run) -> Iterator[tuple[Fit, Arm, ArmOutcome]]:
+    missing = []
+    for fit, arm in cells:
+        kept = run.kept.load(_name(fit, arm)) if run.kept else None
+        if kept is None:
+            missing.append((fit, arm))
+        else:
+            yield fit, arm, kept
+    for fit, arm, outcome, seconds in _computed(rows, missing, chain, run.executor):
+        if run.kept:
+            run.kept.save(_name(fit, arm), outcome, seconds)
+        yield fit, arm, outcome
+
+
+def _computed(
+    rows: Rows, cells: list[tuple[Fit, Arm]], chain: Chain, executor: Executor | None
+) -> Iterator[tuple[Fit, Arm, ArmOutcome, float]]:
+    if executor is None:
+        for fit, arm in cells:
+            yield fit, arm, *run_cell(rows, fit, arm, chain)
+        return
+    futures = {executor.submit(run_cell, rows, fit, arm, chain): (fit, arm) for fit, arm in cells}
+    for future in as_completed(futures):
+        yield *futures[future], *future.result()
+
+
+def _name(fit: Fit, arm: Arm) -> str:
+    return f"{fit.name}-{arm}"
