@@ -178,9 +178,7 @@ def test_the_holdout_is_predicted_by_the_training_part_and_recalibrated_by_its_f
     np.testing.assert_allclose(np.log(average.slope), np.mean([np.log(one.slope) for one in learned]))
     np.testing.assert_array_equal(found.holdout.probability["smote", LR, "recalibrated"][0], average(model))
     both = np.concatenate([train.event, test.event])
-    refit = [
-        fit_recalibration(both, np.concatenate([p, model])).intercept for p in folds.probability["smote", LR, "offset"]
-    ]
+    refit = [fit_recalibration(both, np.concatenate([p, model])).intercept for p in folds.probability["smote", LR, "offset"]]
     np.testing.assert_allclose(found.final["smote", LR].intercept, np.mean(refit))
     assert found.final.keys() == found.training.keys()
 

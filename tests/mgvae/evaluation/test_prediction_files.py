@@ -47,7 +47,7 @@ def test_without_a_hold_out_there_is_none(predicted, tmp_path):
 
 
 def test_damaged_files_are_an_error_with_a_remedy(predicted, tmp_path):
-    with pytest.raises(CheckpointError, match="FileNotFoundError. Run the study again"):
+    with pytest.raises(CheckpointError, match=r"FileNotFoundError\. Run the study again"):
         load_predictions(tmp_path)
     save_predictions(tmp_path, predicted.inner, predicted.holdout)
     file = tmp_path / "holdout_predictions.parquet"
