@@ -134,8 +134,8 @@ class Evaluation(Strict):
         folds: folds of the grouped stratified cross-validation on the training part.
         repeats: number of cross-validations, each with other folds.
         bootstrap: bootstrap resamples (of whole groups) behind each interval.
-        decision_thresholds: lowest and highest risk at which a decision may be taken, between 0 and 1. The report gives the mean
-            net benefit over this range; null: from half to four times the training prevalence.
+        decision_thresholds: lowest and highest risk at which a decision may be taken, between 0 and 1. The report gives the
+            mean net benefit over this range; null: from half to four times the training prevalence.
         margin: largest loss in AUROC or scaled Brier score that still counts as "not worse".
     """
 

@@ -152,7 +152,7 @@ def test_a_champion_whose_model_cannot_be_used_stays_and_a_person_is_told(damage
     if damage == "gone":
         shutil.rmtree(old)
     elif damage == "flipped":
-        (old / "model.json").write_text((old / "model.json").read_text().replace("none", "nine", 1))
+        (old / "evaluated_model.json").write_text((old / "evaluated_model.json").read_text().replace("none", "nine", 1))
     elif damage == "columns":
         units = {"columns": {**COLUMNS, "severity": {"kind": "continuous", "unit": "mm"}}}
         night = nights.night("units", n=1530, settings=config(columns=units))
@@ -174,11 +174,11 @@ def _of_another_version(nights, night):
     with pytest.MonkeyPatch.context() as patch:
         load = load_deployed
 
-        def only_new(folder):
+        def only_new(folder, name):
             if folder == night.folders["model"]:
-                return load(folder)
+                return load(folder, name)
             patch.setattr("mgvae.evaluation.deployed_model.FORMAT", 2)
-            return load(folder)
+            return load(folder, name)
 
         patch.setattr("flows.runs.comparison.load_deployed", only_new)
         return nights.consider(night)

@@ -55,7 +55,12 @@ def judged(tmp_path, monkeypatch):
         folder.mkdir()
         save_cohort(folder, replace(people, event=event), test)
         models = {"champion": Model(0.0), "challenger": Model(apart)}
-        monkeypatch.setattr(comparison, "load_deployed", lambda place: models[place.name])
+
+        def load_deployed(place, name):
+            assert name == "evaluated_model.json", "a model refitted on the hold-out cannot be judged on it"
+            return models[place.name]
+
+        monkeypatch.setattr(comparison, "load_deployed", load_deployed)
 
         def seen_in_training(place, held, *, named):
             assert (place.name, named, len(held)) == ("champion", True, n)

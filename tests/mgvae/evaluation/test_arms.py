@@ -16,7 +16,8 @@ from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError, OutcomeError
 from mgvae.evaluation.arms import GENERATIVE, Recipe, Treated, class_weights, treat
-from mgvae.evaluation.metrics import calibration, unit_weights
+from mgvae.evaluation.measures.calibration import calibration
+from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.smote import smote_cases
 from tests.mgvae.evaluation.simulated_cohort import simulated, with_events
 
