@@ -15,6 +15,7 @@ from flows.study.stages.stage import DRIFT, EVALUATION, HISTORY, RECOMMENDATION,
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
+from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
 from mgvae.report.schema import SCHEMA_VERSION, Report
 from mgvae.results.cohort import CohortSummary, ColumnSummary, ExtractRecord, FlowStep
@@ -27,6 +28,8 @@ from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
 from mgvae.store.artifact import CLOCK
 
 NOTHING = DriftBaseline()
+LATEST = "the patients with the latest index dates: they came after all on whom the models were trained"
+ANY_TIME = "drawn at random, stratified by the outcome: it says nothing of patients of a later time"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def complete_report(sources: Sources) -> Report:
         drift=drift,
         training=training,
         synthetic=synthetic,
-        evaluation=evaluation_summary(evaluation, config),
+        evaluation=evaluation_summary(evaluation, config, temporal=is_temporal(cohort, test)),
         recommendation=read_result(folders["model"] / RECOMMENDATION, Recommendation),
     )
 
@@ -199,22 +202,23 @@ def _details(gates: Sequence[Gate]) -> str:
     return " ".join(f"{gate.label}: {gate.detail}" for gate in gates)
 
 
-def evaluation_summary(evaluation: EvaluationResult, config: CohortConfig) -> EvaluationSummary:
-    """Return the evaluation as the report shows it."""
+def evaluation_summary(evaluation: EvaluationResult, config: CohortConfig, *, temporal: bool = False) -> EvaluationSummary:
+    """Return the evaluation as the report shows it; ``temporal``: its hold-out is."""
     alike = ("arms", "differences", "curves", "folds", "repeats", "unavailable")
     return EvaluationSummary(
         **{name: getattr(evaluation, name) for name in alike},
         holdout=evaluation.holdout.arms if evaluation.holdout else {},
         bootstrap=evaluation.bootstrap.n,
-        thresholds=_remarks(evaluation, config),
+        thresholds=_remarks(evaluation, config, LATEST if temporal else ANY_TIME),
     )
 
 
-def _remarks(evaluation: EvaluationResult, config: CohortConfig) -> dict[str, str | float | None]:
+def _remarks(evaluation: EvaluationResult, config: CohortConfig, holdout: str) -> dict[str, str | float | None]:
     settings = config.evaluation
     remarks: dict[str, str | float | None] = {
         "Threshold, raw": "0.5; arm 'threshold': the prevalence of the fitting rows",
         "Threshold, offset and recalibrated": "the prevalence of the fitting rows",
+        "Hold-out": holdout,
         "Recalibration": "intercept and slope learned from out-of-fold predictions inside each training fold",
         "Margin in scaled Brier score": settings.margin,
         "Arms and classifiers compared with no correction": evaluation.contrasts.candidates,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
@@ -21,18 +24,28 @@ def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:
         cohort: the eligible subjects.
         split: random (stratified by the outcome, see `_lowest`), or temporal: the latest index dates are the test part, so that
             every training subject was seen before the first day of it. A group is in the test part if its latest index date is.
+            auto: temporal where there are index dates and it leaves both parts events and non-events, else random.
         seed: decides, with the names of groups and subjects, which groups a random split takes; a temporal split has no choice.
 
     Raises:
         OutcomeError: a side would have no event, or nothing but events.
     """
-    if split.method == "temporal":
-        test = _latest(cohort, split.test_fraction)
-    else:
-        test = _lowest(cohort, split.test_fraction, seed=seed)
-    remedy = "Change split.test_fraction" + (", or use split.method random." if split.method == "temporal" else ".")
+    if split.method == "auto" and cohort.index_date is not None:
+        with suppress(OutcomeError):
+            return holdout(cohort, split.model_copy(update={"method": "temporal"}), seed=seed)
+    temporal = split.method == "temporal"
+    test = _latest(cohort, split.test_fraction) if temporal else _lowest(cohort, split.test_fraction, seed=seed)
+    remedy = "Change split.test_fraction" + (", or use split.method random." if temporal else ".")
     _check(cohort.event, [~test, test], parts="Training and test part", remedy=remedy)
     return test
+
+
+def is_temporal(cohort: Cohort, test: Array) -> bool:
+    """Return whether every training subject was seen before the first day of the test part."""
+    if cohort.index_date is None or not 0 < test.sum() < len(test):
+        return False
+    last = _last_days(cohort, cohort.index_date)
+    return bool(last[~test].max() < last[test].min())
 
 
 def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[Array, Array]]:
@@ -129,7 +142,7 @@ def _latest(cohort: Cohort, fraction: float) -> Array:
     """Return the groups after the day that leaves about ``fraction``: bool."""
     if cohort.index_date is None:
         raise OutcomeError("A temporal split needs an index date; the cohort has none. Set index_date, or split.method random.")
-    last = cohort.index_date.groupby(cohort.group).transform("max").to_numpy()
+    last = _last_days(cohort, cohort.index_date)
     days, counts = np.unique(last, return_counts=True)
     shares = 1 - np.cumsum(counts)[:-1] / len(last)  # of rows after each day but the last
     if not len(shares):
@@ -137,6 +150,11 @@ def _latest(cohort: Cohort, fraction: float) -> Array:
             "A temporal split needs at least two different index dates; all are the same. Use split.method random."
         )
     return np.asarray(last > days[np.abs(shares - fraction).argmin()])
+
+
+def _last_days(cohort: Cohort, index_date: pd.Series[Any]) -> Array:
+    """Return the latest index date of each row's group, ``(n,)``."""
+    return index_date.groupby(cohort.group).transform("max").to_numpy()
 
 
 def _check(event: Array, sides: Sequence[Array], *, parts: str, remedy: str) -> None:

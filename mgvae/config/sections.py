@@ -42,11 +42,13 @@ class Split(Strict):
     """How the test part is held out. Subjects of one group always stay on one side.
 
     Attributes:
-        method: random (stratified by the outcome) or temporal (the latest index dates are the test part).
+        method: random (stratified by the outcome), temporal (the latest index dates are the test part: a model is used on
+            patients who come after those that it learned from), or auto: temporal where the study has an index date that can
+            be split, else random.
         test_fraction: share of the eligible subjects in the test part.
     """
 
-    method: Literal["random", "temporal"] = "random"
+    method: Literal["auto", "random", "temporal"] = "auto"
     test_fraction: float = Field(default=0.25, ge=0.05, le=0.5)
 
 

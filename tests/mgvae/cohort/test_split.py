@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mgvae.cohort.build import Cohort
-from mgvae.cohort.split import folds, holdout, inner_part
+from mgvae.cohort.split import folds, holdout, inner_part, is_temporal
 from mgvae.config.sections import Split
 from mgvae.errors import OutcomeError
 
@@ -243,3 +243,27 @@ def test_temporal_holdout_needs_dates_that_part_the_events():
         holdout(cohort(event, group, days(np.zeros(100))), temporal, seed=0)
     with pytest.raises(OutcomeError, match="needs an index date"):
         holdout(cohort(event, group), temporal, seed=0)
+
+
+def test_auto_is_temporal_where_there_are_index_dates_and_random_elsewhere():
+    event, group, when = np.arange(100) % 5 == 0, np.arange(100), np.random.default_rng(1).permutation(100)
+    auto, random, temporal = (Split(method=method) for method in ("auto", "random", "temporal"))
+    dated, undated, one_day = cohort(event, group, days(when)), cohort(event, group), cohort(event, group, days(np.zeros(100)))
+    lacks = cohort(when < 10, group, days(when))  # the latest patients have no event
+    assert (holdout(dated, auto, seed=0) == holdout(dated, temporal, seed=0)).all()
+    for people in (undated, one_day, lacks):
+        assert (holdout(people, auto, seed=0) == holdout(people, random, seed=0)).all()
+        assert not is_temporal(people, holdout(people, auto, seed=0))
+    assert is_temporal(dated, holdout(dated, auto, seed=0))
+    assert not is_temporal(dated, holdout(dated, random, seed=0))
+    assert Split().method == "auto"
+    with pytest.raises(OutcomeError, match="at least one event"):
+        holdout(cohort(np.arange(100) < 1, group, days(when)), auto, seed=0)
+
+
+def test_groups_whose_latest_day_is_late_are_tested_whole_and_that_is_temporal():
+    when = np.array([0, 9, 1, 2, 3, 4, 5, 8, 6, 7])
+    people = cohort(np.arange(10) % 2 == 0, np.arange(10) // 2, days(when))
+    test = holdout(people, Split(method="temporal", test_fraction=0.2), seed=0)
+    assert test.tolist() == [True, True] + [False] * 8
+    assert is_temporal(people, test)
