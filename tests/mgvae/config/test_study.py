@@ -55,7 +55,7 @@ def message(tmp_path, values=MINIMAL, **options):
 def test_defaults(tmp_path):
     config = load(tmp_path)
     assert isinstance(config, CohortConfig)
-    assert (config.training.latent_dim, config.training.ewc_lambda, config.split.method) == (10, 10.0, "random")
+    assert (config.training.latent_dim, config.training.ewc_lambda, config.split.method) == (10, 10.0, "auto")
     assert "none" in config.evaluation.arms
     assert config.seed == 0
     assert list(config.columns.features) == ["age"]
