@@ -228,11 +228,15 @@ def _print_error(error: Exception) -> None:
 
 
 def _print_outcome(report: Report) -> None:
-    typer.echo(f"Status: {report.status}")
+    from mgvae.report.overview import advice, finding_lines
+
+    typer.echo(f"Status: {report.status}. {report.verdict.sentence}")
     for warning in report.warnings:
         typer.echo(f"Warning: {warning}")
-    if advice := report.recommendation:
-        typer.echo(f"Recommended: {advice.arm} with {advice.classifier}. {advice.reason}")
+    if report.recommendation:
+        typer.echo(f"{advice(report)} {report.recommendation.reason}")
+    for line in finding_lines(report.findings):
+        typer.echo(line)
 
 
 def _relative_to_here(path: Path) -> str:

@@ -27,6 +27,23 @@ COLUMNS = (
     ("heart_failure", "Heart failure", "binary", None, 0.0),
 )
 
+VERDICTS = {"pass": "passed", "warn": "warned", "fail": "failed"}
+FINDING = {
+    "code": "MGV203",
+    "severity": "warning",
+    "title": "Few events to train or to test on",
+    "detail": "9 events to test on; at least 15 are wanted in each part.",
+    "mend": "Add events: more sites, more years, a longer horizon.",
+    "domain": "participants",
+    "muted": None,
+}
+MUTED = FINDING | {
+    "code": "MGV205",
+    "title": "An arm could not be run",
+    "detail": "Arm vae: too few cases.",
+    "muted": "a pilot",
+}
+
 
 def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int = 25, status: str = "fail") -> dict[str, Any]:
     """Return a whole report; ``status`` decides the gates' verdicts."""
@@ -39,6 +56,8 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
         "run_id": "20261123-141502-3f9c1a",
         "created_at": "2026-11-23T14:15:02Z",
         "status": status,
+        "verdict": {"status": VERDICTS[status], "sentence": f"The run {VERDICTS[status]}."},
+        "findings": [] if status == "pass" else [FINDING, MUTED],
         "warnings": []
         if status == "pass"
         else ["Weight, height and body mass index are missing in a quarter of the patients."],
@@ -58,8 +77,10 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
         "recommendation": {
             "arm": "none",
             "classifier": "logistic_regression",
+            "answer": "cannot_tell",
+            "smallest_gain": {"metric": "auroc", "value": 0.023, "auroc": 0.023, "relevant": 0.02},
             "reason": "No arm beats no correction: the interval of the best candidate, MGVAE, includes no difference.",
-            "rule": "Deploy the arm whose paired AUROC difference has its lower limit above 0 and whose scaled Brier score "
+            "rule": "Train with the arm whose paired AUROC difference has its lower limit above 0 and whose scaled Brier score "
             "is no worse than that of no correction by more than 0.005, after recalibration. No correction wins ties.",
             "difference": {"metric": "auroc", "value": 0.004, "low": -0.011, "high": 0.019}
             | {"arm": "mgvae", "classifier": "logistic_regression", "family_low": -0.016},
@@ -82,6 +103,8 @@ def refused_report() -> dict[str, Any]:
     ]
     return report | {
         "status": "invalid",
+        "verdict": {"status": "invalid", "sentence": "The extract is refused."},
+        "findings": [],
         "warnings": ["The extract has 3,912 rows fewer than the last accepted one."],
         "cohort": cohort | facts | {"columns": [column | {"missing": None} for column in report["cohort"]["columns"]]},
         "validation": {

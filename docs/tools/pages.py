@@ -7,12 +7,13 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-from docs.tools import configuration, report_schema
+from docs.tools import configuration, findings, report_schema
 from docs.tools.links import INCLUDED, ROOT, for_the_site
 
 GENERATED = {
     "<!-- generated: configuration -->": configuration.reference,
     "<!-- generated: report -->": report_schema.reference,
+    "<!-- generated: findings -->": findings.reference,
 }
 DECISIONS = "<!-- generated: decisions -->"
 

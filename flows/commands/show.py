@@ -63,6 +63,9 @@ def show(report: Report, console: Console) -> None:
 def _verdict(report: Report) -> RenderableType:
     verdict = banner(report)
     text = Text.assemble((verdict.headline, f"bold {TONES[verdict.tone]}"), "\n", verdict.detail)
+    for one in report.findings:
+        state = f"muted: {one.muted}" if one.muted else one.severity
+        text.append(f"\n{one.code} {one.title} ({state}). {one.detail}", style="dim" if one.muted else "yellow")
     for warning in report.warnings:
         text.append(f"\nWarning: {warning}", style="yellow")
     title = Text(f"{report.title or report.study} · {report.run_id}")
@@ -73,7 +76,7 @@ def _advice(report: Report) -> list[RenderableType]:
     if report.recommendation is None:
         return []
     deciding = deciding_difference(report.recommendation) or UNKNOWN
-    text = Text.assemble((advice(report.recommendation), "bold"), "\n", report.recommendation.reason)
+    text = Text.assemble((advice(report), "bold"), "\n", report.recommendation.reason)
     return [text.append(f"\nPaired difference that decided: {deciding}")]
 
 

@@ -23,6 +23,11 @@ from mgvae.store.artifact import MANIFEST, digest_file
 from mgvae.store.open import AnyStore, open_store
 
 BY_HAND = "A person decided."
+REFUSED = {
+    "invalid": "Its extract failed validation.",
+    "fail": "A gate failed; its report says which.",
+    "unreliable": "A severe finding says that it is not to be relied on; its report says which.",
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
     Args:
         run: the run folder, or a link to it.
         reason: why, for the audit log.
-        force: also where a gate failed.
+        force: also where a gate failed, or a severe finding makes the run unreliable.
         store: folder or URL of the artifact store, see `open_store`.
     Raises:
         ConfigError: no reason, no run folder, a failed gate, or the run is champion already.
@@ -92,9 +97,9 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
     """
     reason = _reason(reason)
     manifest = manifest_of(run)
-    if manifest.status not in PASSED and not (force and manifest.status == "fail"):
+    if manifest.standing not in PASSED and not (force and manifest.status != "invalid"):
         more = "" if manifest.status == "invalid" else " Fix what the report says, or add --force."
-        raise ConfigError(f"{run}: must be a run whose gates passed or only warned; its status is {manifest.status}.{more}")
+        raise ConfigError(f"{run}: must be a run whose gates passed or only warned; its status is {manifest.standing}.{more}")
     found = finished_run(run, store, needed=("model",))
     folder = run.resolve()
     if not is_whole(folder):
@@ -108,7 +113,8 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
         before = now.run_id if now else link_target(folder.parent / CHAMPION)
         comparison = None if now is None else _comparison(found.config, artifacts, now, run, store)
         lost = f"There was no {LOG}." if now is None and before is not None else None
-        change = Change("promoted", candidate.run_id, before, reason, BY_HAND, comparison, candidate.sha256, note=lost)
+        why = _with_muted(reason, found.config)
+        change = Change("promoted", candidate.run_id, before, why, BY_HAND, comparison, candidate.sha256, note=lost)
         return _move(folder.parent, artifacts, log, change)
 
 
@@ -154,7 +160,7 @@ class _Candidate:
         manifest = manifest_of(folder)
         digests: dict[str, str | None] = {name: digest_file(folder / name) for name in (MANIFEST, "report.json")}
         model = manifest.lineage.artifacts.get("model")
-        return cls(folder.name, manifest.status, {**digests, "model": model})
+        return cls(folder.name, manifest.standing, {**digests, "model": model})
 
 
 def _decide(
@@ -165,11 +171,11 @@ def _decide(
 
     def change(action: Any, reason: str, comparison: Mapping[str, Any] | None = None) -> Change:
         before = None if now is None else now.run_id
-        return Change(action, run.run_id, before, reason, rule(config.evaluation.margin), comparison, run.sha256)
+        why = _with_muted(reason, config)
+        return Change(action, run.run_id, before, why, rule(config.evaluation.margin), comparison, run.sha256)
 
     if run.status not in PASSED:
-        why = "Its extract failed validation." if run.status == "invalid" else "A gate failed; its report says which."
-        return change("refused", why), None
+        return change("refused", REFUSED[run.status]), None
     withdrawn = _withdrawn(run, log.changes)
     if withdrawn is not None:
         return change("kept", withdrawn), None
@@ -250,6 +256,12 @@ def _since_last_move(changes: tuple[Change, ...]) -> tuple[Change, ...]:
 def _bare(change: Change) -> Change:
     """Return a change as it was before it was written."""
     return replace(change, at="", who="", previous_sha256=None, note=None)
+
+
+def _with_muted(reason: str, config: CohortConfig) -> str:
+    """Return the reason, and why findings of the run are muted, if some may be."""
+    muted = "; ".join(f"{code}, {why}" for code, why in sorted(config.findings.mute.items()))
+    return f"{reason} Muted findings: {muted}." if muted else reason
 
 
 def _reason(text: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from mgvae.config.strict import build
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ConfigError, DamagedArtifactError, MissingArtifactError, StoreError, reason_of
+from mgvae.results.findings import RunVerdict
 from mgvae.store.artifact import MANIFEST, Reference, digest, digest_file, is_digest
 from mgvae.store.open import AnyStore, open_store
 
@@ -41,7 +42,8 @@ class RunManifest(BaseModel):
     Attributes:
         study, run_id: the run.
         created_at: ISO text in UTC.
-        status: pass, warn, fail or invalid.
+        status: pass, warn, fail or invalid: the worst of the gates.
+        verdict: what may be relied on; None where an earlier version wrote it.
         lineage: artifacts by stage, digests of extract and settings.
         config: the settings, less where the extract lies; None where an earlier version wrote it.
         files: digest of each file of the folder.
@@ -53,9 +55,15 @@ class RunManifest(BaseModel):
     run_id: str = ""
     created_at: str
     status: str
+    verdict: RunVerdict | None = None
     lineage: RunLineage
     config: dict[str, Any] | None = None
     files: dict[str, str] | None = None
+
+    @property
+    def standing(self) -> str:
+        """The status, or unreliable where a severe finding counts."""
+        return "unreliable" if self.verdict is not None and self.verdict.status == "unreliable" else self.status
 
     @classmethod
     def read(cls, folder: Path) -> RunManifest:

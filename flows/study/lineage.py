@@ -62,6 +62,7 @@ def lineage(config: CohortConfig, extract_sha256: str, passed: Sequence[Finished
         artifacts={stage.name: stage.reference.sha256 for stage in passed},
         versions={"python": platform.python_version(), **library_versions()},
         machine=f"{platform.system()} {platform.machine()}",
+        muted=config.findings.mute,
         stages=tuple(
             StageSummary(name=stage.name, seconds=round(stage.seconds, 2), cached=stage.cached, ran=stage.ran)
             for stage in passed

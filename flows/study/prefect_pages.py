@@ -24,6 +24,7 @@ from prefect.logging import disable_run_logger
 
 from flows.prefect_server import served
 from flows.progress import Silent, listening, reporter
+from mgvae.report.overview import advice, finding_lines
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric
 from mgvae.results.numbers import Estimate
@@ -68,12 +69,12 @@ def artifact_key(study: str) -> str:
 
 def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
     """Return a run in Markdown: verdict, recommendation, counts, path of the report."""
-    cohort, advice = report.cohort, report.recommendation
+    cohort = report.cohort
     place = _address(report, folder)
-    lines = [f"# {report.title or report.study}", "", f"**Status: {report.status}**", ""]
-    lines += [f"- {remark}" for remark in [*remarks, *report.warnings]]
-    if advice:
-        lines.append(f"- Recommended: {advice.arm} with {advice.classifier}. {advice.reason}")
+    lines = [f"# {report.title or report.study}", "", f"**Status: {report.status}.** {report.verdict.sentence}", ""]
+    lines += [f"- {remark}" for remark in [*remarks, *finding_lines(report.findings), *report.warnings]]
+    if report.recommendation:
+        lines.append(f"- {advice(report)} {report.recommendation.reason}")
     if cohort.n is not None:
         lines.append(f"- {cohort.n:,} subjects, {cohort.events:,} events ({cohort.prevalence:.2%})")
     if report.synthetic:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.runs.folder import DriftBaseline, ReferenceRun
+from flows.study.findings import gate_findings, gathered, verdict_of
 from flows.study.lineage import FinishedStage, lineage, run_id
 from flows.study.stages.stage import DRIFT, EVALUATION, HISTORY, RECOMMENDATION, SYNTHETIC, VALIDATION, read_result
 from mgvae.arrays import Array
@@ -17,11 +18,13 @@ from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
+from mgvae.evaluation.findings import evaluation_findings
 from mgvae.report.schema import SCHEMA_VERSION, Report
 from mgvae.results.cohort import CohortSummary, ColumnSummary, ExtractRecord, FlowStep
 from mgvae.results.drift import DriftRecord, DriftReference, DriftResult, DriftSummary
 from mgvae.results.evaluation import EvaluationResult, EvaluationSummary
-from mgvae.results.gates import Gate, worst
+from mgvae.results.findings import RunVerdict
+from mgvae.results.gates import worst
 from mgvae.results.recommendation import Recommendation
 from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
@@ -58,6 +61,7 @@ def refused_report(sources: Sources) -> Report:
     return Report(
         **_head(sources, record),
         status="invalid",
+        verdict=RunVerdict(status="invalid", sentence=f"The extract is refused. {broken}"),
         warnings=(broken,),
         cohort=_uncounted(sources.config, record),
         training=None,
@@ -77,17 +81,23 @@ def complete_report(sources: Sources) -> Report:
     drift = _drift(folders, sources.reference.run)
     training = _training(folders)
     remarks = _remarks_on_groups(training, synthetic, evaluation)
-    verdict = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
+    chosen = read_result(folders["model"] / RECOMMENDATION, Recommendation)
+    status = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
+    findings = gathered(
+        (*evaluation_findings(evaluation, chosen), *gate_findings(synthetic.gates, drift)), config.findings.mute
+    )
     return Report(
         **_head(sources, record),
-        status=verdict,
-        warnings=(*_drift_warnings(drift, sources.reference), *_warnings(cohort, evaluation, synthetic.gates), *remarks),
+        status=status,
+        verdict=verdict_of(status, findings),
+        findings=findings,
+        warnings=(*_warnings(cohort, drift, sources.reference), *remarks),
         cohort=_counted(config, record, cohort, test),
         drift=drift,
         training=training,
         synthetic=synthetic,
         evaluation=evaluation_summary(evaluation, config, temporal=is_temporal(cohort, test)),
-        recommendation=read_result(folders["model"] / RECOMMENDATION, Recommendation),
+        recommendation=chosen,
     )
 
 
@@ -162,12 +172,10 @@ def _seconds(folder: Path) -> float | None:
         return None
 
 
-def _warnings(cohort: Cohort, evaluation: EvaluationResult, gates: Sequence[Gate]) -> list[str]:
-    out = [cohort.warning] if cohort.warning else []
-    failed = [gate.label for gate in gates if gate.verdict == "fail"]
-    if failed:
-        out.append(f"The synthetic cases failed: {', '.join(failed)}. They are kept out of the recommended model.")
-    return out + [f"Arm {arm} could not be run: {reason}" for arm, reason in evaluation.unavailable.items()]
+def _warnings(cohort: Cohort, drift: DriftSummary | None, reference: DriftBaseline) -> list[str]:
+    """Return what a reader must know that is no finding."""
+    skipped = reference.skipped_because if drift is None else None
+    return [text for text in (skipped, cohort.warning) if text]
 
 
 def _remarks_on_groups(training: TrainingSummary, synthetic: SyntheticSummary, evaluation: EvaluationResult) -> tuple[str, ...]:
@@ -182,24 +190,6 @@ def _drift(folders: Mapping[str, Path], reference: ReferenceRun | None) -> Drift
     record = read_result(folders["drift"] / DRIFT, DriftRecord)
     measured = {name: getattr(record, name) for name in DriftResult.model_fields}
     return DriftSummary(**measured, reference=DriftReference(**reference.to_json()))
-
-
-def _drift_warnings(drift: DriftSummary | None, reference: DriftBaseline) -> list[str]:
-    if drift is None:
-        return [reference.skipped_because] if reference.skipped_because else []
-    run = drift.reference.run_id
-    failed, warned = ([gate for gate in drift.gates if gate.verdict == verdict] for verdict in ("fail", "warn"))
-    out = []
-    if failed:
-        out.append(
-            f"The extract has drifted from that of run {run}: {_details(failed)} This run is not to be promoted. If the change "
-            "is real and wanted, accept it: run again with --set drift.against=nothing."
-        )
-    return [*out, f"The extract differs from that of run {run}: {_details(warned)}"] if warned else out
-
-
-def _details(gates: Sequence[Gate]) -> str:
-    return " ".join(f"{gate.label}: {gate.detail}" for gate in gates)
 
 
 def evaluation_summary(evaluation: EvaluationResult, config: CohortConfig, *, temporal: bool = False) -> EvaluationSummary:

@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool, field_validator, model_validator
 
 from mgvae.config.dictionary import Level
 from mgvae.config.strict import Strict
+from mgvae.findings import kind_of
 
 Arm = Literal[
     "none", "class_weight", "threshold", "random_oversampling", "smote", "vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"
@@ -139,6 +140,8 @@ class Evaluation(Strict):
         decision_thresholds: lowest and highest risk at which a decision may be taken, between 0 and 1. The report gives the
             mean net benefit over this range; null: from half to four times the training prevalence.
         margin: largest loss in AUROC or scaled Brier score that still counts as "not worse".
+        relevant_gain: gain in AUROC over no correction from which a correction would matter. A study that would have found it
+            and did not says "no gain"; one that could not says "cannot tell".
     """
 
     arms: tuple[Arm, ...] = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
@@ -148,6 +151,7 @@ class Evaluation(Strict):
     bootstrap: int = Field(default=500, ge=50)
     decision_thresholds: tuple[float, float] | None = None
     margin: float = Field(default=0.005, ge=0)
+    relevant_gain: float = Field(default=0.02, gt=0, lt=0.5)
 
     @field_validator("arms", "classifiers")
     @classmethod
@@ -226,3 +230,23 @@ class Drift(Strict):
             if getattr(self, f"{name}_warn") > getattr(self, f"{name}_fail"):
                 raise ValueError(f"{name}_warn must not lie beyond {name}_fail")
         return self
+
+
+class Findings(Strict):
+    """How findings are treated.
+
+    Attributes:
+        mute: code of a finding -> why it may pass, such as ``{MGV203: "a pilot"}``. A muted finding is reported with its reason
+            and does not count.
+    """
+
+    mute: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("mute")
+    @classmethod
+    def _reasoned(cls, value: dict[str, str]) -> dict[str, str]:
+        for code, reason in value.items():
+            kind_of(code)
+            if not reason.strip():
+                raise ValueError(f"{code} must have a reason, which the report and the audit log keep; got empty text")
+        return value

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.dictionary import Dictionary, read_dictionary
-from mgvae.config.sections import Drift, Evaluation, Gates, Outcome, Split, Synthesis, Training
+from mgvae.config.sections import Drift, Evaluation, Findings, Gates, Outcome, Split, Synthesis, Training
 from mgvae.config.strict import Strict, build
 from mgvae.config.yaml_reader import parse_yaml, read_yaml
 from mgvae.errors import ConfigError, nearest
@@ -33,7 +33,7 @@ class CohortConfig(Strict):
         index_date: date column at which the prediction is made.
         lookback_days: days before the index date from which predictors come; for the report only.
         horizon_days: days after the index date in which the outcome counts; for the report only.
-        outcome, split, training, synthesis, evaluation, gates, drift: a section of its own, see below.
+        outcome, split, training, synthesis, evaluation, gates, drift, findings: a section of its own, see below.
         columns: the data dictionary, inline. Usually the key ``dictionary`` stands instead: the path of its file, relative to
             cohort.yaml.
         stages: stages that run on workers of another pool, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
@@ -57,6 +57,7 @@ class CohortConfig(Strict):
     evaluation: Evaluation = Evaluation()
     gates: Gates = Gates()
     drift: Drift = Drift()
+    findings: Findings = Findings()
     stages: dict[PlacedStage, Pool] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, lt=2**32)
 

@@ -1,10 +1,11 @@
-"""The rule by which an arm is recommended; no correction wins ties."""
+"""The rule by which an arm is recommended, if any; no correction wins ties."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.config.sections import Arm, Classifier
@@ -12,10 +13,13 @@ from mgvae.evaluation.arms import GENERATIVE
 from mgvae.evaluation.summary import JUDGED, PRIMARY
 from mgvae.results.evaluation import Contrast, EvaluationResult, Gain, Metric, ModelName, Scores
 from mgvae.results.gates import Gate
-from mgvae.results.numbers import Estimate
-from mgvae.results.recommendation import Difference, Recommendation
+from mgvae.results.numbers import Estimate, number
+from mgvae.results.recommendation import Answer, Difference, Recommendation, SmallestGain
 
 CALIBRATED = (0.9, 1.1)  # observed / expected
+RELEVANT_GAIN = 0.02
+POWER = 0.8
+NO_BETTER = "No model here predicts the outcome better than its prevalence; deploy none."
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,13 @@ def barred_arms(gates: Sequence[Gate], arms: Sequence[Arm]) -> dict[Arm, str]:
     return {arm: f"gate failed: {', '.join(failed)}" for arm in arms if arm in GENERATIVE and failed}
 
 
-def recommend(evaluation: EvaluationResult, *, margin: float, barred: Mapping[Arm, str] | None = None) -> Recommendation:
+def recommend(
+    evaluation: EvaluationResult,
+    *,
+    margin: float,
+    relevant_gain: float = RELEVANT_GAIN,
+    barred: Mapping[Arm, str] | None = None,
+) -> Recommendation:
     """Return the recommendation.
 
     Its ``difference`` is that of the recommended arm against no correction, or of the best challenger where none is
@@ -65,6 +75,7 @@ def recommend(evaluation: EvaluationResult, *, margin: float, barred: Mapping[Ar
     Args:
         evaluation: what `mgvae.evaluation.evaluate.evaluate` returns.
         margin: how much worse in scaled Brier score counts as no worse.
+        relevant_gain: the gain in AUROC that a study must be able to find before it says that there is none.
         barred: arm -> why it must not be recommended, such as a failed gate.
     """
     barred = dict(barred or {})
@@ -77,12 +88,17 @@ def recommend(evaluation: EvaluationResult, *, margin: float, barred: Mapping[Ar
     else:
         best = max(candidates, key=lambda candidate: (candidate.arm not in barred, _known(candidate.gain.value)), default=None)
     chosen = ModelName(arm=best.arm, classifier=best.classifier) if winners and best else reference
+    smallest = _smallest_gain(best, evaluation.contrasts.critical, relevant_gain)
+    answer = _answer(evaluation, chosen, smallest)
+    reason = _reason(best, won=bool(winners), reference=reference, events=evaluation.events)
     return Recommendation(
         arm=chosen.arm,
         classifier=chosen.classifier,
-        reason=_reason(best, won=bool(winners), reference=reference, events=evaluation.events),
+        answer=answer,
+        reason=NO_BETTER if answer == "deploy_none" else reason,
         rule=rule(margin),
         difference=_difference(best),
+        smallest_gain=smallest,
         threshold=_threshold(evaluation, chosen),
         barred=barred,
     )
@@ -120,6 +136,32 @@ def _objections(contrast: Contrast, candidate: Scores, reference: Scores, margin
     if not (_within(ratio.value, *CALIBRATED) or _no_farther(ratio.value, plain.value)):
         objections.append("its observed/expected ratio is off after recalibration")
     return objections
+
+
+def _answer(evaluation: EvaluationResult, chosen: ModelName, smallest: SmallestGain | None) -> Answer:
+    reference = evaluation.contrasts.reference
+    models = {(chosen.arm, chosen.classifier), (reference.arm, reference.classifier)}
+    if not all(beats_prevalence(evaluation.arms[arm][classifier][JUDGED]) for arm, classifier in models):
+        return "deploy_none"
+    if chosen != reference:
+        return "use"
+    found = smallest.auroc if smallest else None
+    return "no_gain" if smallest and found is not None and found <= smallest.relevant else "cannot_tell"
+
+
+def beats_prevalence(scores: Scores) -> bool:
+    """Return whether a model predicts better than the prevalence, by its intervals."""
+    auroc, brier = scores.get("auroc"), scores.get("scaled_brier")
+    return auroc is not None and brier is not None and _above(auroc.low, 0.5) and _above(brier.low, 0.0)
+
+
+def _smallest_gain(best: _Candidate | None, critical: float | None, relevant: float) -> SmallestGain | None:
+    """Return what the comparison with the best challenger could have found."""
+    if best is None or critical is None or best.gain.low is None or best.gain.high is None:
+        return None
+    error = (best.gain.high - best.gain.low) / (2 * NormalDist().inv_cdf(0.975))
+    gain = number((critical + NormalDist().inv_cdf(POWER)) * error)
+    return SmallestGain(metric=PRIMARY, value=gain, auroc=gain, relevant=relevant)
 
 
 def _known(value: float | None) -> float:

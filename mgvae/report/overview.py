@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mgvae.config.sections import Arm, Classifier
-from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, UNKNOWN, change, count, limits, listing, number, plural, share
+from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, change, count, listing, number, plural, share
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric, Scores
+from mgvae.results.findings import Finding, VerdictStatus, counting
 from mgvae.results.gates import Gate, Verdict
-from mgvae.results.numbers import Estimate
 from mgvae.results.recommendation import Recommendation
 
-_HEADLINES = {"pass": "Passed", "warn": "Passed, with warnings", "fail": "Failed", "invalid": "Extract refused"}
-_MEANS: dict[Arm, str] = {
-    "none": "without any correction for imbalance",
-    "class_weight": "with class weights",
-    "threshold": "with a moved decision threshold",
-    "random_oversampling": "with random oversampling",
-    "smote": "with SMOTE",
-    "vae": "with synthetic cases from a VAE on the cases alone",
-    "mgvae_no_pretraining": "with MGVAE synthetic cases (no pre-training)",
-    "mgvae_no_ewc": "with MGVAE synthetic cases (no EWC)",
-    "mgvae": "with MGVAE synthetic cases",
+_HEADLINES: dict[VerdictStatus, str] = {
+    "passed": "Passed",
+    "warned": "Passed, with warnings",
+    "failed": "Failed",
+    "invalid": "Extract refused",
+    "unreliable": "Not to be relied on",
 }
+_TONES: dict[VerdictStatus, Verdict] = {
+    "passed": "pass",
+    "warned": "warn",
+    "failed": "fail",
+    "invalid": "fail",
+    "unreliable": "fail",
+}
+_MEANS: dict[Arm, str] = {
+    "none": "no correction for imbalance",
+    "class_weight": "class weights",
+    "threshold": "a moved decision threshold",
+    "random_oversampling": "random oversampling",
+    "smote": "SMOTE",
+    "vae": "synthetic cases from a VAE on the cases alone",
+    "mgvae_no_pretraining": "MGVAE synthetic cases (no pre-training)",
+    "mgvae_no_ewc": "MGVAE synthetic cases (no EWC)",
+    "mgvae": "MGVAE synthetic cases",
+}
+_SHOWN: tuple[Metric, ...] = ("auroc", "scaled_brier", "observed_expected", "calibration_slope")
 
 
 @dataclass(frozen=True)
@@ -44,16 +59,35 @@ class Tile:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Performance:
+    """The recommended model's measures in one part of the cohort.
+
+    Attributes:
+        source: how they were measured, with the number of events.
+        scores: by measure, in the order of the page; empty where the part has none.
+    """
+
+    source: str
+    scores: Scores
+
+
 def banner(report: Report) -> Banner:
     """Return the verdict in words."""
-    tone = "fail" if report.status == "invalid" else report.status
-    return Banner(tone, _HEADLINES[report.status], _detail(report))
+    return Banner(_TONES[report.verdict.status], _HEADLINES[report.verdict.status], _detail(report))
 
 
-def advice(recommendation: Recommendation) -> str:
-    """Return the recommendation as one sentence."""
-    classifier = CLASSIFIERS[recommendation.classifier].lower()
-    return f"Deploy {classifier} {_MEANS[recommendation.arm]}, recalibrated on real patients."
+def advice(report: Report) -> str:
+    """Return the recommendation as one sentence; empty where there is none."""
+    chosen = report.recommendation
+    if chosen is None:
+        return ""
+    if report.verdict.status == "unreliable":
+        return "Train nothing on these results before the severe findings are settled."
+    if chosen.answer == "deploy_none":
+        return chosen.reason
+    classifier = CLASSIFIERS[chosen.classifier].lower()
+    return f"Train with {_MEANS[chosen.arm]}: {classifier}, recalibrated on real patients."
 
 
 def deciding_difference(recommendation: Recommendation) -> str:
@@ -84,7 +118,6 @@ def tiles(report: Report) -> list[Tile]:
         made.append(Tile("Patients", count(cohort.n), parts))
     if cohort.events is not None:
         made.append(Tile("Events", count(cohort.events), f"{share(cohort.prevalence, 2)} of patients"))
-    made += _performance(report)
     if report.synthetic:
         passed = sum(gate.verdict == "pass" for gate in report.synthetic.gates)
         made.append(
@@ -102,37 +135,32 @@ def by_verdict(gates: tuple[Gate, ...], verdict: Verdict) -> list[str]:
     return [f"“{gate.label}”" for gate in gates if gate.verdict == verdict]
 
 
-def recommended_scores(report: Report) -> tuple[Scores, str] | None:
-    """Return the recalibrated measures of the recommended model, and their source.
+def performance(report: Report) -> list[Performance]:
+    """Return the recommended model's recalibrated measures, cross-validation first.
 
-    The source is the test part where there is one, else the cross-validation.
+    The parts stand side by side with their events: a hold-out of a few events says little alone.
     """
-    chosen, evaluation = report.recommendation, report.evaluation
+    chosen, evaluation, cohort = report.recommendation, report.evaluation, report.cohort
     if chosen is None or evaluation is None:
-        return None
-    for source, name in ((evaluation.holdout, "hold-out"), (evaluation.arms, "cross-validation")):
-        scores = source.get(chosen.arm, {}).get(chosen.classifier, {}).get("recalibrated")
-        if scores:
-            return scores, name
-    return None
-
-
-def _performance(report: Report) -> list[Tile]:
-    found = recommended_scores(report)
-    if found is None:
         return []
-    scores, source = found
-    metrics: dict[Metric, str] = {"auroc": "", "observed_expected": ", ideal 1", "calibration_slope": ", ideal 1"}
-    return [_measure(metric, scores.get(metric), source + extra) for metric, extra in metrics.items()]
+    parts = (("Cross-validation", evaluation.arms, cohort.events_train), ("Hold-out", evaluation.holdout, cohort.events_test))
+    out = []
+    for name, arms, events in parts:
+        scores = arms.get(chosen.arm, {}).get(chosen.classifier, {}).get("recalibrated", {})
+        if scores:
+            counted = "events unknown" if events is None else plural(events, "event")
+            shown: Scores = {metric: scores[metric] for metric in _SHOWN if metric in scores}
+            out.append(Performance(f"{name}, {counted}", shown))
+    return out
 
 
-def _measure(metric: Metric, estimate: Estimate | None, source: str) -> Tile:
-    style = METRICS[metric]
-    label = style.label.removesuffix(" events")
-    if estimate is None:
-        return Tile(label, UNKNOWN, source)
-    interval = limits(estimate, style.digits[1]).strip("()")
-    return Tile(label, number(estimate.value, style.digits[0]), f"{interval}, {source}" if interval else source)
+def finding_lines(findings: Sequence[Finding]) -> list[str]:
+    """Return how many findings count and the worst of them, for the terminal."""
+    counted = counting(findings)
+    if not counted:
+        return []
+    worst = counted[0]
+    return [f"{plural(len(counted), 'finding')}, the worst {worst.severity}: {worst.code} {worst.title}. {worst.detail}"]
 
 
 def _detail(report: Report) -> str:
@@ -142,6 +170,8 @@ def _detail(report: Report) -> str:
         met = "is" if failed == 1 else "are"
         total = plural(validation.expectations, "expectation")
         return f"{count(failed)} of {total} {met} not met. Nothing was trained on this extract."
+    if report.verdict.status == "unreliable":
+        return f"{report.verdict.sentence} Gates and numbers below do not change that."
     gates = report.synthetic.gates if report.synthetic else ()
     drift = report.drift.gates if report.drift else ()
     failed_gates, drifted = by_verdict(gates, "fail"), by_verdict(drift, "fail")
@@ -158,6 +188,9 @@ def _detail(report: Report) -> str:
         sentences.append(f"{plural(len(warned), 'gate')} to look at: {listing(warned)}.")
     if gates and not failed_gates and not drifted:
         sentences.insert(0, "No gate failed." if warned else f"All {plural(len(gates) + len(drift), 'gate')} pass.")
+    counted = counting(report.findings)
+    if counted:
+        sentences.append(f"{plural(len(counted), 'finding')} below.")
     if report.warnings:
         sentences.append(f"{plural(len(report.warnings), 'warning')} below.")
     return " ".join(sentences)

@@ -10,7 +10,7 @@ from mgvae.report import formatting
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.figures.calibration import BANDED
 from mgvae.report.figures.inline import gate_bar, swatch
-from mgvae.report.overview import advice, banner, deciding_difference, recommended_scores, tiles
+from mgvae.report.overview import advice, banner, deciding_difference, performance, tiles
 from mgvae.report.palette import css_variables
 from mgvae.report.panels import classifiers_of, draw_panels
 from mgvae.report.schema import Report
@@ -38,9 +38,9 @@ def render(report: Report) -> str:
             r=report,
             banner=banner(report),
             tiles=tiles(report),
-            advice=advice(report.recommendation) if report.recommendation else "",
+            advice=advice(report),
             deciding=deciding_difference(report.recommendation) if report.recommendation else "",
-            performance_source=(recommended_scores(report) or ({}, ""))[1],
+            performance=performance(report),
             drifted=drifted_columns(report.drift) if report.drift else [],
             panels=draw_panels(report),
             classifiers=classifiers_of(report.evaluation) if report.evaluation else [],

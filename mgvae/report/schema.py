@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from mgvae.config.strict import Strict, build
 from mgvae.results.cohort import CohortSummary, ExtractValidation
 from mgvae.results.drift import DriftSummary
 from mgvae.results.evaluation import EvaluationSummary
+from mgvae.results.findings import Finding, RunVerdict
 from mgvae.results.numbers import Seconds
 from mgvae.results.recommendation import Recommendation
 from mgvae.results.synthetic import SyntheticSummary
@@ -41,7 +42,11 @@ class StageSummary(Strict):
 
 
 class Lineage(Strict):
-    """Inputs, code and settings of a run, so that it can be repeated."""
+    """Inputs, code and settings of a run, so that it can be repeated.
+
+    Attributes:
+        muted: code of a finding that does not count -> the reason given.
+    """
 
     extract_sha256: str | None
     config_sha256: str | None
@@ -51,13 +56,15 @@ class Lineage(Strict):
     versions: dict[str, str]
     machine: str
     stages: tuple[StageSummary, ...]
+    muted: dict[str, str] = Field(default_factory=dict)
 
 
 class Report(Strict):
     """The content of report.json.
 
     A refused extract (``status`` invalid) has no training, synthetic, evaluation or recommendation. ``drift`` is None where
-    there is no accepted run to compare the extract with.
+    there is no accepted run to compare the extract with. ``status`` is the worst verdict of the gates; ``verdict`` adds the
+    ``findings``, of which the muted ones do not count.
     """
 
     schema_version: Literal[1]
@@ -66,6 +73,8 @@ class Report(Strict):
     run_id: str
     created_at: str
     status: Status
+    verdict: RunVerdict
+    findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...]
     cohort: CohortSummary
     validation: ExtractValidation

@@ -25,7 +25,8 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     evaluation = read_result(inputs["evaluate"] / EVALUATION, EvaluationResult)
     gates = read_result(inputs["assess"] / SYNTHETIC, SyntheticSummary).gates
     settings = config.evaluation
-    chosen = recommend(evaluation, margin=settings.margin, barred=barred_arms(gates, settings.arms))
+    barred = barred_arms(gates, settings.arms)
+    chosen = recommend(evaluation, margin=settings.margin, relevant_gain=settings.relevant_gain, barred=barred)
     lines = evaluation.recalibration[chosen.arm][chosen.classifier]
     fit = partial(fit_deployed, config=config, arm=chosen.arm, classifier=chosen.classifier)
     evaluated = fit(cohort.take(~test), recalibration=lines.training)

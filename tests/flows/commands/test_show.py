@@ -20,7 +20,7 @@ def test_numbers_of_the_report():
     text = printed(samples["sample_report"]())
     one = samples["sample_report"]()["evaluation"]["holdout"]["mgvae"]["logistic_regression"]["recalibrated"]["auroc"]
     assert "1 of 6 gates failed" in text
-    assert "Deploy logistic regression without any correction" in text
+    assert "Train with no correction for imbalance: logistic regression" in text
     assert "+0.004 (−0.011 to +0.019)" in text
     assert f"{one['value']:.3f}" in text
     assert f"({one['low']:.2f} to {one['high']:.2f})" in text

@@ -14,6 +14,7 @@ import pytest
 from flows.runs.audit_log import read
 from flows.runs.champion import promote
 from mgvae.cohort.files import save_cohort
+from mgvae.config.sections import Findings
 from mgvae.evaluation.deployed_model import load_deployed
 from mgvae.store.artifact import digest_file
 from tests.flows.champion_tools import COLUMNS, Nights, config, considered, split_of, taken_up
@@ -75,6 +76,23 @@ def test_a_run_whose_gates_failed_is_refused(status, nights):
     decision = nights.consider(night)
     assert (decision.action, decision.champion, nights.champion) == ("refused", "one", "one")
     assert ("gate" if status == "fail" else "validation") in decision.reason
+
+
+def test_a_run_that_is_not_to_be_relied_on_is_refused_whatever_its_gates_say(nights):
+    night = taken_up(nights, "alike")
+    manifest = json.loads((night.folder / "manifest.json").read_text())
+    verdict = {"verdict": {"status": "unreliable", "sentence": "A leak is suspected."}}
+    (night.folder / "manifest.json").write_text(json.dumps(manifest | verdict))
+    decision = nights.consider(night)
+    assert (manifest["status"], decision.action, nights.champion) == ("pass", "refused", "one")
+    assert "severe finding" in decision.reason
+
+
+def test_the_audit_log_keeps_why_findings_are_muted(nights):
+    night = taken_up(nights, "alike")
+    findings = Findings(mute={"MGV203": "a pilot", "MGV202": "by design"})
+    night = replace(night, config=night.config.model_copy(update={"findings": findings}))
+    assert nights.consider(night).reason.endswith(" Muted findings: MGV202, by design; MGV203, a pilot.")
 
 
 def test_a_study_whose_first_runs_fail_has_no_champion(tmp_path):

@@ -218,7 +218,9 @@ def test_synthetic_cases_are_kept_out_of_the_recommended_model(barred):
     assert set(recommendation["barred"]) == {"mgvae"}
     assert "gate failed: Separation" in recommendation["barred"]["mgvae"]
     assert recommendation["arm"] != "mgvae"
-    assert any("kept out of the recommended model" in warning for warning in report["warnings"])
+    (gate,) = [one for one in report["findings"] if one["code"] == "MGV207"]
+    assert "kept out of the recommended model" in gate["detail"]
+    assert report["verdict"]["status"] == "failed"
 
 
 def test_the_file_of_synthetic_rows_says_so(barred):

@@ -20,6 +20,7 @@ NEXT_AFTER = 1e-9
 def measures(**changes):
     """Return an arm's judged measures: calibrated as well as can be."""
     plain = {name: {"value": 0.5} for name in ("balanced_accuracy", "sensitivity", "specificity", "ppv")}
+    plain |= {"auroc": {"value": 0.7, "low": 0.6, "high": 0.8}, "scaled_brier": {"value": 0.05, "low": 0.02, "high": 0.08}}
     good = {"calibration_slope": {"value": 1.0, "low": 0.8, "high": 1.2}, "observed_expected": {"value": 1.0}}
     return {"recalibrated": {**plain, **good, **changes}}
 

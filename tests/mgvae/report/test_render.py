@@ -109,8 +109,40 @@ def test_verdict_comes_first(status, words):
     assert text.index(words) < text.index("Recommendation") < text.index("Cohort")
 
 
+def test_findings_stand_before_the_recommendation_and_muted_ones_say_why():
+    page = Page(render(sample_report(status="warn", columns=2)))
+    assert page.text.index("Findings warning Few events to train or to test on") < page.text.index("Recommendation")
+    assert "MGV203, participants 9 events to test on; at least 15 are wanted in each part. Add events" in page.text
+    assert "muted An arm could not be run MGV205, participants Arm vae: too few cases. Muted: a pilot" in page.text
+    assert "1 finding below." in page.text  # the muted one does not count
+    assert "Findings" not in Page(render(sample_report(status="pass", columns=2))).text
+
+
+def test_what_is_not_to_be_relied_on_recommends_nothing():
+    report = sample_report(status="warn", columns=2)
+    report["verdict"] = {"status": "unreliable", "sentence": "Not to be relied on: a leak (MGV202)."}
+    text = Page(render(report)).text
+    assert text.index("Not to be relied on Not to be relied on: a leak (MGV202).") < text.index("Recommendation")
+    assert "Train nothing on these results before the severe findings are settled." in text
+    assert "Train with" not in text.split("Cohort")[0]
+
+
+def test_where_no_model_beats_the_prevalence_no_word_praises_one():
+    report = sample_report(status="warn", columns=2)
+    report["recommendation"] |= {"answer": "deploy_none", "reason": "No model here predicts the outcome better."}
+    text = Page(render(report)).text
+    assert "Recommendation No model here predicts the outcome better." in text
+    assert "How the best model predicts" in text
+    assert "Train with" not in text.split("Cohort")[0]
+
+
+@pytest.mark.parametrize("make", [sample_report, sparse_report, refused_report])
+def test_no_page_says_deploy(make):
+    assert "Deploy " not in Page(render(make())).text
+
+
 def test_headline_numbers_are_the_reports(full):
-    assert "Deploy logistic regression without any correction for imbalance, recalibrated on real patients." in full.text
+    assert "Train with no correction for imbalance: logistic regression, recalibrated on real patients." in full.text
     assert "MGVAE with logistic regression, AUROC +0.004 (−0.011 to +0.019); lower limit −0.016" in full.text
     assert "15,567" in full.text
     assert "2.11\u00a0%" in render(sample_report(columns=2))
@@ -216,7 +248,7 @@ def test_drift_is_shown_where_there_is_a_run_to_hold_it_against(full):
 def test_a_failed_drift_comes_first():
     report = sample_report(status="pass")
     report["drift"]["gates"][4] |= {"verdict": "fail"}
-    report |= {"status": "fail", "warnings": ["The extract has drifted."]}
+    report |= {"status": "fail", "verdict": {"status": "failed", "sentence": "A gate failed."}}
     text = Page(render(report)).text
     label = report["drift"]["gates"][4]["label"]
     assert f"Failed The extract has drifted from the last accepted one: “{label}”. The run is not promoted." in text

@@ -1,0 +1,119 @@
+"""Worlds: where the patients of a simulated study come from, and what is true there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from mgvae.arrays import FloatArray, IntArray
+from mgvae.cohort.rows import Rows
+from mgvae.config.sections import Arm, Classifier
+
+ORACLE: Arm = "vae"  # the benchmark's oracle takes the place of this arm
+USUAL: tuple[Arm, ...] = ("none", "class_weight", "random_oversampling", "smote")
+NUMERIC = 10
+SITES = 24
+STRENGTH = np.array([0.55, 0.5, -0.45, 0.4, -0.35, 0.3, 0.25, -0.2, 0.0, 0.0])
+
+
+@dataclass(frozen=True)
+class World:
+    """What is true of the patients, and what a study of them compares.
+
+    Attributes:
+        name: on the command line and in the table.
+        events: counts of events that are studied.
+        prevalence: share of events.
+        arms, classifiers: what the study compares.
+        strength: factor of the predictors' effects; 0: they are useless.
+        leak: whether a predictor is the outcome with a little noise.
+        sites: whether patients come in sites that differ in risk and case mix.
+        curved: whether the risk depends on squares and products of predictors.
+    """
+
+    name: str
+    events: tuple[int, ...]
+    prevalence: float = 0.03
+    arms: tuple[Arm, ...] = USUAL
+    classifiers: tuple[Classifier, ...] = ("logistic_regression",)
+    strength: float = 1.0
+    leak: bool = False
+    sites: bool = False
+    curved: bool = False
+
+
+WORLDS = {
+    world.name: world
+    for world in (
+        World("no benefit", (10, 20, 60, 200)),
+        World("planted", (20, 60, 200), arms=(*USUAL, ORACLE)),
+        World("useless", (20, 60, 200), strength=0.0),
+        World("leak", (20, 60), leak=True),
+        World("sites", (60, 200), sites=True, prevalence=0.05),
+        World("boosting", (60,), prevalence=0.05, classifiers=("logistic_regression", "hist_gradient_boosting"), curved=True),
+    )
+}
+
+
+def draw(world: World, *, events: int, others: int, generator: np.random.Generator) -> Rows:
+    """Draw patients: exactly so many with the event and without it.
+
+    Args:
+        world: where they come from.
+        events, others: how many; none of either is allowed.
+        generator: of the draws.
+    """
+    wanted = {1: events, 0: others}
+    parts: list[tuple[FloatArray, IntArray, IntArray]] = []
+    while any(wanted.values()):
+        x, event, site = _patients(world, 20_000, generator)
+        keep = np.concatenate([np.flatnonzero(event == value)[:count] for value, count in wanted.items()])
+        parts.append((x[keep], event[keep], site[keep]))
+        for value in wanted:
+            wanted[value] -= int((event[keep] == value).sum())
+    x, event, site = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = generator.permutation(len(event))
+    group = site[order] if world.sites else np.arange(len(event))
+    return Rows(_table(world, x[order], event[order], generator), event[order], group)
+
+
+def _patients(world: World, n: int, generator: np.random.Generator) -> tuple[FloatArray, IntArray, IntArray]:
+    """Return standardised predictors ``(n, NUMERIC)``, outcomes and sites ``(n,)``."""
+    site = generator.integers(SITES, size=n)
+    shared = generator.normal(size=(n, 1))
+    x = np.sqrt(0.8) * generator.normal(size=(n, NUMERIC)) + np.sqrt(0.2) * shared
+    line = x @ STRENGTH
+    if world.curved:
+        line = 0.5 * line + 0.5 * (x[:, 0] ** 2 - 1) + 0.5 * x[:, 1] * x[:, 2]
+    if world.sites:
+        risk, mix = _site_effects()
+        x, line = x + mix[site], line + mix[site] @ STRENGTH + risk[site]
+    line = world.strength * line
+    event = (generator.random(n) < expit(line + _intercept(world))).astype(np.int64)
+    return x, event, site
+
+
+def _site_effects() -> tuple[FloatArray, FloatArray]:
+    """Return each site's risk ``(SITES,)`` and case mix ``(SITES, NUMERIC)``: always the same sites."""
+    generator = np.random.default_rng(7)
+    return 0.4 * generator.normal(size=SITES), 0.3 * generator.normal(size=(SITES, NUMERIC))
+
+
+def _intercept(world: World) -> float:
+    """Return about that of the asked prevalence; `draw` makes it exact."""
+    return float(np.log(world.prevalence / (1 - world.prevalence))) - 0.6 * world.strength
+
+
+def _table(world: World, x: FloatArray, event: IntArray, generator: np.random.Generator) -> pd.DataFrame:
+    """Return typed features: some skewed, some in classes, a few cells missing."""
+    columns: dict[str, object] = {f"x{k}": x[:, k] for k in range(NUMERIC)}
+    columns["x1"] = np.exp(x[:, 1])
+    columns["x3"] = np.where(generator.random(len(x)) < 0.1, np.nan, x[:, 3])
+    columns["x5"] = pd.Categorical.from_codes((x[:, 5] > 0).astype(int), ["no", "yes"])
+    columns["x7"] = pd.Categorical.from_codes(np.digitize(x[:, 7], [-1.0, 0.0, 1.0]), ["0", "1", "2", "3"], ordered=True)
+    if world.leak:
+        columns["later"] = event + 0.2 * generator.normal(size=len(x))
+    return pd.DataFrame(columns)
