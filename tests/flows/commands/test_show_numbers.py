@@ -8,7 +8,7 @@ from rich.console import Console
 
 from flows.study.prefect_pages import arms_table, summary
 from mgvae.report.schema import read_report
-from tests.report_distinct import CHOSEN, distinct_refusal, distinct_report
+from tests.report_distinct import distinct_refusal, distinct_report
 from tests.report_plain import show
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, says, says_estimate
 from tests.report_sample import refused_report

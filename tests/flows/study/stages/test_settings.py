@@ -30,6 +30,7 @@ CHANGES = {
     "evaluation": {"margin": 0.1},
     "gates": {"c2st_warn": 0.9},
     "drift": {"psi_fail": 0.5},
+    "findings": {"mute": {"MGV203": "a pilot"}},
     "stages": {"pretrain": "gpu"},
     "seed": 7,
 }
