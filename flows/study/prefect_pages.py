@@ -71,7 +71,7 @@ def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
     """Return a run in Markdown: verdict, recommendation, counts, path of the report."""
     cohort = report.cohort
     place = _address(report, folder)
-    lines = [f"# {report.title or report.study}", "", f"**Status: {report.status}.** {report.verdict.sentence}", ""]
+    lines = [f"# {report.title or report.study}", "", f"**Status: {report.status}** {report.verdict.sentence}", ""]
     lines += [f"- {remark}" for remark in [*remarks, *finding_lines(report.findings), *report.warnings]]
     if report.recommendation:
         lines.append(f"- {advice(report)} {report.recommendation.reason}")
