@@ -70,35 +70,6 @@ def hold_out(group: Array, fraction: float, *, seed: int) -> Parts:
     return Parts(hold_out(np.arange(n), fraction, seed=seed).part, whole=False)
 
 
-def hold_out_stratified(event: Array, group: Array, fraction: float, *, seed: int, use: str) -> Parts:
-    """Hold out about ``fraction`` of the rows with as large a share of the events.
-
-    Args:
-        event: bool ``(n,)``.
-        group: code of each row's group, ``(n,)``.
-        fraction: share of the rows, 0.5 at most.
-        seed: decides, with ``use``, which groups are taken.
-        use: names the random stream.
-
-    Returns:
-        Parts 0 and 1. Groups are whole where such parts come near the share and have the classes that ``event`` has.
-    """
-
-    def dealt(group: Array, *, largest_first: bool = True) -> Array:
-        return _two_parts(event, group, fraction, seed=seed, use=use, largest_first=largest_first)
-
-    single = len(np.unique(group)) == len(group)
-    found = [] if single else [dealt(group), dealt(group, largest_first=False)]
-    possible = [part for part in found if _have_classes(event, part)]
-    near = [part for part in possible if fraction / NEAR <= part.mean() <= NEAR * fraction]
-    if near:  # the first, unless the other is clearly nearer to the share
-        return Parts(min(near, key=lambda part: round(2 * abs(float(part.mean()) / fraction - 1))))
-    rows = dealt(np.arange(len(group)))
-    if possible and not _have_classes(event, rows):
-        return Parts(possible[0])
-    return Parts(rows, whole=single)
-
-
 def balanced_folds(group: Array, most: int, *, seed: int) -> Parts:
     """Deal rows to two or more folds, at most ``most``, of about the same size.
 
@@ -122,9 +93,7 @@ def balanced_folds(group: Array, most: int, *, seed: int) -> Parts:
     return Parts(balanced_folds(np.arange(len(code)), most, seed=seed).part, whole=False)
 
 
-def deal_groups(
-    event: Array, group: Array, shares: Sequence[float], *, seed: int, use: str, largest_first: bool = True
-) -> Array:
+def deal_groups(event: Array, group: Array, shares: Sequence[float], *, seed: int, use: str) -> Array:
     """Deal whole groups in ``shares``; return the part of each row, ``(n,)``.
 
     Groups are dealt one by one, those with most events first, then the largest, in random order among equals; each goes to
@@ -134,8 +103,7 @@ def deal_groups(
     codes = pd.factorize(group)[0]
     rows = np.bincount(codes)
     events = np.bincount(codes, weights=event).astype(int)
-    sign = -1 if largest_first else 1
-    order = np.lexsort((numpy_generator(seed, "split", use).random(len(rows)), sign * rows, sign * events))
+    order = np.lexsort((numpy_generator(seed, "split", use).random(len(rows)), -rows, -events))
     part = np.zeros(len(rows), dtype=np.int64)
     with_event = order[events[order] > 0]
     part[with_event] = deal_amounts(events[with_event], shares)
@@ -177,16 +145,3 @@ def _uneven(fold: Array, size: Array, count: int) -> float:
     """Return the largest factor between a fold's rows and its share of them."""
     rows = np.bincount(fold, weights=size, minlength=count) * count / size.sum()
     return float(max(rows.max(), 1 / rows.min())) if rows.min() else float("inf")
-
-
-def _two_parts(event: Array, group: Array, fraction: float, *, seed: int, use: str, largest_first: bool) -> Array:
-    """Return 1 for a grouped, stratified ``fraction`` of the rows, else 0."""
-    shares = sorted([fraction, 1 - fraction], reverse=largest_first)  # the first part has the first group
-    part = deal_groups(event, group, shares, seed=seed, use=use, largest_first=largest_first)
-    wanted = shares.index(fraction) if fraction != 0.5 else 1
-    return np.asarray(part == wanted, dtype=np.int64)
-
-
-def _have_classes(event: Array, part: Array) -> bool:
-    """Return whether both parts have the classes that there are."""
-    return all(set(event[part == side].tolist()) == set(event.tolist()) for side in (0, 1))

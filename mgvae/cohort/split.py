@@ -1,4 +1,4 @@
-"""Split a cohort: a test part, folds and held-out parts, by whole groups."""
+"""Split a cohort into a test part and folds, by whole groups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
-from mgvae.cohort.groups import Parts, deal_groups, hold_out_stratified
+from mgvae.cohort.groups import deal_groups
 from mgvae.config.sections import Split
 from mgvae.errors import OutcomeError
 
@@ -66,24 +66,6 @@ def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[
     remedy = f"Events lie in {holding} groups: set evaluation.folds to at most {max(holding, 2)}."
     _check(event, tests, parts=f"The {n_folds} folds", remedy=remedy)
     return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests]
-
-
-def inner_part(event: Array, group: Array, *, fraction: float, seed: int) -> Parts:
-    """Hold out a part of training rows for calibration.
-
-    Args:
-        event: bool ``(n,)``; where it has both classes, so has each part.
-        group: int64 ``(n,)``; whole in one part unless no choice of whole groups comes near the share.
-        fraction: share of the rows.
-        seed: decides which groups are taken.
-
-    Raises:
-        OutcomeError: a part would be empty or lack a class.
-    """
-    parts = hold_out_stratified(event, group, fraction, seed=seed, use="inner part")
-    sides = [~parts.held_out, parts.held_out]
-    _check(event, sides, parts="Training rows and rows held out", remedy="Use fewer folds or collect more subjects.")
-    return parts
 
 
 def _lowest(cohort: Cohort, fraction: float, *, seed: int) -> Array:

@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgvae.cohort.groups import Parts, balanced_folds, deal_amounts, hold_out, hold_out_stratified
+from mgvae.cohort.groups import Parts, balanced_folds, deal_amounts, hold_out
 from mgvae.reproducibility import numpy_generator
 
 FEW = st.lists(st.integers(1, 60), min_size=2, max_size=8)  # groups of a few sizes: all choices of them can be tried
@@ -104,9 +104,6 @@ def test_single_rows_and_small_families_are_held_out_and_folded_as_ever(group, f
 def test_frozen_positions():
     assert np.flatnonzero(hold_out(np.arange(40), 0.15, seed=7).held_out).tolist() == [5, 17, 23, 25, 27, 38]
     assert balanced_folds(np.arange(12), 3, seed=7).part.tolist() == [0, 1, 1, 2, 2, 2, 2, 1, 1, 0, 0, 0]
-    event = np.arange(40) % 8 == 0
-    parts = hold_out_stratified(event, np.arange(40), 0.2, seed=7, use="inner part")
-    assert np.flatnonzero(parts.held_out).tolist() == [0, 1, 2, 4, 7, 14, 25, 31]
 
 
 @settings(max_examples=300, deadline=None)
@@ -130,42 +127,6 @@ def test_folds_of_few_large_groups(sizes, count, kept):
     group = np.repeat(np.arange(len(sizes)), sizes)
     folds = balanced_folds(group, 3, seed=0)
     assert (folds.part.max() + 1, folds.whole) == (count, kept)
-
-
-@st.composite
-def outcomes(draw):
-    sizes = draw(SIZES)
-    group = rows_of(sizes, draw(SEEDS))
-    event = np.random.default_rng(draw(SEEDS)).random(len(group)) < draw(st.floats(0.1, 0.5))
-    event[:2], event[-2:] = True, False
-    return event, group
-
-
-@settings(max_examples=300, deadline=None)
-@given(outcomes(), st.sampled_from([0.1, 0.2, 0.3, 0.5]), SEEDS)
-def test_a_stratified_part_has_both_classes_and_is_near_the_share_or_of_single_rows(drawn, fraction, seed):
-    event, group = drawn
-    assume(min(event.sum(), (~event).sum()) >= 3 and fraction * len(group) >= 3)
-    parts = hold_out_stratified(event, group, fraction, seed=seed, use="test")
-    for side in (parts.held_out, ~parts.held_out):
-        assert event[side].any()
-        assert (~event[side]).any()
-    if len(np.unique(group)) < len(group):
-        assert not parts.whole or (whole(group, parts.part) and fraction / 2 <= parts.part.mean() <= 2 * fraction)
-    if not parts.whole:
-        assert abs(event[parts.held_out].sum() - fraction * event.sum()) <= 1
-    assert (hold_out_stratified(event, group, fraction, seed=seed, use="test").part == parts.part).all()
-
-
-@pytest.mark.parametrize(
-    ("sizes", "share", "kept"),
-    [((45, 40, 15), 0.15, True), ((90, 6, 4), 0.1, True), ((50, 50), 0.2, False), ((100,), 0.2, False)],
-)
-def test_calibration_rows_of_few_large_sites(sizes, share, kept):
-    group = np.repeat(np.arange(len(sizes)), 10 * np.array(sizes))
-    event = np.arange(1000) % 10 == 0
-    parts = hold_out_stratified(event, group, 0.2, seed=1, use="test")
-    assert (round(float(parts.part.mean()), 3), parts.whole) == (share, kept)
 
 
 def test_amounts_end_within_half_an_amount_of_their_due():

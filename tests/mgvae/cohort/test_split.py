@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mgvae.cohort.build import Cohort
-from mgvae.cohort.split import folds, holdout, inner_part, is_temporal
+from mgvae.cohort.split import folds, holdout, is_temporal
 from mgvae.config.sections import Split
 from mgvae.errors import OutcomeError
 
@@ -137,27 +137,12 @@ def test_folds_cover_each_row_once_and_keep_groups_whole(drawn, n_folds, seed):
         assert len(train) + len(test) == len(event)
 
 
-@settings(max_examples=60, deadline=None)
-@given(subjects(), st.sampled_from([0.1, 0.2, 0.5, 0.7]), st.integers(0, 100))
-def test_inner_part_keeps_groups_whole(drawn, fraction, seed):
-    event, group = drawn
-    parts = inner_part(event, group, fraction=fraction, seed=seed)
-    part = parts.held_out
-    assert parts.whole
-    assert apart(group, part)
-    assert event[part].any()
-    assert event[~part].any()
-    assert abs(event[part].sum() - fraction * event.sum()) <= largest(event, group)[0]
-
-
 def test_single_subjects_are_shared_out_to_the_row():
     event = np.arange(2000) < 40
     group = np.arange(2000)
     test = holdout(cohort(event, group), Split(test_fraction=0.25), seed=3)
     assert (test.sum(), event[test].sum()) == (500, 10)
     assert [(len(test), event[test].sum()) for _, test in folds(event, group, n_folds=5, seed=3)] == [(400, 8)] * 5
-    part = inner_part(event, group, fraction=0.2, seed=3).held_out
-    assert (part.sum(), event[part].sum()) == (400, 8)
 
 
 def test_same_seed_same_split_other_seed_other_split():
@@ -168,8 +153,6 @@ def test_same_seed_same_split_other_seed_other_split():
     assert (one != other).any()
     first, again = (folds(event, group, n_folds=5, seed=1) for _ in range(2))
     assert all((a[1] == b[1]).all() for a, b in zip(first, again, strict=True))
-    first, second = (inner_part(event, group, fraction=0.2, seed=seed).held_out for seed in (1, 2))
-    assert (first != second).any()
 
 
 def test_every_subject_has_the_same_chance_of_the_test_part():
@@ -179,19 +162,11 @@ def test_every_subject_has_the_same_chance_of_the_test_part():
     assert np.abs(share - 0.25).max() < 4.5 * np.sqrt(0.25 * 0.75 / 800)
 
 
-def test_five_events_are_enough_for_five_folds_and_parts_inside():
+def test_five_events_are_enough_for_five_folds():
     event, group = np.arange(300) < 5, np.arange(300)
     test = holdout(cohort(event, group), Split(test_fraction=0.05), seed=0)
     assert event[test].sum() == 1
-    for train, _ in folds(event, group, n_folds=5, seed=0):
-        part = inner_part(event[train], group[train], fraction=0.1, seed=0).held_out
-        assert event[train][part].sum() == 1
-
-
-def test_a_single_class_may_be_parted():
-    none = np.zeros(100, dtype=bool)
-    assert inner_part(none, np.arange(100), fraction=0.15, seed=0).held_out.sum() == 15
-    assert inner_part(~none, np.arange(100), fraction=0.15, seed=0).held_out.sum() == 15
+    assert all(event[part].sum() == 1 for _, part in folds(event, group, n_folds=5, seed=0))
 
 
 def test_too_few_groups_with_events():
@@ -202,10 +177,6 @@ def test_too_few_groups_with_events():
         folds(event, group, n_folds=5, seed=0)
     with pytest.raises(OutcomeError, match="Training and test part must each hold at least one event"):
         holdout(cohort(np.arange(300) < 4, group), Split(), seed=0)
-    with pytest.raises(OutcomeError, match="held out must each hold at least one event"):
-        inner_part(np.arange(9) < 1, np.arange(9), fraction=0.2, seed=0)
-    with pytest.raises(OutcomeError, match="held out must each hold at least one non-event; 1 would hold none of the 1"):
-        inner_part(np.zeros(1, dtype=bool), np.arange(1), fraction=0.2, seed=0)
 
 
 def days(numbers):

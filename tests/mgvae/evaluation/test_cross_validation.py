@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from mgvae.classifiers.recalibration import fit_recalibration, offset
 from mgvae.cohort.rows import Rows
@@ -58,6 +59,33 @@ def test_labels_of_test_rows_change_nothing():
         assert one.raw.keys() == other.raw.keys() == set(CLASSIFIERS)
         for classifier, p in one.raw.items():
             np.testing.assert_array_equal(p, other.raw[classifier])
+
+
+@pytest.mark.usefixtures("generator")
+def test_other_test_rows_change_no_fitted_object():
+    """What a row is predicted depends on the training rows and on itself alone."""
+    rows = simulated(500)
+    train, test = rows.take(np.arange(400)), rows.take(np.arange(400, 500))
+    other = simulated(50, seed=9, strength=4.0).features.assign(severity=1e6)
+    mixed = pd.concat([test.features[:50], other.astype(test.features.dtypes)], ignore_index=True)
+    arms = chain(*MODELS, classifiers=CLASSIFIERS)
+    for arm in arms.fitted_arms:
+        one, changed = (
+            run_arm(arm, train, Rows(features, test.event, test.group), arms, seed=0) for features in (test.features, mixed)
+        )
+        for classifier, p in one.raw.items():
+            np.testing.assert_array_equal(p[:50], changed.raw[classifier][:50])
+            assert (p[50:] != changed.raw[classifier][50:]).any()
+
+
+def test_permuted_outcomes_of_the_test_part_leave_an_auroc_of_one_half():
+    train, test = simulated(1200, prevalence=0.15), simulated(1500, seed=5, prevalence=0.15)
+    permuted = Rows(test.features, np.random.default_rng(0).permutation(test.event), test.group)
+    arms = chain("none", "class_weight", "smote", classifiers=CLASSIFIERS)
+    for part, low, high in ((test, 0.7, 1.0), (permuted, 0.45, 0.55)):
+        found = predict_both(train, part, arms, n_folds=4, repeats=1, seed=0).holdout
+        for key, (p,) in found.probability.items():
+            assert low < roc_auc_score(found.event, p) < high, key
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
