@@ -87,6 +87,8 @@ def words(annotation: Any) -> str:
     if annotation == Level:
         return "text, number or boolean"
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return words(inner[0])
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in inner)
     if origin in (typing.Union, types.UnionType):

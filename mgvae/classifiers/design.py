@@ -13,9 +13,23 @@ from scipy import sparse
 from mgvae.arrays import FloatArray, IntArray
 
 MISSING, OTHER = -1, -2
+RARE_LEVEL = 10  # rows below which a level has no coefficient of its own
 LARGEST = 1e150  # a number beyond it counts as this one: its square must be finite
 BINS = 255  # of a tree's columns, as many as scikit-learn makes
 DENSE_COLUMNS = 256  # above this many, indicator columns are mostly zero and stay sparse
+
+
+def information(event: IntArray, weights: FloatArray | None = None) -> float:
+    """Return the Fisher information of rows on the log odds at their share of events.
+
+    That is the sum of w s (1 - s), about the number of events where they are rare.
+
+    Args:
+        event: outcome in {0, 1}, ``(N,)``.
+        weights: of the rows, ``(N,)``; None for 1 each.
+    """
+    share = float(np.average(event, weights=weights))
+    return share * (1 - share) * (len(event) if weights is None else float(weights.sum()))
 
 
 @dataclass(frozen=True)

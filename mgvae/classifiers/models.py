@@ -7,18 +7,21 @@ events that a rare outcome does not have.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, get_args
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
+from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from mgvae.arrays import FloatArray, IntArray
-from mgvae.classifiers.design import fit_linear_design, fit_tree_design
+from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, fit_tree_design, information
+from mgvae.config.sections import BuiltIn, Evaluation, MLPLoss
 from mgvae.errors import ConfigError
 
-RARE_LEVEL = 10  # rows below which a level has no coefficient of its own
 MOST_LEVELS = 250  # HistGradientBoosting takes at most 255 categories in a column
 
 
@@ -34,20 +37,50 @@ class Classifier(Protocol):
         ...
 
 
-def make(name: str, seed: int) -> Classifier:
+@dataclass(frozen=True)
+class Options:
+    """What some classifiers need besides a name.
+
+    Attributes:
+        own: import paths of a user's own classifiers, by name.
+        mlp_loss: what the MLP minimises.
+    """
+
+    own: Mapping[str, str] = field(default_factory=dict)
+    mlp_loss: MLPLoss = "cross_entropy"
+
+
+def options_of(settings: Evaluation) -> Options:
+    """Return what a configuration says of its classifiers."""
+    return Options(own=settings.own_classifiers, mlp_loss=settings.mlp_loss)
+
+
+def make(name: str, seed: int, options: Options | None = None) -> Classifier:
     """Return an unfitted classifier.
 
     Args:
-        name: ``logistic_regression`` or ``hist_gradient_boosting``.
+        name: in `mgvae.config.sections.BuiltIn` or ``options.own``.
         seed: for what the classifier draws.
+        options: none leaves their defaults.
     Raises:
-        ConfigError: the name is unknown.
+        ConfigError: the name is unknown, or its import path leads to no classifier.
     """
+    chosen = options or Options()
     if name == "logistic_regression":
         return LogisticModel()
     if name == "hist_gradient_boosting":
         return BoostingModel(seed=seed)
-    raise ConfigError(f"A classifier must be logistic_regression or hist_gradient_boosting; got '{name}'.")
+    if name == "random_forest":
+        return ForestModel(seed=seed)
+    if name == "elastic_net":
+        from mgvae.classifiers.elastic_net import ElasticNetModel
+
+        return ElasticNetModel()
+    if name == "mlp":
+        from mgvae.classifiers.mlp import MLPModel
+
+        return MLPModel(seed=seed, loss=chosen.mlp_loss)
+    raise ConfigError(f"A classifier must be one of {', '.join(get_args(BuiltIn))}, or your own; got '{name}'.")
 
 
 class LogisticModel:
@@ -95,3 +128,37 @@ class BoostingModel:
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``."""
         return np.asarray(self._model.predict_proba(self._design.rows(features))[:, 1], dtype=np.float64)
+
+
+class ForestModel:
+    """Random forest on `design.LinearDesign`, whose leaves are wide.
+
+    A leaf has at least 20 rows that carry a given Fisher information together: rows alone would let copies of one case fill a
+    leaf. Trees see a part of the rows each, which makes them unlike and quick.
+    """
+
+    def __init__(self, *, seed: int, leaf_information: float = 1.0, rare: int = RARE_LEVEL, **settings: Any) -> None:
+        chosen = {"n_estimators": 200, "max_samples": 0.5, "max_features": 0.4, "min_samples_leaf": 20}
+        self.settings = {**chosen, "n_jobs": 1, "random_state": seed, **settings}
+        self.leaf_information = leaf_information
+        self.rare = rare
+
+    def fit(self, features: pd.DataFrame, event: IntArray, weights: FloatArray | None = None) -> ForestModel:
+        """Fit; see `Classifier.fit`."""
+        self._design = fit_linear_design(features, rare=self.rare)
+        least = min(0.5, self.leaf_information / information(event, weights))
+        self._model = RandomForestClassifier(min_weight_fraction_leaf=least, **self.settings)
+        self._model.fit(self.rows(features), event, sample_weight=weights)
+        return self
+
+    def rows(self, features: pd.DataFrame) -> Any:
+        """Return the design's rows, ``(N, columns)``, sparse ones with the indices that trees take."""
+        rows = self._design.rows(features)
+        if isinstance(rows, np.ndarray):
+            return rows
+        parts = rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+        return sparse.csr_array(parts, shape=rows.shape)
+
+    def predict_proba(self, features: pd.DataFrame) -> FloatArray:
+        """Return the event's probability, ``(N,)``."""
+        return np.asarray(self._model.predict_proba(self.rows(features))[:, 1], dtype=np.float64)

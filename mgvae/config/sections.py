@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, StrictBool, field_validator, model_validator
 
+from mgvae.config.classifiers import BuiltIn as BuiltIn
+from mgvae.config.classifiers import Classifier as Classifier
+from mgvae.config.classifiers import ImportPath, names_and_paths, require_known
+from mgvae.config.classifiers import MLPLoss as MLPLoss
 from mgvae.config.dictionary import Level
 from mgvae.config.strict import Strict
 from mgvae.findings import kind_of
@@ -13,7 +17,6 @@ from mgvae.findings import kind_of
 Arm = Literal[
     "none", "class_weight", "threshold", "random_oversampling", "smote", "vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"
 ]
-Classifier = Literal["logistic_regression", "hist_gradient_boosting"]
 
 
 class Outcome(Strict):
@@ -133,7 +136,11 @@ class Evaluation(Strict):
 
     Attributes:
         arms: ways to treat the imbalance; "none" must be among them.
-        classifiers: downstream models.
+        classifiers: downstream models: logistic_regression, elastic_net, hist_gradient_boosting, random_forest, mlp, or one of
+            your own with its import path, as in ``[logistic_regression, {tabpfn: "mypackage:make"}]``; a mapping of names to
+            paths, null for one that is built in, says the same.
+        own_classifiers: names and import paths of your own; filled in from ``classifiers``.
+        mlp_loss: what the MLP minimises: cross_entropy, focal, ldam or class_balanced, see mgvae/classifiers/losses.py.
         folds: folds of the grouped stratified cross-validation on the training part.
         repeats: number of cross-validations, each with other folds.
         bootstrap: bootstrap resamples (of whole groups) behind each interval.
@@ -146,12 +153,20 @@ class Evaluation(Strict):
 
     arms: tuple[Arm, ...] = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
     classifiers: tuple[Classifier, ...] = ("logistic_regression", "hist_gradient_boosting")
+    own_classifiers: dict[Classifier, ImportPath] = Field(default_factory=dict)
+    mlp_loss: MLPLoss = "cross_entropy"
     folds: int = Field(default=5, ge=2)
     repeats: int = Field(default=2, ge=1)
     bootstrap: int = Field(default=500, ge=50)
     decision_thresholds: tuple[float, float] | None = None
     margin: float = Field(default=0.005, ge=0)
     relevant_gain: float = Field(default=0.02, gt=0, lt=0.5)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paths_by_name(cls, values: Any) -> Any:
+        """Move the import paths that stand in ``classifiers`` to ``own_classifiers``."""
+        return names_and_paths(values) if isinstance(values, dict) else values
 
     @field_validator("arms", "classifiers")
     @classmethod
@@ -171,6 +186,11 @@ class Evaluation(Strict):
     def _has_reference(self) -> Evaluation:
         if "none" not in self.arms:
             raise ValueError("arms must include 'none': every other arm is judged against it")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_classifiers(self) -> Evaluation:
+        require_known(self.classifiers, self.own_classifiers)
         return self
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mgvae.arrays import FloatArray, IntArray
+from mgvae.classifiers.design import information
 from mgvae.cohort.rows import Rows, cases_to_add
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
@@ -120,9 +121,7 @@ def information_weight(real: IntArray, event: IntArray, weights: FloatArray | No
         event: outcome of the rows that a classifier is fitted on, ``(M,)``.
         weights: theirs, ``(M,)``; None for 1 each.
     """
-    total = len(event) if weights is None else float(weights.sum())
-    share, fitted = float(real.mean()), float(np.average(event, weights=weights))
-    return len(real) * share * (1 - share) / (total * fitted * (1 - fitted))
+    return information(real) / information(event, weights)
 
 
 def _with_cases(rows: Rows, cases: pd.DataFrame, remarks: tuple[str, ...]) -> Treated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mgvae.classifiers.models import options_of
 from mgvae.classifiers.recalibration import Recalibration
 from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Arm, Classifier
@@ -59,7 +60,7 @@ def chain_of(config: CohortConfig) -> Chain:
     """Return the steps that the configuration asks for on each split."""
     settings = config.evaluation
     recipe = Recipe(columns=config.columns.features, training=config.training, prevalence=config.synthesis.prevalence)
-    return Chain(arms=settings.arms, classifiers=settings.classifiers, recipe=recipe)
+    return Chain(arms=settings.arms, classifiers=settings.classifiers, recipe=recipe, options=options_of(settings))
 
 
 def evaluation_seed(config: CohortConfig) -> int:

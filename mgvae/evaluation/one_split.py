@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from mgvae.arrays import FloatArray
-from mgvae.classifiers.models import Classifier, make
+from mgvae.classifiers.models import Classifier, Options, make
 from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Arm
@@ -28,11 +28,13 @@ class Chain:
     Attributes:
         arms, classifiers: names, see `mgvae.config.study`.
         recipe: what the arms need.
+        options: what the classifiers need.
     """
 
     arms: tuple[Arm, ...]
     classifiers: tuple[ClassifierName, ...]
     recipe: Recipe
+    options: Options = Options()
 
     @property
     def fitted_arms(self) -> tuple[Arm, ...]:
@@ -80,8 +82,8 @@ class Fitted:
 def run_arm(arm: Arm, train: Rows, test: Rows, chain: Chain, *, seed: int) -> ArmOutcome:
     """Fit every classifier on ``train`` as ``arm`` treats it and predict ``test``.
 
-    An arm that cannot be run on so few cases says so; without the no-correction arm there is nothing to report, so its error
-    is raised.
+    An arm that cannot be run on so few cases says so, and so does a classifier that cannot be fitted on an arm's rows; without
+    the no-correction arm there is nothing to report, so its error is raised.
 
     Args:
         arm: a name in `mgvae.config.sections.Arm`.
@@ -99,8 +101,16 @@ def run_arm(arm: Arm, train: Rows, test: Rows, chain: Chain, *, seed: int) -> Ar
         if arm == "none":
             raise
         return ArmOutcome(unavailable=str(error))
-    raw = {classifier: _fitted(classifier, treated, seed).predict_proba(test.features) for classifier in chain.classifiers}
-    return ArmOutcome(raw, treated.share, None, treated.remarks)
+    raw: dict[ClassifierName, FloatArray] = {}
+    remarks = treated.remarks
+    for classifier in chain.classifiers:
+        try:
+            raw[classifier] = _fitted(classifier, treated, chain, seed).predict_proba(test.features)
+        except TrainingError as error:
+            if arm == "none":
+                raise
+            remarks += (f"Arm '{arm}' was not run with '{classifier}': {error}",)
+    return ArmOutcome(raw, treated.share, None, remarks)
 
 
 def fit_chain(train: Rows, chain: Chain, arm: Arm, classifier: ClassifierName, *, seed: int) -> Fitted:
@@ -114,12 +124,13 @@ def fit_chain(train: Rows, chain: Chain, arm: Arm, classifier: ClassifierName, *
     """
     train.require_both_classes("Fitting a classifier")
     treated = _treated(SAME_FIT.get(arm, arm), train, chain, seed)
-    return Fitted(_fitted(classifier, treated, seed), treated.share, train.prevalence)
+    return Fitted(_fitted(classifier, treated, chain, seed), treated.share, train.prevalence)
 
 
 def _treated(arm: Arm, train: Rows, chain: Chain, seed: int) -> Treated:
     return treat(arm, train, chain.recipe, seed=derive(seed, "arm", arm))
 
 
-def _fitted(classifier: ClassifierName, treated: Treated, seed: int) -> Classifier:
-    return make(classifier, derive(seed, "classifier", classifier)).fit(treated.features, treated.event, treated.weights)
+def _fitted(classifier: ClassifierName, treated: Treated, chain: Chain, seed: int) -> Classifier:
+    model = make(classifier, derive(seed, "classifier", classifier), chain.options)
+    return model.fit(treated.features, treated.event, treated.weights)

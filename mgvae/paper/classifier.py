@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear, normalize, one_hot
 
+from mgvae.classifiers.losses import BETA, GAMMA, MARGIN, SCALE, class_balanced, focal_terms, inverse_frequency, ldam_margins
 from mgvae.errors import ConfigError, ShapeError, TrainingError
 from mgvae.paper.datasets.rows import Rows
 from mgvae.paper.models.networks import descend, he_initialised, layers
@@ -101,9 +102,6 @@ def predict(model: nn.Module, rows: Rows, *, chunk: int = 8192) -> Tensor:
 
 LossName = Literal["cross_entropy", "reweighted", "class_balanced", "focal", "ldam"]
 Loss = Callable[[Tensor, Tensor], Tensor]
-BETA = 0.9999  # of the class-balanced weights: for long-tailed sets of this size, Cui et al. 2019
-GAMMA = 2.0  # of the focal loss, Lin et al. 2017
-MARGIN, SCALE = 0.5, 30.0  # of LDAM, Cao et al. 2019
 
 
 def loss_called(name: LossName, counts: Sequence[int]) -> Loss:
@@ -131,30 +129,12 @@ def weighted(weight: Tensor) -> Loss:
     return lambda logits, labels: cross_entropy(logits, labels, weight=weight.to(logits))
 
 
-def inverse_frequency(counts: Sequence[int]) -> Tensor:
-    """Return class weights ``(C,)`` proportional to 1 / n_c, of mean one."""
-    return _mean_one(1.0 / torch.tensor(counts, dtype=torch.double))
-
-
-def class_balanced(counts: Sequence[int], *, beta: float) -> Tensor:
-    """Return class weights ``(C,)`` by the inverse effective number of rows.
-
-    Their mean over classes is one: with beta 0 nothing is weighted, and as beta goes to 1 the weights become 1 / n_c.
-
-    Source: Cui et al. 2019, arXiv:1901.05555.
-    """
-    n = torch.tensor(counts, dtype=torch.double)
-    return _mean_one((1.0 - beta) / (1.0 - beta**n))
-
-
 def focal(logits: Tensor, labels: Tensor, *, gamma: float) -> Tensor:
     """Return the focal loss, the mean of -(1 - p_y)^gamma log p_y.
 
     Source: Lin et al. 2017, arXiv:1708.02002.
     """
-    log_p = logits.log_softmax(1).gather(1, labels[:, None])[:, 0]
-    missing = -torch.expm1(log_p)
-    return -(missing.clamp(min=0.0) ** gamma * log_p).mean()
+    return focal_terms(logits.log_softmax(1).gather(1, labels[:, None])[:, 0], gamma=gamma).mean()
 
 
 def ldam(logits: Tensor, labels: Tensor, margins: Tensor, *, scale: float) -> Tensor:
@@ -169,16 +149,6 @@ def ldam(logits: Tensor, labels: Tensor, margins: Tensor, *, scale: float) -> Te
     """
     less = one_hot(labels, logits.shape[1]).to(logits) * margins.to(logits)
     return cross_entropy(scale * (logits - less), labels)
-
-
-def ldam_margins(counts: Sequence[int], *, largest: float) -> Tensor:
-    """Return margins ``(C,)`` proportional to n_c^(-1/4), at most ``largest``."""
-    raw = torch.tensor(counts, dtype=torch.double) ** -0.25
-    return largest * raw / raw.max()
-
-
-def _mean_one(weight: Tensor) -> Tensor:
-    return weight / weight.mean()
 
 
 MEASURES = ("balanced_accuracy", "g_mean", "minority_recall", "majority_recall")

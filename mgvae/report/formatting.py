@@ -26,7 +26,23 @@ ARMS: dict[Arm, str] = {
     "mgvae_no_ewc": "MGVAE, no EWC",
     "mgvae": "MGVAE",
 }
-CLASSIFIERS = {"logistic_regression": "Logistic regression", "hist_gradient_boosting": "Gradient boosting"}
+
+
+class ClassifierNames(dict[str, str]):
+    """Labels of classifiers; that of a user's own is its name in words."""
+
+    def __missing__(self, name: str) -> str:
+        """Return the label of a classifier that is not built in."""
+        return name[:1].upper() + name[1:].replace("_", " ")
+
+
+CLASSIFIERS = ClassifierNames(
+    logistic_regression="Logistic regression",
+    elastic_net="Elastic net",
+    hist_gradient_boosting="Gradient boosting",
+    random_forest="Random forest",
+    mlp="Neural network",
+)
 VARIANTS = {"raw": "raw", "offset": "prior-shift offset", "recalibrated": "recalibrated"}
 VERDICTS = {"pass": "pass", "warn": "warning", "fail": "fail"}
 

@@ -154,6 +154,13 @@ def test_set_mistakes(tmp_path, setting, sentence):
         ({"evaluation": {"arms": ["mgvae"]}}, "arms must include 'none': every other arm is judged against it"),
         ({"evaluation": {"arms": ["none", "none"]}}, "must name at least one, each once"),
         ({"evaluation": {"classifiers": []}}, "must name at least one, each once"),
+        ({"evaluation": {"classifiers": ["mpl"]}}, "or your own with its import path: {mpl: 'package.module:factory'}. Did you mean 'mlp'?"),
+        ({"evaluation": {"classifiers": ["Svm"]}}, "evaluation.classifiers.0: String should match pattern"),
+        ({"evaluation": {"classifiers": [{"mlp": "a:b"}]}}, "classifiers: 'mlp' is built in; give your own another name"),
+        ({"evaluation": {"classifiers": ["mlp", {"mlp": "a:b"}]}}, "must name at least one, each once"),
+        ({"evaluation": {"classifiers": {"svm": "a.b"}}}, "evaluation.own_classifiers.svm: String should match pattern"),
+        ({"evaluation": {"classifiers": {"svm": "a:b()"}}}, "evaluation.own_classifiers.svm: String should match pattern"),
+        ({"evaluation": {"own_classifiers": {"svm": "a:b"}}}, "own_classifiers: 'svm' must be among classifiers"),
         ({"evaluation": {"arms": ["none", "mgvea"]}}, "evaluation.arms.1: Input should be"),
         ({"training": {"ewc_lambda": -1}}, "a weight must be 0 (no anchor) or a positive number"),
         ({"training": {"ewc_grid": []}}, "training.ewc_grid: a weight must be 0 (no anchor) or a positive number"),
@@ -173,6 +180,18 @@ def test_each_mistake_is_a_sentence(tmp_path, changes, sentence):
 def test_values_of_the_wrong_shape_are_config_errors(tmp_path, changes):
     values = MINIMAL | changes
     assert "cohort.yaml is not usable" in message(tmp_path, values)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["logistic_regression", {"tabpfn": "mine.models:make"}], {"logistic_regression": None, "tabpfn": "mine.models:make"}],
+    ids=["list", "mapping"],
+)
+def test_a_classifier_of_ones_own_has_a_name_and_an_import_path(tmp_path, given):
+    config = load(tmp_path, changed(evaluation__classifiers=given))
+    assert config.evaluation.classifiers == ("logistic_regression", "tabpfn")
+    assert config.evaluation.own_classifiers == {"tabpfn": "mine.models:make"}
+    assert CohortConfig.model_validate(config.model_dump(mode="json")) == config, "as the manifest holds it"
 
 
 def test_a_list_instead_of_a_mapping(tmp_path):

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
+from mgvae.classifiers.losses import class_balanced, inverse_frequency, ldam_margins
 from mgvae.errors import ConfigError
-from mgvae.paper.classifier import class_balanced, focal, inverse_frequency, ldam, ldam_margins, loss_called, weighted
+from mgvae.paper.classifier import focal, ldam, loss_called, weighted
 
 counts_of = st.lists(st.integers(1, 5000), min_size=2, max_size=6)
 

@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 
-from mgvae.config.sections import Arm, Classifier
+from mgvae.config.sections import Arm, BuiltIn
 from mgvae.config.strict import build
 from mgvae.errors import ConfigError
 from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
@@ -25,7 +25,8 @@ def test_a_report_survives_json(make):
 
 def test_every_arm_classifier_variant_and_metric_has_a_name():
     assert set(ARMS) == set(get_args(Arm)) == set(ARM_STYLES)
-    assert set(CLASSIFIERS) == set(get_args(Classifier))
+    assert set(CLASSIFIERS) == set(get_args(BuiltIn))
+    assert CLASSIFIERS["my_tabpfn"] == "My tabpfn", "a user's own is named by its name"
     assert set(METRICS) == set(get_args(Metric))
     assert set(VARIANTS) == set(get_args(Variant))
 
