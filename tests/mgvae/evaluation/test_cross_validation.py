@@ -202,7 +202,7 @@ def test_the_holdout_is_predicted_by_the_training_part_and_recalibrated_by_its_f
     np.testing.assert_array_equal(found.holdout.probability["smote", LR, "offset"][0], model)
     learned = [fit_recalibration(train.event, p) for p in folds.probability["smote", LR, "offset"]]
     average = found.training["smote", LR]
-    assert average.intercept == np.mean([one.intercept for one in learned])
+    assert average.intercept == pytest.approx(np.mean([one.intercept for one in learned]))  # rows in another order
     np.testing.assert_allclose(np.log(average.slope), np.mean([np.log(one.slope) for one in learned]))
     np.testing.assert_array_equal(found.holdout.probability["smote", LR, "recalibrated"][0], average(model))
     both = np.concatenate([train.event, test.event])
