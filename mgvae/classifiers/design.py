@@ -15,6 +15,7 @@ from mgvae.arrays import FloatArray, IntArray
 MISSING, OTHER = -1, -2
 RARE_LEVEL = 10  # rows below which a level has no coefficient of its own
 LARGEST = 1e150  # a number beyond it counts as this one: its square must be finite
+LARGEST_IN_TREES = 1e30  # the same for trees of 32-bit numbers
 BINS = 255  # of a tree's columns, as many as scikit-learn makes
 DENSE_COLUMNS = 256  # above this many, indicator columns are mostly zero and stay sparse
 
@@ -154,6 +155,18 @@ def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
         levels=levels,
         places={name: place[1:] if len(place) <= 2 else place for name, place in places.items()},
     )
+
+
+def forest_rows(design: LinearDesign, features: pd.DataFrame) -> Any:
+    """Return rows of a linear design as scikit-learn's trees take them, ``(N, columns)``.
+
+    They compare 32-bit numbers, and read sparse rows with 32-bit indices.
+    """
+    rows = design.rows(features)
+    if isinstance(rows, np.ndarray):
+        return rows.clip(-LARGEST_IN_TREES, LARGEST_IN_TREES)
+    parts = rows.data.clip(-LARGEST_IN_TREES, LARGEST_IN_TREES), rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    return sparse.csr_array(parts, shape=rows.shape)
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,12 @@ class ElasticNetModel:
     """Elastic net logistic regression on `design.LinearDesign`.
 
     Minimises sum of w log loss + penalty (mix |b|_1 + (1 - mix) / 2 |b|^2). Of 40 penalties with each of three mixes, that with
-    the smallest AIC is taken: deviance + 2 df, where df is the trace of the ridge smoother of the active columns. The paths come
-    from one quadratic approximation around the ridge fit; the chosen model is then fitted exactly by iterated reweighted least
-    squares.
+    the smallest AIC is taken: deviance + 2 df, where df is the trace of the ridge smoother of the active columns. The paths
+    come from one quadratic approximation around the ridge fit; the chosen model is then fitted exactly by iterated reweighted
+    least squares.
 
-    Source: Friedman et al. 2010, doi 10.18637/jss.v033.i01; Zou et al. 2007, doi 10.1214/009053607000000127; Zou and Hastie 2005,
-    doi 10.1111/j.1467-9868.2005.00503.x.
+    Source: Friedman et al. 2010, doi 10.18637/jss.v033.i01; Zou et al. 2007, doi 10.1214/009053607000000127; Zou and Hastie
+    2005, doi 10.1111/j.1467-9868.2005.00503.x.
 
     Attributes:
         coefficients, intercept: log odds for one unit of each column of the design, ``(columns,)``.
@@ -101,9 +101,7 @@ class ElasticNetModel:
         return found
 
 
-def exact_fit(
-    X: FloatArray, event: IntArray, weights: FloatArray, *, penalty: float, mix: float
-) -> tuple[FloatArray, float]:
+def exact_fit(X: FloatArray, event: IntArray, weights: FloatArray, *, penalty: float, mix: float) -> tuple[FloatArray, float]:
     """Return coefficients, ``(P,)``, and intercept for a given penalty.
 
     Args:

@@ -13,53 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import expit
 from torch import Tensor
 from torch.nn.functional import normalize, softplus
 
 from mgvae.arrays import FloatArray, IntArray
-from mgvae.classifiers.design import RARE_LEVEL, LinearDesign, fit_linear_design, information
+from mgvae.classifiers.design import RARE_LEVEL, LinearDesign, fit_linear_design
 from mgvae.classifiers.losses import SCALE, class_balanced, focal_terms, ldam_margins
-from mgvae.config.sections import MLPLoss
+from mgvae.classifiers.network import Network, bounded
+from mgvae.config.classifiers import MLPLoss
 from mgvae.reproducibility import numpy_generator
-from mgvae.torch_runtime import torch_generator
-
-FARTHEST = 5.0  # standard deviations from the median at which a value is taken at most
-CHUNK = 20_000  # rows that a wide, sparse design is made dense for at a time
-
-
-@dataclass(frozen=True)
-class Network:
-    """Fitted members as numbers: K of them, P columns, H hidden units.
-
-    Attributes:
-        inner, inner_level: weights and levels of the hidden units, ``(K, P, H)`` and ``(K, 1, H)``.
-        outer, outer_level: of the log odds, ``(K, H, 1)`` and ``(K, 1, 1)``.
-        normalised: whether the hidden units have length 1 in each row, as LDAM wants.
-    """
-
-    inner: FloatArray
-    inner_level: FloatArray
-    outer: FloatArray
-    outer_level: FloatArray
-    normalised: bool
-
-    def predict_proba(self, rows: Any) -> FloatArray:
-        """Return the event's probability for rows of a design, ``(N,)``."""
-        parts = [self._log_odds(bounded(rows[at : at + CHUNK])) for at in range(0, rows.shape[0], CHUNK)]
-        return np.asarray(expit(np.concatenate(parts)) if parts else np.empty(0))
-
-    def _log_odds(self, X: FloatArray) -> FloatArray:
-        hidden = np.maximum(X @ self.inner + self.inner_level, 0.0)
-        if self.normalised:
-            hidden /= np.maximum(np.linalg.norm(hidden, axis=2, keepdims=True), 1e-12)
-        return np.asarray((hidden @ self.outer + self.outer_level)[:, :, 0].mean(axis=0))
-
-
-def bounded(rows: Any) -> FloatArray:
-    """Return rows of a design as a dense matrix within ``FARTHEST``."""
-    dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
-    return np.asarray(dense.clip(-FARTHEST, FARTHEST), dtype=np.float64)
+from mgvae.torch_runtime import one_thread, torch_generator
 
 
 @dataclass(frozen=True)
@@ -99,7 +62,8 @@ class MLPModel:
         self.design: LinearDesign = fit_linear_design(features, rare=RARE_LEVEL)
         rows = self.design.rows(features)
         w = np.ones(len(event)) if weights is None else weights
-        self.network = _Training(rows, event, w, self.loss, self.fitting, self.seed).network()
+        with one_thread():
+            self.network = _Training(rows, event, w, self.loss, self.fitting, self.seed).network()
         return self
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
@@ -138,9 +102,7 @@ class _Training:
         share = float(w[event == 1].sum() / w.sum())
         shape = {"inner": (self.X.shape[1], how.hidden), "inner_level": (1, how.hidden), "outer": (how.hidden, 1)}
         scale = {"inner": (2.0 / self.X.shape[1]) ** 0.5, "inner_level": 0.0, "outer": how.hidden**-0.5}
-        self.state = {
-            name: torch.randn(how.members, *size, generator=self.draws) * scale[name] for name, size in shape.items()
-        }
+        self.state = {name: torch.randn(how.members, *size, generator=self.draws) * scale[name] for name, size in shape.items()}
         self.state["outer_level"] = torch.full((how.members, 1, 1), float(np.log(share / (1 - share))))
 
     def network(self) -> Network:
@@ -153,9 +115,9 @@ class _Training:
         waited = torch.zeros(self.how.members)
         size = max(1, -(-len(self.X) // self.how.steps))
         for _ in range(self.how.epochs):
-            for batch in torch.randperm(len(self.X), generator=self.draws).split(size):
+            for batch in torch.split(torch.randperm(len(self.X), generator=self.draws), size):
                 optimizer.zero_grad(set_to_none=True)
-                self._objective(batch).backward()
+                torch.autograd.backward(self._objective(batch))
                 optimizer.step()
             held = self._held_out()
             better = held < best
@@ -168,7 +130,8 @@ class _Training:
 
     def _objective(self, batch: Tensor) -> Tensor:
         loss = (self._losses(self.X[batch], self.event[batch]) * self.fitted[:, batch]).sum() * (len(self.X) / len(batch))
-        return loss + self.decay / 2 * sum((self.state[name] ** 2).sum() for name in ("inner", "outer"))
+        squares: Tensor = (self.state["inner"] ** 2).sum() + (self.state["outer"] ** 2).sum()
+        return loss + squares * (self.decay / 2)
 
     @torch.no_grad()
     def _held_out(self) -> Tensor:

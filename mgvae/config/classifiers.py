@@ -29,7 +29,11 @@ def names_and_paths(values: dict[str, Any]) -> dict[str, Any]:
         return values
     own = {name: path for one in given if isinstance(one, dict) for name, path in one.items()}
     names = [name for one in given for name in (one if isinstance(one, dict) else [one])]
-    return {**values, "classifiers": names, **({"own_classifiers": {**values.get("own_classifiers", {}), **own}} if own else {})}
+    return {
+        **values,
+        "classifiers": names,
+        **({"own_classifiers": {**values.get("own_classifiers", {}), **own}} if own else {}),
+    }
 
 
 def require_known(names: Iterable[str], own: Mapping[str, str]) -> None:

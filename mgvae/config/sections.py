@@ -6,10 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictBool, field_validator, model_validator
 
-from mgvae.config.classifiers import BuiltIn as BuiltIn
-from mgvae.config.classifiers import Classifier as Classifier
-from mgvae.config.classifiers import ImportPath, names_and_paths, require_known
-from mgvae.config.classifiers import MLPLoss as MLPLoss
+from mgvae.config.classifiers import Classifier as Classifier  # also by this module's name
+from mgvae.config.classifiers import ImportPath, MLPLoss, names_and_paths, require_known
 from mgvae.config.dictionary import Level
 from mgvae.config.strict import Strict
 from mgvae.findings import kind_of

@@ -34,7 +34,7 @@ class Chain:
     arms: tuple[Arm, ...]
     classifiers: tuple[ClassifierName, ...]
     recipe: Recipe
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
 
     @property
     def fitted_arms(self) -> tuple[Arm, ...]:

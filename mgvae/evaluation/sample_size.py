@@ -12,8 +12,7 @@ import pandas as pd
 from scipy.special import log_expit, ndtri
 
 from mgvae.arrays import IntArray
-from mgvae.classifiers.design import fit_linear_design
-from mgvae.classifiers.models import RARE_LEVEL
+from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design
 from mgvae.results.numbers import Estimate
 from mgvae.results.sample_size import Criterion, SampleSize
 

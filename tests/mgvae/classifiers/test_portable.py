@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,10 @@ import pytest
 
 from mgvae.classifiers.models import make
 from mgvae.classifiers.portable import scorer_from_json, scorer_of
+from mgvae.config.classifiers import BuiltIn
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
-NAMES = ["logistic_regression", "hist_gradient_boosting"]
+NAMES = get_args(BuiltIn)
 
 
 def wide(n, seed):

@@ -154,7 +154,10 @@ def test_set_mistakes(tmp_path, setting, sentence):
         ({"evaluation": {"arms": ["mgvae"]}}, "arms must include 'none': every other arm is judged against it"),
         ({"evaluation": {"arms": ["none", "none"]}}, "must name at least one, each once"),
         ({"evaluation": {"classifiers": []}}, "must name at least one, each once"),
-        ({"evaluation": {"classifiers": ["mpl"]}}, "or your own with its import path: {mpl: 'package.module:factory'}. Did you mean 'mlp'?"),
+        (
+            {"evaluation": {"classifiers": ["mpl"]}},
+            "or your own with its import path: {mpl: 'package.module:factory'}. Did you mean 'mlp'?",
+        ),
         ({"evaluation": {"classifiers": ["Svm"]}}, "evaluation.classifiers.0: String should match pattern"),
         ({"evaluation": {"classifiers": [{"mlp": "a:b"}]}}, "classifiers: 'mlp' is built in; give your own another name"),
         ({"evaluation": {"classifiers": ["mlp", {"mlp": "a:b"}]}}, "must name at least one, each once"),

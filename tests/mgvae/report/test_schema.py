@@ -3,7 +3,8 @@ from typing import get_args
 
 import pytest
 
-from mgvae.config.sections import Arm, BuiltIn
+from mgvae.config.classifiers import BuiltIn
+from mgvae.config.sections import Arm
 from mgvae.config.strict import build
 from mgvae.errors import ConfigError
 from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
