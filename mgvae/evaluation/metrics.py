@@ -13,6 +13,7 @@ from mgvae.evaluation.measures.calibration import calibration
 from mgvae.evaluation.measures.decisions import decisions
 from mgvae.evaluation.measures.net_benefit import net_benefit, threshold_grid, threshold_range
 from mgvae.evaluation.measures.ranking import ranking
+from mgvae.evaluation.measures.smooth_calibration import smooth_calibration
 from mgvae.results.evaluation import Metric
 
 
@@ -23,8 +24,26 @@ def measure(
     *,
     threshold: float | FloatArray,
     thresholds: FloatArray | None = None,
+    deployment_prevalence: float | None = None,
 ) -> dict[Metric, FloatArray]:
-    """Compute every measure for each column of ``weights``, ``(R,)``.
+    """Compute every measure for each column of ``weights``, ``(R,)``; all rows are ranked together.
+
+    The arguments are those of `measure_probabilities`.
+    """
+    options = {"threshold": threshold, "thresholds": thresholds, "deployment_prevalence": deployment_prevalence}
+    return {**ranking(event, probability, weights), **measure_probabilities(event, probability, weights, **options)}
+
+
+def measure_probabilities(
+    event: IntArray,
+    probability: FloatArray,
+    weights: FloatArray,
+    *,
+    threshold: float | FloatArray,
+    thresholds: FloatArray | None = None,
+    deployment_prevalence: float | None = None,
+) -> dict[Metric, FloatArray]:
+    """Compute every measure that depends on more than ranks, for each column of ``weights``, ``(R,)``.
 
     Args:
         event: outcome in {0, 1}, ``(N,)``.
@@ -32,13 +51,14 @@ def measure(
         weights: ``(N, R)``.
         threshold: the decision is "event" from this probability on; one number, or one per row ``(N,)``.
         thresholds: those of the net benefit, ``(T,)``, see `threshold_grid`; None: around the share of events.
+        deployment_prevalence: see `decisions`.
     """
     if thresholds is None:
         thresholds = threshold_grid(threshold_range(float(event.mean())))
     return {
-        **ranking(event, probability, weights),
         **accuracy(event, probability, weights),
         **calibration(event, probability, weights),
-        **decisions(event, probability >= threshold, weights),
+        **smooth_calibration(event, probability, weights),
+        **decisions(event, probability >= threshold, weights, deployment_prevalence=deployment_prevalence),
         **net_benefit(event, probability, weights, thresholds),
     }

@@ -34,7 +34,7 @@ REFERENCE: Arm = "none"
 PRIMARY: Metric = "auroc"
 CONTRASTED: tuple[Metric, ...] = ("auroc", "scaled_brier", "net_benefit", "log_loss")  # the fields of Contrast
 LEVEL = 0.975  # one-sided for the family, so that one arm alone would meet the usual 95 % interval
-WILSON_Z = 1.959963984540054
+
 
 
 def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: int = 1) -> Curve:
