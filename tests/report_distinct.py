@@ -67,7 +67,7 @@ def _classifiers(arm: str) -> tuple[str, ...]:
 
 
 def _evaluation(rng: np.random.Generator) -> dict[str, Any]:
-    places, apart = count(3, 3), iter(rng.permutation(np.arange(-90, 90)).tolist())
+    places, apart = count(3, 3), iter(rng.permutation(np.arange(-400, 400)).tolist())
 
     def variants() -> dict[str, Any]:
         return {variant: {metric: _triple(next(places)) for metric in METRICS} for variant in VARIANTS}

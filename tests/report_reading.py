@@ -27,12 +27,34 @@ METRIC_NAMES = {
     "observed_expected": ("Observed / expected events", "O/E"),
     "calibration_intercept": ("Calibration intercept", "Cal. intercept"),
     "calibration_slope": ("Calibration slope", "Cal. slope"),
+    "ici": ("Integrated calibration index", "ICI"),
+    "e90": ("90th percentile of the calibration error", "E90"),
+    "emax": ("Largest calibration error", "Emax"),
+    "net_benefit": ("Net benefit over the range of thresholds", "Net benefit"),
     "balanced_accuracy": ("Balanced accuracy", "Bal. accuracy"),
     "g_mean": ("G-mean", "G-mean"),
     "sensitivity": ("Sensitivity", "Sensitivity"),
     "specificity": ("Specificity", "Specificity"),
     "ppv": ("Positive predictive value", "PPV"),
-    "net_benefit": ("Net benefit over the range of thresholds", "Net benefit"),
+    "ppv_at_deployment": ("Positive predictive value at the deployment prevalence", "PPV deployed"),
+    "f1": ("F1", "F1"),
+    "mcc": ("Matthews correlation coefficient", "MCC"),
+}
+METRIC_NAMES |= {
+    f"{kind}_at_{cut}": (f"{label} {words}",) * 2
+    for cut, words in {
+        "alert_1": "with alerts for 1 %",
+        "alert_2": "with alerts for 2 %",
+        "alert_5": "with alerts for 5 %",
+        "alert_10": "with alerts for 10 %",
+        "spec_90": "at specificity 90 %",
+        "spec_95": "at specificity 95 %",
+    }.items()
+    for kind, label in {
+        "sensitivity": "Sensitivity",
+        "ppv": "Positive predictive value",
+        "nne": "Number needed to evaluate",
+    }.items()
 }
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 NUMBER = re.compile(r"[−+-]?\d[\d,]*(?:\.\d+)?")

@@ -9,6 +9,11 @@ import numpy as np
 
 METRICS = ("auroc", "auprc", "brier", "scaled_brier", "observed_expected", "calibration_intercept", "calibration_slope")
 METRICS += ("balanced_accuracy", "g_mean", "sensitivity", "specificity", "ppv", "log_loss", "net_benefit")
+METRICS += ("ici", "e90", "emax", "ppv_at_deployment", "f1", "mcc")
+# cut: (sensitivity, positive predictive value)
+ALERTS = {"alert_1": (0.09, 0.19), "alert_2": (0.15, 0.16), "alert_5": (0.29, 0.12), "alert_10": (0.46, 0.096)}
+ALERTS |= {"spec_90": (0.45, 0.086), "spec_95": (0.28, 0.105)}
+METRICS += tuple(f"{kind}_at_{cut}" for cut in ALERTS for kind in ("sensitivity", "ppv", "nne"))
 ARMS = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
 CLASSIFIERS = ("logistic_regression", "hist_gradient_boosting")
 # arm: (AUROC less that of none, observed/expected before recalibration)
@@ -56,23 +61,12 @@ def _variants(rng: np.random.Generator, arm: str, classifier: str, se: float) ->
 def _scores(auroc: float, ratio: float, se: float, variant: str) -> dict[str, Any]:
     slope = 0.97 if variant == "recalibrated" else 0.55 + 0.4 * min(ratio, 1)
     brier = 0.0198 + 0.11 * max(0.0, 1 - ratio) ** 2
-    values = (
-        auroc,
-        0.131,
-        brier,
-        1 - brier / 0.0206,
-        ratio,
-        math.log(ratio),
-        slope,
-        0.765,
-        0.764,
-        0.741,
-        0.789,
-        0.071,
-        0.094,
-        0.0031,
-    )
-    errors = (se, 0.014, 0.001, 0.02, 0.06 * ratio, 0.09, 0.06, 0.017, 0.018, 0.03, 0.004, 0.005, 0.003, 0.0011)
+    values = (auroc, 0.131, brier, 1 - brier / 0.0206, ratio, math.log(ratio), slope, 0.765, 0.764, 0.741, 0.789, 0.071)
+    values += (0.094, 0.0031, 0.002, 0.005, 0.11, 0.036, 0.13, 0.19)
+    values += tuple(x for found, right in ALERTS.values() for x in (found, right, 1 / right))
+    errors = (se, 0.014, 0.001, 0.02, 0.06 * ratio, 0.09, 0.06, 0.017, 0.018, 0.03, 0.004, 0.005)
+    errors += (0.003, 0.0011, 0.0006, 0.001, 0.02, 0.004, 0.009, 0.012)
+    errors += (0.03, 0.01, 0.6) * len(ALERTS)
     return {m: {"value": v, "low": v - 1.96 * e, "high": v + 1.96 * e} for m, v, e in zip(METRICS, values, errors, strict=True)}
 
 

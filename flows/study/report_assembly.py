@@ -194,7 +194,7 @@ def _drift(folders: Mapping[str, Path], reference: ReferenceRun | None) -> Drift
 
 def evaluation_summary(evaluation: EvaluationResult, config: CohortConfig, *, temporal: bool = False) -> EvaluationSummary:
     """Return the evaluation as the report shows it; ``temporal``: its hold-out is."""
-    alike = ("arms", "differences", "curves", "folds", "repeats", "unavailable")
+    alike = ("arms", "differences", "curves", "decision_curves", "folds", "repeats", "unavailable")
     return EvaluationSummary(
         **{name: getattr(evaluation, name) for name in alike},
         holdout=evaluation.holdout.arms if evaluation.holdout else {},
@@ -212,7 +212,8 @@ def _remarks(evaluation: EvaluationResult, config: CohortConfig, holdout: str) -
         "Recalibration": "intercept and slope learned from out-of-fold predictions inside each training fold",
         "Margin in scaled Brier score": settings.margin,
         "Arms and classifiers compared with no correction": evaluation.contrasts.candidates,
-        "Intervals": "95 %, percentiles of a bootstrap of whole groups, the fitted models given",
+        "Intervals": "95 %, from a bootstrap of whole groups, the fitted models given; none where events are too few",
+        "Ranking measures": "within folds, on raw probabilities, so alike for all variants",
     }
     if evaluation.bootstrap.redrawn:
         remarks["Resamples without both classes, drawn again"] = evaluation.bootstrap.redrawn

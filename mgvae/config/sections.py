@@ -144,6 +144,8 @@ class Evaluation(Strict):
         bootstrap: bootstrap resamples (of whole groups) behind each interval.
         decision_thresholds: lowest and highest risk at which a decision may be taken, between 0 and 1. The report gives the
             mean net benefit over this range; null: from half to four times the training prevalence.
+        deployment_prevalence: share of events where the model will be used; the positive predictive value is restated for it.
+            null: not restated.
         margin: largest loss in AUROC or scaled Brier score that still counts as "not worse".
         relevant_gain: gain in AUROC over no correction from which a correction would matter. A study that would have found it
             and did not says "no gain"; one that could not says "cannot tell".
@@ -157,6 +159,7 @@ class Evaluation(Strict):
     repeats: int = Field(default=2, ge=1)
     bootstrap: int = Field(default=500, ge=50)
     decision_thresholds: tuple[float, float] | None = None
+    deployment_prevalence: float | None = Field(default=None, gt=0, lt=1)
     margin: float = Field(default=0.005, ge=0)
     relevant_gain: float = Field(default=0.02, gt=0, lt=0.5)
 

@@ -11,9 +11,10 @@ from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cells import HERE, Run
 from mgvae.evaluation.cross_validation import Evaluated, Predictions, predict_both
+from mgvae.evaluation.curves import curves_table, decision_curves
 from mgvae.evaluation.fits import usable_folds
 from mgvae.evaluation.one_split import Chain
-from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, curves_table, differences_table, score
+from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, differences_table, score
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Bootstrap, EvaluationResult, Line, PartResult, Recalibrations
 
@@ -82,7 +83,8 @@ def _summarise(predictions: Predictions, config: CohortConfig, use: str) -> tupl
         remarks=predictions.remarks,
         arms=arms_table(scores),
         differences=differences_table(scores),
-        curves=curves_table(predictions),
+        curves=curves_table(predictions, plan),
+        decision_curves=decision_curves(predictions, plan, config.evaluation),
     )
 
 

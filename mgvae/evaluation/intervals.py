@@ -1,19 +1,19 @@
 """Intervals of measures, 95 %, that cover the truth also with few events.
 
-Percentiles of a bootstrap cover too seldom below about 30 events: they are as narrow as the sample is small, and a share of 0 or
-1 has none. So the bootstrap gives standard errors only, and each kind of measure has its own rule. ``events`` below are groups
-with an event. `tests/benchmarks/coverage.py` measures how often the limits hold the truth.
+Percentiles of a bootstrap cover too seldom below about 30 events: they are as narrow as the sample is small, and a share of 0
+or 1 has none. So the bootstrap gives standard errors, and each kind of measure has its own rule. ``events`` are groups with an
+event. `python -m tests.benchmarks.coverage` measures how often the limits hold the truth.
 
-- A share (sensitivity, specificity, predictive values): Wilson's limits with the number of observations that has the
-  bootstrap's standard error; for a share of 0 or 1 with the number that there is. Number needed to evaluate: their reciprocals.
-- AUROC, AUPRC: symmetric on the logit scale, t-distributed with events - 1 degrees of freedom. An AUROC of almost 0 or 1 has the
-  standard error of Hanley and McNeil instead of the bootstrap's.
+- A share (sensitivity, specificity, predictive value): Wilson's limits, with the number of observations that has the
+  bootstrap's standard error; a share of 0 or 1 with the number that there is. Number needed to evaluate: the reciprocals.
+- AUROC, AUPRC: symmetric on the logit scale, t-distributed with events - 1 degrees of freedom. An AUROC of almost 0 or 1 has
+  the standard error of Hanley and McNeil instead of the bootstrap's.
 - MCC, net benefit: symmetric, t-distributed alike.
 - Brier score, log loss, observed / expected: symmetric on the log scale; F1: on the logit scale; scaled Brier score,
   calibration intercept and slope: symmetric. All normal.
 - Balanced accuracy, G-mean, restated predictive value: from the limits of sensitivity and specificity (MOVER).
-- ICI, E90: upper limit the percentile of the bootstrap, lower limit its mirror image, at least 0, as both are too large in small
-  samples and more so in resamples. Emax, which hangs on the rarest rows, has no limits.
+- ICI, E90: the upper limit is a percentile of the bootstrap, the lower one its mirror image, at least 0, because both are too
+  large in small samples and more so in resamples. Emax, which hangs on the rarest rows, has no limits.
 - Paired differences: symmetric, t-distributed; in shares with half an observation more in each cell of the table of agreement.
   Those in ICI and E90 have no limits: their biases differ.
 

@@ -18,20 +18,16 @@ from mgvae.results.evaluation import Metric
 
 
 def measure(
-    event: IntArray,
-    probability: FloatArray,
-    weights: FloatArray,
-    *,
-    threshold: float | FloatArray,
-    thresholds: FloatArray | None = None,
-    deployment_prevalence: float | None = None,
+    event: IntArray, probability: FloatArray, weights: FloatArray, *, threshold: float | FloatArray
 ) -> dict[Metric, FloatArray]:
     """Compute every measure for each column of ``weights``, ``(R,)``; all rows are ranked together.
 
     The arguments are those of `measure_probabilities`.
     """
-    options = {"threshold": threshold, "thresholds": thresholds, "deployment_prevalence": deployment_prevalence}
-    return {**ranking(event, probability, weights), **measure_probabilities(event, probability, weights, **options)}
+    return {
+        **ranking(event, probability, weights),
+        **measure_probabilities(event, probability, weights, threshold=threshold),
+    }
 
 
 def measure_probabilities(

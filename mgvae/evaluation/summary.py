@@ -1,32 +1,23 @@
-"""Measures with intervals, paired differences and calibration curves."""
+"""Measures with intervals, and paired differences."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
-from mgvae.arrays import FloatArray, IntArray
+from mgvae.arrays import FloatArray
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.arms import SAME_FIT
-from mgvae.evaluation.bootstrap import Resamples, interval
+from mgvae.evaluation.bootstrap import Resamples
 from mgvae.evaluation.cross_validation import Predictions
+from mgvae.evaluation.intervals import Sample, Score, estimates, t_quantile
 from mgvae.evaluation.measures.net_benefit import threshold_grid, threshold_range
+from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
-from mgvae.evaluation.metrics import measure
+from mgvae.evaluation.metrics import measure_probabilities
 from mgvae.evaluation.one_split import Key
-from mgvae.results.evaluation import (
-    ArmCurves,
-    ArmDifferences,
-    ArmScores,
-    Contrast,
-    Contrasts,
-    Curve,
-    Gain,
-    Metric,
-    ModelName,
-    Variant,
-)
+from mgvae.results.evaluation import ArmDifferences, ArmScores, Contrast, Contrasts, Gain, Metric, ModelName, Variant
 from mgvae.results.numbers import Estimate, number
 
 JUDGED: Variant = "recalibrated"
@@ -35,74 +26,7 @@ PRIMARY: Metric = "auroc"
 CONTRASTED: tuple[Metric, ...] = ("auroc", "scaled_brier", "net_benefit", "log_loss")  # the fields of Contrast
 LEVEL = 0.975  # one-sided for the family, so that one arm alone would meet the usual 95 % interval
 
-
-
-def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: int = 1) -> Curve:
-    """Return the calibration curve in bins of about equal expected events.
-
-    Equal groups of rows would put nine points of ten where a rare outcome never happens; equal expected events give each point
-    about the same precision and reach the high risks, where decisions are made.
-
-    Args:
-        event: outcome in {0, 1}, ``(N,)``.
-        probability: predicted probability, ``(N,)``.
-        bins: most groups; fewer where there are fewer than five events for each.
-        repeats: how often each subject occurs among the N rows; the intervals count it once.
-    """
-    bins = int(np.clip(event.sum() / repeats // 5, 1, bins))
-    order = np.argsort(probability, kind="stable")
-    p, y = probability[order], event[order]
-    expected = np.cumsum(p)
-    group = np.minimum((expected - p / 2) / expected[-1] * bins, bins - 1).astype(np.int64)
-    n = np.bincount(group, minlength=bins).astype(np.float64)
-    filled = n > 0
-    n, events = n[filled], np.bincount(group, weights=y, minlength=bins)[filled]
-    low, high = wilson(events / n, n / repeats)
-    return Curve(
-        predicted=tuple(np.bincount(group, weights=p, minlength=bins)[filled] / n),
-        observed=tuple(events / n),
-        low=tuple(map(number, low)),
-        high=tuple(map(number, high)),
-        n=tuple(n / repeats),
-    )
-
-
-def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return Wilson's 95 % interval of a share of ``n``.
-
-    Source: Wilson 1927, doi 10.1080/01621459.1927.10502953.
-    """
-    z2 = WILSON_Z**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = WILSON_Z / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
-
-
-@dataclass(frozen=True)
-class Score:
-    """A measure of an arm, a classifier and a variant.
-
-    Attributes:
-        repeats: the measure in each repeat of the cross-validation, ``(repeats,)``.
-        draws: its mean over the repeats in each resample of the subjects, ``(R,)``.
-    """
-
-    repeats: FloatArray
-    draws: FloatArray
-
-    @property
-    def value(self) -> float:
-        """The mean over the repeats."""
-        return float(self.repeats.mean())
-
-    def __sub__(self, other: Score) -> Score:
-        return Score(self.repeats - other.repeats, self.draws - other.draws)
-
-    def summary(self) -> Estimate:
-        """Return the value with its 95 % interval, percentiles of the resamples."""
-        low, high = interval(self.draws)
-        return Estimate(value=number(self.value), low=number(low), high=number(high))
-
+NO_DIFFERENCE = Estimate(value=0.0, low=0.0, high=0.0)
 
 ScoreTable = dict[Key, dict[Metric, Score]]
 MeasuresByRepeat = dict[Metric, FloatArray]
@@ -111,25 +35,49 @@ MeasuresByRepeat = dict[Metric, FloatArray]
 def score(predictions: Predictions, plan: Resamples, settings: Evaluation | None = None) -> ScoreTable:
     """Compute every measure of every arm, classifier and variant.
 
-    All are computed on the same resamples. Out-of-fold predictions of a repeat are pooled, measured, and the measures
-    averaged over the repeats. The intervals hold what the draw of subjects adds, with the fitted models given; what refitting
-    adds shows in the spread over repeats.
+    All are computed on the same resamples. Ranks are compared within folds, on raw probabilities, so that all variants share
+    them; the other measures pool the out-of-fold predictions of a repeat. Measures are averaged over the repeats. The intervals
+    hold what the draw of subjects adds, with the fitted models given; what refitting adds shows in the spread over repeats.
     """
-    limits = threshold_range(float(predictions.prevalence.mean()), settings.decision_thresholds if settings else None)
-    thresholds = threshold_grid(limits)
-    keys = [key for key in predictions.probability if _twin(key) not in predictions.probability]
-    draws: dict[Key, list[MeasuresByRepeat]] = {key: [] for key in keys}
+    settings = settings or Evaluation()
+    draws: dict[Key, list[MeasuresByRepeat]] = {}
     for weights in plan.chunks():
-        for key, found in draws.items():
-            found.append(_by_repeat(predictions, key, weights, thresholds))
-    scores = {}
-    for key, chunks in draws.items():
-        whole = _by_repeat(predictions, key, unit_weights(len(predictions.event)), thresholds)
+        for key, found in _by_repeat(predictions, weights, settings):
+            draws.setdefault(key, []).append({name: values.mean(axis=0) for name, values in found.items()})
+    scores: ScoreTable = {}
+    for key, whole in _by_repeat(predictions, unit_weights(len(predictions.event)), settings):
+        sample = sample_of(predictions, plan, key)
         scores[key] = {
-            name: Score(values[:, 0], np.concatenate([chunk[name].mean(axis=0) for chunk in chunks]))
+            name: Score(values[:, 0], np.concatenate([chunk[name] for chunk in draws[key]]), sample)
             for name, values in whole.items()
         }
     return {key: scores[twin] if (twin := _twin(key)) in scores else scores[key] for key in predictions.probability}
+
+
+def _by_repeat(predictions: Predictions, weights: FloatArray, settings: Evaluation) -> Iterator[tuple[Key, MeasuresByRepeat]]:
+    """Yield each measure, ``(repeats, R)``, by arm, classifier and variant."""
+    thresholds = threshold_grid(decision_range(predictions, settings))
+    ranks: dict[tuple[Arm, Classifier], list[MeasuresByRepeat]] = {}
+    for key, probability in predictions.probability.items():
+        if _twin(key) in predictions.probability:
+            continue
+        if key[:2] not in ranks:
+            raw = predictions.probability.get((*key[:2], "raw"), probability)
+            folds = zip(raw, predictions.fold, strict=True)
+            ranks[key[:2]] = [ranking(predictions.event, row, weights, fold) for row, fold in folds]
+        each = [
+            ranks[key[:2]][repeat]
+            | measure_probabilities(
+                predictions.event,
+                row,
+                weights,
+                threshold=threshold(predictions, key, repeat),
+                thresholds=thresholds,
+                deployment_prevalence=settings.deployment_prevalence,
+            )
+            for repeat, row in enumerate(probability)
+        ]
+        yield key, {name: np.stack([measures[name] for measures in each]) for name in each[0]}
 
 
 def _twin(key: Key) -> Key | None:
@@ -148,21 +96,24 @@ def threshold(predictions: Predictions, key: Key, repeat: int) -> float | FloatA
     return 0.5 if variant == "raw" and arm not in SAME_FIT else predictions.prevalence[repeat]
 
 
-def _by_repeat(predictions: Predictions, key: Key, weights: FloatArray, thresholds: FloatArray) -> MeasuresByRepeat:
-    """Return each measure, ``(repeats, R)``."""
-    each = [
-        measure(predictions.event, row, weights, threshold=threshold(predictions, key, repeat), thresholds=thresholds)
-        for repeat, row in enumerate(predictions.probability[key])
-    ]
-    return {name: np.stack([measures[name] for measures in each]) for name in each[0]}
+def decision_range(predictions: Predictions, settings: Evaluation) -> tuple[float, float]:
+    """Return the lowest and highest threshold of the net benefit."""
+    return threshold_range(float(predictions.prevalence.mean()), settings.decision_thresholds)
+
+
+def sample_of(predictions: Predictions, plan: Resamples, key: Key) -> Sample:
+    """Return what the measures of an arm, a classifier and a variant rest on."""
+    groups, events = int(plan.group.max()) + 1, len(np.unique(plan.group[predictions.event == 1]))
+    cuts = [threshold(predictions, key, repeat) for repeat in range(predictions.repeats)]
+    alerts = float(np.mean([row >= cut for row, cut in zip(predictions.probability[key], cuts, strict=True)]))
+    return Sample(events=events, others=groups - events, alerts=groups * alerts)
 
 
 def arms_table(scores: ScoreTable) -> ArmScores:
     """Return every measure with its interval, by arm, classifier and variant."""
     table: ArmScores = {}
     for (arm, classifier, variant), measures in scores.items():
-        place = table.setdefault(arm, {}).setdefault(classifier, {})
-        place[variant] = {name: score.summary() for name, score in measures.items()}
+        table.setdefault(arm, {}).setdefault(classifier, {})[variant] = estimates(measures)
     return table
 
 
@@ -172,18 +123,11 @@ def differences_table(scores: ScoreTable) -> ArmDifferences:
     for (arm, classifier, variant), measures in scores.items():
         if variant == JUDGED and arm != REFERENCE:
             plain = scores[REFERENCE, classifier, JUDGED]
-            differences = {name: (score - plain[name]).summary() for name, score in measures.items()}
+            differences = {
+                name: NO_DIFFERENCE if score is plain[name] else (score - plain[name]).difference(name)
+                for name, score in measures.items()
+            }
             table.setdefault(arm, {})[classifier] = differences
-    return table
-
-
-def curves_table(predictions: Predictions) -> ArmCurves:
-    """Return the calibration curves, by arm, classifier and variant."""
-    event = np.tile(predictions.event, predictions.repeats)
-    table: ArmCurves = {}
-    for (arm, classifier, variant), probability in predictions.probability.items():
-        place = table.setdefault(arm, {}).setdefault(classifier, {})
-        place[variant] = curve(event, probability.ravel(), repeats=predictions.repeats)
     return table
 
 
@@ -193,7 +137,7 @@ def contrasts(scores: ScoreTable) -> Contrasts:
     The reference is the classifier with the highest AUROC without correction. Candidates are all other arms with all
     classifiers, less the arms that change no prediction. In each measure of `Contrast`, ``family_low`` and ``family_high`` are
     limits of which each holds for all candidates at once with 97.5 % confidence (single-step max-T over the shared resamples):
-    the best of many arms looks better than it is.
+    the best of many arms looks better than it is. With few events they are as much wider as Student's t is than the normal.
 
     Source: Westfall and Young 1993, Resampling-Based Multiple Testing, for max-T.
     """
@@ -201,7 +145,7 @@ def contrasts(scores: ScoreTable) -> Contrasts:
     best = max(plain, key=lambda classifier: plain[classifier][PRIMARY].value)
     others = {key[:2]: found for key, found in scores.items() if key[2] == JUDGED and key[0] not in (REFERENCE, *SAME_FIT)}
     differences = {name: {pair: found[name] - plain[best][name] for pair, found in others.items()} for name in CONTRASTED}
-    gains = {name: _gains(found) for name, found in differences.items()}
+    gains = {name: _gains(found, name) for name, found in differences.items()}
     against: dict[Arm, dict[Classifier, Contrast]] = {}
     for arm, classifier in others:
         contrast = Contrast.model_validate({name: gains[name][arm, classifier] for name in CONTRASTED})
@@ -224,18 +168,18 @@ def critical_value(gains: list[Score], *, level: float = LEVEL, side: int = 1) -
     return float(np.quantile(np.max(deviations, axis=0), level)) if deviations else 0.0
 
 
-def _gains(differences: dict[tuple[Arm, Classifier], Score]) -> dict[tuple[Arm, Classifier], Gain]:
+def _gains(differences: dict[tuple[Arm, Classifier], Score], measure: Metric) -> dict[tuple[Arm, Classifier], Gain]:
     found = list(differences.values())
     up, down = critical_value(found), critical_value(found, side=-1)
-    return {pair: _gain(difference, up, down) for pair, difference in differences.items()}
+    return {pair: _gain(difference, measure, up, down) for pair, difference in differences.items()}
 
 
-def _gain(gain: Score, up: float, down: float) -> Gain:
-    error = float(gain.draws.std(ddof=1))
+def _gain(gain: Score, measure: Metric, up: float, down: float) -> Gain:
+    wider = gain.se * t_quantile(gain.sample.events) / t_quantile(np.inf)
     return Gain(
-        **dict(gain.summary()),
-        se=number(error),
-        family_low=number(gain.value - up * error),
-        family_high=number(gain.value + down * error),
+        **dict(gain.difference(measure)),
+        se=number(gain.se),
+        family_low=number(gain.value - up * wider),
+        family_high=number(gain.value + down * wider),
         least_repeat=number(gain.repeats.min()),
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from mgvae.config.sections import Arm
-from mgvae.results.evaluation import Metric
+from mgvae.results.evaluation import Metric, Variant
 from mgvae.results.gates import Gate
 from mgvae.results.numbers import Estimate
 from mgvae.results.recommendation import Difference
@@ -43,7 +44,7 @@ CLASSIFIERS = ClassifierNames(
     random_forest="Random forest",
     mlp="Neural network",
 )
-VARIANTS = {"raw": "raw", "offset": "prior-shift offset", "recalibrated": "recalibrated"}
+VARIANTS: dict[Variant, str] = {"raw": "raw", "offset": "prior-shift offset", "recalibrated": "recalibrated"}
 VERDICTS = {"pass": "pass", "warn": "warning", "fail": "fail"}
 
 
@@ -63,6 +64,23 @@ class MetricStyle:
     better: str
 
 
+def _alert_styles() -> dict[Metric, MetricStyle]:
+    """Return the styles of the measures of alerts."""
+    cuts = {f"alert_{n}": f"with alerts for {n} %" for n in (1, 2, 5, 10)} | {
+        f"spec_{n}": f"at specificity {n} %" for n in (90, 95)
+    }
+    kinds = {
+        "sensitivity": ("Sensitivity", (3, 2), "higher"),
+        "ppv": ("Positive predictive value", (3, 3), "higher"),
+        "nne": ("Number needed to evaluate", (1, 1), "lower"),
+    }
+    return {
+        cast(Metric, f"{kind}_at_{cut}"): MetricStyle(f"{label} {words}", f"{label} {words}", digits, better)
+        for cut, words in cuts.items()
+        for kind, (label, digits, better) in kinds.items()
+    }
+
+
 METRICS: dict[Metric, MetricStyle] = {
     "auroc": MetricStyle("AUROC", "AUROC", (3, 2), "higher"),
     "auprc": MetricStyle("Area under the precision-recall curve", "AUPRC", (3, 3), "higher"),
@@ -72,12 +90,21 @@ METRICS: dict[Metric, MetricStyle] = {
     "observed_expected": MetricStyle("Observed / expected events", "O/E", (2, 2), "1"),
     "calibration_intercept": MetricStyle("Calibration intercept", "Cal. intercept", (2, 2), "0"),
     "calibration_slope": MetricStyle("Calibration slope", "Cal. slope", (2, 2), "1"),
+    "ici": MetricStyle("Integrated calibration index", "ICI", (4, 4), "lower"),
+    "e90": MetricStyle("90th percentile of the calibration error", "E90", (4, 4), "lower"),
+    "emax": MetricStyle("Largest calibration error", "Emax", (3, 3), "lower"),
+    "net_benefit": MetricStyle("Net benefit over the range of thresholds", "Net benefit", (4, 4), "higher"),
     "balanced_accuracy": MetricStyle("Balanced accuracy", "Bal. accuracy", (3, 2), "higher"),
     "g_mean": MetricStyle("G-mean", "G-mean", (3, 2), "higher"),
     "sensitivity": MetricStyle("Sensitivity", "Sensitivity", (3, 2), "higher"),
     "specificity": MetricStyle("Specificity", "Specificity", (3, 2), "higher"),
     "ppv": MetricStyle("Positive predictive value", "PPV", (3, 3), "higher"),
-    "net_benefit": MetricStyle("Net benefit over the range of thresholds", "Net benefit", (4, 4), "higher"),
+    "ppv_at_deployment": MetricStyle(
+        "Positive predictive value at the deployment prevalence", "PPV deployed", (3, 3), "higher"
+    ),
+    "f1": MetricStyle("F1", "F1", (3, 3), "higher"),
+    "mcc": MetricStyle("Matthews correlation coefficient", "MCC", (3, 3), "higher"),
+    **_alert_styles(),
 }
 
 

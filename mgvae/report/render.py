@@ -10,22 +10,26 @@ from mgvae.report import formatting
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.figures.calibration import BANDED
 from mgvae.report.figures.inline import gate_bar, swatch
+from mgvae.report.formatting import METRICS, VARIANTS, MetricStyle
 from mgvae.report.overview import advice, banner, deciding_difference, performance, tiles
 from mgvae.report.palette import css_variables
 from mgvae.report.panels import classifiers_of, draw_panels
 from mgvae.report.schema import Report
 from mgvae.results.drift import drifted_columns
-from mgvae.results.evaluation import Metric
+from mgvae.results.evaluation import EvaluationSummary, Metric, Variant
 
 HEADLINE: tuple[Metric, ...] = (
     "auroc",
     "auprc",
     "scaled_brier",
+    "log_loss",
+    "net_benefit",
     "observed_expected",
     "calibration_slope",
     "balanced_accuracy",
     "g_mean",
 )
+RANKS = [name for name in METRICS if name in ("auroc", "auprc") or "_at_alert_" in name or "_at_spec_" in name]
 RECALIBRATED: tuple[Metric, ...] = ("observed_expected", "calibration_intercept", "calibration_slope", "brier")
 
 
@@ -42,12 +46,31 @@ def render(report: Report) -> str:
             deciding=deciding_difference(report.recommendation) if report.recommendation else "",
             performance=performance(report),
             drifted=drifted_columns(report.drift) if report.drift else [],
+            all_groups=_groups(report.evaluation) if report.evaluation else [],
             panels=draw_panels(report),
             classifiers=classifiers_of(report.evaluation) if report.evaluation else [],
             tripod=tripod(report),
             probast=probast(report),
         )
     )
+
+
+def _groups(evaluation: EvaluationSummary) -> list[tuple[str, Variant, dict[Metric, MetricStyle]]]:
+    """Return the groups of the table of all measures: name, variant, measures.
+
+    Ranks are judged on raw probabilities, so one group holds those of all variants.
+    """
+    known = {
+        metric
+        for by_classifier in evaluation.arms.values()
+        for variants in by_classifier.values()
+        for scores in variants.values()
+        for metric in scores
+    }
+    ranks, rest = (
+        {name: METRICS[name] for name in METRICS if name in known and (name in RANKS) == chosen} for chosen in (1, 0)
+    )
+    return [("Ranks", "recalibrated", ranks), *((name, variant, rest) for variant, name in VARIANTS.items())]
 
 
 @cache

@@ -53,6 +53,43 @@ Metric = Literal[
 ]
 
 
+class SmoothCurve(Strict):
+    """A smooth calibration curve.
+
+    Attributes:
+        predicted: predicted risk, rising.
+        observed, low, high: share of events expected there, with its pointwise interval.
+    """
+
+    predicted: tuple[Share, ...]
+    observed: tuple[Share, ...]
+    low: tuple[Share | None, ...]
+    high: tuple[Share | None, ...]
+
+    @model_validator(mode="after")
+    def _agree(self) -> SmoothCurve:
+        require_same_lengths(len(self.predicted), self.observed, self.low, self.high)
+        return self
+
+
+class Risks(Strict):
+    """A histogram of predicted risks; each subject counts once.
+
+    Attributes:
+        edges: of the bars, one more than these.
+        events, others: subjects with and without the event, by bar.
+    """
+
+    edges: tuple[Share, ...]
+    events: Amounts
+    others: Amounts
+
+    @model_validator(mode="after")
+    def _agree(self) -> Risks:
+        require_same_lengths(len(self.edges) - 1, self.events, self.others)
+        return self
+
+
 class Curve(Strict):
     """A calibration curve, by bin of predicted risk.
 
@@ -60,6 +97,8 @@ class Curve(Strict):
         predicted: mean prediction.
         observed, low, high: share of events with its interval.
         n: subjects; each counts once, however often it was predicted, so it need not be whole.
+        smooth: the smooth curve; of raw and recalibrated probabilities, from five events on.
+        risks: how the predictions are distributed.
     """
 
     predicted: tuple[Share, ...]
@@ -67,10 +106,43 @@ class Curve(Strict):
     low: tuple[Share | None, ...]
     high: tuple[Share | None, ...]
     n: Amounts
+    smooth: SmoothCurve | None = None
+    risks: Risks | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> Curve:
         require_same_lengths(len(self.predicted), self.observed, self.low, self.high, self.n)
+        return self
+
+
+class DecisionCurve(Strict):
+    """Net benefit of a model at each threshold, with its interval."""
+
+    net_benefit: tuple[Number, ...]
+    low: tuple[Number | None, ...]
+    high: tuple[Number | None, ...]
+
+
+class DecisionCurves(Strict):
+    """Net benefit against the decision threshold, recalibrated; treating none has 0.
+
+    Attributes:
+        thresholds: rising, evenly spaced in their logarithm.
+        prevalence: the largest possible net benefit; divided by it, a net benefit is standardised.
+        treat_all: net benefit of treating everybody.
+        arms: of the models, by arm and classifier.
+    """
+
+    thresholds: tuple[Share, ...]
+    prevalence: Share
+    treat_all: tuple[Number, ...]
+    arms: dict[Arm, dict[Classifier, DecisionCurve]]
+
+    @model_validator(mode="after")
+    def _agree(self) -> DecisionCurves:
+        curves = [curve for by_classifier in self.arms.values() for curve in by_classifier.values()]
+        columns = [column for curve in curves for column in (curve.net_benefit, curve.low, curve.high)]
+        require_same_lengths(len(self.thresholds), self.treat_all, *columns)
         return self
 
 
@@ -150,6 +222,7 @@ class PartResult(Strict):
     arms: ArmScores
     differences: ArmDifferences
     curves: ArmCurves
+    decision_curves: DecisionCurves | None = None
 
 
 class Line(Strict):
@@ -193,6 +266,7 @@ class EvaluationSummary(Strict):
         holdout: the same measures on the test part; empty where there is none.
         differences: recalibrated arm less recalibrated ``none``, paired over the same subjects, cross-validation.
         curves: calibration curves of the cross-validated predictions.
+        decision_curves: net benefit of the cross-validated predictions against the threshold.
         folds, repeats, bootstrap: of the cross-validation, and the resamples behind each interval.
         thresholds: how the alert threshold was set and what else a reader must know, as name and text.
         unavailable: arms that could not be run, and why.
@@ -202,6 +276,7 @@ class EvaluationSummary(Strict):
     holdout: ArmScores
     differences: ArmDifferences
     curves: ArmCurves
+    decision_curves: DecisionCurves | None = None
     folds: Count
     repeats: Count
     bootstrap: Count

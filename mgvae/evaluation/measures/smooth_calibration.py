@@ -1,9 +1,9 @@
 """Smooth calibration curve, and how far it lies from the predictions.
 
 The curve is a kernel estimate on the logit scale. At each logit it moves the predicted risk by the ratio of the odds of two
-means under the same Gaussian weights, of the outcomes and of the predictions. So it has no bias where the predictions are right,
-as a mean of outcomes alone would have: risk rises steeply across the width of any kernel that holds enough events. It costs two
-small matrix products for all resamples; lowess, which is usual, would cost a fit for each.
+means under the same Gaussian weights, of the outcomes and of the predictions. So it has no bias where the predictions are
+right, as a mean of outcomes alone would have: risk rises steeply across the width of any kernel that holds enough events. It
+costs a few small matrix products for all resamples; lowess, which is usual, would cost a fit for each.
 
 Source: Austin and Steyerberg 2019, doi 10.1002/sim.8281, for ICI, E90 and Emax.
 """

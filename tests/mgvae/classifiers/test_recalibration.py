@@ -11,10 +11,11 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
+from mgvae.evaluation.curves import curve
+from mgvae.evaluation.intervals import wilson
 from mgvae.evaluation.measures.calibration import calibration
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
-from mgvae.evaluation.summary import curve, wilson
 
 
 def population(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mgvae.evaluation.summary import Score, contrasts, critical_value
+from mgvae.evaluation.intervals import Score
+from mgvae.evaluation.summary import contrasts, critical_value
 from tests.mgvae.evaluation.results import plain
 
 LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
@@ -58,10 +59,10 @@ def test_limits_come_from_the_differences_in_the_same_resamples(scores):
     assert got["critical"] == pytest.approx(critical_value(gains))
     table = got["against"]["smote"][LR]
     assert table["auroc"]["family_low"] == pytest.approx(gains[0].value - got["critical"] * gains[0].draws.std(ddof=1))
-    assert table["auroc"]["low"] == pytest.approx(np.quantile(gains[0].draws, 0.025))
+    assert table["auroc"]["low"] == pytest.approx(gains[0].value - 1.959964 * gains[0].draws.std(ddof=1))
     brier = scores["smote", LR, "recalibrated"]["scaled_brier"] - reference["scaled_brier"]
     for measure in MEASURES[1:]:
-        assert {key: table[measure][key] for key in ("value", "low", "high")} == plain(brier.summary())
+        assert {key: table[measure][key] for key in ("value", "low", "high")} == plain(brier.difference(measure))
         assert table[measure]["se"] == pytest.approx(brier.draws.std(ddof=1))
 
 

@@ -13,8 +13,10 @@ from flows.study.report_assembly import evaluation_summary
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
+from mgvae.evaluation.curves import curves_table
+from mgvae.evaluation.intervals import Score
 from mgvae.evaluation.recommendation import rule
-from mgvae.evaluation.summary import Score, arms_table, contrasts, critical_value, curves_table, score
+from mgvae.evaluation.summary import arms_table, contrasts, critical_value, score
 from mgvae.results.evaluation import ArmScores, EvaluationResult
 from tests.mgvae.evaluation.results import evaluate, plain, recommend
 from tests.mgvae.evaluation.simulated_cohort import simulated
@@ -197,7 +199,7 @@ def test_curves_count_each_subject_once(whole):
         for variants in classifiers.values():
             for points in variants.values():
                 assert sum(points["n"]) == pytest.approx(900)
-                assert len({len(column) for column in points.values()}) == 1
+                assert sum(points["risks"]["events"]) + sum(points["risks"]["others"]) == pytest.approx(900)
 
 
 def test_without_a_usable_test_part_there_is_no_holdout():
@@ -226,4 +228,5 @@ def test_curves_of_every_variant_are_there():
         {("none", LR, "raw"): np.linspace(0.01, 0.6, 200)[None]},
         {},
     )
-    assert len(curves_table(predictions)["none"][LR]["raw"].predicted) == 10
+    plan = resamples(predictions.event, predictions.group, n=50, seed=0)
+    assert len(curves_table(predictions, plan)["none"][LR]["raw"].predicted) == 10

@@ -11,6 +11,7 @@ from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Read
 from tests.report_sample import refused_report
 
 DRAWN = 7
+RANKS_ARE = "recalibrated"  # ranks are alike for all variants; those of one are shown
 SOURCES = {"cross-validation": "arms", "hold-out": "holdout"}
 VARIANT_NAMES = {"Raw": "raw", "Prior-shift offset": "offset", "Recalibrated": "recalibrated"}
 VERDICT_NAMES = {"pass": "pass", "warn": "warning", "fail": "fail"}
@@ -69,13 +70,15 @@ def test_the_table_of_all_measures_holds_each_variant_of_each_arm(report, page, 
     assert [cell[0] for cell in head[1:]] == list(arms)
     for first, *cells in rows:
         if not cells:
-            variant = VARIANT_NAMES[first[0]]
+            variant = RANKS_ARE if first[0] == "Ranks" else VARIANT_NAMES[first[0]]
             continue
         metric = labels[first[0]]
         seen.append((variant, metric))
         for name, cell in zip(arms, cells, strict=True):
             assert says_estimate(" ".join(cell), arms[name][variant][metric]), (name, variant, metric, cell)
-    assert seen == [(variant, metric) for variant in VARIANT_NAMES.values() for metric in METRIC_NAMES]
+    ranks = [metric for metric in METRIC_NAMES if metric in ("auroc", "auprc") or "_at_alert" in metric or "_at_spec" in metric]
+    rest = [metric for metric in METRIC_NAMES if metric not in ranks]
+    assert seen == [(RANKS_ARE, metric) for metric in ranks] + [(v, metric) for v in VARIANT_NAMES.values() for metric in rest]
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIER_NAMES)
@@ -313,10 +316,11 @@ def test_no_two_measures_of_the_sample_are_alike(report):
 def test_the_head_of_a_table_says_which_way_is_better(page):
     tables = [table for caption, table in page.tables.items() if re.search("recalibrated(, (cross|hold)|$)", caption)]
     heads = {cell[0]: cell[1] for table in tables for cell in table.rows[0][1:]}
-    higher = ("AUROC", "AUPRC", "Scaled Brier", "Bal. accuracy", "G-mean")
-    ideal = {"O/E": "ideal 1", "Cal. slope": "ideal 1", "Calibration intercept": "ideal 0", "Brier score": "↓"}
+    higher = ("AUROC", "Scaled Brier", "Net benefit", "Bal. accuracy", "G-mean")
+    ideal = {"O/E": "ideal 1", "Cal. slope": "ideal 1", "Calibration intercept": "ideal 0", "Brier score": "↓", "Log loss": "↓"}
     ideal |= {"Observed / expected events": "ideal 1", "Calibration slope": "ideal 1"}
-    assert heads == dict.fromkeys(higher, "↑") | ideal
+    chance = {"AUPRC": f"↑, by chance {distinct_report()['cohort']['prevalence']:.3f}"}
+    assert heads == dict.fromkeys(higher, "↑") | ideal | chance
 
 
 def test_a_setting_is_printed_as_the_number_it_is(report, page):

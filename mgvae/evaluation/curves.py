@@ -1,0 +1,141 @@
+"""Curves of predictions: calibration by bins and smooth, and net benefit against the threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit
+
+from mgvae.arrays import FloatArray, IntArray
+from mgvae.classifiers.recalibration import to_logit
+from mgvae.config.sections import Arm, Classifier, Evaluation
+from mgvae.evaluation.bootstrap import Resamples
+from mgvae.evaluation.cross_validation import Predictions
+from mgvae.evaluation.intervals import TOO_FEW, Score, wilson
+from mgvae.evaluation.measures.net_benefit import net_benefit_curves, threshold_grid
+from mgvae.evaluation.measures.smooth_calibration import smooth_curve
+from mgvae.evaluation.measures.weights import unit_weights
+from mgvae.evaluation.one_split import Key
+from mgvae.evaluation.summary import JUDGED, decision_range, sample_of
+from mgvae.results.evaluation import ArmCurves, Curve, DecisionCurve, DecisionCurves, Risks, SmoothCurve
+from mgvae.results.numbers import number
+
+POINTS, BARS = 50, 40
+SMOOTHED = ("raw", JUDGED)
+
+
+def curves_table(predictions: Predictions, plan: Resamples) -> ArmCurves:
+    """Return the calibration curves, by arm, classifier and variant; smooth ones of raw and recalibrated probabilities."""
+    smooth = _smooth_curves(predictions, plan, [key for key in predictions.probability if key[2] in SMOOTHED])
+    event = np.tile(predictions.event, predictions.repeats)
+    table: ArmCurves = {}
+    for key, probability in predictions.probability.items():
+        (arm, classifier, variant), repeats = key, predictions.repeats
+        binned = curve(event, probability.ravel(), repeats=repeats)
+        found = {"smooth": smooth.get(key), "risks": risks(event, probability.ravel(), repeats=repeats)}
+        table.setdefault(arm, {}).setdefault(classifier, {})[variant] = binned.model_copy(update=found)
+    return table
+
+
+def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: int = 1) -> Curve:
+    """Return the calibration curve in bins of about equal expected events.
+
+    Equal groups of rows would put nine points of ten where a rare outcome never happens; equal expected events give each point
+    about the same precision and reach the high risks, where decisions are made.
+
+    Args:
+        event: outcome in {0, 1}, ``(N,)``.
+        probability: predicted probability, ``(N,)``.
+        bins: most groups; fewer where there are fewer than five events for each.
+        repeats: how often each subject occurs among the N rows; the intervals count it once.
+    """
+    bins = int(np.clip(event.sum() / repeats // 5, 1, bins))
+    order = np.argsort(probability, kind="stable")
+    p, y = probability[order], event[order]
+    expected = np.cumsum(p)
+    group = np.minimum((expected - p / 2) / expected[-1] * bins, bins - 1).astype(np.int64)
+    n = np.bincount(group, minlength=bins).astype(np.float64)
+    filled = n > 0
+    n, events = n[filled], np.bincount(group, weights=y, minlength=bins)[filled]
+    low, high = wilson(events / n, n / repeats)
+    return Curve(
+        predicted=tuple(np.bincount(group, weights=p, minlength=bins)[filled] / n),
+        observed=tuple(events / n),
+        low=tuple(map(number, low)),
+        high=tuple(map(number, high)),
+        n=tuple(n / repeats),
+    )
+
+
+def risks(event: IntArray, probability: FloatArray, *, repeats: int = 1) -> Risks:
+    """Return the histogram of predicted risks, in bars of equal width on the logit scale.
+
+    Args:
+        event: outcome in {0, 1}, ``(N,)``.
+        probability: predicted probability, ``(N,)``.
+        repeats: how often each subject occurs among the N rows.
+    """
+    logit = to_logit(probability)
+    edges = np.linspace(logit.min() - 1e-6, logit.max() + 1e-6, BARS + 1)
+    counts = {name: np.histogram(logit[event == value], edges)[0] / repeats for name, value in (("events", 1), ("others", 0))}
+    return Risks(edges=tuple(expit(edges)), **{name: tuple(values.tolist()) for name, values in counts.items()})
+
+
+def _smooth_curves(predictions: Predictions, plan: Resamples, keys: list[Key]) -> dict[Key, SmoothCurve]:
+    """Return the mean over the repeats, with the percentiles of the resamples; nothing below ``TOO_FEW`` events."""
+    at = {key: _logits_drawn(predictions.probability[key]) for key in keys}
+
+    def mean(key: Key, weights: FloatArray) -> FloatArray:
+        rows = predictions.probability[key]
+        each = [smooth_curve(predictions.event, row, weights, at[key])[1] for row in rows]
+        return np.asarray(np.mean(each, axis=0))
+
+    if predictions.event.sum() < TOO_FEW:
+        return {}
+    draws: dict[Key, list[FloatArray]] = {key: [] for key in keys}
+    for weights in plan.chunks():
+        for key, found in draws.items():
+            found.append(mean(key, weights))
+    curves = {}
+    for key, found in draws.items():
+        low, high = np.quantile(np.concatenate(found, axis=1), [0.025, 0.975], axis=1)
+        value = mean(key, unit_weights(len(predictions.event)))[:, 0]
+        columns = {"predicted": expit(at[key]), "observed": value, "low": low, "high": high}
+        curves[key] = SmoothCurve(**{name: tuple(values.tolist()) for name, values in columns.items()})
+    return curves
+
+
+def _logits_drawn(probability: FloatArray) -> FloatArray:
+    """Return the logits at which a curve is given: not where fewer than ten predictions lie beyond."""
+    edge = min(0.25, 10 / probability[0].size)
+    low, high = np.quantile(to_logit(probability), [edge, 1 - edge])
+    return np.linspace(float(low), float(high), POINTS)
+
+
+def decision_curves(predictions: Predictions, plan: Resamples, settings: Evaluation) -> DecisionCurves:
+    """Return the net benefit of recalibrated probabilities over the range of thresholds, averaged over the repeats."""
+    thresholds = threshold_grid(decision_range(predictions, settings))
+    keys = [key for key in predictions.probability if key[2] == JUDGED]
+
+    def by_repeat(key: Key, weights: FloatArray) -> FloatArray:
+        rows = predictions.probability[key]
+        return np.stack([net_benefit_curves(predictions.event, row, weights, thresholds)[0] for row in rows])
+
+    draws: dict[Key, list[FloatArray]] = {key: [] for key in keys}
+    for weights in plan.chunks():
+        for key, found in draws.items():
+            found.append(by_repeat(key, weights).mean(axis=0))
+    table: dict[Arm, dict[Classifier, DecisionCurve]] = {}
+    for key, found in draws.items():
+        values = by_repeat(key, unit_weights(len(predictions.event)))[:, :, 0]
+        sample, drawn = sample_of(predictions, plan, key), np.concatenate(found, axis=1)
+        points = [Score(values[:, t], drawn[t], sample).difference("net_benefit") for t in range(len(thresholds))]
+        table.setdefault(key[0], {})[key[1]] = DecisionCurve(
+            net_benefit=tuple(float(value) for value in values.mean(axis=0)),
+            low=tuple(point.low for point in points),
+            high=tuple(point.high for point in points),
+        )
+    prevalence = float(predictions.event.mean())
+    everyone = prevalence - (1 - prevalence) * thresholds / (1 - thresholds)
+    return DecisionCurves(
+        thresholds=tuple(thresholds.tolist()), prevalence=prevalence, treat_all=tuple(everyone.tolist()), arms=table
+    )
