@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.report_sample_evaluation import ARMS, METRICS, sample_evaluation
+from tests.report_sample_explanations import sample_explanations
 
 COLUMNS = (
     ("age", "Age", "continuous", "years", 0.0),
@@ -87,6 +88,7 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
             "barred": {"mgvae": "a gate failed on the synthetic cases"} if status == "fail" else {},
             "threshold": {"variant": "recalibrated", "value": 0.021, "sensitivity": 0.741, "remark": "Cut at the prevalence."},
         },
+        "explanations": sample_explanations(np.random.default_rng((seed, 7)), features, arms),
         "lineage": _lineage(),
     }
 
@@ -120,6 +122,7 @@ def refused_report() -> dict[str, Any]:
         "synthetic": None,
         "evaluation": None,
         "recommendation": None,
+        "explanations": None,
         "lineage": report["lineage"] | {"artifacts": {}, "stages": [{"name": "validate", "seconds": 2.2, "cached": False}]},
     }
 

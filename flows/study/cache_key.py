@@ -23,6 +23,7 @@ LIBRARIES = (
     "numpy",
     "pandas",
     "scikit-learn",
+    "shap",
     "imbalanced-learn",
     "scipy",
     "pyarrow",

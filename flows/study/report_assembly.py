@@ -12,7 +12,16 @@ from typing import Any
 from flows.runs.folder import DriftBaseline, ReferenceRun
 from flows.study.findings import gate_findings, gathered, verdict_of
 from flows.study.lineage import FinishedStage, lineage, run_id
-from flows.study.stages.stage import DRIFT, EVALUATION, HISTORY, RECOMMENDATION, SYNTHETIC, VALIDATION, read_result
+from flows.study.stages.stage import (
+    DRIFT,
+    EVALUATION,
+    EXPLANATIONS,
+    HISTORY,
+    RECOMMENDATION,
+    SYNTHETIC,
+    VALIDATION,
+    read_result,
+)
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
@@ -23,6 +32,7 @@ from mgvae.report.schema import SCHEMA_VERSION, Report
 from mgvae.results.cohort import CohortSummary, ColumnSummary, ExtractRecord, FlowStep
 from mgvae.results.drift import DriftRecord, DriftReference, DriftResult, DriftSummary
 from mgvae.results.evaluation import EvaluationResult, EvaluationSummary
+from mgvae.results.explanations import Explanations
 from mgvae.results.findings import RunVerdict
 from mgvae.results.gates import worst
 from mgvae.results.recommendation import Recommendation
@@ -98,6 +108,7 @@ def complete_report(sources: Sources) -> Report:
         synthetic=synthetic,
         evaluation=evaluation_summary(evaluation, config, temporal=is_temporal(cohort, test)),
         recommendation=chosen,
+        explanations=read_result(folders["explain"] / EXPLANATIONS, Explanations),
     )
 
 

@@ -75,13 +75,18 @@ class TreeScorer:
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """See `Scorer`."""
-        matrix = self.design.rows(features)
-        for column, categories in self.seen.items():
-            matrix[~np.isin(matrix[:, column], categories), column] = np.nan
+        matrix = self.matrix(features)
         log_odds = np.full(len(matrix), self.baseline)
         for tree in self.trees:
             tree.add_to(log_odds, matrix)
         return np.asarray(expit(log_odds))
+
+    def matrix(self, features: pd.DataFrame) -> FloatArray:
+        """Return what the trees look at, ``(N, P)``; unseen categories are NaN."""
+        matrix = self.design.rows(features)
+        for column, categories in self.seen.items():
+            matrix[~np.isin(matrix[:, column], categories), column] = np.nan
+        return matrix
 
     def to_json(self) -> dict[str, Any]:
         """See `Scorer`."""

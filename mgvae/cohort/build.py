@@ -31,7 +31,7 @@ class Cohort:
         group: int64 ``(n,)``, equal for subjects who belong together; a subject without a group has a number of its own.
         group_name: object ``(n,)``, the group as the extract names it, text, or None for a subject without a group. Subject and
             group are called the same in every extract, which their positions and numbers are not.
-        subgroups: the level columns by which performance is reported, as in ``features``.
+        subgroups: the columns of levels and numbers by which performance is reported, as in ``features``.
         index_date: datetime64, where the study has one.
         flow: how many subjects were left after each step.
     """
@@ -106,7 +106,7 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
     _check_counts(config, happened[known])
     rows = frame[known].reset_index(drop=True)
     index_date = None if config.index_date is None else rows[config.index_date]
-    subgroups = {name: column for name, column in config.columns.with_role("subgroup") if column.kind in LEVEL_KINDS}
+    subgroups = {name: column for name, column in config.columns.with_role("subgroup") if column.kind != "date"}
     return Cohort(
         features=_typed(rows, config.columns.features, index_date),
         event=happened[known],

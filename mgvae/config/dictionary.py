@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,14 +38,16 @@ class Column(Strict):
     Attributes:
         kind: continuous, count (whole numbers from 0, often many zeros), binary, categorical, ordinal (categories in order) or
             date (measured in whole days from the index date). An identifier or an excluded column needs none.
-        role: feature (a predictor), subgroup (kept for analysis by its levels; a predictor only if "feature" is given too),
-            identifier or excluded. One word or a list.
+        role: feature (a predictor), subgroup (performance is reported by its levels or bands of its values; a predictor only if
+            "feature" is given too), identifier or excluded. One word or a list.
         unit: the unit of measurement, such as ``mmol/l``.
         label: name of the column in the report; the column's name if absent.
         range: lowest and highest possible value, both included; null for no bound. Numeric kinds only.
         categories: the levels of a binary (exactly two), categorical or ordinal (in order) column.
         missing_codes: values that mean "missing", such as ``-9`` or ``?``; empty cells always do.
         max_missing: largest tolerable share of missing cells.
+        cuts: where the values of a numeric subgroup are cut into bands, ascending; a cut belongs to the band above it. Without
+            them, at the quartiles of the training part.
     """
 
     kind: Kind
@@ -55,6 +58,7 @@ class Column(Strict):
     categories: tuple[Level, ...] | None = None
     missing_codes: tuple[Level, ...] = ()
     max_missing: float = Field(default=0.95, ge=0, le=1)
+    cuts: tuple[float, ...] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -77,6 +81,19 @@ class Column(Strict):
         if low is not None and high is not None and low >= high:
             raise ValueError("the lower bound must be below the upper one")
         return value
+
+    @field_validator("cuts")
+    @classmethod
+    def _ascending(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is not None and not (value and all(map(math.isfinite, value)) and all(a < b for a, b in pairwise(value))):
+            raise ValueError("must be finite numbers in ascending order, at least one; leave it out for quartiles")
+        return value
+
+    @model_validator(mode="after")
+    def _cuts_belong_to_numbers(self) -> Column:
+        if self.cuts is not None and (self.kind not in NUMERIC_KINDS or "subgroup" not in self.role):
+            raise ValueError(f"cuts belong to {' and '.join(NUMERIC_KINDS)} columns with the role subgroup")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Column:

@@ -15,7 +15,9 @@ from mgvae.config.strict import Strict, build
 from mgvae.config.yaml_reader import parse_yaml, read_yaml
 from mgvae.errors import ConfigError, nearest
 
-PlacedStage = Literal["validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model"]
+PlacedStage = Literal[
+    "validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model", "explain"
+]
 Pool = Literal["cpu", "gpu"]
 
 

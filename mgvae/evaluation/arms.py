@@ -97,7 +97,7 @@ def treat(arm: Arm, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
     if n == 0:
         return Treated(rows.features, rows.event, None, len(rows))
     made = make(rows, recipe, n, derive(seed, arm))
-    return _with_cases(rows, made.features, made.remarks)
+    return with_cases(rows, made.features, made.remarks)
 
 
 def class_weights(event: IntArray, prevalence: float) -> FloatArray:
@@ -124,7 +124,8 @@ def information_weight(real: IntArray, event: IntArray, weights: FloatArray | No
     return information(real) / information(event, weights)
 
 
-def _with_cases(rows: Rows, cases: pd.DataFrame, remarks: tuple[str, ...]) -> Treated:
+def with_cases(rows: Rows, cases: pd.DataFrame, remarks: tuple[str, ...]) -> Treated:
+    """Return fitting rows with cases below them, in the dtypes of the rows, all of one weight."""
     features = pd.concat([rows.features, cases[list(rows.features.columns)]], ignore_index=True).astype(
         rows.features.dtypes.to_dict()
     )

@@ -105,7 +105,7 @@ def run_arm(arm: Arm, train: Rows, test: Rows, chain: Chain, *, seed: int) -> Ar
     remarks = treated.remarks
     for classifier in chain.classifiers:
         try:
-            raw[classifier] = _fitted(classifier, treated, chain, seed).predict_proba(test.features)
+            raw[classifier] = fit_classifier(classifier, treated, chain, seed).predict_proba(test.features)
         except TrainingError as error:
             if arm == "none":
                 raise
@@ -124,13 +124,14 @@ def fit_chain(train: Rows, chain: Chain, arm: Arm, classifier: ClassifierName, *
     """
     train.require_both_classes("Fitting a classifier")
     treated = _treated(SAME_FIT.get(arm, arm), train, chain, seed)
-    return Fitted(_fitted(classifier, treated, chain, seed), treated.share, train.prevalence)
+    return Fitted(fit_classifier(classifier, treated, chain, seed), treated.share, train.prevalence)
 
 
 def _treated(arm: Arm, train: Rows, chain: Chain, seed: int) -> Treated:
     return treat(arm, train, chain.recipe, seed=derive(seed, "arm", arm))
 
 
-def _fitted(classifier: ClassifierName, treated: Treated, chain: Chain, seed: int) -> Classifier:
+def fit_classifier(classifier: ClassifierName, treated: Treated, chain: Chain, seed: int) -> Classifier:
+    """Return a classifier fitted on treated rows; the seed is that of the split."""
     model = make(classifier, derive(seed, "classifier", classifier), chain.options)
     return model.fit(treated.features, treated.event, treated.weights)

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mgvae.report import formatting
 from mgvae.report.checklist import probast, tripod
+from mgvae.report.explanation_panels import explanation_panels
 from mgvae.report.figures.calibration import BANDED
 from mgvae.report.figures.inline import gate_bar, swatch
 from mgvae.report.formatting import METRICS, VARIANTS, MetricStyle
@@ -48,6 +49,7 @@ def render(report: Report) -> str:
             drifted=drifted_columns(report.drift) if report.drift else [],
             all_groups=_groups(report.evaluation) if report.evaluation else [],
             panels=draw_panels(report),
+            explained=explanation_panels(report.explanations) if report.explanations else None,
             classifiers=classifiers_of(report.evaluation) if report.evaluation else [],
             tripod=tripod(report),
             probast=probast(report),

@@ -13,6 +13,7 @@ from mgvae.config.strict import Strict, build
 from mgvae.results.cohort import CohortSummary, ExtractValidation
 from mgvae.results.drift import DriftSummary
 from mgvae.results.evaluation import EvaluationSummary
+from mgvae.results.explanations import Explanations
 from mgvae.results.findings import Finding, RunVerdict
 from mgvae.results.numbers import Seconds
 from mgvae.results.recommendation import Recommendation
@@ -62,9 +63,9 @@ class Lineage(Strict):
 class Report(Strict):
     """The content of report.json.
 
-    A refused extract (``status`` invalid) has no training, synthetic, evaluation or recommendation. ``drift`` is None where
-    there is no accepted run to compare the extract with. ``status`` is the worst verdict of the gates; ``verdict`` adds the
-    ``findings``, of which the muted ones do not count.
+    A refused extract (``status`` invalid) has no training, synthetic, evaluation, recommendation or explanations. ``drift`` is
+    None where there is no accepted run to compare the extract with. ``status`` is the worst verdict of the gates; ``verdict``
+    adds the ``findings``, of which the muted ones do not count.
     """
 
     schema_version: Literal[1]
@@ -83,6 +84,7 @@ class Report(Strict):
     synthetic: SyntheticSummary | None
     evaluation: EvaluationSummary | None
     recommendation: Recommendation | None
+    explanations: Explanations | None = None
     lineage: Lineage
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
 ON_SQLITE = pytest.mark.parametrize("up", ["sqlite"], indirect=True, scope="module")  # what no database or store can change
-STAGES = {"validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model"}
+STAGES = {"validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model", "explain"}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres and s3"])
@@ -67,7 +67,7 @@ def test_the_same_night_again_does_no_work_and_says_so(up, first):
 def test_a_changed_evaluation_runs_from_there_on(up, first):
     up.complete(out=f"{up.folder}/runs", settings=["evaluation.bootstrap=60"])
     again = stages(report(up))
-    assert {name for name, stage in again.items() if not stage["cached"]} == {"evaluate", "model"}
+    assert {name for name, stage in again.items() if not stage["cached"]} == {"evaluate", "model", "explain"}
 
 
 def test_placed_stages_are_carried_out_by_the_gpu_worker(up, first):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.study.stages import assess, drift, encode, evaluate, finetune, model, pretrain, split, synthesise, validate
+from flows.study.stages import assess, drift, encode, evaluate, explain, finetune, model, pretrain, split, synthesise, validate
 from flows.study.stages.stage import Stage
 
 VALIDATE: Stage = validate.STAGE
@@ -16,5 +16,6 @@ ON_VALID_EXTRACT: tuple[Stage, ...] = (
     assess.STAGE,
     evaluate.STAGE,
     model.STAGE,
+    explain.STAGE,
 )
 STAGES: tuple[Stage, ...] = (VALIDATE, *ON_VALID_EXTRACT)

@@ -15,6 +15,7 @@ from mgvae.config.study import CohortConfig
 Inputs = Mapping[str, Path]
 VALIDATION, DRIFT, HISTORY = "validation.json", "drift.json", "history.json"  # files of typed results in artifacts
 SYNTHETIC, EVALUATION, RECOMMENDATION = "synthetic.json", "evaluation.json", "recommendation.json"
+EXPLANATIONS = "explanations.json"
 Result = TypeVar("Result", bound=BaseModel)
 
 

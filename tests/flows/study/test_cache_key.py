@@ -111,7 +111,8 @@ def stages_changed_by(module, monkeypatch):
         return {stage.name for stage in STAGES if code_digest(stage.make.__module__) != before[stage.name]}
 
 
-TRAINED = {"pretrain", "finetune", "synthesise", "evaluate", "model"}
+EVALUATED = {"evaluate", "model", "explain"}
+TRAINED = {"pretrain", "finetune", "synthesise", *EVALUATED}
 
 
 @pytest.mark.parametrize(
@@ -119,13 +120,14 @@ TRAINED = {"pretrain", "finetune", "synthesise", "evaluate", "model"}
     [
         ("mgvae.report.render", set()),
         ("flows.cli", set()),
-        ("mgvae.evaluation.metrics", {"evaluate", "model"}),
+        ("mgvae.evaluation.metrics", EVALUATED),
         ("validation.gates", {"assess"}),
         ("validation.suite", {"validate", "assess"}),
         ("mgvae.training.loops", TRAINED),
         ("mgvae.model.objective", TRAINED),
-        ("mgvae.evaluation.smote", {"evaluate", "model"}),
-        ("mgvae.evaluation.deployed_model", {"model"}),
+        ("mgvae.evaluation.smote", EVALUATED),
+        ("mgvae.evaluation.deployed_model", {"model", "explain"}),
+        ("mgvae.explanation.contributions", {"explain"}),
         ("mgvae.extract.cells", {"validate"}),
         ("mgvae.errors", {stage.name for stage in STAGES}),
     ],

@@ -37,9 +37,11 @@ def test_a_moved_extract_is_the_same_extract(finished, report, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("setting", "redone"),
     [
-        ("evaluation.bootstrap=60", {"evaluate", "model"}),
+        ("evaluation.bootstrap=60", {"evaluate", "model", "explain"}),
         ("gates.c2st_warn=0.99", {"assess", "model"}),
-        pytest.param("synthesis.prevalence=0.3", {"synthesise", "assess", "evaluate", "model"}, marks=pytest.mark.slow),
+        pytest.param(
+            "synthesis.prevalence=0.3", {"synthesise", "assess", "evaluate", "model", "explain"}, marks=pytest.mark.slow
+        ),
         ("title=Another title", set()),
     ],
 )

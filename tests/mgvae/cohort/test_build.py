@@ -83,7 +83,11 @@ def test_features_obey_the_contract(frame):
     assert features["stage"].isna().sum() == frame["stage"].drop([0, 1, 30, 31]).isna().sum()
 
 
-def test_subgroups_are_the_levels_to_report_by(frame):
+def test_subgroups_are_the_levels_and_numbers_to_report_by(frame):
+    banded = {"age": {**COLUMNS["age"], "role": ["feature", "subgroup"]}, "born": {**COLUMNS["born"], "role": "subgroup"}}
+    with_age = build_cohort(study(columns={"columns": COLUMNS | banded}), frame)
+    assert list(with_age.subgroups) == [name for name in COLUMNS if name in ("age", "stage", "site")]
+    assert with_age.subgroups["age"].equals(with_age.features["age"])
     cohort = build_cohort(study(), frame)
     assert list(cohort.subgroups) == ["stage", "site"]
     assert list(cohort.subgroups["site"].cat.categories) == ["a", "b"]

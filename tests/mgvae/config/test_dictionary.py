@@ -34,6 +34,11 @@ def entry(**values):
         ({"kind": "binary", "categories": ["a", "b", "c"]}, "a binary column has exactly two categories"),
         ({"kind": "categorical", "categories": ["a"]}, "at least two categories are needed"),
         ({"kind": "count", "max_missing": 1.5}, "columns.x.max_missing: Input should be less than or equal to 1 (got 1.5)"),
+        ({"kind": "count", "role": "subgroup", "cuts": [3, 3]}, "columns.x.cuts: must be finite numbers in ascending order"),
+        ({"kind": "count", "role": "subgroup", "cuts": []}, "columns.x.cuts: must be finite numbers in ascending order"),
+        ({"kind": "count", "role": "subgroup", "cuts": [float("nan")]}, "columns.x.cuts: must be finite numbers"),
+        ({"kind": "count", "cuts": [3]}, "cuts belong to continuous and count columns with the role subgroup"),
+        ({"kind": "binary", "role": "subgroup", "cuts": [1]}, "cuts belong to continuous and count columns"),
         ({"kind": "count", "role": "predictor"}, "columns.x.role.0: Input should be 'feature', 'subgroup'"),
     ],
 )

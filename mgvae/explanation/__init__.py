@@ -1,0 +1,1 @@
+"""What the models use: contributions of the predictors to the predicted log odds."""

@@ -1,0 +1,230 @@
+"""Shapley contributions of the dictionary's columns to the log odds of a model.
+
+The reference are background rows: a contribution is what a column's own value adds, on average over all orders in which the
+columns' values replace those of a background row (interventional Shapley values).
+
+Source: Lundberg and Lee 2017, arXiv:1705.07874; Janzing et al. 2020, arXiv:1910.13413, for the interventional reference.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mgvae.arrays import FloatArray, IntArray
+from mgvae.classifiers.design import level_codes
+from mgvae.classifiers.portable import LinearScorer
+from mgvae.classifiers.portable_trees import Tree, TreeScorer
+from mgvae.classifiers.recalibration import to_logit
+from mgvae.explanation.terms import linear_terms
+from mgvae.results.explanations import Explainer
+
+EVALUATIONS = 150_000  # rows that a model of unknown form predicts at most
+MOST_ROWS = {"linear": 4_000, "tree": 2_000, "permutation": 2_000}
+BACKGROUND = {"linear": 1_000, "tree": 100, "permutation": 30}
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What each column adds to the log odds of each row.
+
+    Attributes:
+        values: ``(N, P)``, in the order of the dictionary's features.
+        base: mean log odds of the background rows; with a row's values it sums to the row's log odds.
+        rows: positions of the N explained rows among those that were given, ascending.
+        explainer: the method.
+    """
+
+    values: FloatArray
+    base: float
+    rows: IntArray
+    explainer: Explainer
+
+
+Predict = Callable[[pd.DataFrame], FloatArray]
+
+
+def contributions(
+    model: Any, features: pd.DataFrame, background: pd.DataFrame, generator: np.random.Generator
+) -> Contributions:
+    """Return the contributions of rows, of a sample of them where they are many.
+
+    A linear model and boosted trees are explained exactly by their form, any other model by permutations of its columns.
+
+    Args:
+        model: a `mgvae.classifiers.portable.Scorer`, or any object with ``predict_proba(features) -> (N,)``.
+        features: rows to explain, ``(N, P)``.
+        background: rows that the model was fitted on, a sample of which is the reference.
+        generator: draws the samples and the permutations.
+    """
+    kind = _kind(model)
+    reference = background.iloc[_sample(len(background), BACKGROUND[kind], generator)].reset_index(drop=True)
+    most = MOST_ROWS[kind]
+    if kind == "permutation":
+        most = min(most, max(1, EVALUATIONS // ((2 * features.shape[1] + 1) * len(reference))))
+    rows = _sample(len(features), most, generator)
+    chosen = features.iloc[rows].reset_index(drop=True)
+    if isinstance(model, LinearScorer):
+        values, base = _linear(model, chosen, reference)
+    elif isinstance(model, TreeScorer):
+        values, base = _tree(model, chosen, reference)
+    else:
+        values, base = _permuted(model.predict_proba, chosen, reference, seed=int(generator.integers(2**32)))
+    return Contributions(values, base, rows, kind)
+
+
+def _kind(model: Any) -> Explainer:
+    if isinstance(model, LinearScorer | TreeScorer):
+        return "linear" if isinstance(model, LinearScorer) else "tree"
+    return "permutation"
+
+
+def _sample(n: int, most: int, generator: np.random.Generator) -> IntArray:
+    return np.arange(n) if n <= most else np.sort(generator.choice(n, size=most, replace=False))
+
+
+def _shap() -> Any:
+    """Import shap, whose module of colours warns of a coming matplotlib."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        import shap
+    return shap
+
+
+def _by_column(values: FloatArray, columns: list[str], names: list[str]) -> FloatArray:
+    """Return contributions of a design's columns, ``(N, Q)``, summed by predictor, ``(N, P)``."""
+    place = {name: at for at, name in enumerate(names)}
+    total = np.zeros((len(values), len(names)))
+    for at, column in enumerate(columns):
+        total[:, place[column]] += values[:, at]
+    return total
+
+
+def _linear(scorer: LinearScorer, features: pd.DataFrame, background: pd.DataFrame) -> tuple[FloatArray, float]:
+    shap = _shap()
+    rows, reference = (_dense(scorer.design.rows(table)) for table in (features, background))
+    masker = shap.maskers.Independent(reference, max_samples=len(reference))
+    explainer = shap.LinearExplainer((scorer.weights, scorer.intercept), masker)
+    values = np.asarray(explainer.shap_values(rows))
+    columns = [term.column for term in linear_terms(scorer.design, features)]
+    return _by_column(values, columns, list(map(str, features))), float(explainer.expected_value)
+
+
+def _dense(matrix: Any) -> FloatArray:
+    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray(), dtype=np.float64)
+
+
+def _tree(scorer: TreeScorer, features: pd.DataFrame, background: pd.DataFrame) -> tuple[FloatArray, float]:
+    """Explain boosted trees; shap knows no sets of categories, so each becomes a column.
+
+    A set's column is 1 where the category goes right. A predictor's contribution is the sum over its own.
+    """
+    shap = _shap()
+    columns = _Columns(scorer)
+    trees = [_as_shap(tree, columns) for tree in scorer.trees]
+    model = {
+        "trees": trees,
+        "base_offset": scorer.baseline,
+        "tree_output": "log_odds",
+        "objective": "binary_crossentropy",
+        "input_dtype": np.float64,
+        "internal_dtype": np.float64,
+    }
+    reference, rows = columns.matrix(background), columns.matrix(features)
+    explainer = shap.TreeExplainer(model, data=reference, feature_perturbation="interventional", model_output="raw")
+    values = np.asarray(explainer.shap_values(rows, check_additivity=False))
+    names = list(map(str, features))
+    ordered = [name for name in names if name not in scorer.design.levels] + list(scorer.design.levels)
+    return _by_column(values, [ordered[place] for place in columns.sources], names), float(explainer.expected_value)
+
+
+class _Columns:
+    """The columns of a tree's matrix, and one more for each set of categories in use.
+
+    Attributes:
+        sources: of each column the column of the design that it is made of.
+    """
+
+    def __init__(self, scorer: TreeScorer) -> None:
+        self.scorer = scorer
+        self.sources = list(range(len(scorer.design.nominal)))
+        self._sets: dict[tuple[int, tuple[int, ...], bool], int] = {}
+
+    def of_set(self, column: int, categories: list[int], missing_left: bool) -> int:
+        """Return the place of the column that says whether a row goes right."""
+        key = (column, tuple(categories), missing_left)
+        if key not in self._sets:
+            self._sets[key] = len(self.sources)
+            self.sources.append(column)
+        return self._sets[key]
+
+    def matrix(self, features: pd.DataFrame) -> FloatArray:
+        """Return all columns of rows, ``(N, Q)``."""
+        values = self.scorer.matrix(features)
+        more = [
+            ~np.where(np.isnan(values[:, column]), missing_left, np.isin(values[:, column], categories))
+            for column, categories, missing_left in self._sets
+        ]
+        return np.column_stack([values, *(one.astype(np.float64) for one in more)])
+
+
+def _as_shap(tree: Tree, columns: _Columns) -> dict[str, Any]:
+    inner = np.array(tree.left) > 0
+    features, thresholds = np.array(tree.column), np.array(tree.threshold, dtype=np.float64)
+    for node in np.flatnonzero(inner):
+        categories = tree.categories[node]
+        if categories is not None:
+            features[node] = columns.of_set(tree.column[node], categories, tree.missing_left[node])
+            thresholds[node] = 0.5
+    left, right = np.where(inner, tree.left, -1), np.where(inner, tree.right, -1)
+    return {
+        "children_left": left,
+        "children_right": right,
+        "children_default": np.where(tree.missing_left, left, right),
+        "features": np.where(inner, features, -2),
+        "thresholds": thresholds,
+        "values": np.where(inner, 0.0, tree.value)[:, None],
+        "node_sample_weight": np.ones(len(inner)),
+    }
+
+
+def _permuted(predict: Predict, features: pd.DataFrame, background: pd.DataFrame, *, seed: int) -> tuple[FloatArray, float]:
+    """Explain any model: its columns are permuted once forth and once back for each row."""
+    shap = _shap()
+    rows, reference = _numbers(features), _numbers(background)
+
+    def log_odds(matrix: FloatArray) -> FloatArray:
+        return to_logit(predict(_table(np.asarray(matrix, dtype=np.float64), features)))
+
+    state = np.random.get_state()  # noqa: NPY002 - shap draws from the global generator: it is put back as it was
+    try:
+        masker = shap.maskers.Independent(reference, max_samples=len(reference))
+        explainer = shap.PermutationExplainer(log_odds, masker, seed=seed)
+        found = explainer(rows, max_evals=2 * rows.shape[1] + 1, silent=True)
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    return np.asarray(found.values), float(log_odds(reference).mean())
+
+
+def _numbers(features: pd.DataFrame) -> FloatArray:
+    """Return a table as numbers, ``(N, P)``: levels as their codes, -1 for missing."""
+    columns = [
+        level_codes(features[name]) if isinstance(features[name].dtype, pd.CategoricalDtype) else features[name].to_numpy()
+        for name in features
+    ]
+    return np.column_stack(columns).astype(np.float64)
+
+
+def _table(matrix: FloatArray, like: pd.DataFrame) -> pd.DataFrame:
+    """Return the table that `_numbers` made into ``matrix``, with the dtypes of ``like``."""
+    columns: dict[str, Any] = {}
+    for place, (name, dtype) in enumerate(like.dtypes.items()):
+        values = matrix[:, place]
+        levels = isinstance(dtype, pd.CategoricalDtype)
+        columns[str(name)] = pd.Categorical.from_codes(values.astype(np.int64), dtype=dtype) if levels else values
+    return pd.DataFrame(columns)
