@@ -99,6 +99,14 @@ REGISTRY: dict[str, FindingKind] = {
             "Patients, coding or units have changed, and a model of the past may not hold.",
             "Find the cause. If the change is real and wanted, accept it: run again with --set drift.against=nothing.",
         ),
+        FindingKind(
+            "MGV301",
+            "warning",
+            "predictors",
+            "One predictor carries more than half of the model",
+            "It may be a trace of the outcome, or a proxy for who was measured; without it little of the model is left.",
+            "Check when and for whom it is recorded. If it is known only after the index date, give it the role excluded.",
+        ),
     )
 }
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from mgvae.results.drift import DriftSummary
+from mgvae.results.explanations import Explanations
 from mgvae.results.findings import Finding, RunVerdict, VerdictStatus, counting, found, unreliable, with_muted
 from mgvae.results.gates import Gate
 from mgvae.results.gates import Verdict as GateVerdict
+from mgvae.results.recommendation import Recommendation
 
+FEWEST_PREDICTORS, HALF = 3, 0.5
 WORDS: dict[GateVerdict, VerdictStatus] = {"pass": "passed", "warn": "warned", "fail": "failed"}
 
 
@@ -27,6 +30,15 @@ def gate_findings(gates: Sequence[Gate], drift: DriftSummary | None) -> tuple[Fi
     if drift is not None and any(gate.verdict != "pass" for gate in drift.gates):
         out.append(found("MGV208", drift_detail(drift)))
     return tuple(out)
+
+
+def explanation_findings(explanations: Explanations, chosen: Recommendation) -> tuple[Finding, ...]:
+    """Return a finding where one of three or more predictors carries more than half of the recommended model."""
+    columns = next((model.columns for model in explanations.models if model.arm == chosen.arm), ())
+    if len(columns) < FEWEST_PREDICTORS or (columns[0].share.value or 0.0) <= HALF:
+        return ()
+    first = columns[0]
+    return (found("MGV301", f"{first.label} ({first.column}) carries {first.share.value:.0%} of all contributions."),)
 
 
 def drift_detail(drift: DriftSummary) -> str:

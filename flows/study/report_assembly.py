@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.runs.folder import DriftBaseline, ReferenceRun
-from flows.study.findings import gate_findings, gathered, verdict_of
+from flows.study.findings import explanation_findings, gate_findings, gathered, verdict_of
 from flows.study.lineage import FinishedStage, lineage, run_id
 from flows.study.stages.stage import (
     DRIFT,
@@ -93,9 +93,9 @@ def complete_report(sources: Sources) -> Report:
     remarks = _remarks_on_groups(training, synthetic, evaluation)
     chosen = read_result(folders["model"] / RECOMMENDATION, Recommendation)
     status = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
-    findings = gathered(
-        (*evaluation_findings(evaluation, chosen), *gate_findings(synthetic.gates, drift)), config.findings.mute
-    )
+    explanations = read_result(folders["explain"] / EXPLANATIONS, Explanations)
+    of_models = (*evaluation_findings(evaluation, chosen), *explanation_findings(explanations, chosen))
+    findings = gathered((*of_models, *gate_findings(synthetic.gates, drift)), config.findings.mute)
     return Report(
         **_head(sources, record),
         status=status,
@@ -108,7 +108,7 @@ def complete_report(sources: Sources) -> Report:
         synthetic=synthetic,
         evaluation=evaluation_summary(evaluation, config, temporal=is_temporal(cohort, test)),
         recommendation=chosen,
-        explanations=read_result(folders["explain"] / EXPLANATIONS, Explanations),
+        explanations=explanations,
     )
 
 

@@ -43,7 +43,7 @@ def config(**evaluation):
 
 def chosen(arm="none", classifier="logistic_regression", challenger=None):
     difference = Difference(metric="auroc", value=0.0, low=None, high=None, arm=challenger) if challenger else None
-    return Recommendation(arm=arm, classifier=classifier, reason="", rule="", difference=difference)
+    return Recommendation(arm=arm, classifier=classifier, answer="no_gain", reason="", rule="", difference=difference)
 
 
 def groups(rows):
