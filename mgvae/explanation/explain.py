@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mgvae.arrays import FloatArray
+from mgvae.classifiers.models import Classifier as Fittable
 from mgvae.classifiers.portable import LinearScorer, Scorer, scorer_of
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
@@ -32,6 +33,7 @@ from mgvae.results.recommendation import Recommendation
 FEWEST_EVENTS = 15  # of a hold-out that is explained; a smaller one says little of the cases
 CASES_ARM: Arm = "mgvae"  # whose cases the stages of the generator have made from the training part
 OnDone = Callable[[int, int], None]
+Model = Scorer | Fittable
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Part:
     groups: tuple[Subgroup, ...]
     seed: int
     cases: Synthetic | None = None
-    fitted: Mapping[Arm, Scorer] = field(default_factory=dict)
+    fitted: Mapping[Arm, Model] = field(default_factory=dict)
 
 
 def explain(
@@ -64,7 +66,7 @@ def explain(
     chosen: Recommendation,
     cases: Synthetic | None,
     *,
-    fitted: Mapping[Arm, Scorer] | None = None,
+    fitted: Mapping[Arm, Model] | None = None,
     on_done: OnDone | None = None,
 ) -> Explanations:
     """Explain the recommended classifier without correction and with an arm.
@@ -104,7 +106,7 @@ def explain(
         for split in splits:
             by_arm[name].append(sizes(_contributions(split, name, chosen.classifier, config)[1].values))
             note()
-    found: dict[Arm, tuple[Scorer, Contributions]] = {}
+    found: dict[Arm, tuple[Model, Contributions]] = {}
     for name in arms:
         found[name] = _contributions(part, name, chosen.classifier, config)
         note()
@@ -144,17 +146,26 @@ def _fold_parts(train: Rows, groups: Sequence[Subgroup], config: CohortConfig) -
     return parts
 
 
-def _fitted(part: Part, arm: Arm, classifier: Classifier, config: CohortConfig) -> Scorer:
+def _fitted(part: Part, arm: Arm, classifier: Classifier, config: CohortConfig) -> Model:
     """Return the classifier fitted on the part's rows as the arm treats them."""
     if arm in part.fitted:
         return part.fitted[arm]
+    chain = chain_of(config)
     if arm == CASES_ARM and part.cases is not None:
         treated = with_cases(part.fitting, part.cases.features, part.cases.remarks)
-        return scorer_of(fit_classifier(classifier, treated, part.seed))
-    return scorer_of(fit_chain(part.fitting, chain_of(config), arm, classifier, seed=part.seed).classifier)
+        return _plain(fit_classifier(classifier, treated, chain, part.seed))
+    return _plain(fit_chain(part.fitting, chain, arm, classifier, seed=part.seed).classifier)
 
 
-def _contributions(part: Part, arm: Arm, classifier: Classifier, config: CohortConfig) -> tuple[Scorer, Contributions]:
+def _plain(model: Fittable) -> Model:
+    """Return a model as plain numbers, which are explained by their form; one of the user's own as it is."""
+    try:
+        return scorer_of(model)
+    except TypeError:
+        return model
+
+
+def _contributions(part: Part, arm: Arm, classifier: Classifier, config: CohortConfig) -> tuple[Model, Contributions]:
     """Return a model and its contributions; all models of a part see the same sample."""
     scorer = _fitted(part, arm, classifier, config)
     generator = np.random.default_rng(derive(part.seed, "explanations"))
@@ -164,7 +175,7 @@ def _contributions(part: Part, arm: Arm, classifier: Classifier, config: CohortC
 def _summary(
     part: Part,
     name: ModelName,
-    made: tuple[Scorer, Contributions],
+    made: tuple[Model, Contributions],
     by_fold: Sequence[FloatArray],
     followed: list[str],
     config: CohortConfig,
