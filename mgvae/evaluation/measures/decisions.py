@@ -25,7 +25,6 @@ def decisions(
     true, alerts, n_true = np.stack([event * positive, positive, event]) @ weights
     n_false, false = total - n_true, alerts - true
     sensitivity, specificity = ratio(true, n_true), 1 - ratio(false, n_false)
-    # the products are rounded; on the line without events or alerts they are 0 exactly
     spread = np.sqrt(alerts * (total - alerts) * n_true * n_false)
     measures: dict[Metric, FloatArray] = {
         "sensitivity": sensitivity,

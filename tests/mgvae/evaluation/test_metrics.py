@@ -12,13 +12,16 @@ from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
     brier_score_loss,
+    f1_score,
     log_loss,
+    matthews_corrcoef,
     precision_score,
     recall_score,
     roc_auc_score,
 )
 
 from mgvae.evaluation.measures.calibration import calibration, grid
+from mgvae.evaluation.measures.decisions import decisions
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.metrics import measure
@@ -55,6 +58,8 @@ def test_every_measure_agrees_with_scikit_learn_for_each_resample(digits):
             "sensitivity": recall_score(event, p >= 0.1, sample_weight=w),
             "specificity": recall_score(1 - event, p < 0.1, sample_weight=w),
             "ppv": precision_score(event, p >= 0.1, sample_weight=w),
+            "f1": f1_score(event, p >= 0.1, sample_weight=w),
+            "mcc": matthews_corrcoef(event, p >= 0.1, sample_weight=w),
         }
         expected["g_mean"] = np.sqrt(expected["sensitivity"] * expected["specificity"])
         for name, value in expected.items():
@@ -132,3 +137,22 @@ def test_the_grid_keeps_number_and_sum(n):
     np.testing.assert_allclose(rows.sum(axis=0), weights.sum(axis=0))
     np.testing.assert_allclose(nodes @ rows, x @ weights)
     assert (spread.toarray() >= 0).all()
+
+
+@pytest.mark.parametrize("prevalence", [0.01, 0.3])
+def test_the_restated_predictive_value_is_that_of_a_population_with_this_prevalence(prevalence):
+    event, p = predictions()
+    plain = decisions(event, p >= 0.1, unit_weights(len(p)))
+    assert "ppv_at_deployment" not in plain
+    weights = np.where(event == 1, prevalence / event.mean(), (1 - prevalence) / (1 - event.mean()))[:, None]
+    there = decisions(event, p >= 0.1, weights)["ppv"]
+    got = decisions(event, p >= 0.1, unit_weights(len(p)), deployment_prevalence=prevalence)
+    assert got["ppv_at_deployment"] == pytest.approx(there)
+    assert got["ppv"] == plain["ppv"]
+
+
+def test_without_alerts_no_predictive_value_and_no_correlation_is_defined():
+    event = np.array([1, 0, 0, 0])
+    got = decisions(event, np.zeros(4, dtype=bool), unit_weights(4), deployment_prevalence=0.1)
+    assert got["f1"][0] == got["sensitivity"][0] == 0
+    assert np.isnan([got[name][0] for name in ("ppv", "mcc", "ppv_at_deployment")]).all()

@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mgvae.config.sections import Evaluation
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
+from mgvae.evaluation.measures.net_benefit import net_benefit, threshold_grid
+from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.metrics import measure
-from mgvae.evaluation.summary import differences_table, score, threshold
+from mgvae.evaluation.summary import decision_range, differences_table, sample_of, score, threshold
 
 LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
 VARIANTS = ("raw", "offset", "recalibrated")
@@ -93,3 +96,54 @@ def test_differences_are_recalibrated_less_none_of_the_same_classifier():
         assert got.value == pytest.approx(value)
         assert got.value - got.low == pytest.approx(got.high - value)
         assert 1.9 * error < got.high - value < 2.2 * error
+
+
+def test_all_variants_share_the_ranks_of_the_raw_probabilities_within_folds():
+    predictions = predicted("none")
+    fold = np.stack([np.arange(N) % 4, np.arange(N) // 50]).astype(np.int16)
+    predictions = replace(predictions, fold=fold)
+    scores = scores_of(predictions)
+    raw, event = predictions.probability["none", LR, "raw"], predictions.event
+    expected = [ranking(event, raw[r], unit_weights(N), fold[r])["auroc"][0] for r in range(2)]
+    for variant in VARIANTS:
+        got = scores["none", LR, variant]
+        np.testing.assert_allclose(got["auroc"].repeats, expected)
+        for name in ("auroc", "auprc", "ppv_at_alert_5", "sensitivity_at_spec_90"):
+            assert (got[name].draws == scores["none", LR, "raw"][name].draws).all()
+    assert scores["none", LR, "raw"]["brier"].value != scores["none", LR, "offset"]["brier"].value
+
+
+def test_what_a_measure_rests_on_counts_groups():
+    predictions = predicted("none")  # groups of two rows
+    plan = resamples(predictions.event, predictions.group, n=10, seed=0)
+    got = sample_of(predictions, plan, ("none", LR, "raw"))
+    with_event = len({group for group, event in zip(predictions.group, predictions.event, strict=True) if event})
+    assert (got.events, got.others) == (with_event, 100 - with_event)
+    assert got.alerts == pytest.approx(100 * (predictions.probability["none", LR, "raw"] >= 0.5).mean())
+
+
+@pytest.mark.parametrize("chosen", [None, (0.05, 0.5)])
+def test_net_benefit_is_over_the_chosen_range_or_around_the_prevalence_of_the_fitting_rows(chosen):
+    predictions = predicted("none")
+    settings = Evaluation(decision_thresholds=chosen)
+    share = predictions.prevalence.mean()
+    low, high = decision_range(predictions, settings)
+    assert (low, high) == pytest.approx(chosen or (share / 2, min(4 * share, 0.95)))
+    got = score(predictions, resamples(predictions.event, predictions.group, n=10, seed=0), settings)
+    p, grid = predictions.probability["none", LR, "raw"], threshold_grid((low, high))
+    expected = [net_benefit(predictions.event, row, unit_weights(N), grid)["net_benefit"][0] for row in p]
+    np.testing.assert_allclose(got["none", LR, "raw"]["net_benefit"].repeats, expected)
+
+
+def test_the_predictive_value_is_restated_where_a_prevalence_is_set():
+    predictions = predicted("none")
+    plan = resamples(predictions.event, predictions.group, n=10, seed=0)
+    got = score(predictions, plan, Evaluation(deployment_prevalence=0.01))["none", LR, "raw"]
+    assert got["ppv_at_deployment"].value < got["ppv"].value
+    assert "ppv_at_deployment" not in score(predictions, plan)["none", LR, "raw"]
+
+
+def test_the_threshold_arms_differences_are_zero_with_certainty():
+    table = differences_table(scores_of(predicted("none", "threshold", "smote")))
+    assert {tuple(e.model_dump().values()) for e in table["threshold"][LR].values()} == {(0.0, 0.0, 0.0)}
+    assert table["smote"][LR]["sensitivity"].low < table["smote"][LR]["sensitivity"].high
