@@ -100,6 +100,14 @@ REGISTRY: dict[str, FindingKind] = {
             "Find the cause. If the change is real and wanted, accept it: run again with --set drift.against=nothing.",
         ),
         FindingKind(
+            "MGV209",
+            "warning",
+            "analysis",
+            "The recommended classifier cannot be saved",
+            "It is the user's own, without a form as plain numbers, and no pickle is written: the run keeps only its recipe.",
+            "To use it, fit it again by its recipe in model.json; or leave it out of evaluation.classifiers.",
+        ),
+        FindingKind(
             "MGV301",
             "warning",
             "predictors",

@@ -61,6 +61,9 @@ def compare_with_champion(
     obstacle = serving.obstacle(challenger)
     if obstacle is not None:
         return Comparison(False, f"Cannot compare with the champion's model: {obstacle}.", broken=True)
+    own = challenger.obstacle(challenger)
+    if own is not None:
+        return Comparison(False, f"Cannot compare the new model: {own}.")
     judges = holdout.take(~seen)
     if judges.events < FEW_EVENTS or judges.events == len(judges):
         return Comparison(

@@ -25,6 +25,7 @@ from flows.study.stage_runner import StageCall, StageResult, current_place, make
 from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
 from flows.study.stages.stage import VALIDATION, Stage, read_result
 from flows.study.stages.validate import check_extract_unchanged
+from mgvae.classifiers.own import remarks_on
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.extract.parts import digest as extract_digest
 from mgvae.extract.parts import find_parts
@@ -87,6 +88,8 @@ def cohort_flow(
         folder = Path(out).resolve()
         artifacts = open_store(folder, store)
         require_allowed(artifacts.label, "store")
+        for remark in remarks_on(config.evaluation.own_classifiers):
+            get_run_logger().warning(remark)
         with posting(config.study):
             return _carry_out(config, artifacts, folder, promote=promote)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows.runs.folder import ReferenceRun
 from flows.study.cache_key import code_version, library_versions
+from mgvae.classifiers.import_path import identities
 from mgvae.config.study import CohortConfig
 from mgvae.report.schema import Lineage, Location, StageSummary
 from mgvae.store.artifact import MANIFEST, Reference, digest
@@ -29,9 +30,11 @@ class FinishedStage:
 def run_id(config: CohortConfig, extract_sha256: str, reference: ReferenceRun | None = None) -> str:
     """Return the run's name, a digest of everything that decides its results.
 
-    This is the extract, the configuration, the code, the seed and the reference extract.
+    This is the extract, the configuration, the code, also of a user's own classifiers, the seed and the reference extract.
     """
-    content = [extract_sha256, config_sha256(config), code_version(), config.seed]
+    content: list[object] = [extract_sha256, config_sha256(config), code_version(), config.seed]
+    if config.evaluation.own_classifiers:
+        content.append(identities(config.evaluation.own_classifiers))
     return digest([*content, reference.artifact.sha256] if reference else content)[:12]
 
 

@@ -158,9 +158,9 @@ def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
 
 
 def forest_rows(design: LinearDesign, features: pd.DataFrame) -> Any:
-    """Return rows of a linear design as scikit-learn's trees take them, ``(N, columns)``.
+    """Return rows of a linear design as scikit-learn's trees take them.
 
-    They compare 32-bit numbers, and read sparse rows with 32-bit indices.
+    ``(N, columns)``. They compare 32-bit numbers, and read sparse rows with 32-bit indices.
     """
     rows = design.rows(features)
     if isinstance(rows, np.ndarray):

@@ -1,4 +1,4 @@
-"""Logistic regression with an elastic net penalty whose size the fitting rows choose.
+"""Logistic regression with an elastic net penalty that the rows choose.
 
 The penalty is chosen by an information criterion rather than by inner cross-validation. With a few dozen events folds are too
 small to compare penalties, and repeated or interpolated cases would lie on both sides of a fold and make every penalty look too
@@ -30,7 +30,7 @@ FARTHEST = 30.0  # log odds at which the quadratic approximation is taken at mos
 
 @dataclass(frozen=True)
 class _Quadratic:
-    """The log-likelihood's quadratic approximation: 1/2 b' gram b - score' b, intercept profiled out."""
+    """A quadratic log-likelihood: score' b - 1/2 b' gram b, without intercept."""
 
     gram: FloatArray
     score: FloatArray
@@ -167,7 +167,7 @@ def _degrees(gram: FloatArray, b: FloatArray, ridge: float) -> float:
 
 
 def _strongest(rows: Any, event: IntArray, w: FloatArray) -> IntArray:
-    """Return ascending positions of the columns with the largest scores, at most WIDEST."""
+    """Return positions of the WIDEST columns with the largest scores, ascending."""
     if rows.shape[1] <= WIDEST:
         return np.arange(rows.shape[1])
     score = np.abs(rows.T @ (w * (event - np.average(event, weights=w))))

@@ -1,4 +1,4 @@
-"""A small multilayer perceptron: an ensemble whose members stop early on unlike parts.
+"""A small multilayer perceptron: members that stop early on unlike parts.
 
 Each of its members is fitted without one part of the rows and stops where the loss on that part is smallest; the mean of their
 log odds predicts. So every row is learned from, though each member has rows that it has not seen. Rows that are equal in all

@@ -1,4 +1,4 @@
-"""The downstream classifiers, with fixed, modest settings, and how one is made by name.
+"""The downstream classifiers with fixed, modest settings, by name.
 
 The settings were chosen once, by cross-validated AUROC, log-likelihood and Brier score of the no-correction arm over five
 public cohorts with 26 to 328 events, and are the same for every cohort and every arm: tuning them per data set would need
@@ -80,6 +80,10 @@ def make(name: str, seed: int, options: Options | None = None) -> Classifier:
         from mgvae.classifiers.mlp import MLPModel
 
         return MLPModel(seed=seed, loss=chosen.mlp_loss)
+    if name in chosen.own:
+        from mgvae.classifiers.own import OwnModel
+
+        return OwnModel(name, chosen.own[name], seed)
     raise ConfigError(f"A classifier must be one of {', '.join(get_args(BuiltIn))}, or your own; got '{name}'.")
 
 

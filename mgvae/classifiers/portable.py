@@ -20,6 +20,7 @@ from mgvae.classifiers.design_json import as_json, linear_design
 from mgvae.classifiers.models import BoostingModel, Classifier, ForestModel, LogisticModel
 from mgvae.classifiers.network import Network
 from mgvae.classifiers.portable_trees import ForestScorer, TreeScorer, boosting_of, forest_of
+from mgvae.errors import CheckpointError
 
 
 class Scorer(Protocol):
@@ -78,11 +79,47 @@ class NetworkScorer:
         return cls(linear_design(content), Network.from_json(content["network"]))
 
 
+@dataclass(frozen=True)
+class RecipeScorer:
+    """A user's own classifier, of which no more than how it was made can be saved.
+
+    Attributes:
+        recipe: name, import path, package's version, digests of source and training rows, seed.
+        fitted: predicts; None once the scorer was read from JSON.
+    """
+
+    recipe: Mapping[str, Any]
+    fitted: Classifier | None = None
+
+    def predict_proba(self, features: pd.DataFrame) -> FloatArray:
+        """See `Scorer`.
+
+        Raises:
+            CheckpointError: the scorer was read from JSON.
+        """
+        if self.fitted is None:
+            raise CheckpointError(
+                f"A model must have a classifier that is saved as numbers; '{self.recipe['name']}' is the user's own, of which "
+                "only the recipe is saved. Fit it again, or recommend among the built-in classifiers."
+            )
+        return self.fitted.predict_proba(features)
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Scorer`."""
+        return {"type": "recipe", **self.recipe}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> RecipeScorer:
+        """Return the scorer in `to_json`'s result, which does not predict."""
+        return cls({key: content[key] for key in ("name", "path", "version", "source", "seed", "trained_on")})
+
+
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Scorer]] = {
     "linear": LinearScorer.from_json,
     "trees": TreeScorer.from_json,
     "forest": ForestScorer.from_json,
     "network": NetworkScorer.from_json,
+    "recipe": RecipeScorer.from_json,
 }
 
 
@@ -105,11 +142,14 @@ def _scorer_of_rarer(classifier: Classifier) -> Scorer:
     """Return one of the models whose modules take time to import as plain numbers."""
     from mgvae.classifiers.elastic_net import ElasticNetModel
     from mgvae.classifiers.mlp import MLPModel
+    from mgvae.classifiers.own import OwnModel
 
     if isinstance(classifier, ElasticNetModel):
         return LinearScorer(classifier._design, classifier.coefficients, classifier.intercept)
     if isinstance(classifier, MLPModel):
         return NetworkScorer(classifier.design, classifier.network)
+    if isinstance(classifier, OwnModel):
+        return RecipeScorer(classifier.recipe(), classifier)
     raise TypeError(type(classifier).__name__)
 
 

@@ -1,4 +1,4 @@
-"""Boosted trees and forests as plain numbers, read from scikit-learn's fitted models."""
+"""Boosted trees and forests of scikit-learn as plain numbers."""
 
 from __future__ import annotations
 

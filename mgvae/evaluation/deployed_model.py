@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mgvae.arrays import BoolArray, FloatArray
-from mgvae.classifiers.portable import Scorer, scorer_from_json, scorer_of
+from mgvae.classifiers.portable import RecipeScorer, Scorer, scorer_from_json, scorer_of
 from mgvae.classifiers.recalibration import Recalibration, offset
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.rows import rows
@@ -73,6 +73,8 @@ class DeployedModel:
 
         Columns that ``other`` has besides are no obstacle.
         """
+        if isinstance(self.scorer, RecipeScorer):
+            return "its classifier is the user's own, of which only the recipe is saved"
         changed = [name for name, value in self.target.items() if other.target.get(name) != value]
         if changed:
             return f"the study changed since: {first_few(changed)}"

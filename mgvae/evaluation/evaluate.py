@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mgvae.classifiers.models import options_of
+from mgvae.classifiers.own import remarks_on
 from mgvae.classifiers.recalibration import Recalibration
 from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Arm, Classifier
@@ -33,8 +34,10 @@ def evaluate(train: Rows, test: Rows | None, config: CohortConfig, *, run: Run =
 
     Raises:
         OutcomeError: too few events to cross-validate.
+        ConfigError: a user's own classifier cannot be used.
     """
     settings = config.evaluation
+    remarks = remarks_on(settings.own_classifiers)
     held = test if test is not None and 0 < test.event.sum() < len(test) else None
     found = predict_both(
         train,
@@ -47,7 +50,7 @@ def evaluate(train: Rows, test: Rows | None, config: CohortConfig, *, run: Run =
     )
     scores, part = _summarise(found.inner, config, "cross-validation")
     result = EvaluationResult(
-        **dict(part),
+        **dict(part) | {"remarks": (*remarks, *part.remarks)},
         folds=usable_folds(train, settings.folds),
         repeats=settings.repeats,
         contrasts=contrasts(scores),

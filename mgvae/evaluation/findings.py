@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from mgvae.cohort.build import FEW_EVENTS
+from mgvae.config.classifiers import BuiltIn
 from mgvae.evaluation.summary import JUDGED
 from mgvae.results.evaluation import EvaluationResult, ModelName, PartResult, Scores
 from mgvae.results.findings import Finding, found
@@ -28,6 +31,7 @@ def evaluation_findings(evaluation: EvaluationResult, chosen: Recommendation) ->
         _few_events(evaluation),
         _badly_calibrated(scores),
         _contradicted(evaluation, model),
+        _unsaved(model),
     )
     missing = (found("MGV205", f"Arm {arm} could not be run: {reason}") for arm, reason in evaluation.unavailable.items())
     return (*(one for one in rules if one is not None), *missing)
@@ -77,6 +81,13 @@ def _contradicted(evaluation: EvaluationResult, model: ModelName) -> Finding | N
     if outer.high >= inner.low and not outer.low <= 0.5 < inner.low:
         return None
     return found("MGV206", f"AUROC is {_text(inner)} in cross-validation and {_text(outer)} in the hold-out.")
+
+
+def _unsaved(model: ModelName) -> Finding | None:
+    own = model.classifier not in get_args(BuiltIn)
+    return (
+        found("MGV209", f"Classifier '{model.classifier}' is saved as import path, version, digests and seed.") if own else None
+    )
 
 
 def _auroc(part: PartResult, model: ModelName) -> Estimate | None:

@@ -109,7 +109,7 @@ def run_arm(arm: Arm, train: Rows, test: Rows, chain: Chain, *, seed: int) -> Ar
         except TrainingError as error:
             if arm == "none":
                 raise
-            remarks += (f"Arm '{arm}' was not run with '{classifier}': {error}",)
+            remarks += (f"Arm '{arm}' was not run with '{classifier}'. {error}",)
     return ArmOutcome(raw, treated.share, None, remarks)
 
 

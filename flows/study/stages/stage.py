@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from mgvae.classifiers.import_path import identities
 from mgvae.config.study import CohortConfig
 
 Inputs = Mapping[str, Path]
@@ -39,8 +40,17 @@ class Stage:
 
 
 def sections(*names: str) -> Callable[[CohortConfig], dict[str, Any]]:
-    """Return a function that picks the seed and the named sections of a configuration."""
-    return lambda config: {"seed": config.seed, **config.model_dump(mode="json", include=set(names))}
+    """Return a function that picks the seed and the named sections of a configuration.
+
+    With the section on the evaluation goes what identifies the code of a user's own classifiers.
+    """
+
+    def picked(config: CohortConfig) -> dict[str, Any]:
+        read = {"seed": config.seed, **config.model_dump(mode="json", include=set(names))}
+        own = config.evaluation.own_classifiers if "evaluation" in names else {}
+        return read | ({"own_classifiers": identities(own)} if own else {})
+
+    return picked
 
 
 def write_json(path: Path, content: object) -> None:
