@@ -9,6 +9,7 @@ import numpy as np
 
 from tests.report_sample_evaluation import ARMS, METRICS, sample_evaluation
 from tests.report_sample_explanations import sample_explanations
+from tests.report_sample_stability import sample_instability, sample_learning_curve, sparse_learning_curve
 
 COLUMNS = (
     ("age", "Age", "continuous", "years", 0.0),
@@ -89,6 +90,8 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
             "threshold": {"variant": "recalibrated", "value": 0.021, "sensitivity": 0.741, "remark": "Cut at the prevalence."},
         },
         "explanations": sample_explanations(np.random.default_rng((seed, 7)), features, arms),
+        "instability": sample_instability(arms),
+        "learning_curve": sample_learning_curve(arms),
         "lineage": _lineage(),
     }
 
@@ -123,6 +126,8 @@ def refused_report() -> dict[str, Any]:
         "evaluation": None,
         "recommendation": None,
         "explanations": None,
+        "instability": None,
+        "learning_curve": None,
         "lineage": report["lineage"] | {"artifacts": {}, "stages": [{"name": "validate", "seconds": 2.2, "cached": False}]},
     }
 
@@ -136,6 +141,9 @@ def sparse_report() -> dict[str, Any]:
     del scores["offset"]
     report["evaluation"] |= {"holdout": {}, "curves": {}, "differences": {"mgvae": {"logistic_regression": {"auroc": nothing}}}}
     report["evaluation"]["thresholds"] = {}
+    report["instability"] |= {"arms": report["instability"]["arms"][:1], "unavailable": {"mgvae": "Too few cases."}}
+    report["instability"]["arms"][0] |= {"bands": report["instability"]["arms"][0]["bands"][:1], "slope": nothing}
+    report["learning_curve"] = sparse_learning_curve()
     report["recommendation"]["difference"] = None
     report["training"]["pretrain"] |= {"history": [], "best_epoch": None, "heldout_elbo": None}
     report["training"]["finetune"] |= {"lambda_path": [], "ewc_lambda": 1.0}

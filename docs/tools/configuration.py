@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from mgvae.config import sections
+from mgvae.config import sections, stability
 from mgvae.config.dictionary import Column, Level
 from mgvae.config.study import CohortConfig
 
@@ -32,7 +32,7 @@ def models() -> dict[str, type[BaseModel]]:
     parts = {
         f"cohort.yaml: {name}": field.annotation
         for name, field in CohortConfig.model_fields.items()
-        if isinstance(field.annotation, type) and field.annotation.__module__ == sections.__name__
+        if isinstance(field.annotation, type) and field.annotation.__module__ in (sections.__name__, stability.__name__)
     }
     return {"cohort.yaml: top level": CohortConfig, **parts, "dictionary.yaml: an entry of columns": Column}
 
@@ -56,7 +56,7 @@ def table(model: type[BaseModel]) -> str:
             raise ValueError(
                 f"{model.__name__} must describe '{name}' under 'Attributes' in its docstring; got nothing. Add it."
             )
-        cells = (f"`{name}`", values(field), default(field), meaning)
+        cells = (f"`{name}`", values(field), default(name, field), meaning)
         rows.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return "\n".join(rows)
 
@@ -100,13 +100,13 @@ def words(annotation: Any) -> str:
     return NAMES.get(annotation, "section")
 
 
-def default(field: FieldInfo) -> str:
-    """Return the default as YAML, or "required"."""
+def default(name: str, field: FieldInfo) -> str:
+    """Return the default of a key as YAML, a link to its section, or "required"."""
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "required"
     if isinstance(value, BaseModel):
-        return f"[{type(value).__name__.lower()}](#cohortyaml-{type(value).__name__.lower()})"
+        return f"[{name}](#cohortyaml-{name})"
     return f"`{json.dumps(value)}`"
 
 

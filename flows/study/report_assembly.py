@@ -17,6 +17,8 @@ from flows.study.stages.stage import (
     EVALUATION,
     EXPLANATIONS,
     HISTORY,
+    INSTABILITY,
+    LEARNING_CURVE,
     RECOMMENDATION,
     SYNTHETIC,
     VALIDATION,
@@ -35,6 +37,8 @@ from mgvae.results.evaluation import EvaluationResult, EvaluationSummary
 from mgvae.results.explanations import Explanations
 from mgvae.results.findings import RunVerdict
 from mgvae.results.gates import worst
+from mgvae.results.instability import InstabilityResult
+from mgvae.results.learning_curve import LearningCurveResult
 from mgvae.results.recommendation import Recommendation
 from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
@@ -109,6 +113,8 @@ def complete_report(sources: Sources) -> Report:
         evaluation=evaluation_summary(evaluation, config, temporal=is_temporal(cohort, test)),
         recommendation=chosen,
         explanations=explanations,
+        instability=read_result(folders["instability"] / INSTABILITY, InstabilityResult),
+        learning_curve=read_result(folders["learning_curve"] / LEARNING_CURVE, LearningCurveResult),
     )
 
 

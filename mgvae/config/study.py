@@ -11,12 +11,24 @@ from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.dictionary import Dictionary, read_dictionary
 from mgvae.config.sections import Drift, Evaluation, Findings, Gates, Outcome, Split, Synthesis, Training
+from mgvae.config.stability import Instability, LearningCurve
 from mgvae.config.strict import Strict, build
 from mgvae.config.yaml_reader import parse_yaml, read_yaml
 from mgvae.errors import ConfigError, nearest
 
 PlacedStage = Literal[
-    "validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model", "explain"
+    "validate",
+    "split",
+    "encode",
+    "pretrain",
+    "finetune",
+    "synthesise",
+    "assess",
+    "evaluate",
+    "model",
+    "explain",
+    "instability",
+    "learning_curve",
 ]
 Pool = Literal["cpu", "gpu"]
 
@@ -35,7 +47,8 @@ class CohortConfig(Strict):
         index_date: date column at which the prediction is made.
         lookback_days: days before the index date from which predictors come; for the report only.
         horizon_days: days after the index date in which the outcome counts; for the report only.
-        outcome, split, training, synthesis, evaluation, gates, drift, findings: a section of its own, see below.
+        outcome, split, training, synthesis, evaluation, gates, instability, learning_curve, drift, findings: a section of its
+            own, see below.
         columns: the data dictionary, inline. Usually the key ``dictionary`` stands instead: the path of its file, relative to
             cohort.yaml.
         stages: stages that run on workers of another pool, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
@@ -58,6 +71,8 @@ class CohortConfig(Strict):
     synthesis: Synthesis = Synthesis()
     evaluation: Evaluation = Evaluation()
     gates: Gates = Gates()
+    instability: Instability = Instability()
+    learning_curve: LearningCurve = LearningCurve()
     drift: Drift = Drift()
     findings: Findings = Findings()
     stages: dict[PlacedStage, Pool] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mgvae.cohort.rows import Rows
@@ -43,6 +43,11 @@ class Run:
     executor: Executor | None = None
     on_done: OnDone | None = None
     kept: KeptCells | None = None
+
+    def part(self, before: int, total: int | None = None) -> Run:
+        """Return a part of this run: its cells count from ``before`` on, of ``total`` if given."""
+        on_done = self.on_done
+        return self if on_done is None else replace(self, on_done=lambda done, of: on_done(before + done, total or of))
 
 
 HERE = Run()

@@ -6,7 +6,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mgvae.report import formatting
+from mgvae.report import formatting, stability
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.explanation_panels import explanation_panels
 from mgvae.report.figures.calibration import BANDED
@@ -50,6 +50,8 @@ def render(report: Report) -> str:
             all_groups=_groups(report.evaluation) if report.evaluation else [],
             panels=draw_panels(report),
             explained=explanation_panels(report.explanations) if report.explanations else None,
+            instability_panels=stability.instability_panels(report.instability) if report.instability else {},
+            learning_panels=stability.learning_panels(report.learning_curve) if report.learning_curve else [],
             classifiers=classifiers_of(report.evaluation) if report.evaluation else [],
             tripod=tripod(report),
             probast=probast(report),
@@ -84,6 +86,7 @@ def _environment() -> Environment:
     environment.filters.update({function.__name__: function for function in filters})
     environment.globals.update(
         formatting=formatting,
+        stability=stability,
         gate_bar=gate_bar,
         banded_arms=BANDED,
         swatch=swatch,

@@ -15,6 +15,8 @@ from mgvae.results.drift import DriftSummary
 from mgvae.results.evaluation import EvaluationSummary
 from mgvae.results.explanations import Explanations
 from mgvae.results.findings import Finding, RunVerdict
+from mgvae.results.instability import InstabilityResult
+from mgvae.results.learning_curve import LearningCurveResult
 from mgvae.results.numbers import Seconds
 from mgvae.results.recommendation import Recommendation
 from mgvae.results.synthetic import SyntheticSummary
@@ -85,6 +87,8 @@ class Report(Strict):
     evaluation: EvaluationSummary | None
     recommendation: Recommendation | None
     explanations: Explanations | None = None
+    instability: InstabilityResult | None = None
+    learning_curve: LearningCurveResult | None = None
     lineage: Lineage
 
     @model_validator(mode="after")

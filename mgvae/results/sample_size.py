@@ -28,7 +28,7 @@ class SampleSize(Strict):
     Attributes:
         n, events, prevalence: of the training part.
         parameters: candidate parameters: columns of the design of the logistic regression.
-        auroc: of no correction with logistic regression, cross-validated.
+        auroc: of no correction, cross-validated: with logistic regression, else with its best classifier.
         cox_snell, nagelkerke: shares of variation that such an AUROC stands for at this prevalence.
         criteria: the smallest sample by each criterion; all must be met.
         required_events: events that meet all of them; its limits belong to the limits of the AUROC. Unknown: none is enough.

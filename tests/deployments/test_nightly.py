@@ -13,6 +13,7 @@ from tests.s3_server import s3_server
 pytestmark = pytest.mark.slow
 ON_SQLITE = pytest.mark.parametrize("up", ["sqlite"], indirect=True, scope="module")  # what no database or store can change
 STAGES = {"validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model", "explain"}
+STAGES |= {"instability", "learning_curve"}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres and s3"])

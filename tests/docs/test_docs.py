@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 from docs.tools import configuration, report_schema
 from docs.tools.links import INCLUDED, for_the_site, relative_links
 from flows.cli import app
-from mgvae.config import sections
+from mgvae.config import sections, stability
 from mgvae.config.dictionary import Column
 from mgvae.config.strict import Strict
 from mgvae.config.study import CohortConfig, load_config
@@ -144,7 +144,9 @@ def test_environment_variables_exist():
 def described():
     found = {CohortConfig, Column}
     found |= {
-        each for each in vars(sections).values() if isinstance(each, type) and issubclass(each, Strict) and each is not Strict
+        each
+        for each in (*vars(sections).values(), *vars(stability).values())
+        if isinstance(each, type) and issubclass(each, Strict) and each is not Strict
     }
     return sorted(found, key=lambda model: model.__name__)
 
@@ -152,7 +154,8 @@ def described():
 @pytest.mark.parametrize("model", described(), ids=lambda model: model.__name__)
 def test_the_configuration_reference_is_complete(model):
     heading = {CohortConfig: "cohort.yaml: top level", Column: "dictionary.yaml: an entry of columns"}
-    title = heading.get(model, f"cohort.yaml: {model.__name__.lower()}")
+    sections_of = {field.annotation: f"cohort.yaml: {name}" for name, field in CohortConfig.model_fields.items()}
+    title = (sections_of | heading)[model]
     part = configuration.reference().split(f"## {title}\n")[1].split("\n## ")[0]
     rows = {
         cells[0].strip("`"): cells[1:]

@@ -50,6 +50,8 @@ STUDY: dict[str, Any] = {
         "repeats": 1,
         "bootstrap": 50,
     },
+    "instability": {"redevelopments": 10, "generated": 2},
+    "learning_curve": {"shares": [0.5], "repeats": 1},
 }
 
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from flows.study.stages import assess, drift, encode, evaluate, explain, finetune, model, pretrain, split, synthesise, validate
+from flows.study.stages import (
+    assess,
+    drift,
+    encode,
+    evaluate,
+    explain,
+    finetune,
+    instability,
+    learning_curve,
+    model,
+    pretrain,
+    split,
+    synthesise,
+    validate,
+)
 from flows.study.stages.stage import Stage
 
 VALIDATE: Stage = validate.STAGE
@@ -17,5 +31,7 @@ ON_VALID_EXTRACT: tuple[Stage, ...] = (
     evaluate.STAGE,
     model.STAGE,
     explain.STAGE,
+    instability.STAGE,
+    learning_curve.STAGE,
 )
 STAGES: tuple[Stage, ...] = (VALIDATE, *ON_VALID_EXTRACT)

@@ -17,6 +17,7 @@ Inputs = Mapping[str, Path]
 VALIDATION, DRIFT, HISTORY = "validation.json", "drift.json", "history.json"  # files of typed results in artifacts
 SYNTHETIC, EVALUATION, RECOMMENDATION = "synthetic.json", "evaluation.json", "recommendation.json"
 EXPLANATIONS = "explanations.json"
+INSTABILITY, LEARNING_CURVE = "instability.json", "learning_curve.json"
 Result = TypeVar("Result", bound=BaseModel)
 
 

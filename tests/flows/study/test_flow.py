@@ -42,6 +42,7 @@ def test_it_keeps_to_its_contract(report):
 
 def test_the_keys_that_others_read(report):
     assert {"study", "run_id", "cohort", "validation", "training", "synthetic", "evaluation", "recommendation"} <= set(report)
+    assert {"instability", "learning_curve"} <= set(report)
     assert report["validation"]["passed"] is True
     assert report["validation"]["failed"] == []
     assert {"epochs", "seconds", "heldout_elbo"} <= set(report["training"]["pretrain"])

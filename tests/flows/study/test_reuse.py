@@ -11,6 +11,7 @@ from mgvae.store.artifact import digest_file
 from tests.flows.flow_tools import NAMES, Heard, Warned, artifact, cached, run_study
 from tests.flows.simulated_study import table, write_study
 
+AFTER_EVALUATION = ("model", "explain", "instability", "learning_curve")
 pytestmark = pytest.mark.usefixtures("database")
 
 
@@ -37,10 +38,12 @@ def test_a_moved_extract_is_the_same_extract(finished, report, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("setting", "redone"),
     [
-        ("evaluation.bootstrap=60", {"evaluate", "model", "explain"}),
+        ("evaluation.bootstrap=60", {"evaluate", *AFTER_EVALUATION}),
+        ("instability.redevelopments=11", {"instability"}),
+        ("learning_curve.shares=[0.6]", {"learning_curve"}),
         ("gates.c2st_warn=0.99", {"assess", "model"}),
         pytest.param(
-            "synthesis.prevalence=0.3", {"synthesise", "assess", "evaluate", "model", "explain"}, marks=pytest.mark.slow
+            "synthesis.prevalence=0.3", {"synthesise", "assess", "evaluate", *AFTER_EVALUATION}, marks=pytest.mark.slow
         ),
         ("title=Another title", set()),
     ],

@@ -28,6 +28,8 @@ CHANGES = {
     "training": {"latent_dim": 2},
     "synthesis": {"prevalence": 0.3},
     "evaluation": {"margin": 0.1},
+    "instability": {"redevelopments": 11},
+    "learning_curve": {"repeats": 3},
     "gates": {"c2st_warn": 0.9},
     "drift": {"psi_fail": 0.5},
     "findings": {"mute": {"MGV203": "a pilot"}},

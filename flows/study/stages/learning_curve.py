@@ -1,0 +1,53 @@
+"""The stage learning_curve: performance against training events, and sample size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows.progress import reporter
+from flows.study.kept_cells import kept_cells
+from flows.study.stages.stage import (
+    EVALUATION,
+    LEARNING_CURVE,
+    RECOMMENDATION,
+    Inputs,
+    Stage,
+    read_result,
+    sections,
+    write_result,
+)
+from mgvae.cohort.files import load_cohort
+from mgvae.config.study import CohortConfig
+from mgvae.results.evaluation import EvaluationResult, ModelName
+from mgvae.results.recommendation import Recommendation
+
+
+def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
+    """Measure performance with fewer events: ``learning_curve.json``."""
+    from flows.study.executor import open_executor
+    from mgvae.cohort.rows import rows
+    from mgvae.evaluation.cells import Run
+    from mgvae.evaluation.learning_curve import learning_curve
+
+    cohort, test = load_cohort(inputs["split"])
+    part = cohort.take(~test)
+    evaluation = read_result(inputs["evaluate"] / EVALUATION, EvaluationResult)
+    chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
+    with open_executor() as executor:
+        found = learning_curve(
+            rows(part.features, part.event, part.group),
+            config,
+            reference=evaluation.contrasts.reference,
+            recommended=ModelName(arm=chosen.arm, classifier=chosen.classifier),
+            plain=evaluation.arms["none"],
+            run=Run(executor, _report_cell, kept_cells()),
+        )
+    write_result(folder / LEARNING_CURVE, found)
+
+
+def _report_cell(done: int, total: int) -> None:
+    reporter().advanced(done, total, f"fit {done} of {total}")
+
+
+READS = sections("columns", "training", "synthesis", "evaluation", "learning_curve")
+STAGE = Stage("learning_curve", make, needs=("split", "evaluate", "model"), reads=READS)

@@ -1,0 +1,114 @@
+"""Measure how far redeveloped models disagree on the original patients.
+
+Source: Riley and Collins 2023, doi 10.1002/bimj.202200302; R's package pminternal computes the same measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgvae.arrays import FloatArray, IntArray
+from mgvae.classifiers.recalibration import Recalibration
+from mgvae.evaluation.measures.calibration import calibration
+from mgvae.evaluation.measures.weights import unit_weights
+from mgvae.results.instability import RedevelopedCurve, RiskBand
+from mgvae.results.numbers import Estimate, number
+
+LIMITS = (0.025, 0.975)
+FEWEST = 10  # patients in a band: fewer might be recognised
+GROWTH = 0.7  # each band reaches from one share of the patients with the highest risks to 0.7 of it
+MOST_CURVES, CURVE_BINS = 25, 10
+
+Redeveloped = NDArray[np.float32]
+
+
+def redeveloped_limits(values: FloatArray, *, centre: float) -> Estimate:
+    """Return ``centre`` with the limits of 95 % of the redeveloped models, ``(B,)``."""
+    defined = values[np.isfinite(values)]
+    low, high = np.quantile(defined, LIMITS) if len(defined) > 1 else (np.nan, np.nan)
+    return Estimate(value=number(centre), low=number(low), high=number(high))
+
+
+def prediction_errors(original: FloatArray, redeveloped: Redeveloped) -> FloatArray:
+    """Return the absolute differences from the original predictions, ``(B, N)``."""
+    return np.abs(redeveloped - original)
+
+
+def changed_decisions(original: FloatArray, redeveloped: Redeveloped, threshold: float) -> NDArray[np.bool_]:
+    """Return where a redeveloped model decides otherwise at the threshold, ``(B, N)``."""
+    return np.not_equal(redeveloped >= threshold, original >= threshold)
+
+
+def slopes(event: IntArray, redeveloped: Redeveloped) -> FloatArray:
+    """Return the calibration slope of each redeveloped model, ``(B,)``; NaN where undefined."""
+    unit = unit_weights(len(event))
+    return np.array([calibration(event, row.astype(np.float64), unit)["calibration_slope"][0] for row in redeveloped])
+
+
+def risk_bands(original: FloatArray, redeveloped: Redeveloped, threshold: float) -> tuple[RiskBand, ...]:
+    """Return the patients in bands of rising original risk.
+
+    Bands become narrower towards high risks, where decisions are made and patients are few: each leaves 0.7 of the patients
+    above its lower end to the bands above it, as long as each has ten.
+
+    Args:
+        original: predictions of the original model, ``(N,)``.
+        redeveloped: predictions of the redeveloped models, ``(B, N)``.
+        threshold: the decision is "event" from this risk on.
+    """
+    order = np.argsort(original, kind="stable")
+    bands = []
+    for place in np.split(order, band_starts(len(original))):
+        found = redeveloped[:, place]
+        low, high = np.quantile(found, LIMITS, axis=0)
+        bands.append(
+            RiskBand(
+                n=len(place),
+                risk=float(original[place].mean()),
+                low=float(low.mean()),
+                high=float(high.mean()),
+                error=float(prediction_errors(original[place], found).mean()),
+                changed=float(changed_decisions(original[place], found, threshold).mean()),
+            )
+        )
+    return tuple(bands)
+
+
+def band_starts(n: int) -> list[int]:
+    """Return where bands of ``n`` patients in order of risk start, without the first start, 0."""
+    starts, above = [], n
+    while min(following := int(above * GROWTH), above - following) >= FEWEST:
+        above = following
+        starts.append(n - above)
+    return starts
+
+
+def redeveloped_curves(event: IntArray, redeveloped: Redeveloped) -> tuple[RedevelopedCurve, ...]:
+    """Return calibration curves of at most 25 redeveloped models, evenly chosen."""
+    count = min(len(redeveloped), MOST_CURVES)
+    chosen = np.linspace(0, len(redeveloped) - 1, count).astype(int)
+    return tuple(calibration_curve(event, redeveloped[place].astype(np.float64)) for place in chosen)
+
+
+def calibration_curve(event: IntArray, probability: FloatArray) -> RedevelopedCurve:
+    """Return observed against predicted risk in bins of about equal expected events.
+
+    A bin has at least ten expected events, so at least ten patients.
+    """
+    order = np.argsort(probability, kind="stable")
+    expected = np.cumsum(probability[order])
+    bins = int(np.clip(expected[-1] // FEWEST, 1, CURVE_BINS))
+    place = np.minimum((expected - probability[order] / 2) / expected[-1] * bins, bins - 1).astype(np.int64)
+    n = np.bincount(place, minlength=bins)
+    filled = n > 0
+    predicted = np.bincount(place, weights=probability[order], minlength=bins)[filled] / n[filled]
+    observed = np.bincount(place, weights=event[order], minlength=bins)[filled] / n[filled]
+    return RedevelopedCurve(predicted=tuple(predicted.tolist()), observed=tuple(observed.tolist()))
+
+
+def recalibrated(moved: Redeveloped, lines: Sequence[Recalibration]) -> Redeveloped:
+    """Return each model's predictions ``(B, N)`` after its recalibration."""
+    return np.stack([line(row.astype(np.float64)).astype(np.float32) for line, row in zip(lines, moved, strict=True)])

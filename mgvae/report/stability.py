@@ -1,0 +1,94 @@
+"""Section "Stability and sample size": its sentences and figures."""
+
+from __future__ import annotations
+
+from mgvae.report.figures.events import by_events
+from mgvae.report.figures.instability import MEASURES, by_risk, calibrations, heading, lowest_risk, name_of, predictions
+from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, change, count, number, share
+from mgvae.report.panels import Panel
+from mgvae.results.evaluation import Metric
+from mgvae.results.instability import ArmInstability, InstabilityResult
+from mgvae.results.learning_curve import LearningCurveResult, LearningLine
+from mgvae.results.sample_size import SampleSize
+
+CURVE_METRICS: tuple[Metric, ...] = ("auroc", "net_benefit", "scaled_brier", "log_loss", "calibration_slope")
+CRITERIA = {
+    "shrinkage": "Predictor effects overestimated by a tenth at most (shrinkage 0.9)",
+    "optimism": "Apparent and adjusted R² (Nagelkerke) differ by 0.05 at most",
+    "overall_risk": "Overall risk known to within 0.05",
+}
+
+
+def instability_sentence(result: InstabilityResult) -> str:
+    """Return how far a patient's prediction depends on the sample of patients."""
+    (plain, *_), worst = result.arms, max(result.arms, key=lambda entry: entry.changed.value or 0.0)
+    text = (
+        f"Developed on another sample of such patients, the model without correction would have predicted a patient's risk "
+        f"{_points(plain)} otherwise on average (the mean risk is {share(result.prevalence, 2)}), and would have decided "
+        f"otherwise for {share(plain.changed.value)} of the patients."
+    )
+    if worst.arm == plain.arm:
+        return text + (" No other arm changes more decisions." if len({entry.arm for entry in result.arms}) > 1 else "")
+    return text + f" {name_of(worst)} changes most decisions: {share(worst.changed.value)}, and {_points(worst)} of risk."
+
+
+def sample_size_sentence(found: SampleSize) -> str:
+    """Return whether the events are enough, as far as the limits of the AUROC allow."""
+    needed, auroc = found.required_events, found.auroc
+    each = found.per_parameter
+    has = f"The training part has {count(found.events)} events for {count(found.parameters)} candidate parameters"
+    has += f" ({number(each, 1)} for each)" if each is not None else ""
+    if needed.value is None:
+        return f"{has}; where the AUROC may be 0.5 or is unknown, no number of events is known to be enough."
+    upper = "no number is enough" if needed.high is None else f"{count(needed.high)} are needed"
+    verdict = (
+        "That is enough"
+        if needed.high is not None and found.events >= needed.high
+        else "That is too few"
+        if needed.low is not None and found.events < needed.low
+        else "Whether that is enough cannot be told"
+    )
+    return (
+        f"{has}; a regression on these predictors needs {count(needed.value)} where its AUROC is {number(auroc.value, 3)}. "
+        f"At the limits of that AUROC, {count(needed.low)} and {upper}. {verdict}."
+    )
+
+
+def learning_sentence(line: LearningLine) -> str:
+    """Return whether performance still rises with the number of events."""
+    name = f"{ARMS[line.arm]} with {CLASSIFIERS[line.classifier].lower()}"
+    if "auroc" not in line.gain or line.gain["auroc"].value is None:
+        return f"{name}: with fewer events it could not be fitted, so it is unknown whether performance still rises."
+    before, last = line.points[-2:]
+    text = f"{name}: with {number(last.events, 0)} training events instead of {number(before.events, 0)}, AUROC changes by "
+    text += change("auroc", line.gain["auroc"])
+    rises = (line.gain["auroc"].low or 0.0) > 0
+    return text + (": more events are likely to improve it." if rises else ": that more events would improve it is not shown.")
+
+
+def instability_panels(result: InstabilityResult) -> dict[str, list[Panel]]:
+    """Return the figures of the instability, by part of the section."""
+    floor = lowest_risk(result.arms)
+    each = [(name_of(entry), entry, f"{entry.arm}-{entry.recalibration}") for entry in result.arms]
+    return {
+        "predictions": [
+            Panel(name, predictions(entry, result.threshold, floor=floor, key=f"instability-{key}"))
+            for name, entry, key in each
+        ],
+        "by_risk": [
+            Panel(heading(measure), by_risk(result.arms, measure, result.threshold, floor=floor, key=f"instability-{measure}"))
+            for measure in MEASURES
+        ],
+        "calibration": [Panel(name, calibrations(entry, floor=floor, key=f"recalibration-{key}")) for name, entry, key in each],
+    }
+
+
+def learning_panels(result: LearningCurveResult) -> list[Panel]:
+    """Return the learning curves, a figure for each measure that is known."""
+    drawn = {metric: by_events(result.lines, metric, key=f"events-{metric}") for metric in CURVE_METRICS}
+    return [Panel(METRICS[metric].label, svg) for metric, svg in drawn.items() if svg is not None]
+
+
+def _points(entry: ArmInstability) -> str:
+    value = entry.mape.value
+    return f"{number(None if value is None else 100 * value, 2)} percentage points"
