@@ -108,6 +108,14 @@ REGISTRY: dict[str, FindingKind] = {
             "To use it, fit it again by its recipe in model.json; or leave it out of evaluation.classifiers.",
         ),
         FindingKind(
+            "MGV210",
+            "warning",
+            "analysis",
+            "Fewer events than a regression on these predictors needs",
+            "With too few events for so many parameters, effects are overestimated, and a penalty does not make up for it.",
+            "Take fewer predictors, chosen by knowledge and not by these data, or collect more events; see Sample size.",
+        ),
+        FindingKind(
             "MGV301",
             "warning",
             "predictors",

@@ -10,6 +10,7 @@ from mgvae.results.findings import Finding, RunVerdict, VerdictStatus, counting,
 from mgvae.results.gates import Gate
 from mgvae.results.gates import Verdict as GateVerdict
 from mgvae.results.recommendation import Recommendation
+from mgvae.results.sample_size import SampleSize
 
 FEWEST_PREDICTORS, HALF = 3, 0.5
 WORDS: dict[GateVerdict, VerdictStatus] = {"pass": "passed", "warn": "warned", "fail": "failed"}
@@ -39,6 +40,17 @@ def explanation_findings(explanations: Explanations, chosen: Recommendation) -> 
         return ()
     first = columns[0]
     return (found("MGV301", f"{first.label} ({first.column}) carries {first.share.value:.0%} of all contributions."),)
+
+
+def sample_size_findings(size: SampleSize) -> tuple[Finding, ...]:
+    """Return a finding where the events are too few even at the upper limit of the AUROC."""
+    least = size.required_events.low
+    if least is None or size.events >= least:
+        return ()
+    text = (
+        f"{size.events} events for {size.parameters} candidate parameters; by Riley's criteria at least {least:.0f} are needed."
+    )
+    return (found("MGV210", text),)
 
 
 def drift_detail(drift: DriftSummary) -> str:

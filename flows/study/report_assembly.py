@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.runs.folder import DriftBaseline, ReferenceRun
-from flows.study.findings import explanation_findings, gate_findings, gathered, verdict_of
+from flows.study.findings import explanation_findings, gate_findings, gathered, sample_size_findings, verdict_of
 from flows.study.lineage import FinishedStage, lineage, run_id
 from flows.study.stages.stage import (
     DRIFT,
@@ -98,7 +98,12 @@ def complete_report(sources: Sources) -> Report:
     chosen = read_result(folders["model"] / RECOMMENDATION, Recommendation)
     status = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
     explanations = read_result(folders["explain"] / EXPLANATIONS, Explanations)
-    of_models = (*evaluation_findings(evaluation, chosen), *explanation_findings(explanations, chosen))
+    curve = read_result(folders["learning_curve"] / LEARNING_CURVE, LearningCurveResult)
+    of_models = (
+        *evaluation_findings(evaluation, chosen),
+        *sample_size_findings(curve.sample_size),
+        *explanation_findings(explanations, chosen),
+    )
     findings = gathered((*of_models, *gate_findings(synthetic.gates, drift)), config.findings.mute)
     return Report(
         **_head(sources, record),
@@ -114,7 +119,7 @@ def complete_report(sources: Sources) -> Report:
         recommendation=chosen,
         explanations=explanations,
         instability=read_result(folders["instability"] / INSTABILITY, InstabilityResult),
-        learning_curve=read_result(folders["learning_curve"] / LEARNING_CURVE, LearningCurveResult),
+        learning_curve=curve,
     )
 
 

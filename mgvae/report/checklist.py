@@ -72,13 +72,15 @@ def _data_items(report: Report) -> list[Item]:
     if cohort.columns and all(column.missing is not None for column in cohort.columns):
         missing = ("partly", "Share missing of each predictor; reasons are not known here.")
     source = "The extract's digest; name source and dates in the protocol."
-    size = "Patients and events are counted; the sample size is not argued."
+    size, at = "Patients and events are counted; the sample size is not argued.", "cohort"
+    if report.learning_curve:
+        size, at = "Events required beside those there are; why the study has this size is for the study team.", "stability"
     predictors = "Names, kinds, units; the definitions are not here."
     return [
         Item("5a, 5b", "Data sources and dates", "partly", "lineage", source),
         Item("8a", "Outcome, horizon, how assessed", "partly", "cohort", outcome),
         Item("9b", "Predictors: definition, when measured", "partly", "cohort", predictors),
-        Item("10", "Sample size", "partly", "cohort", size),
+        Item("10", "Sample size", "partly", at, size),
         Item("11", "Missing data", missing[0], "cohort", missing[1]),
     ]
 
