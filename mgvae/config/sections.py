@@ -146,7 +146,7 @@ class Evaluation(Strict):
             mean net benefit over this range; null: from half to four times the training prevalence.
         deployment_prevalence: share of events where the model will be used; the positive predictive value is restated for it.
             null: not restated.
-        margin: largest loss in AUROC or scaled Brier score that still counts as "not worse".
+        margin: largest loss in AUROC or scaled Brier score of a new champion that still counts as "not worse".
         relevant_gain: gain in AUROC over no correction from which a correction would matter. A study that would have found it
             and did not says "no gain"; one that could not says "cannot tell".
     """

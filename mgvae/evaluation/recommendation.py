@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import GENERATIVE
-from mgvae.evaluation.summary import JUDGED, PRIMARY
-from mgvae.results.evaluation import Contrast, EvaluationResult, Gain, Metric, ModelName, Scores
+from mgvae.evaluation.evidence import LUCK, POWER, PRIOR, evidence, expected_gain, needed, smallest_gain
+from mgvae.evaluation.summary import JUDGED
+from mgvae.results.evaluation import Contrast, EvaluationResult, Metric, ModelName, Scores
 from mgvae.results.gates import Gate
-from mgvae.results.numbers import Estimate, number
+from mgvae.results.numbers import Estimate
 from mgvae.results.recommendation import Answer, Difference, Recommendation, SmallestGain
 
-CALIBRATED = (0.9, 1.1)  # observed / expected
-RELEVANT_GAIN = 0.02
-POWER = 0.8
+CALIBRATED = (0.8, 1.25)  # slope, observed / expected
+SURE = 0.5  # standard deviations by which the shrunk gain must exceed 0
+DECIDING: Metric = "net_benefit"
 NO_BETTER = "No model here predicts the outcome better than its prevalence; deploy none."
 
 
@@ -28,24 +28,31 @@ class _Candidate:
 
     arm: Arm
     classifier: Classifier
-    gain: Gain
+    contrast: Contrast
+    evidence: float
     objections: tuple[str, ...]
 
 
-def rule(margin: float) -> str:
+def rule(relevant_gain: float) -> str:
     """Return the rule in plain English."""
+    narrow, wide = (f"{sd:g}" for _, sd in PRIOR.parts)
+    low, high = CALIBRATED
     return (
         "All arms are judged on recalibrated out-of-fold probabilities of real patients at natural prevalence. The "
-        "reference is no correction with the classifier that has the highest AUROC. Another arm is recommended only if "
-        "all of this holds: (1) its AUROC is higher than the reference's, and the lower limit of the paired difference is "
-        "above 0 after allowing for the number of arms compared (max-T over the same bootstrap resamples, 97.5 % "
-        "one-sided for the whole family); (2) the gain shows in every repeat of the cross-validation; (3) the lower 95 % "
-        f"limit of its difference in scaled Brier score is not below -{margin:g}; (4) the 95 % interval of its calibration "
-        "slope covers 1, or the slope is no farther from 1 than the reference's; (5) its observed/expected ratio is "
-        f"within {CALIBRATED[0]:g}-{CALIBRATED[1]:g}, or no farther from 1 than the reference's; (6) no gate bars it. Of "
-        "several such arms the one with the highest lower limit is taken. Otherwise, and always with fewer than "
-        f"{FEW_EVENTS} events, no correction is recommended: it wins ties. Arms that move the decision threshold alone "
-        "change no probability; the threshold is a separate choice, made on the recalibrated probabilities."
+        "reference is no correction with the classifier that has the highest AUROC. A model passes the floor if the lower "
+        "95 % limit of its AUROC is above 0.5 and its net benefit or its scaled Brier score is above 0. Another arm is "
+        "recommended only if all of this holds: (1) its evidence, the mean of its gains in net benefit and log loss over the "
+        "reference, each in units of its own standard error, reaches what the luckiest of the compared arms would reach in "
+        f"{LUCK:.0%} of studies if none was any better; (2) its gain in AUROC, shrunk towards the published result that "
+        f"corrections change it by nothing (an equal mixture of normals around 0 with standard deviations {narrow} and "
+        f"{wide}), exceeds 0 by {SURE:g} of its standard deviations; (3) its AUROC is not lower than the reference's; (4) "
+        f"neither its calibration slope nor its observed/expected ratio is off, that is outside {low:g}-{high:g} with a 95 % "
+        "interval without 1, unless the reference's is as far from 1; (5) it passes the floor; (6) no gate bars it. Of several "
+        "such arms the one with the strongest evidence is taken. Otherwise, and always with fewer than "
+        f"{FEW_EVENTS} events, no correction is recommended: it wins ties. The answer is then 'no gain' if the study would "
+        f"have found a true gain of {relevant_gain:g} in AUROC with a power of {POWER:.0%}, else 'cannot tell'; and if the "
+        "reference does not pass the floor, to deploy none. Arms that move the decision threshold alone change no "
+        "probability; the threshold is a separate choice, made on the recalibrated probabilities."
     )
 
 
@@ -61,11 +68,7 @@ def barred_arms(gates: Sequence[Gate], arms: Sequence[Arm]) -> dict[Arm, str]:
 
 
 def recommend(
-    evaluation: EvaluationResult,
-    *,
-    margin: float,
-    relevant_gain: float = RELEVANT_GAIN,
-    barred: Mapping[Arm, str] | None = None,
+    evaluation: EvaluationResult, *, relevant_gain: float, barred: Mapping[Arm, str] | None = None
 ) -> Recommendation:
     """Return the recommendation.
 
@@ -74,122 +77,119 @@ def recommend(
 
     Args:
         evaluation: what `mgvae.evaluation.evaluate.evaluate` returns.
-        margin: how much worse in scaled Brier score counts as no worse.
         relevant_gain: the gain in AUROC that a study must be able to find before it says that there is none.
         barred: arm -> why it must not be recommended, such as a failed gate.
     """
     barred = dict(barred or {})
     reference = evaluation.contrasts.reference
-    candidates = _candidates(evaluation, margin, barred)
-    winners = [candidate for candidate in candidates if not candidate.objections] if evaluation.events >= FEW_EVENTS else []
-    best: _Candidate | None
-    if winners:
-        best = max(winners, key=lambda candidate: _known(candidate.gain.family_low))
-    else:
-        best = max(candidates, key=lambda candidate: (candidate.arm not in barred, _known(candidate.gain.value)), default=None)
+    candidates = _candidates(evaluation, barred)
+    enough = evaluation.events >= FEW_EVENTS
+    winners = [one for one in candidates if not one.objections and enough]
+    open_ones = winners or [one for one in candidates if one.arm not in barred] or candidates
+    best = max(open_ones, key=lambda one: one.evidence, default=None)
     chosen = ModelName(arm=best.arm, classifier=best.classifier) if winners and best else reference
-    smallest = _smallest_gain(best, evaluation.contrasts.critical, relevant_gain)
-    answer = _answer(evaluation, chosen, smallest)
-    reason = _reason(best, won=bool(winners), reference=reference, events=evaluation.events)
+    compared = [one.contrast for one in candidates if one.arm not in barred]
+    smallest = smallest_gain(evaluation.contrasts, compared, relevant=relevant_gain)
+    answer = _answer(evaluation, won=bool(winners), smallest=smallest)
     return Recommendation(
         arm=chosen.arm,
         classifier=chosen.classifier,
         answer=answer,
-        reason=NO_BETTER if answer == "deploy_none" else reason,
-        rule=rule(margin),
-        difference=_difference(best),
+        reason=_reason(answer, best, smallest, reference, evaluation.events),
+        rule=rule(relevant_gain),
+        difference=_difference(best, needed(evaluation.contrasts)),
         smallest_gain=smallest,
         threshold=_threshold(evaluation, chosen),
         barred=barred,
     )
 
 
-def _candidates(evaluation: EvaluationResult, margin: float, barred: Mapping[Arm, str]) -> list[_Candidate]:
+def beats_prevalence(scores: Scores) -> bool:
+    """Return whether a model passes the floor: it predicts better than the prevalence."""
+    auroc = scores.get("auroc")
+    gains = [scores[name].value for name in ("net_benefit", "scaled_brier") if name in scores]
+    return auroc is not None and _above(auroc.low, 0.5) and any(_above(gain, 0.0) for gain in gains)
+
+
+def _answer(evaluation: EvaluationResult, *, won: bool, smallest: SmallestGain | None) -> Answer:
     reference = evaluation.contrasts.reference
-    plain = evaluation.arms[reference.arm][reference.classifier][JUDGED]
-    return [
-        _Candidate(
-            arm,
-            classifier,
-            contrast.auroc,
-            tuple(_objections(contrast, evaluation.arms[arm][classifier][JUDGED], plain, margin))
-            + ((f"it is barred: {barred[arm]}",) if arm in barred else ()),
-        )
-        for arm, classifiers in evaluation.contrasts.against.items()
-        for classifier, contrast in classifiers.items()
-    ]
-
-
-def _objections(contrast: Contrast, candidate: Scores, reference: Scores, margin: float) -> list[str]:
-    """Return the conditions of the rule that do not hold, the undefined among them."""
-    objections = []
-    if not _above(contrast.auroc.family_low, 0.0):
-        objections.append("the lower limit of its AUROC gain is not above 0")
-    if not _above(contrast.auroc.least_repeat, 0.0):
-        objections.append("the gain does not show in every repeat")
-    if not _within(contrast.scaled_brier.low, -margin, math.inf):
-        objections.append(f"its scaled Brier score may be more than {margin:g} worse")
-    slope, plain = candidate["calibration_slope"], reference["calibration_slope"]
-    if not (_covers(slope, 1.0) or _no_farther(slope.value, plain.value)):
-        objections.append("its calibration slope is off after recalibration")
-    ratio, plain = candidate["observed_expected"], reference["observed_expected"]
-    if not (_within(ratio.value, *CALIBRATED) or _no_farther(ratio.value, plain.value)):
-        objections.append("its observed/expected ratio is off after recalibration")
-    return objections
-
-
-def _answer(evaluation: EvaluationResult, chosen: ModelName, smallest: SmallestGain | None) -> Answer:
-    reference = evaluation.contrasts.reference
-    models = {(chosen.arm, chosen.classifier), (reference.arm, reference.classifier)}
-    if not all(beats_prevalence(evaluation.arms[arm][classifier][JUDGED]) for arm, classifier in models):
-        return "deploy_none"
-    if chosen != reference:
+    if won:
         return "use"
-    found = smallest.auroc if smallest else None
+    if not beats_prevalence(evaluation.arms[reference.arm][reference.classifier][JUDGED]):
+        return "deploy_none"
+    found = smallest.auroc if smallest and evaluation.events >= FEW_EVENTS else None
     return "no_gain" if smallest and found is not None and found <= smallest.relevant else "cannot_tell"
 
 
-def beats_prevalence(scores: Scores) -> bool:
-    """Return whether a model predicts better than the prevalence, by its intervals."""
-    auroc, brier = scores.get("auroc"), scores.get("scaled_brier")
-    return auroc is not None and brier is not None and _above(auroc.low, 0.5) and _above(brier.low, 0.0)
+def _candidates(evaluation: EvaluationResult, barred: Mapping[Arm, str]) -> list[_Candidate]:
+    reference = evaluation.contrasts.reference
+    plain = evaluation.arms[reference.arm][reference.classifier][JUDGED]
+    threshold = needed(evaluation.contrasts)
+    made = []
+    for arm, classifiers in evaluation.contrasts.against.items():
+        for classifier, contrast in classifiers.items():
+            seen = evidence(contrast)
+            objections = _objections(contrast, evaluation.arms[arm][classifier][JUDGED], plain, threshold)
+            bar = (f"it is barred: {barred[arm]}",) if arm in barred else ()
+            made.append(_Candidate(arm, classifier, contrast, -math.inf if seen is None else seen, (*objections, *bar)))
+    return made
 
 
-def _smallest_gain(best: _Candidate | None, critical: float | None, relevant: float) -> SmallestGain | None:
-    """Return what the comparison with the best challenger could have found."""
-    if best is None or critical is None or best.gain.low is None or best.gain.high is None:
-        return None
-    error = (best.gain.high - best.gain.low) / (2 * NormalDist().inv_cdf(0.975))
-    gain = number((critical + NormalDist().inv_cdf(POWER)) * error)
-    return SmallestGain(metric=PRIMARY, value=gain, auroc=gain, relevant=relevant)
+def _objections(contrast: Contrast, candidate: Scores, reference: Scores, threshold: float | None) -> list[str]:
+    """Return the conditions of the rule that do not hold, the undefined among them."""
+    objections = []
+    seen, expected = evidence(contrast), expected_gain(contrast)
+    if seen is None or threshold is None or seen < threshold:
+        objections.append("its evidence in net benefit and log loss is no more than luck among the arms explains")
+    if not _sure(expected):
+        objections.append("little is left of its gain once it is shrunk towards the published results")
+    if not (contrast.auroc.value is not None and contrast.auroc.value >= 0):
+        objections.append("its AUROC is lower")
+    if _off(candidate["calibration_slope"], reference["calibration_slope"]):
+        objections.append("its calibration slope is off after recalibration")
+    if _off(candidate["observed_expected"], reference["observed_expected"]):
+        objections.append("its observed/expected ratio is off after recalibration")
+    if not beats_prevalence(candidate):
+        objections.append("it does not predict better than the prevalence")
+    return objections
 
 
-def _known(value: float | None) -> float:
-    """Return ``value``, or minus infinity where it is undefined."""
-    return -math.inf if value is None else value
+def _sure(expected: Estimate) -> bool:
+    """Return whether a shrunk gain exceeds 0 by ``SURE`` of its standard deviations."""
+    if expected.value is None or expected.high is None:
+        return False
+    return expected.value > 0 and expected.value >= SURE * (expected.high - expected.value) / 1.959963984540054
 
 
 def _above(value: float | None, bound: float) -> bool:
     return value is not None and value > bound
 
 
-def _within(value: float | None, low: float, high: float) -> bool:
-    return value is not None and low <= value <= high
+def _off(measure: Estimate, reference: Estimate) -> bool:
+    """Return whether a ratio whose ideal is 1 is off by more than noise and more than the reference's; the unknown is off."""
+    if measure.value is None or measure.low is None or measure.high is None:
+        return True
+    if measure.low <= 1 <= measure.high or CALIBRATED[0] <= measure.value <= CALIBRATED[1]:
+        return False
+    return reference.value is None or abs(measure.value - 1) > abs(reference.value - 1)
 
 
-def _covers(measure: Estimate, value: float) -> bool:
-    return measure.low is not None and measure.high is not None and measure.low <= value <= measure.high
-
-
-def _no_farther(value: float | None, reference: float | None) -> bool:
-    return value is not None and reference is not None and abs(value - 1) <= abs(reference - 1)
-
-
-def _difference(best: _Candidate | None) -> Difference:
+def _difference(best: _Candidate | None, threshold: float | None) -> Difference:
     if best is None:
-        return Difference(metric=PRIMARY, value=None, low=None, high=None)
-    numbers = best.gain.model_dump(include={"value", "low", "high", "family_low"})
-    return Difference(metric=PRIMARY, arm=best.arm, classifier=best.classifier, **numbers)
+        return Difference(metric=DECIDING, value=None, low=None, high=None)
+    gain = best.contrast.net_benefit
+    return Difference(
+        metric=DECIDING,
+        arm=best.arm,
+        classifier=best.classifier,
+        value=gain.value,
+        low=gain.low,
+        high=gain.high,
+        family_low=gain.family_low,
+        evidence=evidence(best.contrast),
+        needed=threshold,
+        expected_auroc=expected_gain(best.contrast),
+    )
 
 
 def _threshold(evaluation: EvaluationResult, chosen: ModelName) -> dict[str, str | float | None]:
@@ -208,17 +208,37 @@ def _threshold(evaluation: EvaluationResult, chosen: ModelName) -> dict[str, str
     }
 
 
-def _reason(best: _Candidate | None, *, won: bool, reference: ModelName, events: int) -> str:
+def _reason(
+    answer: Answer, best: _Candidate | None, smallest: SmallestGain | None, reference: ModelName, events: int
+) -> str:
+    """Return why, in numbers."""
+    if answer == "deploy_none":
+        return NO_BETTER
     plain = f"no correction with {_words(reference.classifier)}"
     if best is None:
         return f"Use {plain}: no other arm could be compared."
-    gain = f"{_signed(best.gain.value)} (lower limit {_signed(best.gain.family_low)} allowing for all arms)"
     name = f"{_words(best.arm)} with {_words(best.classifier)}"
-    if won:
-        return f"{name} changes AUROC by {gain} against {plain}, and its recalibrated probabilities are no worse."
+    auroc, expected = _signed(best.contrast.auroc.value), _signed(expected_gain(best.contrast).value)
+    gain = f"changes AUROC by {auroc} ({expected} once shrunk towards published results)"
+    seen = f"and net benefit and log loss by {_errors(best.evidence)} standard errors"
+    if answer == "use":
+        return f"{name} {gain} {seen} against {plain}, and its recalibrated probabilities are no worse."
     if events < FEW_EVENTS:
         return f"Use {plain}: with {events} events no gain can be shown (at least {FEW_EVENTS} are needed)."
-    return f"Use {plain}. The best challenger, {name}, changes AUROC by {gain}; {'; '.join(best.objections)}."
+    return f"Use {plain}. The best challenger, {name}, {gain} {seen}; {'; '.join(best.objections)}. {_found(answer, smallest)}"
+
+
+def _found(answer: Answer, smallest: SmallestGain | None) -> str:
+    if smallest is None or smallest.auroc is None:
+        return "What gain the study could have found is unknown."
+    found = f"the smallest true gain that this study finds with a power of {POWER:.0%} is {smallest.auroc:.3f} in AUROC"
+    if answer == "no_gain":
+        return f"There is no gain worth having: {found}, and none was found."
+    return f"Whether there is a gain of {smallest.relevant:g} cannot be told: {found}."
+
+
+def _errors(value: float) -> str:
+    return f"{value:+.2f}" if math.isfinite(value) else "an unknown number of"
 
 
 def _signed(value: float | None) -> str:

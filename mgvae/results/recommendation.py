@@ -9,7 +9,7 @@ from pydantic import Field
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.strict import Strict
 from mgvae.results.evaluation import Metric
-from mgvae.results.numbers import Number
+from mgvae.results.numbers import Estimate, Number
 
 Answer = Literal["use", "no_gain", "cannot_tell", "deploy_none"]
 
@@ -21,6 +21,9 @@ class Difference(Strict):
         value, low, high: of the arm less no correction.
         arm, classifier: whose difference it is: the recommended arm's, or the best challenger's where none is recommended.
         family_low: the lower limit that holds for all arms compared at once.
+        evidence: mean gain in net benefit and log loss, in standard errors.
+        needed: the evidence from which it is more than luck among the arms.
+        expected_auroc: the gain in AUROC, shrunk towards the published results, with a 95 % range.
     """
 
     metric: Metric
@@ -30,6 +33,9 @@ class Difference(Strict):
     arm: Arm | None = None
     classifier: Classifier | None = None
     family_low: Number | None = None
+    evidence: Number | None = None
+    needed: Number | None = None
+    expected_auroc: Estimate | None = None
 
 
 class SmallestGain(Strict):

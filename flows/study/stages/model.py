@@ -26,7 +26,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     gates = read_result(inputs["assess"] / SYNTHETIC, SyntheticSummary).gates
     settings = config.evaluation
     barred = barred_arms(gates, settings.arms)
-    chosen = recommend(evaluation, margin=settings.margin, relevant_gain=settings.relevant_gain, barred=barred)
+    chosen = recommend(evaluation, relevant_gain=settings.relevant_gain, barred=barred)
     lines = evaluation.recalibration[chosen.arm][chosen.classifier]
     fit = partial(fit_deployed, config=config, arm=chosen.arm, classifier=chosen.classifier)
     evaluated = fit(cohort.take(~test), recalibration=lines.training)

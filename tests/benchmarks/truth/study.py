@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from unittest import mock
 
@@ -14,17 +15,24 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from mgvae.arrays import FloatArray
+from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows
+from mgvae.config.sections import Arm
 from mgvae.config.study import CohortConfig
-from mgvae.evaluation import arms, cross_validation
+from mgvae.evaluation import arms, cells, cross_validation
 from mgvae.evaluation.evaluate import evaluate
-from mgvae.evaluation.metrics import measure
+from mgvae.evaluation.fits import Fit
+from mgvae.evaluation.measures.net_benefit import threshold_grid, threshold_range
+from mgvae.evaluation.measures.ranking import ranking
+from mgvae.evaluation.metrics import measure as measures
+from mgvae.evaluation.one_split import ArmOutcome
 from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import EvaluationResult
-from tests.benchmarks.truth.worlds import ORACLE, WORLDS, World, draw
+from tests.benchmarks.truth.worlds import WORLDS, World, draw
 
-FRESH = (3000, 6000)  # patients with and without the event on whom the truth is measured
+FRESH = (2000, 4000)  # patients with and without the event on whom the truth is measured
+TESTED = re.compile(r"repeat-\d+-without-\d+")  # the fits that test a fold
 RANKS = ("auroc", "auprc")
 
 
@@ -35,58 +43,60 @@ class FreshPatients:
     Attributes:
         rows: the patients.
         weights: that restore the prevalence, ``(N, 1)``.
-        predicted: by arm, classifier and variant, each fold's probabilities, ``(N,)``.
+        predicted: by ``arm/classifier``, the recalibrated probabilities of each fold's model, ``(N,)``.
     """
 
     rows: Rows
     weights: FloatArray
-    predicted: dict[Any, list[FloatArray]] = field(default_factory=dict)
+    predicted: dict[str, list[FloatArray]] = field(default_factory=dict)
 
     def truths(self) -> dict[str, dict[str, float]]:
-        """Return each recalibrated measure of the folds' models, by ``arm/classifier``.
+        """Return each measure of the folds' models, by ``arm/classifier``.
 
         Ranks are measured model by model and averaged, other measures on the predictions of all models together.
         """
         event = self.rows.event
+        prevalence = float(np.average(event, weights=self.weights[:, 0]))
+        grid = threshold_grid(threshold_range(prevalence, None))
+        cut = {"threshold": prevalence, "thresholds": grid}
         found: dict[str, dict[str, float]] = {}
-        for (arm, classifier, variant), predictions in self.predicted.items():
-            if variant != "recalibrated":
-                continue
-            cut = float(np.average(event, weights=self.weights[:, 0]))
-            stacked = np.concatenate(predictions)
-            many = (np.tile(event, len(predictions)), stacked, np.tile(self.weights, (len(predictions), 1)))
-            values = {name: float(value[0]) for name, value in measure(*many, threshold=cut).items()}
-            each = [measure(event, one, self.weights, threshold=cut) for one in predictions]
-            values |= {name: float(np.mean([one[name][0] for one in each])) for name in RANKS}
-            found[f"{arm}/{classifier}"] = values
+        for name, predictions in self.predicted.items():
+            many = (np.tile(event, len(predictions)), np.concatenate(predictions), np.tile(self.weights, (len(predictions), 1)))
+            values = {measure: float(value[0]) for measure, value in measures(*many, **cut).items()}
+            each = [ranking(event, one, self.weights) for one in predictions]
+            found[name] = values | {rank: float(np.mean([one[rank][0] for one in each])) for rank in RANKS}
         return found
 
 
-def run_study(world_name: str, events: int, number: int, *, seed: int = 0, bootstrap: int = 300) -> dict[str, Any]:
-    """Draw a study, evaluate it and return the result with the truth, as plain JSON.
+@dataclass(frozen=True)
+class Task:
+    """Which simulated study.
 
-    Args:
-        world_name: see `WORLDS`.
+    Attributes:
+        world: its name.
         events: how many patients have the event.
-        number: which of the studies.
-        seed: of all of them.
-        bootstrap: resamples behind each interval.
+        number: which of the studies of this kind.
+        seed: of all studies.
     """
-    world, started = WORLDS[world_name], time.process_time()
-    base = derive(seed, "truth", world_name, events, number)
+
+    world: str
+    events: int
+    number: int
+    seed: int = 0
+
+
+def run_study(task: Task, *, bootstrap: int = 500) -> dict[str, Any]:
+    """Draw a study, evaluate it, and return the result with the truth as plain JSON."""
+    world, started = WORLDS[task.world], time.process_time()
+    base = derive(task.seed, "truth", task.world, task.events, task.number)
     generator = np.random.default_rng(base)
-    rows = draw(world, events=events, others=round(events * (1 / world.prevalence - 1)), generator=generator)
+    rows = draw(world, events=task.events, others=round(task.events * (1 / world.prevalence - 1)), generator=generator)
     fresh = fresh_patients(world, np.random.default_rng(derive(base, "fresh")))
-    with threadpool_limits(1), watched(fresh), oracle(world):
-        found = evaluate(rows, None, _config(world, rows, base, bootstrap))
-    return {
-        "world": world_name,
-        "events": events,
-        "number": number,
-        "seconds": round(time.process_time() - started, 2),
-        "truth": fresh.truths(),
-        "evaluation": _compact(found),
-    }
+    single = mock.patch.object(cells, "one_thread", nullcontext)  # one limit for all cells is quicker
+    with threadpool_limits(1), single, watched(fresh), oracle(world):
+        found, _ = evaluate(rows, None, _config(world, rows, base, bootstrap))
+    seconds = round(time.process_time() - started, 2)
+    return {**asdict(task), "seconds": seconds, "truth": fresh.truths(), "evaluation": _compact(found)}
 
 
 def fresh_patients(world: World, generator: np.random.Generator) -> FreshPatients:
@@ -98,31 +108,34 @@ def fresh_patients(world: World, generator: np.random.Generator) -> FreshPatient
 
 @contextmanager
 def watched(fresh: FreshPatients) -> Iterator[None]:
-    """Let the models of every split predict the fresh patients too.
+    """Let the models of every tested fold predict the fresh patients too, recalibrated as for the fold."""
+    run_cell, variants = cells.run_cell, cross_validation._Assembly._variants
+    raw: dict[tuple[str, str], dict[Any, FloatArray]] = {}
 
-    They are rows to predict like others, and are taken out of the outcome again.
-    """
-    run_chain: Callable[..., Any] = cross_validation.run_chain
+    def run(rows: Rows, fit: Fit, arm: Arm, chain: Any) -> tuple[ArmOutcome, float]:
+        if not TESTED.fullmatch(fit.name):
+            return run_cell(rows, fit, arm, chain)
+        n, more = len(fit.predicted), np.arange(len(rows), len(rows) + len(fresh.rows))
+        wider = replace(fit, predicted=np.concatenate([fit.predicted, more]))
+        outcome, seconds = run_cell(_together(rows, fresh.rows), wider, arm, chain)
+        raw[fit.name, arm] = {name: values[n:] for name, values in outcome.raw.items()}
+        return replace(outcome, raw={name: values[:n] for name, values in outcome.raw.items()}), seconds
 
-    def run(train: Rows, test: Rows, chain: Any, **options: Any) -> Any:
-        features = pd.concat([test.features, fresh.rows.features], ignore_index=True).astype(test.features.dtypes.to_dict())
-        nobody = np.full(len(fresh.rows), -1)
-        both = Rows(features, np.concatenate([test.event, fresh.rows.event]), np.concatenate([test.group, nobody]))
-        outcome = run_chain(train, both, chain, **options)
-        for key, values in outcome.probability.items():
-            fresh.predicted.setdefault(key, []).append(values[len(test) :])
-        cut = {one.name: _first(getattr(outcome, one.name), len(test)) for one in fields(outcome)}
-        return replace(outcome, **cut)
+    def recalibrated(self: Any, name: str, model: Any, recalibration: Any) -> Any:
+        arm, classifier = model
+        share = self.outcomes[name][arm].fitted_share
+        moved = offset(raw[name, arm][classifier], fitted_share=share, share=self._prevalence(name))
+        fresh.predicted.setdefault(f"{arm}/{classifier}", []).append(recalibration(moved))
+        return variants(self, name, model, recalibration)
 
-    with mock.patch.object(cross_validation, "run_chain", run):
+    with mock.patch.object(cells, "run_cell", run), mock.patch.object(cross_validation._Assembly, "_variants", recalibrated):
         yield
 
 
-def _first(value: Any, n: int) -> Any:
-    """Return the first ``n`` entries of every array in a field of an outcome."""
-    if isinstance(value, Mapping):
-        return {key: _first(part, n) for key, part in value.items()}
-    return value[:n] if isinstance(value, np.ndarray) else value
+def _together(rows: Rows, others: Rows) -> Rows:
+    features = pd.concat([rows.features, others.features], ignore_index=True).astype(rows.features.dtypes.to_dict())
+    group = np.concatenate([rows.group, np.full(len(others), -1)])
+    return Rows(features, np.concatenate([rows.event, others.event]), group)
 
 
 @contextmanager
@@ -158,8 +171,7 @@ def _compact(found: EvaluationResult) -> dict[str, Any]:
     content = found.model_dump(mode="json", exclude={"curves", "differences"})
     for classifiers in content["arms"].values():
         for variants in classifiers.values():
-            variants.pop("raw", None), variants.pop("offset", None)
+            for unread in ("raw", "offset"):
+                variants.pop(unread, None)
     return {**content, "curves": {}, "differences": {}}
 
-
-__all__ = ["ORACLE", "run_study"]

@@ -14,9 +14,10 @@ from mgvae.config.sections import Arm, Classifier
 
 ORACLE: Arm = "vae"  # the benchmark's oracle takes the place of this arm
 USUAL: tuple[Arm, ...] = ("none", "class_weight", "random_oversampling", "smote")
-NUMERIC = 10
+NUMERIC = 20
 SITES = 24
-STRENGTH = np.array([0.55, 0.5, -0.45, 0.4, -0.35, 0.3, 0.25, -0.2, 0.0, 0.0])
+_SIZES = np.linspace(1.0, 0.4, NUMERIC) * np.where(np.arange(NUMERIC) % 2, -1, 1)
+STRENGTH = 1.4 * _SIZES / np.sqrt((_SIZES**2).sum())
 
 
 @dataclass(frozen=True)
@@ -104,16 +105,16 @@ def _site_effects() -> tuple[FloatArray, FloatArray]:
 
 def _intercept(world: World) -> float:
     """Return about that of the asked prevalence; `draw` makes it exact."""
-    return float(np.log(world.prevalence / (1 - world.prevalence))) - 0.6 * world.strength
+    return float(np.log(world.prevalence / (1 - world.prevalence))) - 0.8 * world.strength
 
 
 def _table(world: World, x: FloatArray, event: IntArray, generator: np.random.Generator) -> pd.DataFrame:
-    """Return typed features: some skewed, some in classes, a few cells missing."""
-    columns: dict[str, object] = {f"x{k}": x[:, k] for k in range(NUMERIC)}
+    """Return features: some skewed, some in two or four classes, a few cells missing; all numbers, for speed."""
+    columns = {f"x{k}": x[:, k] for k in range(NUMERIC)}
     columns["x1"] = np.exp(x[:, 1])
     columns["x3"] = np.where(generator.random(len(x)) < 0.1, np.nan, x[:, 3])
-    columns["x5"] = pd.Categorical.from_codes((x[:, 5] > 0).astype(int), ["no", "yes"])
-    columns["x7"] = pd.Categorical.from_codes(np.digitize(x[:, 7], [-1.0, 0.0, 1.0]), ["0", "1", "2", "3"], ordered=True)
+    columns["x5"], columns["x12"] = (x[:, 5] > 0).astype(float), (x[:, 12] > 1).astype(float)
+    columns["x7"], columns["x17"] = np.digitize(x[:, 7], [-1.0, 0.0, 1.0]).astype(float), np.floor(np.exp(x[:, 17]))
     if world.leak:
         columns["later"] = event + 0.2 * generator.normal(size=len(x))
     return pd.DataFrame(columns)

@@ -1,0 +1,1 @@
+def table(records): return f"{len(records)} studies"
