@@ -18,6 +18,7 @@ from mgvae.results.recommendation import SmallestGain
 FAMILY_LEVEL = 0.975  # of the critical value in `Contrasts`
 LUCK = 0.2  # how often the luckiest of several useless arms may reach the needed evidence
 POWER = 0.8
+WORTH = 0.5  # share of the relevant gain that must be left after shrinkage
 NORMAL = NormalDist()
 
 
@@ -48,9 +49,7 @@ class Prior:
         total = math.fsum(weights)
         shares = [weight / total for weight in weights]
         mean = math.fsum(share * keep * seen for share, keep in zip(shares, kept, strict=True))
-        square = math.fsum(
-            share * (keep * error**2 + (keep * seen) ** 2) for share, keep in zip(shares, kept, strict=True)
-        )
+        square = math.fsum(share * (keep * error**2 + (keep * seen) ** 2) for share, keep in zip(shares, kept, strict=True))
         return mean, math.sqrt(max(square - mean**2, 0.0))
 
 
@@ -90,6 +89,11 @@ def expected_gain(contrast: Contrast) -> Estimate:
     return Estimate(value=number(mean), low=number(mean - reach), high=number(mean + reach))
 
 
+def worth(relevant_gain: float) -> float:
+    """Return the least shrunk gain in AUROC for which an arm is recommended."""
+    return WORTH * relevant_gain
+
+
 def smallest_gain(contrasts: Contrasts, compared: Iterable[Contrast], *, relevant: float) -> SmallestGain | None:
     """Return the smallest true gain that the study finds with a power of 80 %, for the least precise arm.
 
@@ -100,9 +104,20 @@ def smallest_gain(contrasts: Contrasts, compared: Iterable[Contrast], *, relevan
     """
     threshold = needed(contrasts)
     errors = [(one.net_benefit.se, one.auroc.se) for one in compared]
-    known = [(benefit, auroc) for benefit, auroc in errors if benefit is not None and auroc is not None]
+    known = [(benefit, auroc) for benefit, auroc in errors if benefit and auroc]
     if threshold is None or not known:
         return None
-    reach = threshold + NORMAL.inv_cdf(POWER)
     benefit, auroc = (max(column) for column in zip(*known, strict=True))
+    reach = max(threshold, _evidence_for(worth(relevant), auroc)) + NORMAL.inv_cdf(POWER)
     return SmallestGain(metric="net_benefit", value=number(reach * benefit), auroc=number(reach * auroc), relevant=relevant)
+
+
+def _evidence_for(gain: float, error: float) -> float:
+    """Return the evidence from which the shrunk gain is at least ``gain``: it rises with the evidence."""
+    low, high = 0.0, 1.0
+    while PRIOR.shrunk(high, error)[0] < gain:
+        high *= 2
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if PRIOR.shrunk(middle, error)[0] < gain else (low, middle)
+    return high

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import GENERATIVE
-from mgvae.evaluation.evidence import LUCK, POWER, PRIOR, evidence, expected_gain, needed, smallest_gain
+from mgvae.evaluation.evidence import LUCK, POWER, PRIOR, evidence, expected_gain, needed, smallest_gain, worth
 from mgvae.evaluation.summary import JUDGED
 from mgvae.results.evaluation import Contrast, EvaluationResult, Metric, ModelName, Scores
 from mgvae.results.gates import Gate
@@ -17,7 +17,6 @@ from mgvae.results.numbers import Estimate
 from mgvae.results.recommendation import Answer, Difference, Recommendation, SmallestGain
 
 CALIBRATED = (0.8, 1.25)  # slope, observed / expected
-SURE = 0.5  # standard deviations by which the shrunk gain must exceed 0
 DECIDING: Metric = "net_benefit"
 NO_BETTER = "No model here predicts the outcome better than its prevalence; deploy none."
 
@@ -45,7 +44,7 @@ def rule(relevant_gain: float) -> str:
         "reference, each in units of its own standard error, reaches what the luckiest of the compared arms would reach in "
         f"{LUCK:.0%} of studies if none was any better; (2) its gain in AUROC, shrunk towards the published result that "
         f"corrections change it by nothing (an equal mixture of normals around 0 with standard deviations {narrow} and "
-        f"{wide}), exceeds 0 by {SURE:g} of its standard deviations; (3) its AUROC is not lower than the reference's; (4) "
+        f"{wide}), is at least {worth(relevant_gain):g}; (3) its AUROC is not lower than the reference's; (4) "
         f"neither its calibration slope nor its observed/expected ratio is off, that is outside {low:g}-{high:g} with a 95 % "
         "interval without 1, unless the reference's is as far from 1; (5) it passes the floor; (6) no gate bars it. Of several "
         "such arms the one with the strongest evidence is taken. Otherwise, and always with fewer than "
@@ -67,9 +66,7 @@ def barred_arms(gates: Sequence[Gate], arms: Sequence[Arm]) -> dict[Arm, str]:
     return {arm: f"gate failed: {', '.join(failed)}" for arm in arms if arm in GENERATIVE and failed}
 
 
-def recommend(
-    evaluation: EvaluationResult, *, relevant_gain: float, barred: Mapping[Arm, str] | None = None
-) -> Recommendation:
+def recommend(evaluation: EvaluationResult, *, relevant_gain: float, barred: Mapping[Arm, str] | None = None) -> Recommendation:
     """Return the recommendation.
 
     Its ``difference`` is that of the recommended arm against no correction, or of the best challenger where none is
@@ -82,7 +79,7 @@ def recommend(
     """
     barred = dict(barred or {})
     reference = evaluation.contrasts.reference
-    candidates = _candidates(evaluation, barred)
+    candidates = _candidates(evaluation, barred, relevant_gain)
     enough = evaluation.events >= FEW_EVENTS
     winners = [one for one in candidates if not one.objections and enough]
     open_ones = winners or [one for one in candidates if one.arm not in barred] or candidates
@@ -121,7 +118,7 @@ def _answer(evaluation: EvaluationResult, *, won: bool, smallest: SmallestGain |
     return "no_gain" if smallest and found is not None and found <= smallest.relevant else "cannot_tell"
 
 
-def _candidates(evaluation: EvaluationResult, barred: Mapping[Arm, str]) -> list[_Candidate]:
+def _candidates(evaluation: EvaluationResult, barred: Mapping[Arm, str], relevant_gain: float) -> list[_Candidate]:
     reference = evaluation.contrasts.reference
     plain = evaluation.arms[reference.arm][reference.classifier][JUDGED]
     threshold = needed(evaluation.contrasts)
@@ -129,20 +126,23 @@ def _candidates(evaluation: EvaluationResult, barred: Mapping[Arm, str]) -> list
     for arm, classifiers in evaluation.contrasts.against.items():
         for classifier, contrast in classifiers.items():
             seen = evidence(contrast)
-            objections = _objections(contrast, evaluation.arms[arm][classifier][JUDGED], plain, threshold)
+            scores, limits = evaluation.arms[arm][classifier][JUDGED], {"threshold": threshold, "relevant_gain": relevant_gain}
+            objections = _objections(contrast, scores, plain, **limits)
             bar = (f"it is barred: {barred[arm]}",) if arm in barred else ()
             made.append(_Candidate(arm, classifier, contrast, -math.inf if seen is None else seen, (*objections, *bar)))
     return made
 
 
-def _objections(contrast: Contrast, candidate: Scores, reference: Scores, threshold: float | None) -> list[str]:
+def _objections(
+    contrast: Contrast, candidate: Scores, reference: Scores, *, threshold: float | None, relevant_gain: float
+) -> list[str]:
     """Return the conditions of the rule that do not hold, the undefined among them."""
     objections = []
     seen, expected = evidence(contrast), expected_gain(contrast)
     if seen is None or threshold is None or seen < threshold:
         objections.append("its evidence in net benefit and log loss is no more than luck among the arms explains")
-    if not _sure(expected):
-        objections.append("little is left of its gain once it is shrunk towards the published results")
+    if expected.value is None or expected.value < worth(relevant_gain):
+        objections.append("too little is left of its gain once it is shrunk towards the published results")
     if not (contrast.auroc.value is not None and contrast.auroc.value >= 0):
         objections.append("its AUROC is lower")
     if _off(candidate["calibration_slope"], reference["calibration_slope"]):
@@ -152,13 +152,6 @@ def _objections(contrast: Contrast, candidate: Scores, reference: Scores, thresh
     if not beats_prevalence(candidate):
         objections.append("it does not predict better than the prevalence")
     return objections
-
-
-def _sure(expected: Estimate) -> bool:
-    """Return whether a shrunk gain exceeds 0 by ``SURE`` of its standard deviations."""
-    if expected.value is None or expected.high is None:
-        return False
-    return expected.value > 0 and expected.value >= SURE * (expected.high - expected.value) / 1.959963984540054
 
 
 def _above(value: float | None, bound: float) -> bool:
@@ -208,9 +201,7 @@ def _threshold(evaluation: EvaluationResult, chosen: ModelName) -> dict[str, str
     }
 
 
-def _reason(
-    answer: Answer, best: _Candidate | None, smallest: SmallestGain | None, reference: ModelName, events: int
-) -> str:
+def _reason(answer: Answer, best: _Candidate | None, smallest: SmallestGain | None, reference: ModelName, events: int) -> str:
     """Return why, in numbers."""
     if answer == "deploy_none":
         return NO_BETTER

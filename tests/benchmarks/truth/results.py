@@ -59,7 +59,9 @@ def compute(wanted: Sequence[Task], folder: Path, *, minutes: float, processes: 
         (folder / STUDIES).open("a", encoding="utf-8") as file,
         ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_behave) as pool,
     ):
-        running = {pool.submit(run_study, task, bootstrap=bootstrap) for _, task in zip(range(processes), missing, strict=False)}
+        running = {
+            pool.submit(run_study, task, bootstrap=bootstrap) for _, task in zip(range(processes), missing, strict=False)
+        }
         while running:
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:

@@ -174,4 +174,3 @@ def _compact(found: EvaluationResult) -> dict[str, Any]:
             for unread in ("raw", "offset"):
                 variants.pop(unread, None)
     return {**content, "curves": {}, "differences": {}}
-

@@ -14,10 +14,9 @@ from mgvae.config.sections import Arm, Classifier
 
 ORACLE: Arm = "vae"  # the benchmark's oracle takes the place of this arm
 USUAL: tuple[Arm, ...] = ("none", "class_weight", "random_oversampling", "smote")
-NUMERIC = 20
+NUMERIC = 24
 SITES = 24
-_SIZES = np.linspace(1.0, 0.4, NUMERIC) * np.where(np.arange(NUMERIC) % 2, -1, 1)
-STRENGTH = 1.4 * _SIZES / np.sqrt((_SIZES**2).sum())
+STRENGTH = 1.4 / np.sqrt(NUMERIC) * np.where(np.arange(NUMERIC) % 2, -1.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -45,4 +45,4 @@ def test_crash2_agrees_with_what_is_known_of_imbalance():
             assert ours["raw"]["observed_expected"]["value"] < 0.3, "raw probabilities are several times too high"
             assert ours["recalibrated"]["observed_expected"]["value"] == pytest.approx(1, abs=0.15)
             assert ours["recalibrated"]["calibration_slope"]["value"] == pytest.approx(1, abs=0.2)
-    assert recommend(evaluation, margin=config.evaluation.margin)["arm"] == "none"
+    assert recommend(evaluation, relevant_gain=config.evaluation.relevant_gain)["arm"] == "none"

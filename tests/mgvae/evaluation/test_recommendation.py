@@ -50,14 +50,14 @@ def judged(signals: dict[str, float], *, n: int = 4000, repeats: int = 2, seed: 
 
 
 def test_no_correction_wins_an_exact_tie():
-    chosen = recommend(judged({"none": 0.8, "smote": 0.8, "mgvae": 0.8}), margin=0.005)
+    chosen = recommend(judged({"none": 0.8, "smote": 0.8, "mgvae": 0.8}), relevant_gain=0.02)
     assert (chosen["arm"], chosen["classifier"]) == ("none", LR)
     assert chosen["difference"]["value"] == 0
     assert "not above 0" in chosen["reason"]
 
 
 def test_a_clear_gain_is_recommended_with_its_difference():
-    chosen = recommend(judged({"none": 0.6, "smote": 0.6, "mgvae": 0.9}), margin=0.005)
+    chosen = recommend(judged({"none": 0.6, "smote": 0.6, "mgvae": 0.9}), relevant_gain=0.02)
     assert chosen["arm"] == "mgvae"
     assert chosen["difference"]["arm"] == "mgvae"
     assert 0 < chosen["difference"]["family_low"] < chosen["difference"]["low"] + 0.02
@@ -65,26 +65,26 @@ def test_a_clear_gain_is_recommended_with_its_difference():
 
 
 def test_a_loss_is_not_recommended():
-    assert recommend(judged({"none": 0.9, "smote": 0.6}), margin=0.005)["arm"] == "none"
+    assert recommend(judged({"none": 0.9, "smote": 0.6}), relevant_gain=0.02)["arm"] == "none"
 
 
 def test_a_barred_arm_is_not_recommended_and_another_winner_is():
     evaluation = judged({"none": 0.5, "smote": 0.85, "mgvae": 0.9})
-    assert recommend(evaluation, margin=0.005)["arm"] == "mgvae"
-    chosen = recommend(evaluation, margin=0.005, barred={"mgvae": "gate 'separation' failed"})
+    assert recommend(evaluation, relevant_gain=0.02)["arm"] == "mgvae"
+    chosen = recommend(evaluation, relevant_gain=0.02, barred={"mgvae": "gate 'separation' failed"})
     assert chosen["arm"] == "smote"
-    assert recommend(evaluation, margin=0.005, barred=dict.fromkeys(["mgvae", "smote"], "gate"))["arm"] == "none"
+    assert recommend(evaluation, relevant_gain=0.02, barred=dict.fromkeys(["mgvae", "smote"], "gate"))["arm"] == "none"
 
 
 def test_a_gain_in_ranking_does_not_excuse_ruined_probabilities():
-    chosen = recommend(judged({"none": 0.6, "mgvae": 0.9}, distort=2.5), margin=0.005)
+    chosen = recommend(judged({"none": 0.6, "mgvae": 0.9}, distort=2.5), relevant_gain=0.02)
     assert chosen["arm"] == "none"
     assert "calibration slope" in chosen["reason"] or "scaled Brier" in chosen["reason"]
 
 
 def test_few_events_show_nothing():
     evaluation = {**judged({"none": 0.6, "mgvae": 0.9}), "events": 14}
-    chosen = recommend(evaluation, margin=0.005)
+    chosen = recommend(evaluation, relevant_gain=0.02)
     assert chosen["arm"] == "none"
     assert "with 14 events" in chosen["reason"]
 
@@ -92,7 +92,7 @@ def test_few_events_show_nothing():
 def test_a_gain_must_show_in_every_repeat():
     evaluation = judged({"none": 0.6, "mgvae": 0.9})
     evaluation["contrasts"]["against"]["mgvae"][LR]["auroc"]["least_repeat"] = -0.001
-    chosen = recommend(evaluation, margin=0.005)
+    chosen = recommend(evaluation, relevant_gain=0.02)
     assert chosen["arm"] == "none"
     assert "every repeat" in chosen["reason"]
 
@@ -100,11 +100,11 @@ def test_a_gain_must_show_in_every_repeat():
 def test_undefined_numbers_never_win():
     evaluation = judged({"none": 0.6, "mgvae": 0.9})
     evaluation["arms"]["mgvae"][LR]["recalibrated"]["calibration_slope"] = {"value": None, "low": None, "high": None}
-    assert recommend(evaluation, margin=0.005)["arm"] == "none"
+    assert recommend(evaluation, relevant_gain=0.02)["arm"] == "none"
 
 
 def test_alone_it_recommends_no_correction():
-    chosen = recommend(judged({"none": 0.6, "threshold": 0.6}), margin=0.005)
+    chosen = recommend(judged({"none": 0.6, "threshold": 0.6}), relevant_gain=0.02)
     assert (chosen["arm"], chosen["difference"]["value"]) == ("none", None)
 
 
@@ -190,7 +190,7 @@ def test_the_report_takes_the_facts(whole):
     assert facts.bootstrap == 60
     assert plain(facts)["arms"] == evaluation["arms"]
     assert plain(facts)["holdout"] == evaluation["holdout"]["arms"]
-    assert recommend(evaluation, margin=config.evaluation.margin)["arm"] == "none"
+    assert recommend(evaluation, relevant_gain=config.evaluation.relevant_gain)["arm"] == "none"
 
 
 def test_curves_count_each_subject_once(whole):
@@ -216,7 +216,7 @@ def test_without_a_usable_test_part_there_is_no_holdout():
     evaluation = evaluate(simulated(300), None, config)
     assert evaluation["holdout"] is None
     assert evaluation_summary(EvaluationResult.model_validate(evaluation), config).holdout == {}
-    assert recommend(evaluation, margin=0.0)["arm"] == "none"
+    assert recommend(evaluation, relevant_gain=0.02)["arm"] == "none"
 
 
 def test_curves_of_every_variant_are_there():
