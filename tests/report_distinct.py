@@ -35,6 +35,7 @@ def distinct_report(*, columns: int = 12) -> dict[str, Any]:
     _drift(report["drift"], shares)
     report["evaluation"] |= _evaluation(rng) | {"folds": 7, "repeats": 3, "bootstrap": 499}
     difference = {"metric": "scaled_brier", "value": 0.412, "low": -0.221, "high": 0.633, "family_low": -0.345}
+    difference |= {"evidence": 1.71, "needed": 2.34, "expected_auroc": {"value": 0.052, "low": -0.017, "high": 0.126}}
     report["recommendation"] |= CHOSEN | {"difference": difference | {"arm": "mgvae", "classifier": CLASSIFIERS[0]}}
     report["recommendation"]["barred"] = {"smote": "its reason", "mgvae": "another reason"}
     for place, stage in enumerate(report["lineage"]["stages"]):

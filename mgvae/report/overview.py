@@ -101,6 +101,10 @@ def deciding_difference(recommendation: Recommendation) -> str:
     if found.family_low is not None:
         lowest = number(found.family_low, METRICS[found.metric].digits[0], signed=True)
         text += f"; lower limit {lowest} when all arms are allowed for"
+    if found.evidence is not None and found.needed is not None:
+        text += f"; evidence {number(found.evidence, 2, signed=True)} standard errors, needed {number(found.needed, 2)}"
+    if found.expected_auroc is not None and found.expected_auroc.value is not None:
+        text += f"; expected gain in AUROC {change('auroc', found.expected_auroc)}"
     return text
 
 

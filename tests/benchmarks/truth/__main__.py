@@ -24,7 +24,8 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=200, help="of each world and number of events")
     parser.add_argument("--minutes", type=float, default=60, help="then no further study is begun")
     parser.add_argument("--processes", type=int, default=2, choices=(1, 2))
-    parser.add_argument("--bootstrap", type=int, default=500, help="resamples behind each interval")
+    parser.add_argument("--bootstrap", type=int, default=300, help="resamples behind each interval")
+    parser.add_argument("--repeats", type=int, default=1, help="of the cross-validation; a study has 2 by default")
     parser.add_argument("--worlds", nargs="+", choices=tuple(WORLDS), default=tuple(WORLDS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/truth"))
@@ -33,8 +34,8 @@ def main() -> None:
     worlds = [WORLDS[name] for name in options.worlds]
     if not options.no_run:
         wanted = list(tasks(worlds, studies=options.studies, seed=options.seed))
-        limits = {"minutes": options.minutes, "processes": options.processes, "bootstrap": options.bootstrap}
-        compute(wanted, options.out, **limits)
+        settings = {"bootstrap": options.bootstrap, "repeats": options.repeats}
+        compute(wanted, options.out, minutes=options.minutes, processes=options.processes, **settings)
     print(table(read(options.out)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ Record = dict[str, Any]
 def tasks(worlds: Sequence[World], *, studies: int, seed: int) -> Iterator[Task]:
     """Yield the studies, all worlds in turn, so that a stopped benchmark has some of each."""
     for number in range(studies):
-        for world in worlds:
+        for world in (one for one in worlds if number % one.every == 0):
             for events in world.events:
                 yield Task(world.name, events, number, seed)
 
@@ -40,7 +39,7 @@ def read(folder: Path) -> list[Record]:
     return records
 
 
-def compute(wanted: Sequence[Task], folder: Path, *, minutes: float, processes: int, bootstrap: int) -> None:
+def compute(wanted: Sequence[Task], folder: Path, *, minutes: float, processes: int, **settings: int) -> None:
     """Compute the studies that the folder lacks, for at most so many minutes.
 
     Args:
@@ -48,7 +47,7 @@ def compute(wanted: Sequence[Task], folder: Path, *, minutes: float, processes: 
         folder: where the results lie.
         minutes: then no further study is begun.
         processes: side by side, with one thread each.
-        bootstrap: resamples behind each interval.
+        settings: of the evaluation, see `run_study`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = {_key(record) for record in read(folder)}
@@ -57,11 +56,9 @@ def compute(wanted: Sequence[Task], folder: Path, *, minutes: float, processes: 
     # fork would copy the threads of numerical libraries half
     with (
         (folder / STUDIES).open("a", encoding="utf-8") as file,
-        ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_behave) as pool,
+        ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool,
     ):
-        running = {
-            pool.submit(run_study, task, bootstrap=bootstrap) for _, task in zip(range(processes), missing, strict=False)
-        }
+        running = {pool.submit(run_study, task, **settings) for _, task in zip(range(processes), missing, strict=False)}
         while running:
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
@@ -71,15 +68,11 @@ def compute(wanted: Sequence[Task], folder: Path, *, minutes: float, processes: 
                 _log(record, done)
                 task = next(missing, None) if time.monotonic() < deadline else None
                 if task is not None:
-                    running.add(pool.submit(run_study, task, bootstrap=bootstrap))
+                    running.add(pool.submit(run_study, task, **settings))
 
 
 def _key(record: Record) -> tuple[Any, ...]:
     return tuple(record[name] for name in ("world", "events", "number", "seed"))
-
-
-def _behave() -> None:
-    os.nice(10)
 
 
 def _log(record: Record, done: Counter[tuple[str, int]], *, block: int = 10) -> None:

@@ -24,7 +24,7 @@ from mgvae.evaluation.evaluate import evaluate
 from mgvae.evaluation.fits import Fit
 from mgvae.evaluation.measures.net_benefit import threshold_grid, threshold_range
 from mgvae.evaluation.measures.ranking import ranking
-from mgvae.evaluation.metrics import measure as measures
+from mgvae.evaluation.metrics import measure_probabilities
 from mgvae.evaluation.one_split import ArmOutcome
 from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive
@@ -62,7 +62,7 @@ class FreshPatients:
         found: dict[str, dict[str, float]] = {}
         for name, predictions in self.predicted.items():
             many = (np.tile(event, len(predictions)), np.concatenate(predictions), np.tile(self.weights, (len(predictions), 1)))
-            values = {measure: float(value[0]) for measure, value in measures(*many, **cut).items()}
+            values = {measure: float(value[0]) for measure, value in measure_probabilities(*many, **cut).items()}
             each = [ranking(event, one, self.weights) for one in predictions]
             found[name] = values | {rank: float(np.mean([one[rank][0] for one in each])) for rank in RANKS}
         return found
@@ -85,7 +85,7 @@ class Task:
     seed: int = 0
 
 
-def run_study(task: Task, *, bootstrap: int = 500) -> dict[str, Any]:
+def run_study(task: Task, *, bootstrap: int = 300, repeats: int = 1) -> dict[str, Any]:
     """Draw a study, evaluate it, and return the result with the truth as plain JSON."""
     world, started = WORLDS[task.world], time.process_time()
     base = derive(task.seed, "truth", task.world, task.events, task.number)
@@ -94,7 +94,7 @@ def run_study(task: Task, *, bootstrap: int = 500) -> dict[str, Any]:
     fresh = fresh_patients(world, np.random.default_rng(derive(base, "fresh")))
     single = mock.patch.object(cells, "one_thread", nullcontext)  # one limit for all cells is quicker
     with threadpool_limits(1), single, watched(fresh), oracle(world):
-        found, _ = evaluate(rows, None, _config(world, rows, base, bootstrap))
+        found, _ = evaluate(rows, None, _config(world, rows, base, bootstrap=bootstrap, repeats=repeats))
     seconds = round(time.process_time() - started, 2)
     return {**asdict(task), "seconds": seconds, "truth": fresh.truths(), "evaluation": _compact(found)}
 
@@ -150,7 +150,7 @@ def oracle(world: World) -> Iterator[None]:
         yield
 
 
-def _config(world: World, rows: Rows, seed: int, bootstrap: int) -> CohortConfig:
+def _config(world: World, rows: Rows, seed: int, **settings: int) -> CohortConfig:
     columns: dict[str, Any] = {"id": {"kind": "count", "role": "identifier"}}
     columns |= {str(name): {"kind": "continuous"} for name in rows.features.columns}
     return CohortConfig.model_validate(
@@ -160,7 +160,7 @@ def _config(world: World, rows: Rows, seed: int, bootstrap: int) -> CohortConfig
             "subject_id": "id",
             "outcome": {"column": "y"},
             "columns": {"columns": columns},
-            "evaluation": {"arms": world.arms, "classifiers": world.classifiers, "bootstrap": bootstrap},
+            "evaluation": {"arms": world.arms, "classifiers": world.classifiers, **settings},
             "seed": seed % 2**32,
         }
     )

@@ -32,6 +32,7 @@ class World:
         leak: whether a predictor is the outcome with a little noise.
         sites: whether patients come in sites that differ in risk and case mix.
         curved: whether the risk depends on squares and products of predictors.
+        every: only each so-manieth study is made, where the question needs few or a study takes long.
     """
 
     name: str
@@ -43,6 +44,7 @@ class World:
     leak: bool = False
     sites: bool = False
     curved: bool = False
+    every: int = 1
 
 
 WORLDS = {
@@ -50,10 +52,17 @@ WORLDS = {
     for world in (
         World("no benefit", (10, 20, 60, 200)),
         World("planted", (20, 60, 200), arms=(*USUAL, ORACLE)),
-        World("useless", (20, 60, 200), strength=0.0),
-        World("leak", (20, 60), leak=True),
-        World("sites", (60, 200), sites=True, prevalence=0.05),
-        World("boosting", (60,), prevalence=0.05, classifiers=("logistic_regression", "hist_gradient_boosting"), curved=True),
+        World("useless", (20, 60, 200), strength=0.0, every=2),
+        World("leak", (20, 60), leak=True, every=4),
+        World("sites", (60, 200), sites=True, prevalence=0.05, every=2),
+        World(
+            "boosting",
+            (60,),
+            prevalence=0.05,
+            classifiers=("logistic_regression", "hist_gradient_boosting"),
+            curved=True,
+            every=4,
+        ),
     )
 }
 

@@ -100,7 +100,10 @@ def test_where_every_condition_holds_the_arm_is_recommended():
 
 LUCKY = NormalDist().inv_cdf(0.8)
 OBJECTIONS = {
-    "its evidence in net benefit and log loss is no more than luck among the arms explains": {"evidence": LUCKY - NEXT_AFTER},
+    "its evidence in net benefit and log loss is no more than luck among the arms explains": {
+        "evidence": LUCKY - NEXT_AFTER,
+        "auroc": {"se": 0.05},
+    },
     "too little is left of its gain once it is shrunk towards the published results": {"auroc": {"se": 0.001}},
     "its AUROC is lower": {"auroc": {"value": -NEXT_AFTER}},
     "its calibration slope is off after recalibration": {"candidate": slope(1.3, 1.1, 1.5)},
@@ -134,7 +137,7 @@ def shrunk_to(gain):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"evidence": LUCKY + NEXT_AFTER},
+        {"evidence": LUCKY + NEXT_AFTER, "auroc": {"se": 0.05}},
         {"auroc": {"se": shrunk_to(RELEVANT / 2) + NEXT_AFTER}},
         {"auroc": {"value": 0.0}},
         {"auroc": {"least_repeat": -0.01}},  # a repeat that shows no gain is noise

@@ -137,6 +137,8 @@ def test_the_recommendation_names_its_model_and_the_difference_that_decided(repo
     text = page.text.partition("Paired difference that decided: ")[2].partition(" when all arms are allowed for")[0]
     assert text.startswith("MGVAE with logistic regression, Scaled Brier score +0.412 (")
     assert says(text, found["value"], found["low"], found["high"], found["family_low"])
+    more = page.text.partition(" when all arms are allowed for; ")[2]
+    assert more.startswith("evidence +1.71 standard errors, needed 2.34; expected gain in AUROC +0.052 (−0.017 to +0.126)")
     barred = [item for item in page.items if item[0].endswith("reason")]
     assert barred == [["SMOTE: its reason"], ["MGVAE: another reason"]]
 
