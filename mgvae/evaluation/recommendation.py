@@ -126,8 +126,8 @@ def _candidates(evaluation: EvaluationResult, barred: Mapping[Arm, str], relevan
     for arm, classifiers in evaluation.contrasts.against.items():
         for classifier, contrast in classifiers.items():
             seen = evidence(contrast)
-            scores, limits = evaluation.arms[arm][classifier][JUDGED], {"threshold": threshold, "relevant_gain": relevant_gain}
-            objections = _objections(contrast, scores, plain, **limits)
+            scores = evaluation.arms[arm][classifier][JUDGED]
+            objections = _objections(contrast, scores, plain, threshold=threshold, relevant_gain=relevant_gain)
             bar = (f"it is barred: {barred[arm]}",) if arm in barred else ()
             made.append(_Candidate(arm, classifier, contrast, -math.inf if seen is None else seen, (*objections, *bar)))
     return made
