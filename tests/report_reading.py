@@ -164,6 +164,10 @@ class Reading(HTMLParser):
         return found[0]
 
 
+def _points(path: ET.Element) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML] (\S+) (\S+)", path.get("d", ""))]
+
+
 class Drawing:
     """A figure: lines and markers by colour in px, and the ticks as its scale."""
 
@@ -175,6 +179,7 @@ class Drawing:
         self.up: list[tuple[str, float]] = []
         self.rows: list[tuple[str, float]] = []
         self.found_lines: list[tuple[str, list[tuple[float, float]]]] = []
+        self.filled_areas: list[list[tuple[float, float]]] = []  # without an outline
         self.found_marks: list[tuple[str, float, float, str]] = []
         self._read(root)
 
@@ -189,9 +194,9 @@ class Drawing:
                 if colour != "axis":
                     self.found_marks.append((colour, *place, _style(element, "fill")))
             elif tag == "path" and element not in defined and colour:
-                self.found_lines.append(
-                    (colour, [(float(x), float(y)) for x, y in re.findall(r"[ML] (\S+) (\S+)", element.get("d", ""))])
-                )
+                self.found_lines.append((colour, _points(element)))
+            elif tag == "path" and element not in defined and "opacity" in element.get("style", ""):
+                self.filled_areas.append(_points(element))
             elif tag == "text":
                 self._label(element, tick)
                 tick = None

@@ -38,6 +38,7 @@ def sample_evaluation(rng: np.random.Generator, arms: tuple[str, ...]) -> dict[s
         "holdout": {arm: {c: _variants(rng, arm, c, 0.024) for c in CLASSIFIERS} for arm in arms},
         "differences": {arm: {c: _differences(rng, arm) for c in CLASSIFIERS} for arm in arms if arm != "none"},
         "curves": curves,
+        "decision_curves": _decision_curves(rng, arms),
         "folds": 5,
         "repeats": 2,
         "bootstrap": 500,
@@ -87,4 +88,33 @@ def _curve(rng: np.random.Generator, arm: str, variant: str) -> dict[str, Any]:
     error = 1.96 * np.sqrt(np.maximum(observed, 8e-4) * (1 - observed) / 1200)
     low, high = np.maximum(observed - error, 0), observed + error
     columns = {"predicted": predicted, "observed": observed, "low": low, "high": high}
-    return {name: values.tolist() for name, values in columns.items()} | {"n": [1168] * len(observed)}
+    bins = {name: values.tolist() for name, values in columns.items()} | {"n": [1168] * len(observed)}
+    return bins | ({} if variant == "offset" else {"smooth": _smooth(shift), "risks": _risks(shift)})
+
+
+def _smooth(shift: float) -> dict[str, Any]:
+    observed = np.geomspace(0.001, 0.1, 40)
+    predicted = 1 / (1 + np.exp(-np.log(observed / (1 - observed)) - shift))
+    columns = {"predicted": predicted, "observed": observed, "low": 0.7 * observed, "high": 1.4 * observed}
+    return {name: values.tolist() for name, values in columns.items()}
+
+
+def _risks(shift: float) -> dict[str, Any]:
+    edges = np.linspace(-8, 0, 31)
+    middle = (edges[1:] + edges[:-1]) / 2
+    others = 2000 * np.exp(-((middle + 4.5) ** 2) / 2)
+    events = others * np.exp(middle) / (1 + np.exp(middle))
+    return {"edges": (1 / (1 + np.exp(-edges - shift))).tolist(), "events": events.tolist(), "others": others.tolist()}
+
+
+def _decision_curves(rng: np.random.Generator, arms: tuple[str, ...]) -> dict[str, Any]:
+    thresholds, prevalence = np.geomspace(0.0105, 0.084, 41), 0.021
+    everyone = prevalence - (1 - prevalence) * thresholds / (1 - thresholds)
+
+    def curve() -> dict[str, Any]:
+        model = 0.013 * (0.0105 / thresholds) ** 0.8 + rng.normal(0, 0.0002)
+        columns = {"net_benefit": model, "low": model - 0.002, "high": model + 0.002}
+        return {name: values.tolist() for name, values in columns.items()}
+
+    models = {arm: {classifier: curve() for classifier in CLASSIFIERS} for arm in arms}
+    return {"thresholds": thresholds.tolist(), "prevalence": prevalence, "treat_all": everyone.tolist(), "arms": models}

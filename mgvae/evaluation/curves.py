@@ -105,10 +105,16 @@ def _smooth_curves(predictions: Predictions, plan: Resamples, keys: list[Key]) -
 
 
 def _logits_drawn(probability: FloatArray) -> FloatArray:
-    """Return the logits at which a curve is given: not where fewer than ten predictions lie beyond."""
-    edge = min(0.25, 10 / probability[0].size)
-    low, high = np.quantile(to_logit(probability), [edge, 1 - edge])
-    return np.linspace(float(low), float(high), POINTS)
+    """Return the logits at which a curve is given: where data can tell.
+
+    Below lie two expected events of each repeat, or 2 % if that is more; above, ten predictions.
+    """
+    rising = np.sort(probability, axis=None)
+    expected = rising.cumsum() / len(probability)
+    low = rising[np.searchsorted(expected, max(min(2.0, expected[-1] / 4), 0.02 * expected[-1]))]
+    high = rising[-min(len(rising) // 4, 10 * len(probability)) - 1]
+    ends = to_logit(np.array([min(low, high), high]))
+    return np.linspace(float(ends[0]), float(ends[1]), POINTS)
 
 
 def decision_curves(predictions: Predictions, plan: Resamples, settings: Evaluation) -> DecisionCurves:

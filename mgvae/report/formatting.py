@@ -85,7 +85,7 @@ METRICS: dict[Metric, MetricStyle] = {
     "auroc": MetricStyle("AUROC", "AUROC", (3, 2), "higher"),
     "auprc": MetricStyle("Area under the precision-recall curve", "AUPRC", (3, 3), "higher"),
     "brier": MetricStyle("Brier score", "Brier", (4, 4), "lower"),
-    "log_loss": MetricStyle("Log loss", "Log loss", (4, 4), "lower"),
+    "log_loss": MetricStyle("Log loss", "Log loss", (4, 3), "lower"),
     "scaled_brier": MetricStyle("Scaled Brier score", "Scaled Brier", (3, 3), "higher"),
     "observed_expected": MetricStyle("Observed / expected events", "O/E", (2, 2), "1"),
     "calibration_intercept": MetricStyle("Calibration intercept", "Cal. intercept", (2, 2), "0"),

@@ -10,19 +10,20 @@ from markupsafe import Markup
 
 from mgvae.config.sections import Arm, Classifier
 from mgvae.report.figures.calibration import calibration, calibration_document, floor_of
+from mgvae.report.figures.decision import decision, top_of
 from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.figures.training import lambda_path, learning_curve
 from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
 from mgvae.report.schema import Report
-from mgvae.results.evaluation import Curve, EvaluationSummary, Metric, Variant
+from mgvae.results.evaluation import Curve, DecisionCurves, EvaluationSummary, Metric, Variant
 from mgvae.results.numbers import Estimate
 from mgvae.results.synthetic import LevelsMarginal, NumericMarginal
 from mgvae.results.training import TrainingSummary
 
 MOST_MARGINALS = 32
 CALIBRATION_VARIANTS: tuple[Variant, ...] = ("raw", "recalibrated")
-FOREST_METRICS: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "balanced_accuracy")
+FOREST_METRICS: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "net_benefit")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Panels:
     Attributes:
         training: learning curves and the choice of lambda.
         marginals: the columns drawn, by falling distance; ``remaining`` are those for the table alone.
-        calibration, forest: panels by classifier.
+        calibration, forest, decision: panels by classifier.
     """
 
     training: list[Panel]
@@ -56,6 +57,7 @@ class Panels:
     remaining: list[NumericMarginal | LevelsMarginal]
     calibration: dict[Classifier, CalibrationPanels]
     forest: dict[Classifier, list[Panel]]
+    decision: dict[Classifier, Panel]
 
 
 def draw_panels(report: Report) -> Panels:
@@ -69,6 +71,7 @@ def draw_panels(report: Report) -> Panels:
         remaining=ranked[MOST_MARGINALS:],
         calibration=_calibration(report.evaluation) if report.evaluation else {},
         forest=_forest(report.evaluation) if report.evaluation else {},
+        decision=_decision(report.evaluation.decision_curves) if report.evaluation else {},
     )
 
 
@@ -122,6 +125,18 @@ def _forest(evaluation: EvaluationSummary) -> dict[Classifier, list[Panel]]:
                 key, reference = f"forest-{classifier}-{metric}", ARMS["none"].lower()
                 svg = forest(by_arm, metric, span=span, key=key, title=title, reference=reference)
                 panels.setdefault(classifier, []).append(Panel(METRICS[metric].label, svg))
+    return panels
+
+
+def _decision(found: DecisionCurves | None) -> dict[Classifier, Panel]:
+    if found is None:
+        return {}
+    top, panels = top_of(found), {}
+    for classifier in dict.fromkeys(name for by_classifier in found.arms.values() for name in by_classifier):
+        curves = {arm: by_classifier[classifier] for arm, by_classifier in found.arms.items() if classifier in by_classifier}
+        title = f"Decision curves, {CLASSIFIERS[classifier].lower()}"
+        drawn = decision(found, curves, top=top, key=f"decision-{classifier}", title=title)
+        panels[classifier] = Panel("Recalibrated probabilities, cross-validation", drawn)
     return panels
 
 

@@ -1,4 +1,7 @@
-"""Calibration curves of all arms on logarithmic axes, which suit rare outcomes."""
+"""Calibration curves of all arms on logarithmic axes, which suit rare outcomes.
+
+Where there is a smooth curve, it is the line of its arm and the points are the bins; else the line joins the bins.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from mgvae.config.sections import Arm
 from mgvae.report.figures.svg import axes, blank, document, drawing, inline
 from mgvae.report.formatting import ARMS, arm_names
 from mgvae.report.palette import ARM_STYLES, light
-from mgvae.results.evaluation import Curve
+from mgvae.results.evaluation import Curve, Risks, SmoothCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 SIZE = 380
 LEFT, BOTTOM = 64, 46  # px left of and below the axes
 LEGEND_LINE = 18  # px
+STRIP = 64  # px below the axes for the histogram
 TICKS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 BANDED: tuple[Arm, ...] = ("none", "mgvae")
 
@@ -37,7 +41,8 @@ def floor_of(curves: Iterable[Curve]) -> float:
 def calibration(curves: Mapping[Arm, Curve], *, floor: float, key: str, title: str) -> Markup:
     """Draw the observed share of events against predicted risk, a line for each arm.
 
-    ``none`` and ``mgvae`` have intervals.
+    ``none`` and ``mgvae`` have intervals, and below histograms of their predictions: subjects without the event upwards, those
+    with it downwards, each in proportion to the highest bar.
 
     Args:
         curves: by arm, in the order of drawing.
@@ -46,8 +51,13 @@ def calibration(curves: Mapping[Arm, Curve], *, floor: float, key: str, title: s
         title: the accessible name.
     """
     with drawing(key):
-        figure = blank(SIZE, SIZE)
-        _plot(axes(figure, left=LEFT, right=20, top=10, bottom=BOTTOM), curves, floor)
+        shown = {arm: curve.risks for arm, curve in curves.items() if arm in BANDED and curve.risks is not None}
+        strip = STRIP if shown else 0
+        figure = blank(SIZE, SIZE + strip)
+        ax = axes(figure, left=LEFT, right=20, top=10, bottom=BOTTOM + strip)
+        _plot(ax, curves, floor)
+        if shown:
+            _strip(axes(figure, left=LEFT, right=20, top=SIZE + 6, bottom=2), shown, ax.get_xlim(), floor)
         return inline(figure, title=title, description=f"Arms: {arm_names(curves)}.")
 
 
@@ -76,16 +86,16 @@ def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> Line2D:
     colour = light(style.colour)
     x = [max(value, floor) for value in curve.predicted]
     y = [max(value, floor) for value in curve.observed]
-    line = [value if value >= floor else math.nan for value in curve.observed]
+    line = (x, curve.observed) if curve.smooth is None else (curve.smooth.predicted, curve.smooth.observed)
     (drawn,) = ax.plot(
-        x,
-        line,
+        line[0],
+        [value if value >= floor else math.nan for value in line[1]],
         color=colour,
         linewidth=2 if strong else 1.2,
         linestyle=(0, style.dash) if style.dash else "-",
         zorder=3 + strong,
     )
-    for place, observed in enumerate(curve.observed):
+    for place, observed in enumerate(curve.observed if strong or curve.smooth is None else ()):
         hollow = observed < floor
         fill = light("page") if hollow else colour
         ax.plot(
@@ -93,6 +103,8 @@ def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> Line2D:
         )
     if strong:
         _intervals(ax, curve, x, floor, colour)
+        if curve.smooth is not None:
+            _band(ax, curve.smooth, floor, colour)
     return drawn
 
 
@@ -100,6 +112,30 @@ def _intervals(ax: Axes, curve: Curve, x: list[float], floor: float, colour: str
     for place, (low, high) in enumerate(zip(curve.low, curve.high, strict=True)):
         if low is not None and high is not None:
             ax.plot([x[place]] * 2, [max(low, floor), max(high, floor)], color=colour, linewidth=1.3, zorder=4, alpha=0.8)
+
+
+def _band(ax: Axes, smooth: SmoothCurve, floor: float, colour: str) -> None:
+    known = [
+        (x, max(low, floor), max(high, floor))
+        for x, low, high in zip(smooth.predicted, smooth.low, smooth.high, strict=True)
+        if low is not None and high is not None
+    ]
+    if known:
+        x, low, high = (list(column) for column in zip(*known, strict=True))
+        ax.fill(x + x[::-1], low + high[::-1], color=colour, alpha=0.14, linewidth=0, zorder=2)
+
+
+def _strip(ax: Axes, shown: Mapping[Arm, Risks], limits: tuple[float, float], floor: float) -> None:
+    for arm, risks in shown.items():
+        edges = [min(max(edge, floor), limits[1]) for edge in risks.edges]
+        for sign, counts in ((1, risks.others), (-1, risks.events)):
+            highest = max(counts, default=0.0)
+            if highest > 0:
+                heights = [sign * count / highest for count in counts]
+                ax.stairs(heights, edges, color=light(ARM_STYLES[arm].colour), linewidth=1.2)
+    ax.axhline(0, color=light("axis"), linewidth=0.8)
+    ax.set(xscale="log", xlim=limits, ylim=(-1.1, 1.1))
+    ax.set_axis_off()
 
 
 def _log_axes(ax: Axes, low: float) -> None:

@@ -7,20 +7,25 @@ from itertools import pairwise
 
 import pytest
 
+from mgvae.report.figures.calibration import calibration
+from mgvae.report.figures.decision import top_of
 from mgvae.report.figures.forest import forest
 from mgvae.report.figures.inline import gate_bar
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.palette import ARM_STYLES
 from mgvae.report.palette import COLOURS as LIGHT_AND_DARK
+from mgvae.results.evaluation import Curve, DecisionCurve, DecisionCurves
 from mgvae.results.gates import Gate
 from mgvae.results.numbers import Estimate
 from mgvae.results.synthetic import LevelsMarginal
 from tests.report_distinct import ARMS, CHOSEN, distinct_report
 from tests.report_plain import calibration_picture, render
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Drawing, Reading, at, numbers, says
+from tests.report_sample import sample_report
 
 FLOOR = 1e-3  # of the calibration plots: the power of ten below the smallest number of all curves
-FOREST = ("auroc", "auprc", "scaled_brier", "balanced_accuracy")
+FOREST = ("auroc", "auprc", "scaled_brier", "net_benefit")
+LR = "logistic_regression"
 GROUPS = ("majority", "cases", "synthetic")
 COLOURS = {arm: ARM_STYLES[arm].colour for arm in ARMS}
 models = [
@@ -89,6 +94,85 @@ def same_curve(figure, arm, curve):
 def test_the_calibration_plot_draws_observed_against_predicted(report, page, arm, classifier, variant):
     figure = page.figure(f"Calibration, {CLASSIFIER_NAMES[classifier].lower()}, {variant} probabilities")
     assert same_curve(figure, arm, report["evaluation"]["curves"][arm][classifier][variant])
+
+
+def smooth_curves():
+    """Return the curves of two arms, one with a band, that differ in every number."""
+    made = {}
+    for place, arm in enumerate(("none", "smote")):
+        x = tuple((0.002 + 0.001 * place) * 1.3**k for k in range(12))
+        smooth = {"predicted": x, "observed": tuple(0.8 * v for v in x), "low": tuple(0.5 * v for v in x), "high": x}
+        bins = {"predicted": (0.003, 0.02), "observed": (0.004, 0.03), "low": (0.003, 0.02), "high": (0.006, 0.05), "n": (9, 9)}
+        risks = {"edges": (0.002, 0.004, 0.01, 0.03), "events": (0, 1, 4 + place), "others": (40, 20, 10)}
+        made[arm] = Curve(**bins, smooth=smooth, risks=risks)
+    return made
+
+
+def test_a_smooth_curve_is_the_line_of_its_arm_and_the_strong_arms_have_band_bins_and_histogram():
+    curves = smooth_curves()
+    figure = Drawing(calibration(curves, floor=FLOOR, key="a", title="T"))
+    x, y = figure.x(log=True), figure.y(log=True)
+    for arm, curve in curves.items():
+        line = next(points for points in figure.lines(COLOURS[arm]) if len(points) == 12)
+        smooth = curve.smooth
+        assert at(line, [(x(p), y(o)) for p, o in zip(smooth.predicted, smooth.observed, strict=True)])
+    assert at(figure.marks(COLOURS["none"]), [(x(0.003), y(0.004)), (x(0.02), y(0.03))])
+    assert figure.marks(COLOURS["smote"]) == []
+    band = [points for points in figure.filled_areas if len(points) >= 24]
+    smooth = curves["none"].smooth
+    lower = list(zip(map(x, smooth.predicted), map(y, smooth.low), strict=True))
+    upper = list(zip(map(x, smooth.predicted), map(y, smooth.high), strict=True))
+    assert len(band) == 1
+    assert at(band[0][:24], lower + upper[::-1])
+
+
+def test_the_histogram_of_risks_goes_up_for_others_and_down_for_events():
+    figure = Drawing(calibration({"none": smooth_curves()["none"]}, floor=FLOOR, key="a", title="T"))
+    x = figure.x(log=True)
+    steps = [points for points in figure.lines(COLOURS["none"]) if points[0][1] == points[-1][1] and len(points) > 4]
+    (up, down) = sorted(steps, key=lambda points: min(y for _, y in points))
+    zero = up[0][1]
+    full = zero - min(y for _, y in up)
+    assert sorted({round((zero - y) / full, 2) for _, y in up}) == [0, 0.25, 0.5, 1]
+    assert sorted({round((zero - y) / full, 2) for _, y in down}) == [-1, -0.25, 0]
+    edges = sorted({place for place, _ in up})
+    assert edges == pytest.approx([x(edge) for edge in (0.002, 0.004, 0.01, 0.03)], abs=0.06)
+
+
+def test_a_decision_curve_draws_each_arm_and_treating_all_with_bands_for_the_strong():
+    report = sample_report()
+    found = report["evaluation"]["decision_curves"]
+    page = Reading(render(report))
+    for classifier, name in CLASSIFIER_NAMES.items():
+        figure = page.figure(f"Decision curves, {name.lower()}")
+        x, y = figure.x(log=True), figure.y()
+        for arm in found["arms"]:
+            expected = [
+                (x(t), y(v)) for t, v in zip(found["thresholds"], found["arms"][arm][classifier]["net_benefit"], strict=True)
+            ]
+            (line,) = figure.lines(ARM_STYLES[arm].colour)
+            assert at(line, expected), arm
+        (everyone,) = figure.lines("muted")
+        drawn = [(x(t), y(v)) for t, v in zip(found["thresholds"], found["treat_all"], strict=True)]
+        assert at(everyone[:20], drawn[:20]), "as far as the axis reaches"
+        none, mgvae = (found["arms"][arm][classifier] for arm in ("none", "mgvae"))
+        bands = [points[:41] for points in figure.filled_areas if len(points) >= 82]
+        assert len(bands) == 2
+        for curve in (none, mgvae):
+            expected = [(x(t), y(v)) for t, v in zip(found["thresholds"], curve["low"], strict=True)]
+            assert any(at(band, expected) for band in bands)
+
+
+def test_the_axis_of_decision_curves_holds_all_curves_and_bands_that_are_not_very_wide():
+    thresholds, everyone = (0.01, 0.02), (0.01, 0.0)
+
+    def top(high):
+        curve = DecisionCurve(net_benefit=(0.02, 0.01), low=(None, 0.0), high=(None, high))
+        found = DecisionCurves(thresholds=thresholds, prevalence=0.02, treat_all=everyone, arms={"none": {LR: curve}})
+        return top_of(found)
+
+    assert top(0.03) == pytest.approx(1.05 * 0.03)
+    assert top(0.5) == pytest.approx(1.05 * 0.04)
 
 
 def test_the_picture_is_the_recalibrated_plot_of_the_recommended_classifier(report):

@@ -32,7 +32,7 @@ def test_its_legend_names_every_arm_that_has_a_curve_and_no_other():
     curves, classifier = report["evaluation"]["curves"], report["recommendation"]["classifier"]
     del curves["smote"][classifier]
     empty = curves["mgvae"][classifier]["recalibrated"]
-    empty |= {column: [] for column in empty}
+    empty |= {column: [] if isinstance(values, list) else None for column, values in empty.items()}
     names = [element.text for element in ElementTree.fromstring(drawn(report)).iter(f"{SVG}text") if element.text in NAMES]  # noqa: S314
     assert sorted(names) == sorted(ARMS[arm] for arm in curves if arm not in ("smote", "mgvae"))
 
