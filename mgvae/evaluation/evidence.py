@@ -34,7 +34,7 @@ class Prior:
     Source: van den Goorbergh et al. 2022, doi 10.1093/jamia/ocac093; Carriero et al. 2025, doi 10.1002/sim.10320.
     """
 
-    parts: tuple[tuple[float, float], ...] = ((0.5, 0.015), (0.5, 0.08))
+    parts: tuple[tuple[float, float], ...] = ((0.7, 0.01), (0.3, 0.08))
 
     def shrunk(self, evidence: float, error: float) -> tuple[float, float]:
         """Return mean and standard deviation of the gain after the study.

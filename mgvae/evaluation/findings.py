@@ -13,6 +13,7 @@ from mgvae.results.numbers import Estimate
 from mgvae.results.recommendation import Recommendation
 
 NEAR_PERFECT = 0.95  # lower limit of AUROC
+PERFECT, SURELY = 0.99, 0.8  # AUROC and its lower limit: with few events the limit of a perfect one is not so high
 CALIBRATED = (0.8, 1.25)  # slope, observed / expected
 
 
@@ -46,9 +47,11 @@ def _near_perfect(evaluation: EvaluationResult, model: ModelName) -> Finding | N
     models = {(model.arm, model.classifier), ("none", evaluation.contrasts.reference.classifier)}
     auroc = [evaluation.arms[arm][classifier][JUDGED]["auroc"] for arm, classifier in sorted(models)]
     best = max(auroc, key=lambda estimate: estimate.low or 0.0)
-    if best.low is None or best.low <= NEAR_PERFECT:
+    if best.low is None or best.value is None:
         return None
-    return found("MGV202", f"The cross-validated AUROC is {_text(best)}; its lower limit lies above {NEAR_PERFECT:g}.")
+    if best.low > NEAR_PERFECT or (best.value >= PERFECT and best.low > SURELY):
+        return found("MGV202", f"The cross-validated AUROC is {_text(best)}.")
+    return None
 
 
 def _few_events(evaluation: EvaluationResult) -> Finding | None:

@@ -34,7 +34,7 @@ class _Candidate:
 
 def rule(relevant_gain: float) -> str:
     """Return the rule in plain English."""
-    narrow, wide = (f"{sd:g}" for _, sd in PRIOR.parts)
+    prior = " and ".join(f"{sd:g} with weight {weight:g}" for weight, sd in PRIOR.parts)
     low, high = CALIBRATED
     return (
         "All arms are judged on recalibrated out-of-fold probabilities of real patients at natural prevalence. The "
@@ -43,8 +43,8 @@ def rule(relevant_gain: float) -> str:
         "recommended only if all of this holds: (1) its evidence, the mean of its gains in net benefit and log loss over the "
         "reference, each in units of its own standard error, reaches what the luckiest of the compared arms would reach in "
         f"{LUCK:.0%} of studies if none was any better; (2) its gain in AUROC, shrunk towards the published result that "
-        f"corrections change it by nothing (an equal mixture of normals around 0 with standard deviations {narrow} and "
-        f"{wide}), is at least {worth(relevant_gain):g}; (3) its AUROC is not lower than the reference's; (4) "
+        f"corrections change it by nothing (a mixture of normals around 0 with standard deviations {prior}), is at least "
+        f"{worth(relevant_gain):g}; (3) its AUROC is not lower than the reference's; (4) "
         f"neither its calibration slope nor its observed/expected ratio is off, that is outside {low:g}-{high:g} with a 95 % "
         "interval without 1, unless the reference's is as far from 1; (5) it passes the floor; (6) no gate bars it. Of several "
         "such arms the one with the strongest evidence is taken. Otherwise, and always with fewer than "

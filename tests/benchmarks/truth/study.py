@@ -93,7 +93,7 @@ def run_study(task: Task, *, bootstrap: int = 300, repeats: int = 1) -> dict[str
     rows = draw(world, events=task.events, others=round(task.events * (1 / world.prevalence - 1)), generator=generator)
     fresh = fresh_patients(world, np.random.default_rng(derive(base, "fresh")))
     single = mock.patch.object(cells, "one_thread", nullcontext)  # one limit for all cells is quicker
-    with threadpool_limits(1), single, watched(fresh), oracle(world):
+    with threadpool_limits(1), single, watched(fresh), oracle(world, task.events):
         found, _ = evaluate(rows, None, _config(world, rows, base, bootstrap=bootstrap, repeats=repeats))
     seconds = round(time.process_time() - started, 2)
     return {**asdict(task), "seconds": seconds, "truth": fresh.truths(), "evaluation": _compact(found)}
@@ -139,12 +139,13 @@ def _together(rows: Rows, others: Rows) -> Rows:
 
 
 @contextmanager
-def oracle(world: World) -> Iterator[None]:
+def oracle(world: World, events: int) -> Iterator[None]:
     """Let the arm `ORACLE` add real patients with the event who are in no study."""
 
     def real_cases(rows: Rows, *_: Any, n: int, seed: int, **__: Any) -> Synthetic:
-        drawn = draw(world, events=n, others=0, generator=np.random.default_rng(derive(seed, "oracle")))
-        return Synthetic(drawn.features, np.full(n, -1))
+        cases = min(n, world.fresh_cases.get(events, n))
+        drawn = draw(world, events=cases, others=0, generator=np.random.default_rng(derive(seed, "oracle")))
+        return Synthetic(drawn.features, np.full(cases, -1))
 
     with mock.patch.object(arms, "synthetic_cases", real_cases):
         yield

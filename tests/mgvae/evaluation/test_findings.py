@@ -44,9 +44,19 @@ def test_where_no_model_beats_the_prevalence_that_is_a_finding():
     assert codes(part(), answer="deploy_none") == ["MGV201"]
 
 
-@pytest.mark.parametrize(("low", "leak"), [(0.95, False), (0.95 + 1e-9, True), (None, False)])
-def test_a_leak_is_suspected_from_the_lower_limit_of_auroc(low, leak):
-    assert codes(part(auroc=limits(0.97, low, 0.99))) == ["MGV202"] * leak
+@pytest.mark.parametrize(
+    ("value", "low", "leak"),
+    [
+        (0.97, 0.95, False),
+        (0.97, 0.95 + 1e-9, True),
+        (0.99, 0.8 + 1e-9, True),
+        (0.99, 0.8, False),
+        (0.99 - 1e-9, 0.94, False),
+        (0.99, None, False),
+    ],
+)
+def test_a_leak_is_suspected_from_auroc_and_its_lower_limit(value, low, leak):
+    assert codes(part(auroc=limits(value, low, 0.999))) == ["MGV202"] * leak
 
 
 @pytest.mark.parametrize(("train", "test", "few"), [(15, 15, False), (14, 200, True), (200, 14, True)])

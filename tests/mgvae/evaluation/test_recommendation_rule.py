@@ -16,7 +16,7 @@ from tests.mgvae.evaluation.results import recommend
 RELEVANT = 0.02
 LR, TREES = "logistic_regression", "hist_gradient_boosting"
 NEXT_AFTER = 1e-9
-CRITICAL = NormalDist().inv_cdf(0.975)  # of one arm
+CRITICAL = NormalDist().inv_cdf(0.975**0.25)  # of four independent arms
 
 
 def measures(**changes):
@@ -53,7 +53,7 @@ def evaluation(*, events=1000, evidence=3.0, auroc=None, candidate=None, referen
     return {
         "contrasts": {
             "reference": {"arm": "none", "classifier": LR},
-            "candidates": 1,
+            "candidates": 4,
             "critical": CRITICAL,
             "against": {"smote": {LR: contrast(evidence, **(auroc or {}))}},
         },
@@ -98,7 +98,7 @@ def test_where_every_condition_holds_the_arm_is_recommended():
     assert (found["arm"], found["answer"]) == ("smote", "use")
 
 
-LUCKY = NormalDist().inv_cdf(0.8)
+LUCKY = NormalDist().inv_cdf(0.8**0.25)
 OBJECTIONS = {
     "its evidence in net benefit and log loss is no more than luck among the arms explains": {
         "evidence": LUCKY - NEXT_AFTER,
