@@ -237,6 +237,9 @@ def _remarks(evaluation: EvaluationResult, config: CohortConfig, holdout: str) -
         "Intervals": "95 %, from a bootstrap of whole groups, the fitted models given; none where events are too few",
         "Ranking measures": "within folds, on raw probabilities, so alike for all variants",
     }
+    if evaluation.decision_curves:
+        low, *_, high = evaluation.decision_curves.thresholds
+        remarks["Decision thresholds of the net benefit"] = f"{low:.2%} to {high:.2%}, evenly spaced in their logarithm"
     if evaluation.bootstrap.redrawn:
         remarks["Resamples without both classes, drawn again"] = evaluation.bootstrap.redrawn
     return remarks

@@ -23,11 +23,11 @@ def test_limits_that_are_unknown_are_counted_apart():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("events", [10, 20, 60])
-def test_limits_hold_the_truth_in_92_to_98_percent(events):
-    """Of 300 studies; two standard errors of the simulation, 2.5 %, on either side."""
+def test_limits_hold_the_truth_in_at_least_92_percent(events):
+    """Of 300 studies, less two standard errors of the simulation, 2.5 %."""
     table = coverage(events, 300, seed=2)
     found = {name: table[name][0][0] for name in BOUNDED} | {f"difference {name}": table[name][1][0] for name in DIFFERENCES}
-    assert {name: share for name, share in found.items() if not 0.895 <= share <= 1} == {}
+    assert {name: share for name, share in found.items() if share < 0.895} == {}
 
 
 def test_the_truth_is_that_of_the_world():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from mgvae.evaluation.intervals import Score
+from mgvae.evaluation.intervals import Sample, Score
 from mgvae.evaluation.summary import contrasts, critical_value
 from tests.mgvae.evaluation.results import plain
 
@@ -76,6 +77,20 @@ def test_family_limits_hold_for_all_candidates_at_once_on_either_side():
             critical = critical_value(gains, side=side)
             missed[place] += any(side * gain.value > critical * gain.draws.std(ddof=1) for gain in gains)
     assert (missed / 200 < 0.06).all()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_with_few_events_family_limits_are_as_much_wider_as_students_t(scores, measure):
+    many = plain(contrasts(scores))["against"]["smote"][LR][measure]
+    few_scores = {
+        key: {name: Score(s.repeats, s.draws, Sample(events=8, others=90, alerts=9)) for name, s in measures.items()}
+        for key, measures in scores.items()
+    }
+    few = plain(contrasts(few_scores))["against"]["smote"][LR][measure]
+    assert few["se"] == pytest.approx(many["se"] * np.sqrt(8 / 7))
+    wider = np.sqrt(8 / 7) * stats.t.ppf(0.975, 7) / 1.959964
+    for limit in ("family_low", "family_high", "low", "high"):
+        assert few[limit] - few["value"] == pytest.approx(wider * (many[limit] - many["value"]))
 
 
 @pytest.mark.parametrize("measure", MEASURES)

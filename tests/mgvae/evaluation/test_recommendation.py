@@ -185,6 +185,9 @@ def test_the_report_takes_the_facts(whole):
     config, evaluation = whole
     facts = evaluation_summary(EvaluationResult.model_validate(evaluation), config)
     assert facts.bootstrap == 60
+    low, *_, high = evaluation["decision_curves"]["thresholds"]
+    assert facts.thresholds["Decision thresholds of the net benefit"].startswith(f"{low:.2%} to {high:.2%}")
+    assert plain(facts)["decision_curves"] == evaluation["decision_curves"]
     assert plain(facts)["arms"] == evaluation["arms"]
     assert plain(facts)["holdout"] == evaluation["holdout"]["arms"]
     assert recommend(evaluation, relevant_gain=config.evaluation.relevant_gain)["arm"] == "none"

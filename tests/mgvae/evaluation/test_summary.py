@@ -101,7 +101,8 @@ def test_differences_are_recalibrated_less_none_of_the_same_classifier():
 def test_all_variants_share_the_ranks_of_the_raw_probabilities_within_folds():
     predictions = predicted("none")
     fold = np.stack([np.arange(N) % 4, np.arange(N) // 50]).astype(np.int16)
-    predictions = replace(predictions, fold=fold)
+    turned = dict(reversed(predictions.probability.items()))  # recalibrated first
+    predictions = replace(predictions, fold=fold, probability=turned)
     scores = scores_of(predictions)
     raw, event = predictions.probability["none", LR, "raw"], predictions.event
     expected = [ranking(event, raw[r], unit_weights(N), fold[r])["auroc"][0] for r in range(2)]
