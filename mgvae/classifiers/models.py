@@ -22,6 +22,8 @@ from mgvae.config.classifiers import BuiltIn, MLPLoss
 from mgvae.config.sections import Evaluation
 from mgvae.errors import ConfigError
 
+BAG = 0.5  # of the forest's rows in a tree
+MOST_TRIED = 100  # columns that a split of the forest chooses among, where 40 % are more
 MOST_LEVELS = 250  # HistGradientBoosting takes at most 255 categories in a column
 
 
@@ -135,24 +137,30 @@ class BoostingModel:
 
 
 class ForestModel:
-    """Random forest on `design.LinearDesign`, whose leaves are wide.
+    """Random forest on `design.LinearDesign` with small bags and wide leaves.
 
-    A leaf has at least 20 rows that carry a given Fisher information together: rows alone would let copies of one case fill a
-    leaf. Trees see a part of the rows each, which makes them unlike and quick.
+    scikit-learn draws each tree's rows by their weights, as many as half of the weights' sum, so that in every arm a tree learns
+    from half of the information. A leaf holds a fixed amount of it: a fixed number of rows could be copies of one case.
     """
 
-    def __init__(self, *, seed: int, leaf_information: float = 1.0, rare: int = RARE_LEVEL, **settings: Any) -> None:
-        chosen = {"n_estimators": 200, "max_samples": 0.5, "max_features": 0.4, "min_samples_leaf": 20}
-        self.settings = {**chosen, "n_jobs": 1, "random_state": seed, **settings}
+    def __init__(self, *, seed: int, leaf_information: float = 0.8, rare: int = RARE_LEVEL, **settings: Any) -> None:
+        self.settings = {"n_estimators": 200, "n_jobs": 1, "random_state": seed, **settings}
         self.leaf_information = leaf_information
         self.rare = rare
 
     def fit(self, features: pd.DataFrame, event: IntArray, weights: FloatArray | None = None) -> ForestModel:
         """Fit; see `Classifier.fit`."""
         self._design = fit_linear_design(features, rare=self.rare)
-        least = min(0.5, self.leaf_information / information(event, weights))
-        self._model = RandomForestClassifier(min_weight_fraction_leaf=least, **self.settings)
-        self._model.fit(forest_rows(self._design, features), event, sample_weight=weights)
+        rows = forest_rows(self._design, features)
+        total = len(event) if weights is None else float(weights.sum())
+        bag = max(2, round(BAG * total))
+        chosen = {
+            "max_samples": bag,
+            "max_features": max(1, min(round(0.4 * rows.shape[1]), MOST_TRIED)),
+            "min_weight_fraction_leaf": min(0.5, self.leaf_information / information(event, weights) * total / bag),
+        }
+        self._model = RandomForestClassifier(**{**chosen, **self.settings})
+        self._model.fit(rows, event, sample_weight=weights)
         return self
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:

@@ -135,14 +135,18 @@ def test_bins_are_about_equally_full_and_few_values_have_one_each():
     assert beyond[:, 0].tolist() == [0.0, 254.0]
 
 
-def test_no_leaf_of_the_forest_is_a_few_copies_of_one_case():
+@pytest.mark.parametrize("how", ["none", "weighted", "repeated"])
+def test_trees_of_the_forest_and_their_leaves_hold_the_same_information_in_every_arm(how):
     rows = simulated(1500, prevalence=0.03)
-    copies = np.concatenate([np.arange(1500), np.repeat(np.flatnonzero(rows.event == 1), 30)])
-    event = rows.event[copies]
-    weights = np.full(len(copies), information(rows.event) / information(event))
-    model = make("random_forest", 0).fit(rows.features.iloc[copies], event, weights)
-    each = weights[0] * event.mean() * (1 - event.mean())
-    leaves = [tree.tree_.weighted_n_node_samples[tree.tree_.children_left < 0].min() for tree in model._model.estimators_]
-    assert min(leaves) * each / weights[0] > 0.9 / 2, "trees are grown on half of the rows"
-    plain = make("random_forest", 0).fit(rows.features, rows.event)
-    assert min(tree.tree_.n_node_samples[tree.tree_.children_left < 0].min() for tree in plain._model.estimators_) >= 10
+    events = np.flatnonzero(rows.event == 1)
+    at = np.arange(1500) if how != "repeated" else np.concatenate([np.arange(1500), np.repeat(events, 30)])
+    event = rows.event[at]
+    weights = np.where(event == 1, 30.0, 1.0) if how == "weighted" else np.ones(len(at))
+    weights *= information(rows.event) / information(event, weights)
+    model = make("random_forest", 0).fit(rows.features.iloc[at], event, None if how == "none" else weights)
+    share = np.average(event, weights=weights)
+    trees = [one.tree_ for one in model._model.estimators_]
+    bags = np.array([tree.weighted_n_node_samples[0] for tree in trees]) * share * (1 - share)
+    assert bags == pytest.approx(information(rows.event) / 2, rel=0.05)
+    leaves = [tree.weighted_n_node_samples[tree.children_left < 0].min() * share * (1 - share) for tree in trees]
+    assert 0.8 <= min(leaves) < 1.1
