@@ -139,8 +139,8 @@ class BoostingModel:
 class ForestModel:
     """Random forest on `design.LinearDesign` with small bags and wide leaves.
 
-    scikit-learn draws each tree's rows by their weights, as many as half of the weights' sum, so that in every arm a tree learns
-    from half of the information. A leaf holds a fixed amount of it: a fixed number of rows could be copies of one case.
+    scikit-learn draws each tree's rows by their weights, as many as half of the weights' sum, so that in every arm a tree
+    learns from half of the information. A leaf holds a fixed amount of it: a fixed number of rows could be copies of one case.
     """
 
     def __init__(self, *, seed: int, leaf_information: float = 0.8, rare: int = RARE_LEVEL, **settings: Any) -> None:

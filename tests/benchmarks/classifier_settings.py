@@ -39,7 +39,15 @@ def candidates() -> dict[str, Callable[[], Classifier]]:
     for leaf in (0.3, 0.45, 0.6, 1.2):
         found[f"forest, leaf {leaf}"] = lambda leaf=leaf: ForestModel(seed=0, leaf_information=leaf)
     found["forest, sqrt of the columns"] = lambda: ForestModel(seed=0, max_features="sqrt")
-    for how in ({"decay": 0.3}, {"decay": 3.0}, {"decay": 10.0}, {"decay": 30.0}, {"hidden": 16}, {"hidden": 32}, {"members": 3}):
+    for how in (
+        {"decay": 0.3},
+        {"decay": 3.0},
+        {"decay": 10.0},
+        {"decay": 30.0},
+        {"hidden": 16},
+        {"hidden": 32},
+        {"members": 3},
+    ):
         name = ", ".join(f"{key} {value}" for key, value in how.items())
         found[f"mlp, {name}"] = lambda how=how: MLPModel(seed=0, fitting=Fitting(**how))
     return found
