@@ -49,9 +49,10 @@ def rule(relevant_gain: float) -> str:
         "interval without 1, unless the reference's is as far from 1; (5) it passes the floor; (6) no gate bars it. Of several "
         "such arms the one with the strongest evidence is taken. Otherwise, and always with fewer than "
         f"{FEW_EVENTS} events, no correction is recommended: it wins ties. The answer is then 'no gain' if the study would "
-        f"have found a true gain of {relevant_gain:g} in AUROC with a power of {POWER:.0%}, else 'cannot tell'; and if the "
-        "reference does not pass the floor, to deploy none. Arms that move the decision threshold alone change no "
-        "probability; the threshold is a separate choice, made on the recalibrated probabilities."
+        f"have found a true gain of {relevant_gain:g} in AUROC with a power of {POWER:.0%} in every arm whose 95 % interval "
+        "still reaches it, else 'cannot tell'; and if the reference does not pass the floor, to deploy none. Arms that move the "
+        "decision threshold alone change no probability; the threshold is a separate choice, made on the recalibrated "
+        "probabilities."
     )
 
 
@@ -85,8 +86,7 @@ def recommend(evaluation: EvaluationResult, *, relevant_gain: float, barred: Map
     open_ones = winners or [one for one in candidates if one.arm not in barred] or candidates
     best = max(open_ones, key=lambda one: one.evidence, default=None)
     chosen = ModelName(arm=best.arm, classifier=best.classifier) if winners and best else reference
-    compared = [one.contrast for one in candidates if one.arm not in barred]
-    smallest = smallest_gain(evaluation.contrasts, compared, relevant=relevant_gain)
+    smallest = smallest_gain(evaluation.contrasts, _undecided(candidates, best, barred, relevant_gain), relevant=relevant_gain)
     answer = _answer(evaluation, won=bool(winners), smallest=smallest)
     return Recommendation(
         arm=chosen.arm,
@@ -106,6 +106,15 @@ def beats_prevalence(scores: Scores) -> bool:
     auroc = scores.get("auroc")
     gains = [scores[name].value for name in ("net_benefit", "scaled_brier") if name in scores]
     return auroc is not None and _above(auroc.low, 0.5) and any(_above(gain, 0.0) for gain in gains)
+
+
+def _undecided(
+    candidates: Sequence[_Candidate], best: _Candidate | None, barred: Mapping[Arm, str], relevant_gain: float
+) -> list[Contrast]:
+    """Return the contrasts of arms that may still have a relevant gain, by their intervals; else the best challenger's."""
+    allowed = [one.contrast for one in candidates if one.arm not in barred]
+    open_ones = [one for one in allowed if one.auroc.high is None or one.auroc.high >= relevant_gain]
+    return open_ones or ([best.contrast] if best is not None and best.arm not in barred else [])
 
 
 def _answer(evaluation: EvaluationResult, *, won: bool, smallest: SmallestGain | None) -> Answer:

@@ -219,6 +219,16 @@ def test_exactly_the_relevant_gain_is_found():
     assert (found["smallest_gain"]["auroc"] <= smallest) is (found["answer"] == "no_gain")
 
 
+@pytest.mark.parametrize(
+    ("high", "answer"), [(RELEVANT - NEXT_AFTER, "no_gain"), (RELEVANT, "cannot_tell"), (None, "cannot_tell")]
+)
+def test_an_imprecise_arm_counts_only_while_its_interval_reaches_the_relevant_gain(high, answer):
+    found = with_arms(smote=0.0, vae=-4.0)
+    found["contrasts"]["against"]["smote"][LR]["auroc"] |= {"value": 0.0, "high": 0.004, "se": 0.002}
+    found["contrasts"]["against"]["vae"][LR]["auroc"] |= {"value": -0.2, "high": high, "se": 0.1}
+    assert judged(found)["answer"] == answer
+
+
 NOTHING = {"auroc": limits(0.6, 0.5, 0.7)}
 
 

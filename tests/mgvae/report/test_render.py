@@ -5,8 +5,10 @@ from html.parser import HTMLParser
 import pytest
 
 from mgvae.report.checklist import probast, tripod
+from mgvae.report.overview import finding_lines
 from mgvae.report.panels import MOST_MARGINALS
 from mgvae.report.schema import Report
+from mgvae.results.findings import found
 from tests.report_plain import render
 from tests.report_sample import refused_report, sample_report, sparse_report
 from tests.report_sample_evaluation import EFFECTS
@@ -116,6 +118,16 @@ def test_findings_stand_before_the_recommendation_and_muted_ones_say_why():
     assert "muted An arm could not be run MGV205, participants Arm vae: too few cases. Muted: a pilot" in page.text
     assert "1 finding below." in page.text  # the muted one does not count
     assert "Findings" not in Page(render(sample_report(status="pass", columns=2))).text
+
+
+def test_the_terminal_counts_the_findings_and_names_the_worst():
+    findings = Report.model_validate(sample_report(status="warn", columns=2)).findings
+    severe = found("MGV202", "AUROC 0.99.")
+    assert finding_lines((severe, *findings)) == [
+        "2 findings, the worst severe: MGV202 Discrimination near perfect: a leak is suspected. AUROC 0.99."
+    ]
+    assert finding_lines(findings)[0].startswith("1 finding, the worst warning: MGV203")
+    assert finding_lines(findings[1:]) == []  # muted
 
 
 def test_what_is_not_to_be_relied_on_recommends_nothing():
