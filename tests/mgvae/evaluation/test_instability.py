@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration
 from mgvae.config.study import CohortConfig
@@ -11,6 +12,7 @@ from mgvae.errors import OutcomeError
 from mgvae.evaluation import redevelopment
 from mgvae.evaluation.cells import HERE, Run
 from mgvae.evaluation.instability import compared_arms, measure_instability
+from mgvae.evaluation.measures.instability import recalibrated
 from mgvae.evaluation.one_split import fit_chain
 from mgvae.evaluation.parallel import ProcessPool
 from mgvae.evaluation.redevelopment import compared_rows, draw, redevelop
@@ -179,3 +181,16 @@ def test_the_result_does_not_depend_on_workers_and_progress_counts_to_the_end(ro
     assert steps == [(done, 2 * 13 * 5) for done in range(1, 2 * 13 * 5 + 1)]
     with ProcessPool(2) as pool:
         assert measure_instability(rows, settings, recommended="none", lines={}, run=Run(executor=pool)) == alone
+
+
+def test_redeveloped_models_differ_as_models_of_fresh_patients_do():
+    own = simulated(1000, prevalence=0.1, seed=1)
+    found = redeveloped(own, count=25)
+    bootstrapped = recalibrated(found.moved, found.lines).astype(np.float64)
+    fresh = []
+    for seed in range(100, 125):
+        other = simulated(1000, prevalence=0.1, seed=seed)
+        line = redeveloped(other, count=0).line
+        fresh.append(line(fit_chain(other, chain("none"), "none", LR, seed=0).predict(own.features)))
+    by_bootstrap, by_truth = (logit(np.asarray(risks)).std(axis=0) for risks in (bootstrapped, fresh))
+    assert by_bootstrap.mean() / by_truth.mean() == pytest.approx(1, abs=0.25)
