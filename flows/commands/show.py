@@ -28,6 +28,7 @@ from mgvae.report.formatting import (
 )
 from mgvae.report.overview import advice, banner, deciding_difference
 from mgvae.report.schema import Lineage, Report
+from mgvae.report.stability import stability_sentences
 from mgvae.results.cohort import CohortSummary, ExtractValidation, FailedRule
 from mgvae.results.drift import DriftFeature, DriftSummary, drifted_columns
 from mgvae.results.evaluation import ArmScores, EvaluationSummary, Metric
@@ -54,6 +55,7 @@ def show(report: Report, console: Console) -> None:
         blocks.append(_verdicts(f"Gates on {count(report.synthetic.n)} synthetic cases", report.synthetic.gates))
     if report.evaluation:
         blocks += _evaluation(report.evaluation)
+    blocks += map(Text, stability_sentences(report))
     blocks.append(_lineage(report.lineage))
     for block in blocks:
         console.print(block)

@@ -6,6 +6,7 @@ from mgvae.report.figures.events import by_events
 from mgvae.report.figures.instability import MEASURES, by_risk, calibrations, heading, lowest_risk, name_of, predictions
 from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, change, count, number, share
 from mgvae.report.panels import Panel
+from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric
 from mgvae.results.instability import ArmInstability, InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult, LearningLine
@@ -17,6 +18,15 @@ CRITERIA = {
     "optimism": "Apparent and adjusted R² (Nagelkerke) differ by 0.05 at most",
     "overall_risk": "Overall risk known to within 0.05",
 }
+
+
+def stability_sentences(report: Report) -> list[str]:
+    """Return what is said of instability, sample size and learning curve, in sentences."""
+    said = [instability_sentence(report.instability)] if report.instability else []
+    if report.learning_curve:
+        said.append(sample_size_sentence(report.learning_curve.sample_size))
+        said += map(learning_sentence, report.learning_curve.lines)
+    return said
 
 
 def instability_sentence(result: InstabilityResult) -> str:

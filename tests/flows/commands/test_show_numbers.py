@@ -179,3 +179,11 @@ def test_prefects_summary_has_the_counts_of_the_run(report, tmp_path):
     for cells, stage in zip(stages, report["lineage"]["stages"], strict=True):
         result = "reused" if stage["cached"] else "computed"
         assert cells == [stage["name"], str(stage["seconds"]), result, stage["ran"]["worker"]]
+
+
+def test_stability_and_sample_size_in_sentences(report, text):
+    size = report["learning_curve"]["sample_size"]
+    assert f"{size['events']} events for {size['parameters']} candidate parameters" in text
+    assert "would have decided otherwise for 3.8" in text
+    assert text.count("training events instead of") == len(report["learning_curve"]["lines"])
+    assert "candidate parameters" not in printed(refused_report())
