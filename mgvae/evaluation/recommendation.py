@@ -50,8 +50,8 @@ def rule(relevant_gain: float) -> str:
         "such arms the one with the strongest evidence is taken. Otherwise, and always with fewer than "
         f"{FEW_EVENTS} events, no correction is recommended: it wins ties. The answer is then 'no gain' if the study would "
         f"have found a true gain of {relevant_gain:g} in AUROC with a power of {POWER:.0%} in every arm whose 95 % interval "
-        "still reaches it, else 'cannot tell'; and if the reference does not pass the floor, to deploy none. Arms that move the "
-        "decision threshold alone change no probability; the threshold is a separate choice, made on the recalibrated "
+        "still reaches it, else 'cannot tell'; and if the reference does not pass the floor, to deploy none. Arms that move "
+        "the decision threshold alone change no probability; the threshold is a separate choice, made on the recalibrated "
         "probabilities."
     )
 
