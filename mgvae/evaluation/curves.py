@@ -10,7 +10,7 @@ from mgvae.classifiers.recalibration import to_logit
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.bootstrap import Resamples
 from mgvae.evaluation.cross_validation import Predictions
-from mgvae.evaluation.intervals import TOO_FEW, Score, wilson
+from mgvae.evaluation.intervals import TOO_FEW, Score, logit_limits, wilson
 from mgvae.evaluation.measures.net_benefit import net_benefit_curves, threshold_grid
 from mgvae.evaluation.measures.smooth_calibration import smooth_curve
 from mgvae.evaluation.measures.weights import unit_weights
@@ -81,7 +81,7 @@ def risks(event: IntArray, probability: FloatArray, *, repeats: int = 1) -> Risk
 
 
 def _smooth_curves(predictions: Predictions, plan: Resamples, keys: list[Key]) -> dict[Key, SmoothCurve]:
-    """Return the mean over the repeats, with the percentiles of the resamples; nothing below ``TOO_FEW`` events."""
+    """Return the mean over the repeats, with limits; nothing below ``TOO_FEW`` events."""
     at = {key: _logits_drawn(predictions.probability[key]) for key in keys}
 
     def mean(key: Key, weights: FloatArray) -> FloatArray:
@@ -97,10 +97,15 @@ def _smooth_curves(predictions: Predictions, plan: Resamples, keys: list[Key]) -
             found.append(mean(key, weights))
     curves = {}
     for key, found in draws.items():
-        low, high = np.quantile(np.concatenate(found, axis=1), [0.025, 0.975], axis=1)
-        value = mean(key, unit_weights(len(predictions.event)))[:, 0]
-        columns = {"predicted": expit(at[key]), "observed": value, "low": low, "high": high}
-        curves[key] = SmoothCurve(**{name: tuple(values.tolist()) for name, values in columns.items()})
+        value = mean(key, unit_weights(len(predictions.event)))
+        sample, drawn = sample_of(predictions, plan, key), np.concatenate(found, axis=1)
+        limits = [logit_limits(Score(value[place], drawn[place], sample)) for place in range(POINTS)]
+        curves[key] = SmoothCurve(
+            predicted=tuple(expit(at[key]).tolist()),
+            observed=tuple(value[:, 0].tolist()),
+            low=tuple(number(low) for low, _ in limits),
+            high=tuple(number(high) for _, high in limits),
+        )
     return curves
 
 

@@ -6,7 +6,8 @@ event. `python -m tests.benchmarks.coverage` measures how often the limits hold 
 
 - A share (sensitivity, specificity, predictive value): Wilson's limits, with the number of observations that has the
   bootstrap's standard error; a share of 0 or 1 with the number that there is. Number needed to evaluate: the reciprocals.
-- AUROC, AUPRC: symmetric on the logit scale, t-distributed with events - 1 degrees of freedom. An AUROC of almost 0 or 1 has
+- AUROC, AUPRC, band of the smooth calibration curve: symmetric on the logit scale, t-distributed with events - 1 degrees of
+  freedom. An AUROC of almost 0 or 1 has
   the standard error of Hanley and McNeil instead of the bootstrap's.
 - MCC, net benefit: symmetric, t-distributed alike.
 - Brier score, log loss, observed / expected: symmetric on the log scale; F1: on the logit scale; scaled Brier score,
@@ -178,6 +179,15 @@ def _symmetric(metric: Metric, score: Score) -> Limits:
     reach *= se / (value * (1 - value)) if 0 < value < 1 else float("nan")
     low, high = expit(logit(value) - reach), expit(logit(value) + reach)
     return min(float(low), score.value), max(float(high), score.value)
+
+
+def logit_limits(score: Score) -> Limits:
+    """Return limits of a share that are symmetric on the logit scale and t-distributed."""
+    value = score.value
+    if not 0 < value < 1:
+        return NOTHING
+    reach = t_quantile(score.sample.events) * score.se / (value * (1 - value))
+    return float(expit(logit(value) - reach)), float(expit(logit(value) + reach))
 
 
 def _hanley_mcneil(auroc: float, sample: Sample) -> float:

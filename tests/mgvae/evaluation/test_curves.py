@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import expit, logit
 
 from mgvae.config.sections import Evaluation
@@ -11,6 +12,7 @@ from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.curves import POINTS, curves_table, decision_curves, risks
 from mgvae.evaluation.measures.net_benefit import net_benefit_curves, threshold_grid
+from mgvae.evaluation.measures.smooth_calibration import smooth_curve
 from mgvae.evaluation.measures.weights import unit_weights
 
 LR = "logistic_regression"
@@ -46,6 +48,29 @@ def test_the_smooth_curve_of_right_predictions_is_the_diagonal_within_its_band()
     assert ((low <= p) & (p <= high)).mean() > 0.7
     middle = slice(18, 40)
     np.testing.assert_allclose(observed[middle], p[middle], rtol=0.35)
+
+
+def test_the_band_is_symmetric_on_the_logit_scale_with_students_quantile():
+    predictions = predicted(1500, events=12, repeats=1)
+    plan = plan_of(predictions)
+    curve = curves_table(predictions, plan)["none"][LR]["recalibrated"].smooth
+    observed, low, high = (logit(np.array(column)) for column in (curve.observed, curve.low, curve.high))
+    np.testing.assert_allclose(high - observed, observed - low, rtol=1e-6)
+    weights = np.concatenate(list(plan.chunks()), axis=1)
+    at = logit(np.array(curve.predicted[20:21]))
+    drawn = smooth_curve(predictions.event, predictions.probability[KEY][0], weights, at)[1][0]
+    value = curve.observed[20]
+    error = drawn.std(ddof=1) * np.sqrt(12 / 11) / (value * (1 - value))
+    assert (high - observed)[20] == pytest.approx(stats.t.ppf(0.975, 11) * error)
+
+
+def test_the_smooth_curve_starts_where_two_cases_are_expected_below():
+    predictions = predicted(2000, repeats=1)
+    p = np.sort(predictions.probability[KEY][0])
+    curve = curves_table(predictions, plan_of(predictions, 50))["none"][LR]["recalibrated"].smooth
+    start = p[np.searchsorted(p.cumsum(), max(2.0, 0.02 * p.sum()))]
+    assert curve.predicted[0] == pytest.approx(start)
+    assert curve.predicted[-1] == pytest.approx(p[-11])
 
 
 def test_the_smooth_curve_is_the_mean_over_the_repeats():
