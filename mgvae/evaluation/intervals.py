@@ -7,8 +7,7 @@ event. `python -m tests.benchmarks.coverage` measures how often the limits hold 
 - A share (sensitivity, specificity, predictive value): Wilson's limits, with the number of observations that has the
   bootstrap's standard error; a share of 0 or 1 with the number that there is. Number needed to evaluate: the reciprocals.
 - AUROC, AUPRC, band of the smooth calibration curve: symmetric on the logit scale, t-distributed with events - 1 degrees of
-  freedom. An AUROC of almost 0 or 1 has
-  the standard error of Hanley and McNeil instead of the bootstrap's.
+  freedom. An AUROC of almost 0 or 1 has the standard error of Hanley and McNeil instead of the bootstrap's.
 - MCC, net benefit: symmetric, t-distributed alike.
 - Brier score, log loss, observed / expected: symmetric on the log scale; F1: on the logit scale; scaled Brier score,
   calibration intercept and slope: symmetric. All normal.
