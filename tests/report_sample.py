@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.report_sample_evaluation import ARMS, METRICS, sample_evaluation
-from tests.report_sample_explanations import sample_explanations
+from tests.report_sample_explanations import sample_explanations, sample_subgroups
 from tests.report_sample_stability import sample_instability, sample_learning_curve, sparse_learning_curve
 
 COLUMNS = (
@@ -92,6 +92,7 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
         "explanations": sample_explanations(np.random.default_rng((seed, 7)), features, arms),
         "instability": sample_instability(arms),
         "learning_curve": sample_learning_curve(arms),
+        "subgroups": sample_subgroups(np.random.default_rng((seed, 8)), arms),
         "lineage": _lineage(),
     }
 
@@ -128,6 +129,7 @@ def refused_report() -> dict[str, Any]:
         "explanations": None,
         "instability": None,
         "learning_curve": None,
+        "subgroups": None,
         "lineage": report["lineage"] | {"artifacts": {}, "stages": [{"name": "validate", "seconds": 2.2, "cached": False}]},
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 LARGEST, FOLDS = 12, 5
+SUBGROUP_METRICS = {"auroc": 0.84, "observed_expected": 1.0, "calibration_slope": 0.97, "sensitivity": 0.74, "ppv": 0.071}
 
 
 def sample_explanations(rng: np.random.Generator, features: list[dict[str, Any]], arms: tuple[str, ...]) -> dict[str, Any]:
@@ -70,3 +71,49 @@ def _dependence(rng: np.random.Generator, feature: dict[str, Any], size: float) 
 
 def _estimate(value: float, error: float) -> dict[str, float]:
     return {"value": float(value), "low": float(value - 1.96 * error), "high": float(value + 1.96 * error)}
+
+
+def sample_subgroups(rng: np.random.Generator, arms: tuple[str, ...]) -> dict[str, Any]:
+    """Return measures by sex, age and site; a site has too few events."""
+    return {
+        "fewest_events": 10,
+        "bootstrap": 500,
+        "training": {"models": [_subgroup_model(rng, arm) for arm in dict.fromkeys(("none", arms[-1]))]},
+        "holdout": {"models": [_subgroup_model(rng, "none")]},
+    }
+
+
+def _subgroup_model(rng: np.random.Generator, arm: str) -> dict[str, Any]:
+    columns = {
+        "male": ("Sex", (("female", 6307, 118), ("male", 5370, 128))),
+        "age": ("Age at the index date", (("below 45", 3276, 7), ("45 to below 65", 5783, 74), ("65 and above", 2618, 165))),
+        "site": ("Hospital", (("Rochester, the main building", 6000, 130), ("St. Mary", 5500, 110), ("other", 177, 6))),
+    }
+    return {
+        "arm": arm,
+        "classifier": "logistic_regression",
+        "overall": _subgroup(rng, ("all patients", 11677, 246)) | {"against_rest": {}},
+        "columns": [
+            {
+                "column": name,
+                "label": label,
+                "groups": [_subgroup(rng, group) for group in groups],
+                "ranges": {metric: _estimate(abs(rng.normal(0.05, 0.02)), 0.03) for metric in SUBGROUP_METRICS},
+            }
+            for name, (label, groups) in columns.items()
+        ],
+        "comparisons": 7,
+    }
+
+
+def _subgroup(rng: np.random.Generator, group: tuple[str, int, int]) -> dict[str, Any]:
+    level, n, events = group
+    counted = {"level": level, "n": n, "events": events, "too_few": events < 10, "measures": {}, "against_rest": {}}
+    if events < 10:
+        return counted
+    error = 0.5 / events**0.5
+    measures = {m: _estimate(centre + rng.normal(0, error / 2), error) for m, centre in SUBGROUP_METRICS.items()}
+    rest = {m: _estimate(rng.normal(0, error), error) for m in SUBGROUP_METRICS}
+    for one in rest.values():
+        one |= {"family_low": one["low"] - 0.3 * error, "family_high": one["high"] + 0.3 * error}
+    return counted | {"measures": measures, "against_rest": rest}

@@ -20,6 +20,7 @@ from flows.study.stages.stage import (
     INSTABILITY,
     LEARNING_CURVE,
     RECOMMENDATION,
+    SUBGROUPS,
     SYNTHETIC,
     VALIDATION,
     read_result,
@@ -40,6 +41,7 @@ from mgvae.results.gates import worst
 from mgvae.results.instability import InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult
 from mgvae.results.recommendation import Recommendation
+from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
 from mgvae.store.artifact import CLOCK
@@ -120,6 +122,7 @@ def complete_report(sources: Sources) -> Report:
         explanations=explanations,
         instability=read_result(folders["instability"] / INSTABILITY, InstabilityResult),
         learning_curve=curve,
+        subgroups=read_result(folders["subgroups"] / SUBGROUPS, Subgroups),
     )
 
 

@@ -17,6 +17,7 @@ FEWEST_NAMED = 5  # patients; a smaller group is not named
 MOST_SITES, SITE_ROWS = 20, 100  # groups are sites where they are few and large
 MISSING, OTHER = "missing", "other"
 QUARTILES = (0.25, 0.5, 0.75)
+Cuts = dict[str, tuple[float, ...]]  # by column
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +36,14 @@ class Subgroup:
     member: BoolArray
 
 
-def cut_points(cohort: Cohort, config: CohortConfig) -> dict[str, tuple[float, ...]]:
+def cut_points(cohort: Cohort, config: CohortConfig) -> Cuts:
     """Return where each numeric subgroup column is cut: as stated, else at quartiles.
 
     Args:
         cohort: the training part, whose quartiles are taken.
         config: the study.
     """
-    cuts: dict[str, tuple[float, ...]] = {}
+    cuts: Cuts = {}
     for name in map(str, cohort.subgroups):
         values = cohort.subgroups[name]
         if not isinstance(values.dtype, pd.CategoricalDtype):
@@ -53,7 +54,7 @@ def cut_points(cohort: Cohort, config: CohortConfig) -> dict[str, tuple[float, .
     return cuts
 
 
-def subgroups_of(cohort: Cohort, config: CohortConfig, cuts: dict[str, tuple[float, ...]]) -> list[Subgroup]:
+def subgroups_of(cohort: Cohort, config: CohortConfig, cuts: Cuts) -> list[Subgroup]:
     """Return the subgroups of some subjects, column by column.
 
     Groups of fewer than five patients are put together as "other"; where that leaves fewer than five, they are left out.

@@ -29,6 +29,7 @@ PlacedStage = Literal[
     "explain",
     "instability",
     "learning_curve",
+    "subgroups",
 ]
 Pool = Literal["cpu", "gpu"]
 

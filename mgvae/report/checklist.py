@@ -100,10 +100,23 @@ def _method_items(report: Report) -> list[Item]:
         Item("12c", "Building steps, tuning, internal validation", done, section, remark),
         Item("12e", "Measures of performance", done, section, measures),
         Item("13", "Class imbalance: why, how, recalibrated how", done, section, imbalance),
-        Item("14", "Fairness", "no", None, "Performance by subgroup is not in this report."),
+        _fairness(report),
         Item("15", "Output and thresholds, with reasons", threshold, section, reasons),
         Item("18c to 18f", "Protocol, registration, data, code", "partly", "lineage", code),
     ]
+
+
+def _fairness(report: Report) -> Item:
+    if not _measured_subgroups(report):
+        return Item("14", "Fairness", "no", None, "Performance by subgroup is not in this report.")
+    remark = "Performance by subgroup, and how each differs from the rest; what follows from it is for the study team."
+    return Item("14", "Fairness", "partly", "subgroups", remark)
+
+
+def _measured_subgroups(report: Report) -> bool:
+    """Return whether a subgroup has enough events to be measured."""
+    models = report.subgroups.training.models if report.subgroups else ()
+    return any(group.measures for model in models for column in model.columns for group in column.groups)
 
 
 def _result_items(report: Report) -> list[Item]:
@@ -113,6 +126,8 @@ def _result_items(report: Report) -> list[Item]:
     parts = "Training and test part." if split else "Not counted."
     performance: Answer = "partly" if evaluation else "no"
     section, overall = ("evaluation", "Overall, with 95 % intervals; not by subgroup.") if evaluation else (None, "")
+    if _measured_subgroups(report):
+        performance, section, overall = "yes", "subgroups", "Overall and by subgroup, with 95 % intervals."
     return [
         Item("20a", "Flow of participants", _covered(cohort.flow), "cohort" if cohort.flow else None, flow),
         Item("21", "Patients and events in each analysis", _covered(split), "cohort" if split else None, parts),

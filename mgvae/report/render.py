@@ -16,6 +16,7 @@ from mgvae.report.overview import advice, banner, deciding_difference, performan
 from mgvae.report.palette import css_variables
 from mgvae.report.panels import classifiers_of, draw_panels
 from mgvae.report.schema import Report
+from mgvae.report.subgroup_panels import subgroup_panels
 from mgvae.results.drift import drifted_columns
 from mgvae.results.evaluation import EvaluationSummary, Metric, Variant
 
@@ -49,6 +50,7 @@ def render(report: Report) -> str:
             drifted=drifted_columns(report.drift) if report.drift else [],
             all_groups=_groups(report.evaluation) if report.evaluation else [],
             panels=draw_panels(report),
+            panelled=subgroup_panels(report.subgroups) if report.subgroups else None,
             explained=explanation_panels(report.explanations) if report.explanations else None,
             instability_panels=stability.instability_panels(report.instability) if report.instability else {},
             learning_panels=stability.learning_panels(report.learning_curve) if report.learning_curve else [],

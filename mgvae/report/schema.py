@@ -19,6 +19,7 @@ from mgvae.results.instability import InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult
 from mgvae.results.numbers import Seconds
 from mgvae.results.recommendation import Recommendation
+from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import TrainingSummary
 
@@ -65,9 +66,9 @@ class Lineage(Strict):
 class Report(Strict):
     """The content of report.json.
 
-    A refused extract (``status`` invalid) has no training, synthetic, evaluation, recommendation or explanations. ``drift`` is
-    None where there is no accepted run to compare the extract with. ``status`` is the worst verdict of the gates; ``verdict``
-    adds the ``findings``, of which the muted ones do not count.
+    A refused extract (``status`` invalid) has no training, synthetic, evaluation, recommendation, explanations or subgroups.
+    ``drift`` is None where there is no accepted run to compare the extract with. ``status`` is the worst verdict of the gates;
+    ``verdict`` adds the ``findings``, of which the muted ones do not count.
     """
 
     schema_version: Literal[1]
@@ -89,6 +90,7 @@ class Report(Strict):
     explanations: Explanations | None = None
     instability: InstabilityResult | None = None
     learning_curve: LearningCurveResult | None = None
+    subgroups: Subgroups | None = None
     lineage: Lineage
 
     @model_validator(mode="after")

@@ -12,8 +12,9 @@ from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
 ON_SQLITE = pytest.mark.parametrize("up", ["sqlite"], indirect=True, scope="module")  # what no database or store can change
-STAGES = {"validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate", "model", "explain"}
-STAGES |= {"instability", "learning_curve"}
+STAGES = {"validate", "split", "encode", "pretrain", "finetune", "synthesise", "assess", "evaluate"}
+AFTER_EVALUATION = {"model", "explain", "subgroups", "instability", "learning_curve"}
+STAGES |= AFTER_EVALUATION
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres and s3"])
@@ -68,7 +69,7 @@ def test_the_same_night_again_does_no_work_and_says_so(up, first):
 def test_a_changed_evaluation_runs_from_there_on(up, first):
     up.complete(out=f"{up.folder}/runs", settings=["evaluation.bootstrap=60"])
     again = stages(report(up))
-    assert {name for name, stage in again.items() if not stage["cached"]} == {"evaluate", "model", "explain"}
+    assert {name for name, stage in again.items() if not stage["cached"]} == {"evaluate", *AFTER_EVALUATION}
 
 
 def test_placed_stages_are_carried_out_by_the_gpu_worker(up, first):

@@ -14,6 +14,7 @@ from flows.study.stages import (
     model,
     pretrain,
     split,
+    subgroups,
     synthesise,
     validate,
 )
@@ -33,5 +34,6 @@ ON_VALID_EXTRACT: tuple[Stage, ...] = (
     explain.STAGE,
     instability.STAGE,
     learning_curve.STAGE,
+    subgroups.STAGE,
 )
 STAGES: tuple[Stage, ...] = (VALIDATE, *ON_VALID_EXTRACT)

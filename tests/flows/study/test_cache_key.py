@@ -111,7 +111,7 @@ def stages_changed_by(module, monkeypatch):
         return {stage.name for stage in STAGES if code_digest(stage.make.__module__) != before[stage.name]}
 
 
-EVALUATED = {"evaluate", "model", "explain", "instability", "learning_curve"}
+EVALUATED = {"evaluate", "model", "explain", "subgroups", "instability", "learning_curve"}
 TRAINED = {"pretrain", "finetune", "synthesise", *EVALUATED}
 
 
@@ -128,6 +128,8 @@ TRAINED = {"pretrain", "finetune", "synthesise", *EVALUATED}
         ("mgvae.evaluation.smote", EVALUATED),
         ("mgvae.evaluation.deployed_model", {"model", "explain"}),
         ("mgvae.explanation.contributions", {"explain"}),
+        ("mgvae.evaluation.subgroups", {"subgroups"}),
+        ("mgvae.cohort.subgroups", {"explain", "subgroups"}),
         ("mgvae.evaluation.sample_size", {"learning_curve"}),
         ("mgvae.evaluation.measures.instability", {"instability"}),
         ("mgvae.extract.cells", {"validate"}),

@@ -11,7 +11,7 @@ from mgvae.store.artifact import digest_file
 from tests.flows.flow_tools import NAMES, Heard, Warned, artifact, cached, run_study
 from tests.flows.simulated_study import table, write_study
 
-AFTER_EVALUATION = ("model", "explain", "instability", "learning_curve")
+AFTER_EVALUATION = ("model", "explain", "subgroups", "instability", "learning_curve")
 pytestmark = pytest.mark.usefixtures("database")
 
 

@@ -93,7 +93,7 @@ def test_another_machine_does_no_work(first, url, finished, tmp_path, monkeypatc
 @pytest.mark.slow
 def test_a_changed_evaluation_reuses_the_rest(first, url, finished, tmp_path):
     _, other = run_study(finished.cohort, tmp_path / "runs", "evaluation.bootstrap=60", store=url)
-    assert set(NAMES) - set(cached(other)) == {"evaluate", "model", "explain", "instability", "learning_curve"}
+    assert set(NAMES) - set(cached(other)) == {"evaluate", "model", "explain", "subgroups", "instability", "learning_curve"}
 
 
 @pytest.mark.parametrize("damage", [*map(slow, ("truncated", "missing file", "no record")), "flipped", "missing"])

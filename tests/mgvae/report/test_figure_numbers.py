@@ -189,7 +189,7 @@ def test_the_picture_is_the_recalibrated_plot_of_the_recommended_classifier(repo
 
 
 def test_a_legend_gives_each_arm_its_own_colour_and_dash(report, html):
-    evaluation = html[html.index('<section id="evaluation"') : html.index('<section id="explanations"')]
+    evaluation = html[html.index('<section id="evaluation"') : html.index('<section id="subgroups"')]
     entries = re.findall(r"<span>(<svg class=\"swatch\".*?</svg>)([^<]+)</span>", evaluation)
     curves = report["evaluation"]["curves"]
     drawn = [ARM_NAMES[arm] for classifier in CLASSIFIER_NAMES for arm in curves if classifier in curves[arm]]

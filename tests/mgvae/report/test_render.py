@@ -232,9 +232,11 @@ def test_remarks_are_spelled_out(full):
 def test_checklist_claims_only_what_is_there():
     whole, refused = (Report.model_validate(make()) for make in (sample_report, refused_report))
     answers = {item.code: item.answer for item in tripod(whole)}
-    assert answers["14"] == answers["22"] == "no"
-    assert answers["13"] == answers["20a"] == "yes"
-    assert answers["23a"] == "partly"  # by subgroup is missing
+    assert answers["22"] == "no"
+    assert answers["13"] == answers["20a"] == answers["23a"] == "yes"
+    assert answers["14"] == "partly"
+    overall = tripod(Report.model_validate(sample_report() | {"subgroups": None}))
+    assert {item.code: item.answer for item in overall if item.code in ("14", "23a")} == {"14": "no", "23a": "partly"}
     assert not [item for item in tripod(refused) if item.answer == "yes"]
     assert probast(refused) == []
 
