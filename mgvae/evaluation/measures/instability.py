@@ -19,6 +19,7 @@ from mgvae.results.numbers import Estimate, number
 
 LIMITS = (0.025, 0.975)
 FEWEST = 10  # patients in a band: fewer might be recognised
+FEWEST_MODELS = 10  # of which 95 % can be spoken of
 GROWTH = 0.7  # each band reaches from one share of the patients with the highest risks to 0.7 of it
 MOST_CURVES, CURVE_BINS = 25, 10
 
@@ -26,9 +27,9 @@ Redeveloped = NDArray[np.float32]
 
 
 def redeveloped_limits(values: FloatArray, *, centre: float) -> Estimate:
-    """Return ``centre`` with the limits of 95 % of the redeveloped models, ``(B,)``."""
+    """Return ``centre`` with the limits of 95 % of the redeveloped models, ``(B,)``; none for fewer than ten."""
     defined = values[np.isfinite(values)]
-    low, high = np.quantile(defined, LIMITS) if len(defined) > 1 else (np.nan, np.nan)
+    low, high = np.quantile(defined, LIMITS) if len(defined) >= FEWEST_MODELS else (np.nan, np.nan)
     return Estimate(value=number(centre), low=number(low), high=number(high))
 
 

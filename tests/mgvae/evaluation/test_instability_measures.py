@@ -53,6 +53,8 @@ def test_limits_are_percentiles_of_the_models():
     values = np.linspace(0, 1, 41)
     found = redeveloped_limits(values, centre=0.4)
     assert (found.value, found.low, found.high) == (0.4, pytest.approx(0.025), pytest.approx(0.975))
+    assert redeveloped_limits(values[:10], centre=0.4).low is not None
+    assert redeveloped_limits(values[:9], centre=0.4).low is None
     unknown = redeveloped_limits(np.array([np.nan, 1.0]), centre=float("nan"))
     assert (unknown.value, unknown.low, unknown.high) == (None, None, None)
 
