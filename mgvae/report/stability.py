@@ -13,6 +13,7 @@ from mgvae.results.learning_curve import LearningCurveResult, LearningLine
 from mgvae.results.sample_size import SampleSize
 
 CURVE_METRICS: tuple[Metric, ...] = ("auroc", "net_benefit", "scaled_brier", "log_loss", "calibration_slope")
+FEWEST_DRAWN = 10  # redeveloped models whose range is drawn: that of a few looks too narrow
 CRITERIA = {
     "shrinkage": "Predictor effects overestimated by a tenth at most (shrinkage 0.9)",
     "optimism": "Apparent and adjusted R² (Nagelkerke) differ by 0.05 at most",
@@ -79,7 +80,8 @@ def learning_sentence(line: LearningLine) -> str:
 def instability_panels(result: InstabilityResult) -> dict[str, list[Panel]]:
     """Return the figures of the instability, by part of the section."""
     floor = lowest_risk(result.arms)
-    each = [(name_of(entry), entry, f"{entry.arm}-{entry.recalibration}") for entry in result.arms]
+    drawn = [entry for entry in result.arms if entry.redevelopments >= FEWEST_DRAWN]
+    each = [(name_of(entry), entry, f"{entry.arm}-{entry.recalibration}") for entry in drawn]
     return {
         "predictions": [
             Panel(name, predictions(entry, result.threshold, floor=floor, key=f"instability-{key}"))

@@ -100,6 +100,16 @@ def test_the_prediction_plot_draws_the_limits_of_each_band(report, page, place):
     assert at(high, [(x(band["risk"]), y(band["high"])) for band in entry["bands"]])
 
 
+def test_the_range_of_a_few_models_is_not_drawn(report):
+    entry = report["instability"]["arms"][-1]
+    for models, drawn in ((10, True), (9, False)):
+        few = report["instability"] | {"arms": [report["instability"]["arms"][0], entry | {"redevelopments": models}]}
+        names = {figure.name for figure in Reading(render(report | {"instability": few})).figures}
+        for kind in ("Prediction", "Calibration"):
+            assert (f"{kind} instability, MGVAE, recalibration kept" in names) == drawn
+            assert f"{kind} instability, No correction" in names
+
+
 @pytest.mark.parametrize(("measure", "title"), [("error", "Mean absolute error"), ("changed", "Decisions that change")])
 def test_the_plots_by_risk_draw_every_entry(report, page, measure, title):
     figure = page.figure(f"{title} by predicted risk")
