@@ -16,7 +16,7 @@ from mgvae.results.numbers import Estimate, number
 from mgvae.results.recommendation import SmallestGain
 
 FAMILY_LEVEL = 0.975  # of the critical value in `Contrasts`
-LUCK = 0.2  # how often the luckiest of several useless arms may reach the needed evidence
+LUCK = 0.25  # how often the luckiest of several useless arms may reach the needed evidence
 POWER = 0.8
 WORTH = 0.5  # share of the relevant gain that must be left after shrinkage
 NORMAL = NormalDist()
@@ -34,7 +34,7 @@ class Prior:
     Source: van den Goorbergh et al. 2022, doi 10.1093/jamia/ocac093; Carriero et al. 2025, doi 10.1002/sim.10320.
     """
 
-    parts: tuple[tuple[float, float], ...] = ((0.7, 0.01), (0.3, 0.08))
+    parts: tuple[tuple[float, float], ...] = ((0.8, 0.01), (0.2, 0.1))
 
     def shrunk(self, evidence: float, error: float) -> tuple[float, float]:
         """Return mean and standard deviation of the gain after the study.

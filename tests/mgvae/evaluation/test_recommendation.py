@@ -126,7 +126,7 @@ def test_luck_among_many_useless_arms_is_rare():
 def test_the_rule_states_its_numbers():
     text = rule(0.03)
     assert f"in {LUCK:.0%} of studies" in text
-    assert "standard deviations 0.01 with weight 0.7 and 0.08 with weight 0.3), is at least 0.015;" in text
+    assert "standard deviations 0.01 with weight 0.8 and 0.1 with weight 0.2), is at least 0.015;" in text
     assert "outside 0.8-1.25" in text
     assert "a true gain of 0.03 in AUROC with a power of 80%" in text
     assert "wins ties" in text

@@ -98,7 +98,7 @@ def test_where_every_condition_holds_the_arm_is_recommended():
     assert (found["arm"], found["answer"]) == ("smote", "use")
 
 
-LUCKY = NormalDist().inv_cdf(0.8**0.25)
+LUCKY = NormalDist().inv_cdf(0.75**0.25)
 OBJECTIONS = {
     "its evidence in net benefit and log loss is no more than luck among the arms explains": {
         "evidence": LUCKY - NEXT_AFTER,
