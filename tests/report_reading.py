@@ -175,6 +175,7 @@ class Drawing:
         root = ET.fromstring(svg.replace("xlink:href", "href"))  # noqa: S314 - our own SVG
         self.name = root.get("aria-label", "")
         self.description = next((element.text or "" for element in root.iter() if _tag(element) == "desc"), "")
+        self.texts: list[tuple[str, float]] = []  # each text and its height
         self.across: list[tuple[str, float]] = []
         self.up: list[tuple[str, float]] = []
         self.rows: list[tuple[str, float]] = []
@@ -205,6 +206,7 @@ class Drawing:
         text, anchor = element.text or "", re.search("text-anchor: (\\w+)", element.get("style", ""))
         if anchor is None:
             return
+        self.texts.append((text, float(element.get("y", "nan"))))
         if tick is None and anchor[1] == "end":
             self.rows.append((text, float(element.get("y", "nan"))))
         elif tick is not None and anchor[1] == "middle":

@@ -36,7 +36,7 @@ def decision(found: DecisionCurves, curves: Mapping[Arm, DecisionCurve], *, top:
     """
     with drawing(key):
         figure = blank(WIDTH, HEIGHT)
-        ax = axes(figure, left=64, right=20, top=12, bottom=46)
+        ax = axes(figure, left=64, right=66, top=12, bottom=46)
         ax.plot(found.thresholds, found.treat_all, color=light("muted"), linewidth=1.4, linestyle=(0, (1, 2)))
         ax.axhline(0, color=light("axis"), linewidth=1.2)
         for arm in sorted(curves, key=lambda name: name in BANDED):
@@ -76,5 +76,10 @@ def _frame(ax: Axes, found: DecisionCurves, top: float) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.locator_params(axis="y", nbins=5)
     ax.grid(axis="y")
+    for part in (0, 25, 50, 75, 100):  # net benefit as a share of the largest possible one
+        if part / 100 * found.prevalence <= top:
+            place = (1.02, part / 100 * found.prevalence)
+            ax.annotate(f"{part} %", place, xycoords=("axes fraction", "data"), va="center", color=light("muted"))
+    ax.text(1.12, 0.5, "standardised", transform=ax.transAxes, rotation=90, ha="center", va="center", color=light("muted"))
     ax.annotate("treat none", (high, 0), (-2, -3), textcoords="offset points", ha="right", va="top", color=light("muted"))
     ax.annotate("treat all", (low, found.treat_all[0]), (4, 4), textcoords="offset points", color=light("muted"), rotation=0)

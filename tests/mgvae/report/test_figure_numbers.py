@@ -155,6 +155,10 @@ def test_a_decision_curve_draws_each_arm_and_treating_all_with_bands_for_the_str
         (everyone,) = figure.lines("muted")
         drawn = [(x(t), y(v)) for t, v in zip(found["thresholds"], found["treat_all"], strict=True)]
         assert at(everyone[:20], drawn[:20]), "as far as the axis reaches"
+        heights = {text: height for text, height in figure.texts if text.endswith(" %") and text[:-2] in ("0", "25", "50")}
+        for part in ("0", "25", "50"):
+            expected = y(int(part) / 100 * found["prevalence"])
+            assert heights[f"{part} %"] == pytest.approx(expected + 4, abs=1.5), "standardised, on the right"
         none, mgvae = (found["arms"][arm][classifier] for arm in ("none", "mgvae"))
         bands = [points[:41] for points in figure.filled_areas if len(points) >= 82]
         assert len(bands) == 2
