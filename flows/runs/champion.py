@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.runs.audit_log import LOG, Change, Log, champions, last_move, opened
-from flows.runs.comparison import compare_with_champion
+from flows.runs.comparison import compare_with_champion, unfit_to_serve
 from flows.runs.folder import AGAIN, CHAMPION, PASSED, finished_run, is_whole, link_target, manifest_of, set_link
 from flows.runs.registry import note_champions
 from mgvae.config.study import CohortConfig
@@ -179,6 +179,9 @@ def _decide(
     withdrawn = _withdrawn(run, log.changes)
     if withdrawn is not None:
         return change("kept", withdrawn), None
+    unfit = unfit_to_serve(folders)
+    if unfit is not None:
+        return change("kept", unfit), None
     if now is None:
         return change("promoted", "It is the first run whose gates passed."), None
     if now.sha256.get("model") == run.sha256["model"]:

@@ -36,6 +36,17 @@ class Comparison:
     broken: bool = False
 
 
+def unfit_to_serve(folders: Mapping[str, Path]) -> str | None:
+    """Return why a run's model cannot predict once it is saved, if it cannot.
+
+    Raises:
+        CheckpointError: the model cannot be read.
+    """
+    model = load_deployed(folders["model"], EVALUATED)
+    reason = model.obstacle(model)
+    return None if reason is None else f"It cannot serve: {reason}."
+
+
 def compare_with_champion(
     config: CohortConfig, store: AnyStore, champion: str | None, folders: Mapping[str, Path]
 ) -> Comparison:
@@ -61,9 +72,9 @@ def compare_with_champion(
     obstacle = serving.obstacle(challenger)
     if obstacle is not None:
         return Comparison(False, f"Cannot compare with the champion's model: {obstacle}.", broken=True)
-    own = challenger.obstacle(challenger)
-    if own is not None:
-        return Comparison(False, f"Cannot compare the new model: {own}.")
+    unfit = unfit_to_serve(folders)
+    if unfit is not None:
+        return Comparison(False, unfit)
     judges = holdout.take(~seen)
     if judges.events < FEW_EVENTS or judges.events == len(judges):
         return Comparison(

@@ -46,7 +46,9 @@ def test_it_is_evaluated_recommended_and_saved_as_a_recipe(place, tmp_path, monk
     again = run_study(place, tmp_path / "runs", "training.pretrain_epochs=1", "training.finetune_epochs=1")[1]
     assert again == report, "nothing was made again"
     (tmp_path / "code" / f"{OWN}.py").write_text(SOURCE.format(name="GaussianNB") + "# changed\n")
-    changed = run_study(place, tmp_path / "runs", "training.pretrain_epochs=1", "training.finetune_epochs=1")[1]
+    changed = run_study(place, tmp_path / "runs", "training.pretrain_epochs=1", "training.finetune_epochs=1", promote=True)[1]
+    assert not (tmp_path / "runs" / "small" / "champion").exists(), "what cannot predict once saved serves nobody"
+    assert "only the recipe is saved" in (tmp_path / "runs" / "small" / "audit.jsonl").read_text()
     assert not {"evaluate", "model"} & set(cached(changed))
     assert "finetune" in cached(changed)
 
