@@ -113,7 +113,8 @@ def _subgroup(rng: np.random.Generator, group: tuple[str, int, int]) -> dict[str
         return counted
     error = 0.5 / events**0.5
     measures = {m: _estimate(centre + rng.normal(0, error / 2), error) for m, centre in SUBGROUP_METRICS.items()}
-    rest = {m: _estimate(rng.normal(0, error), error) for m in SUBGROUP_METRICS}
+    planted = {"sensitivity": 6 * error} if level == "65 and above" else {}
+    rest = {m: _estimate(rng.normal(planted.get(m, 0.0), error / 2), error) for m in SUBGROUP_METRICS}
     for one in rest.values():
         one |= {"family_low": one["low"] - 0.3 * error, "family_high": one["high"] + 0.3 * error}
     return counted | {"measures": measures, "against_rest": rest}

@@ -56,7 +56,7 @@ class ExplanationPanels:
         dominant: the predictor that carries more than half of a model's contributions, by arm.
     """
 
-    shares: Panel
+    shares: list[Panel]
     swarms: list[Panel]
     dependence: list[Panel]
     rows: list[ImportanceRow]
@@ -71,12 +71,10 @@ def explanation_panels(explanations: Explanations) -> ExplanationPanels:
     by_arm = {model.arm: {one.column: one for one in model.columns} for model in explanations.models}
     first = explanations.models[0]
     names = [one.column for one in first.columns]
-    classifier = CLASSIFIERS[first.classifier].lower()
     drawn = [one.column for one in first.dependence]
-    figure = shares(by_arm, drawn, key="shares", title=f"Shares of the predictors, {classifier}")
     followed = drawn[:FOLLOWED]
     return ExplanationPanels(
-        shares=Panel("Shares of the predictors", figure),
+        shares=_shares(explanations, drawn) if drawn else [],
         swarms=_swarms(explanations),
         dependence=[_dependence(explanations, name, f"dependence-{place}") for place, name in enumerate(followed)],
         rows=[
@@ -89,13 +87,24 @@ def explanation_panels(explanations: Explanations) -> ExplanationPanels:
     )
 
 
+def _shares(found: Explanations, drawn: list[str]) -> list[Panel]:
+    by_arm = {model.arm: {one.column: one for one in model.columns} for model in found.models}
+    title = f"Shares of the predictors, {CLASSIFIERS[found.models[0].classifier].lower()}"
+    return [Panel("Shares of the predictors", shares(by_arm, drawn, key="shares", title=title))]
+
+
 def _swarms(found: Explanations) -> list[Panel]:
     span = common_range([one for model in found.models for one in model.dependence])
     panels = []
     for model in found.models:
         title = f"Contributions by value, {ARMS[model.arm].lower() if model.arm == 'none' else ARMS[model.arm]}"
         if model.dependence:
-            panels.append(Panel(ARMS[model.arm], swarm(model.dependence, span=span, key=f"swarm-{model.arm}", title=title)))
+            panels.append(
+                Panel(
+                    f"Contributions by value: {ARMS[model.arm]}",
+                    swarm(model.dependence, span=span, key=f"swarm-{model.arm}", title=title),
+                )
+            )
     return panels
 
 
