@@ -238,7 +238,7 @@ def _remarks(evaluation: EvaluationResult, config: CohortConfig, holdout: str) -
         "Margin in scaled Brier score": settings.margin,
         "Arms and classifiers compared with no correction": evaluation.contrasts.candidates,
         "Intervals": "95 %, from a bootstrap of whole groups, the fitted models given; none where events are too few",
-        "Ranking measures": "within folds, on raw probabilities, so alike for all variants",
+        "Ranking measures": "on raw probabilities, so alike for all variants; within folds, but for AUPRC",
     }
     if evaluation.decision_curves:
         low, *_, high = evaluation.decision_curves.thresholds

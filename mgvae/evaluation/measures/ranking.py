@@ -1,6 +1,7 @@
 """Measures of how well a score ranks events above non-events, within folds.
 
-Scores of models fitted on different folds are on different scales, so only rows of one fold are compared.
+Scores of models fitted on different folds are on different scales, so only rows of one fold are compared, but for average
+precision.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def ranking(event: IntArray, score: FloatArray, weights: FloatArray, fold: IntAr
     """Compute AUROC, average precision and the measures of alerts, ``(R,)`` each.
 
     AUROC: the concordant share of all pairs of an event and a non-event of the same fold; a tie counts half. Average precision:
-    mean over the events, each within its fold; tied rows enter together. Alerts are given to the highest scores of each fold,
+    of all folds together, tied rows enter together; within folds of a few events each it would be far too high, since their
+    highest event has a precision of one over its rank among few rows. Alerts are given to the highest scores of each fold,
     so many that the stated share of its rows (``at_alert``), or of its non-events (100 less the specificity, ``at_spec``), has
     one; of rows tied at the cut, their share.
 
@@ -82,16 +84,14 @@ def ranking(event: IntArray, score: FloatArray, weights: FloatArray, fold: IntAr
         weights: ``(N, R)``.
         fold: number of each row's fold, ``(N,)``; None: all in one.
     """
-    cells = count_cells(event, score, weights, np.zeros(len(event), dtype=np.int64) if fold is None else fold)
+    together = count_cells(event, score, weights, np.zeros(len(event), dtype=np.int64))
+    cells = together if fold is None else count_cells(event, score, weights, fold)
     events, others = cells.events[cells.last], cells.others[cells.last]
     n_events, n_others = events.sum(axis=0), others.sum(axis=0)
     concordant = cells.true * (cells.others - cells.alarms - 0.5 * cells.tied)
-    found = cells.hits + cells.true
-    reached = found + cells.alarms + cells.tied
-    precision = np.divide(found, reached, out=np.zeros_like(found), where=reached > 0)
     measures: dict[Metric, FloatArray] = {
         "auroc": ratio(concordant.sum(axis=0), (events * others).sum(axis=0)),
-        "auprc": ratio((cells.true * precision).sum(axis=0), n_events),
+        "auprc": ratio((together.true * _precision(together)).sum(axis=0), n_events),
     }
     above, here = cells.hits + cells.alarms, cells.true + cells.tied
     for percent in ALERT_RATES:
@@ -103,6 +103,13 @@ def ranking(event: IntArray, score: FloatArray, weights: FloatArray, fold: IntAr
         true = _found(cells, cells.alarms, cells.tied, rate * cells.others)
         measures |= _alerts(true, true + rate * n_others, n_events, f"at_spec_{percent}")
     return measures
+
+
+def _precision(cells: Cells) -> FloatArray:
+    """Return the share of events among the rows down to each cell, ``(C, R)``."""
+    found = cells.hits + cells.true
+    reached = found + cells.alarms + cells.tied
+    return np.divide(found, reached, out=np.zeros_like(found), where=reached > 0)
 
 
 def _found(cells: Cells, above: FloatArray, here: FloatArray, allowed: FloatArray) -> FloatArray:
