@@ -168,7 +168,7 @@ def test_failed_validation_with_a_report(case, suffix, mgvae, out, finished, sna
     said = mgvae("run", cohort, "--out", out)
     assert said.code == 2
     assert said.err == ""
-    assert said.out.splitlines()[0] == "Status: invalid"
+    assert said.out.splitlines()[0].startswith("Status: invalid. The extract is refused.")
     (new,) = nothing_half_written(out, finished, snapshot)
     report = json.loads((out / "small" / new / "report.json").read_text())
     assert build(Report, report, source="report.json").status == "invalid"
