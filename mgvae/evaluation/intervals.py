@@ -67,7 +67,7 @@ class Sample:
 
     Attributes:
         events: groups with an event.
-        others: groups without.
+        others: groups with a patient without one; a group may be counted twice.
         alerts: groups with a decision for the event.
     """
 

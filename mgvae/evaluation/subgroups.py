@@ -103,11 +103,12 @@ class _Measuring:
     def _sample(self, member: BoolArray) -> Sample:
         """Return what the measures rest on, counted in groups."""
         group, key = self.plan.group[member], (self.model.arm, self.model.classifier, JUDGED)
-        total, events = len(np.unique(group)), len(np.unique(group[self.predictions.event[member] == 1]))
+        total, event = len(np.unique(group)), self.predictions.event[member]
+        events, others = (len(np.unique(group[event == value])) for value in (1, 0))
         cuts = [threshold(self.predictions, key, repeat) for repeat in range(self.predictions.repeats)]
         rows = self.predictions.probability[key]
         alerts = float(np.mean([(row >= cut)[member] for row, cut in zip(rows, cuts, strict=True)]))
-        return Sample(events=events, others=total - events, alerts=total * alerts)
+        return Sample(events=events, others=others, alerts=total * alerts)
 
 
 def _model(measuring: _Measuring, groups: Sequence[Subgroup]) -> ModelSubgroups:

@@ -103,10 +103,11 @@ def decision_range(predictions: Predictions, settings: Evaluation) -> tuple[floa
 
 def sample_of(predictions: Predictions, plan: Resamples, key: Key) -> Sample:
     """Return what the measures of an arm, a classifier and a variant rest on."""
-    groups, events = int(plan.group.max()) + 1, len(np.unique(plan.group[predictions.event == 1]))
+    groups = int(plan.group.max()) + 1
+    events, others = (len(np.unique(plan.group[predictions.event == value])) for value in (1, 0))
     cuts = [threshold(predictions, key, repeat) for repeat in range(predictions.repeats)]
     alerts = float(np.mean([row >= cut for row, cut in zip(predictions.probability[key], cuts, strict=True)]))
-    return Sample(events=events, others=groups - events, alerts=groups * alerts)
+    return Sample(events=events, others=others, alerts=groups * alerts)
 
 
 def arms_table(scores: ScoreTable) -> ArmScores:

@@ -10,6 +10,7 @@ import pytest
 from mgvae.config.sections import Evaluation
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
+from mgvae.evaluation.intervals import estimates
 from mgvae.evaluation.measures.net_benefit import net_benefit, threshold_grid
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
@@ -118,8 +119,20 @@ def test_what_a_measure_rests_on_counts_groups():
     predictions = predicted("none")  # groups of two rows
     plan = resamples(predictions.event, predictions.group, n=10, seed=0)
     got = sample_of(predictions, plan, ("none", LR, "raw"))
-    with_event = len({group for group, event in zip(predictions.group, predictions.event, strict=True) if event})
-    assert (got.events, got.others) == (with_event, 100 - with_event)
+    pairs = list(zip(predictions.group, predictions.event, strict=True))
+    with_event, without = (len({group for group, event in pairs if event == value}) for value in (1, 0))
+    assert with_event + without > 100, "some groups have both"
+    assert (got.events, got.others) == (with_event, without)
+
+
+def test_sites_that_all_have_an_event_have_limits_of_an_auroc_near_one():
+    """No site is without an event, and yet there are patients without one."""
+    predictions = predicted("none")
+    perfect = {key: np.where(predictions.event == 1, 0.9, 0.1)[None].repeat(2, axis=0) for key in predictions.probability}
+    sites = replace(predictions, group=np.arange(N) % 3, probability=perfect)
+    found = estimates(scores_of(sites)["none", LR, "raw"])["auroc"]
+    assert found.value == found.high == 1
+    assert 0 <= found.low < 1
     assert got.alerts == pytest.approx(100 * (predictions.probability["none", LR, "raw"] >= 0.5).mean())
 
 
