@@ -15,6 +15,7 @@ from mgvae.evaluation.deployed_model import EVALUATED, load_deployed, seen_in_tr
 from mgvae.evaluation.promotion import compare_models, verdict
 from mgvae.reproducibility import derive
 from mgvae.results.promotion import PromotionComparison
+from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 from mgvae.store.artifact import Reference
 from mgvae.store.open import AnyStore
 
@@ -37,11 +38,16 @@ class Comparison:
 
 
 def unfit_to_serve(folders: Mapping[str, Path]) -> str | None:
-    """Return why a run's model cannot predict once it is saved, if it cannot.
+    """Return why a run's model must not serve, if so.
+
+    It cannot predict once it is saved, or its report recommends to deploy none.
 
     Raises:
         CheckpointError: the model cannot be read.
     """
+    file = folders["model"] / RECOMMENDATION
+    if file.exists() and Recommendation.model_validate_json(file.read_bytes()).answer == "deploy_none":
+        return "It must not serve: no model of its study predicts the outcome better than its prevalence."
     model = load_deployed(folders["model"], EVALUATED)
     reason = model.obstacle(model)
     return None if reason is None else f"It cannot serve: {reason}."

@@ -19,7 +19,6 @@ from flows.study.stages.stage import (
     HISTORY,
     INSTABILITY,
     LEARNING_CURVE,
-    RECOMMENDATION,
     SUBGROUPS,
     SYNTHETIC,
     VALIDATION,
@@ -40,7 +39,7 @@ from mgvae.results.findings import RunVerdict
 from mgvae.results.gates import worst
 from mgvae.results.instability import InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult
-from mgvae.results.recommendation import Recommendation
+from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary

@@ -13,6 +13,8 @@ from mgvae.results.numbers import Estimate, Number
 
 Answer = Literal["use", "no_gain", "cannot_tell", "deploy_none"]
 
+RECOMMENDATION = "recommendation.json"  # the file of a recommendation beside its model
+
 
 class Difference(Strict):
     """The paired difference that decided.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.progress import reporter
-from flows.study.stages.stage import EXPLANATIONS, RECOMMENDATION, Inputs, Stage, read_result, sections, write_result
+from flows.study.stages.stage import EXPLANATIONS, Inputs, Stage, read_result, sections, write_result
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
-from mgvae.results.recommendation import Recommendation
+from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:

@@ -9,7 +9,6 @@ from flows.study.kept_cells import kept_cells
 from flows.study.stages.stage import (
     EVALUATION,
     INSTABILITY,
-    RECOMMENDATION,
     Inputs,
     Stage,
     read_result,
@@ -19,7 +18,7 @@ from flows.study.stages.stage import (
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 from mgvae.results.evaluation import EvaluationResult
-from mgvae.results.recommendation import Recommendation
+from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:

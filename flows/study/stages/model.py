@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from flows.study.stages.stage import EVALUATION, RECOMMENDATION, SYNTHETIC, Inputs, Stage, read_result, sections, write_result
+from flows.study.stages.stage import EVALUATION, SYNTHETIC, Inputs, Stage, read_result, sections, write_result
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
 from mgvae.results.evaluation import EvaluationResult
+from mgvae.results.recommendation import RECOMMENDATION
 from mgvae.results.synthetic import SyntheticSummary
 
 

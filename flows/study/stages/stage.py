@@ -15,7 +15,7 @@ from mgvae.config.study import CohortConfig
 
 Inputs = Mapping[str, Path]
 VALIDATION, DRIFT, HISTORY = "validation.json", "drift.json", "history.json"  # files of typed results in artifacts
-SYNTHETIC, EVALUATION, RECOMMENDATION = "synthetic.json", "evaluation.json", "recommendation.json"
+SYNTHETIC, EVALUATION = "synthetic.json", "evaluation.json"
 EXPLANATIONS, SUBGROUPS = "explanations.json", "subgroups.json"
 INSTABILITY, LEARNING_CURVE = "instability.json", "learning_curve.json"
 Result = TypeVar("Result", bound=BaseModel)

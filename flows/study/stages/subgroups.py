@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.progress import reporter
-from flows.study.stages.stage import RECOMMENDATION, SUBGROUPS, Inputs, Stage, read_result, sections, write_result
+from flows.study.stages.stage import SUBGROUPS, Inputs, Stage, read_result, sections, write_result
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.config.sections import Arm
 from mgvae.config.study import CohortConfig
-from mgvae.results.recommendation import Recommendation
+from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 from mgvae.results.subgroups import SubgroupPart, Subgroups
 
 if TYPE_CHECKING:

@@ -88,6 +88,17 @@ def test_a_run_that_is_not_to_be_relied_on_is_refused_whatever_its_gates_say(nig
     assert "severe finding" in decision.reason
 
 
+@pytest.mark.parametrize(("answer", "action"), [("deploy_none", "kept"), ("no_gain", "promoted")])
+def test_a_model_no_better_than_the_prevalence_does_not_serve(answer, action, tmp_path):
+    nights = Nights(tmp_path / "runs")
+    night = nights.night("a", n=300)
+    found = {"arm": "none", "classifier": "logistic_regression", "reason": "r", "rule": "r", "difference": None}
+    (night.folders["model"] / "recommendation.json").write_text(json.dumps({**found, "answer": answer}))
+    decision = nights.consider(night)
+    assert decision.action == action
+    assert ("better than its prevalence" in decision.reason) == (answer == "deploy_none")
+
+
 def test_the_audit_log_keeps_why_findings_are_muted(nights):
     night = taken_up(nights, "alike")
     findings = Findings(mute={"MGV203": "a pilot", "MGV202": "by design"})
