@@ -20,7 +20,7 @@ from mgvae.errors import OutcomeError
 from mgvae.reproducibility import derive
 
 FEWEST_FOR_PAIRS = 4  # with fewer folds, too little would be left without two of them
-INNER_FOLDS = 4
+INNER_FOLDS = 2  # few folds are asked for where fits are dear, or where few groups have an event
 ON_ROWS = (
     "Recalibration was learned on single rows, because too few groups have an event. Rows of one group were on both sides, so "
     "for a new group the probabilities are less certain than the report says. Check 'group', or collect more groups."

@@ -16,7 +16,7 @@ from mgvae.cohort.split import folds
 from mgvae.config.sections import Arm, Classifier
 from mgvae.errors import OutcomeError
 from mgvae.evaluation.cells import Outcomes, Run, compute_cells
-from mgvae.evaluation.fits import INNER_FOLDS, Fit
+from mgvae.evaluation.fits import Fit
 from mgvae.evaluation.measures.instability import Redeveloped
 from mgvae.evaluation.one_split import Chain
 from mgvae.reproducibility import derive, numpy_generator
@@ -25,6 +25,7 @@ CLASSIFIER: Classifier = "logistic_regression"  # of all redeveloped models: the
 CELLS = 20_000_000  # numbers in memory at once
 POSITIONS = 8  # numbers for each patient in a development: positions of its fits, predictions
 MOST_TRIES = 100
+INNER_FOLDS = 4  # of each draw, for its recalibration
 
 
 @dataclass(frozen=True)

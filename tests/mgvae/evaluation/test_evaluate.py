@@ -107,7 +107,7 @@ def test_the_hold_out_is_tested_and_the_training_part_folded(config):
 
 
 def test_the_evaluation_splits_and_resamples_as_configured(config):
-    train, test, executor = marked(200, seed=0), marked(80, seed=1), InReverse(2 * (1 + 2 * 3 * 5))
+    train, test, executor = marked(200, seed=0), marked(80, seed=1), InReverse(2 * (1 + 2 * 3 * 3))
     got = evaluate(train, test, config, run=Run(executor))
     assert {arm for _, _, arm, _ in executor.seen} == {"none", "class_weight"}
     assert all(chain == chain_of(config) for *_, chain in executor.seen)
@@ -119,7 +119,7 @@ def test_the_evaluation_splits_and_resamples_as_configured(config):
 
 def test_the_hold_out_is_resampled_with_a_stream_of_its_own(config):
     rows = marked(200, seed=0)
-    got = evaluate(rows, rows, config, run=Run(InReverse(2 * (1 + 2 * 3 * 5))))
+    got = evaluate(rows, rows, config, run=Run(InReverse(2 * (1 + 2 * 3 * 3))))
     inner, outer = (block["arms"]["none"][LR]["raw"]["auprc"] for block in (got, got["holdout"]))
     assert inner["low"] != outer["low"]
 
