@@ -37,8 +37,8 @@ STUDY: dict[str, Any] = {
     "training": {
         "latent_dim": 3,
         "hidden": [16],
-        "pretrain_epochs": 15,
-        "finetune_epochs": 12,
+        "pretrain_epochs": 6,
+        "finetune_epochs": 6,
         "ewc_lambda": 1.0,
         "device": "cpu",
     },
