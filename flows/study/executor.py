@@ -12,7 +12,10 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from flows.progress import reporter
 from flows.redaction import OrchestrationError, redact_errors
+from flows.study.kept_cells import kept_cells
+from mgvae.evaluation.cells import Run
 from mgvae.evaluation.parallel import ProcessPool, cores
 
 SETTING = "MGVAE_DASK"
@@ -38,6 +41,21 @@ def open_executor() -> Iterator[Executor | None]:
             yield pool
     else:
         yield None
+
+
+@contextmanager
+def open_run() -> Iterator[Run]:
+    """Yield how a stage computes its cells: where, with progress, keeping what is done.
+
+    Raises:
+        OrchestrationError: see `open_executor`.
+    """
+    with open_executor() as executor:
+        yield Run(executor, _report_fit, kept_cells())
+
+
+def _report_fit(done: int, total: int) -> None:
+    reporter().advanced(done, total, f"fit {done} of {total}")
 
 
 class RedactingExecutor(Executor):

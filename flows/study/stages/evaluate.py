@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.progress import reporter
-from flows.study.kept_cells import kept_cells
 from flows.study.stages.stage import EVALUATION, Inputs, Stage, sections, write_result
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
@@ -16,22 +14,17 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
     Writes ``evaluation.json`` and the predictions behind it.
     """
-    from flows.study.executor import open_executor
+    from flows.study.executor import open_run
     from mgvae.cohort.rows import rows
-    from mgvae.evaluation.cells import Run
     from mgvae.evaluation.evaluate import evaluate as compare
     from mgvae.evaluation.prediction_files import save_predictions
 
     cohort, test = load_cohort(inputs["split"])
     train, held = (rows(part.features, part.event, part.group) for part in (cohort.take(~test), cohort.take(test)))
-    with open_executor() as executor:
-        found, predicted = compare(train, held, config, run=Run(executor, _report_cell, kept_cells()))
+    with open_run() as run:
+        found, predicted = compare(train, held, config, run=run)
     write_result(folder / EVALUATION, found)
     save_predictions(folder, predicted.inner, predicted.holdout)
-
-
-def _report_cell(done: int, total: int) -> None:
-    reporter().advanced(done, total, f"fit {done} of {total}")
 
 
 READS = sections("columns", "training", "synthesis", "evaluation")

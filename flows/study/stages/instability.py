@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.progress import reporter
-from flows.study.kept_cells import kept_cells
 from flows.study.stages.stage import (
     EVALUATION,
     INSTABILITY,
@@ -23,10 +21,9 @@ from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Measure how far redeveloped models disagree: ``instability.json``."""
-    from flows.study.executor import open_executor
+    from flows.study.executor import open_run
     from mgvae.classifiers.recalibration import Recalibration
     from mgvae.cohort.rows import rows
-    from mgvae.evaluation.cells import Run
     from mgvae.evaluation.instability import measure_instability
     from mgvae.evaluation.redevelopment import CLASSIFIER
 
@@ -39,19 +36,15 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         if CLASSIFIER in by
     }
     chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
-    with open_executor() as executor:
+    with open_run() as run:
         found = measure_instability(
             rows(part.features, part.event, part.group),
             config,
             recommended=chosen.arm,
             lines=lines,
-            run=Run(executor, _report_cell, kept_cells()),
+            run=run,
         )
     write_result(folder / INSTABILITY, found)
-
-
-def _report_cell(done: int, total: int) -> None:
-    reporter().advanced(done, total, f"fit {done} of {total}")
 
 
 READS = sections("columns", "training", "synthesis", "evaluation", "instability")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.progress import reporter
-from flows.study.kept_cells import kept_cells
 from flows.study.stages.stage import (
     EVALUATION,
     LEARNING_CURVE,
@@ -23,29 +21,24 @@ from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Measure performance with fewer events: ``learning_curve.json``."""
-    from flows.study.executor import open_executor
+    from flows.study.executor import open_run
     from mgvae.cohort.rows import rows
-    from mgvae.evaluation.cells import Run
     from mgvae.evaluation.learning_curve import learning_curve
 
     cohort, test = load_cohort(inputs["split"])
     part = cohort.take(~test)
     evaluation = read_result(inputs["evaluate"] / EVALUATION, EvaluationResult)
     chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
-    with open_executor() as executor:
+    with open_run() as run:
         found = learning_curve(
             rows(part.features, part.event, part.group),
             config,
             reference=evaluation.contrasts.reference,
             recommended=ModelName(arm=chosen.arm, classifier=chosen.classifier),
             plain=evaluation.arms["none"],
-            run=Run(executor, _report_cell, kept_cells()),
+            run=run,
         )
     write_result(folder / LEARNING_CURVE, found)
-
-
-def _report_cell(done: int, total: int) -> None:
-    reporter().advanced(done, total, f"fit {done} of {total}")
 
 
 READS = sections("columns", "training", "synthesis", "evaluation", "learning_curve")
