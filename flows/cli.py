@@ -20,6 +20,7 @@ from flows.commands.champion import app as champion
 from flows.commands.land import land
 from flows.commands.options import OUT, Debug, StoreOption
 from flows.commands.paper import paper
+from flows.commands.simulate import simulate
 from flows.prefect_settings import configure_prefect
 from flows.redaction import redacted_message
 from mgvae.config.study import load_config
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command()(land)
 app.command()(paper)
+app.command()(simulate)
 app.add_typer(cache)
 app.add_typer(champion)
 USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones

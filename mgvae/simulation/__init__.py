@@ -1,0 +1,1 @@
+"""Simulated cohorts in which the true risk of every patient is known."""
