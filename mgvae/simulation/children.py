@@ -74,7 +74,7 @@ def intercept(prevalence: float) -> float:
 
 
 def _draw(n: int, rng: np.random.Generator, level: float) -> Children:
-    family = np.cumsum(rng.random(n) >= SIBLINGS) if n else np.empty(0, dtype=np.int64)
+    family: IntArray = np.cumsum(rng.random(n) >= SIBLINGS, dtype=np.int64)
     social = rng.standard_normal(n + 1)[family]
     general = rng.standard_normal(n)
     shared = rng.standard_normal((n + 1, len(FACTORS)))[family]
@@ -88,7 +88,7 @@ def _draw(n: int, rng: np.random.Generator, level: float) -> Children:
     line = line + sum(effect * at[name] for name, effect in FACTOR_EFFECTS.items())
     log_odds = level + np.asarray(line, dtype=np.float64)
     event = (rng.random(n) < expit(log_odds)).astype(np.int64)
-    return Children(family.astype(np.int64), general, factors, social, measures, exposures, log_odds, event)
+    return Children(family, general, factors, social, measures, exposures, log_odds, event)
 
 
 def _family(n: int, rng: np.random.Generator, family: IntArray, social: FloatArray) -> dict[str, FloatArray]:
@@ -130,7 +130,8 @@ def _exposures(
 
     def drawn(share: float, *log_odds: Any, of_mother: bool = False) -> FloatArray:
         uniform = rng.random(n + 1)[family] if of_mother else rng.random(n)
-        return (uniform < expit(logit(share) + sum(log_odds))).astype(np.float64)
+        has: FloatArray = (uniform < expit(logit(share) + sum(log_odds))).astype(np.float64)
+        return has
 
     found = {
         "male": drawn(0.512),
