@@ -30,6 +30,7 @@ MI_NUMBERS = [
 MI_LATER = r"^(R_AB|NA_R|NOT_NA)_\d_n$"  # pain and its treatment on the first to third day, after admission
 DIABETES_ROWS = 20_000
 DIABETES_DIED = "11"
+DIABETES_DIAGNOSES = ("diag_1", "diag_2", "diag_3")
 DIABETES_DROPPED = [
     *("encounter_id", "patient_nbr", "discharge_disposition_id", "readmitted"),
     *("time_in_hospital", "num_lab_procedures", "num_procedures", "num_medications"),  # known only when the stay is over
@@ -94,14 +95,19 @@ def load(name: str, *, data: Path = DATA) -> Table:
     if name in SHIPPED:
         return _shipped(name)
     if name == "crash2":
-        return _crash2(_file(data, "crash2", "crash2.csv.gz"))
+        return _crash2(file_of(data, "crash2", "crash2.csv.gz"))
     if name == "diabetes130":
-        return _diabetes130(_file(data, "diabetes130", "dataset_diabetes.zip"))
-    columns = _file(data, "mi_complications", "column_names.txt").read_text(encoding="utf-8").replace(",", " ").split()
-    return _mi(name, _file(data, "mi_complications", "MI.data"), columns)
+        return _diabetes130(file_of(data, "diabetes130", "dataset_diabetes.zip"))
+    columns = file_of(data, "mi_complications", "column_names.txt").read_text(encoding="utf-8").replace(",", " ").split()
+    return _mi(name, file_of(data, "mi_complications", "MI.data"), columns)
 
 
-def _file(data: Path, *parts: str) -> Path:
+def file_of(data: Path, *parts: str) -> Path:
+    """Return the path of a data set that does not ship.
+
+    Raises:
+        FileNotFoundError: it is not in the folder.
+    """
     path = data.joinpath(*parts)
     if not path.is_file():
         raise FileNotFoundError(
@@ -123,7 +129,7 @@ def _crash2(path: Path) -> Table:
     frame = frame[frame["status"].notna()].reset_index(drop=True)
     numbers = ["age", "injurytime", "sbp", "hr", "rr", "cc", "gcs"]
     features = frame[["sex", "age", "injurytime", "injurytype", "sbp", "hr", "rr", "cc", "gcs"]]
-    return _table("crash2", features, frame["status"] == CRASH2_MULTI_ORGAN_FAILURE, numbers=numbers)
+    return typed("crash2", features, frame["status"] == CRASH2_MULTI_ORGAN_FAILURE, numbers=numbers)
 
 
 def _mi(name: str, path: Path, columns: Sequence[str]) -> Table:
@@ -134,29 +140,38 @@ def _mi(name: str, path: Path, columns: Sequence[str]) -> Table:
     features = features.loc[:, ~features.columns.str.match(MI_LATER)]
     levels = features.columns.difference(MI_NUMBERS)
     ordered = {column: sorted(features[column].dropna().unique()) for column in levels if features[column].nunique() > 2}
-    return _table(name, features, frame[MI_OUTCOMES[name]] == 1, numbers=MI_NUMBERS, ordered=ordered)
+    return typed(name, features, frame[MI_OUTCOMES[name]] == 1, numbers=MI_NUMBERS, ordered=ordered)
 
 
 def _diabetes130(path: Path) -> Table:
     """In-hospital death in a patient's first encounter; diagnoses by the root of their ICD-9 code. A fixed random sample."""
+    first = first_encounters(path)
+    drawn = numpy_generator(0, "benchmark", "diabetes130").choice(len(first), DIABETES_ROWS, replace=False)
+    rows = first.iloc[np.sort(drawn)].reset_index(drop=True)
+    features = known_at_admission(rows)
+    for column in DIABETES_DIAGNOSES:
+        features[column] = features[column].str.partition(".")[0]
+    died = rows["discharge_disposition_id"] == DIABETES_DIED
+    return typed("diabetes130", features, died, numbers=DIABETES_NUMBERS, ordered=DIABETES_ORDERED)
+
+
+def first_encounters(path: Path) -> pd.DataFrame:
+    """Return each patient's first encounter of diabetes130 as text; missing is NaN."""
     with zipfile.ZipFile(path) as archive, archive.open("dataset_diabetes/diabetic_data.csv") as stream:
         frame = pd.read_csv(stream, dtype=str, keep_default_na=False, na_values=["?"])
     order = frame["encounter_id"].astype("int64").argsort(kind="stable")
-    first = frame.iloc[order].drop_duplicates("patient_nbr")
-    drawn = numpy_generator(0, "benchmark", "diabetes130").choice(len(first), DIABETES_ROWS, replace=False)
-    rows = first.iloc[np.sort(drawn)].reset_index(drop=True)
+    return frame.iloc[order].drop_duplicates("patient_nbr").reset_index(drop=True)
+
+
+def known_at_admission(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the predictors of encounters, without drugs that nobody was given."""
     features = rows.drop(columns=DIABETES_DROPPED)
-    for column in ("diag_1", "diag_2", "diag_3"):
-        features[column] = features[column].str.partition(".")[0]
     for column, codes in DIABETES_UNKNOWN.items():
         features[column] = features[column].where(~features[column].isin(codes))
-    unvaried = [column for column in features if len(features[column].unique()) == 1]  # drugs that nobody was given
-    features = features.drop(columns=unvaried)
-    died = rows["discharge_disposition_id"] == DIABETES_DIED
-    return _table("diabetes130", features, died, numbers=DIABETES_NUMBERS, ordered=DIABETES_ORDERED)
+    return features.drop(columns=[column for column in features if len(features[column].unique()) == 1])
 
 
-def _table(
+def typed(
     name: str,
     features: pd.DataFrame,
     event: pd.Series,
