@@ -17,7 +17,7 @@ from mgvae.torch_runtime import one_thread
 from tests.benchmarks.wide.results import Block, Measured
 from tests.benchmarks.wide.tables import WideTable
 
-METHODS = ("logistic_regression", "elastic_net", "majority_guided", "hist_gradient_boosting", "ensemble")
+METHODS = ("logistic_regression", "elastic_net", "hist_gradient_boosting")
 EVENTS = (20, 50, 100, 300)
 
 
