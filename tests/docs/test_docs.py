@@ -26,7 +26,7 @@ from tests.paths import ROOT
 DOCUMENTS = sorted(
     {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deployments/*.md"), *(ROOT / source for source in INCLUDED)}
 )
-HISTORY = {"CHANGELOG.md", "tests/benchmarks/oversamplers/LOG.md"}  # may name what is no more
+HISTORY = {"CHANGELOG.md", "tests/benchmarks/oversamplers/LOG.md", "tests/benchmarks/keel/LOG.md"}  # may name what is no more
 GENERATED = {ROOT / "docs" / "reference" / "report.schema.json"}
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")

@@ -1,0 +1,1 @@
+"""Compare oversamplers on the imbalanced sets of the field: `python -m tests.benchmarks.keel`."""
