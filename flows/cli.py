@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -127,6 +128,8 @@ def validate(cohort: CohortPath, extract: Extract = None, settings: Settings = N
     table = read_extract(config)
     result = check(table.frame, table.unreadable, config)
     console = Console()
+    for remark in table.remarks:
+        console.print(f"[yellow]Warning[/]: {escape(remark)}")
     if result.passed:
         found = build_cohort(config, table.frame)
         console.print(
@@ -186,7 +189,12 @@ def generate(
 
 
 def main() -> None:
-    """Run the command; print an error as one message on stderr, with exit code 1."""
+    """Run the command; print an error as one message on stderr, with exit code 1.
+    A terminal that lacks a character gets another in its place.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         with _sigterm_as_exit():
             code = app(prog_name="mgvae", standalone_mode=False)

@@ -9,8 +9,9 @@ import pandas as pd
 
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
+from mgvae.extract.days import stands_for_nothing
 from mgvae.results.cohort import FailedRule, ValidationResult
-from validation.suite import Scope, build_suite, checked_columns, event, fraction, great_expectations, readable
+from validation.suite import Scope, build_suite, checked_columns, event, fraction, great_expectations, plausible, readable
 
 # Counts only: the other formats put raw failing values, a patient's, into the result.
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
@@ -66,6 +67,8 @@ def _with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortC
         bad = unreadable[name].astype(bool) if name in unreadable else pd.Series(False, index=frame.index)
         if pd.api.types.is_datetime64_any_dtype(cells):
             table[name] = cells.dt.floor("D")  # dates have day resolution: the index day itself may be used
+            nothing = pd.Series(stands_for_nothing(cells), dtype=object).astype("datetime64[us]")
+            table[plausible(name)] = ~table[name].isin(nothing)
         elif pd.api.types.is_numeric_dtype(cells):
             bad |= np.isinf(cells)
             table[name] = cells.mask(bad)

@@ -6,6 +6,7 @@ derived columns, which ``validation.checks`` joins to the table:
 =====================  ==========================================================================================
 ``readable: NAME``     false where a cell is neither missing nor a finite number (or a date)
 ``fraction: NAME``     the part of a count behind the decimal point
+``plausible: NAME``    false where a day cannot be true, or stands for "missing"
 ``event: NAME``        1 where the outcome is the event, 0 where it is another value, missing where it is unknown
 =====================  ==========================================================================================
 """
@@ -19,8 +20,10 @@ from typing import Any, Literal
 
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
+from mgvae.extract.days import PLAUSIBLE_YEARS
 
 Scope = Literal["extract", "synthetic"]
+EXACT = 2.0**53
 TABLE = "(table)"  # stands for a column in rules about the table as a whole
 
 
@@ -32,6 +35,11 @@ def readable(name: str) -> str:
 def fraction(name: str) -> str:
     """Name the derived column that holds the fractional part of count ``name``."""
     return f"fraction: {name}"
+
+
+def plausible(name: str) -> str:
+    """Name the derived column that says whether a day of ``name`` may be true."""
+    return f"plausible: {name}"
 
 
 def event(name: str) -> str:
@@ -91,6 +99,13 @@ def _extract_rules(config: CohortConfig) -> Iterator[Any]:
         yield _expect("ColumnValuesToBeUnique", config.subject_id, rule, column=config.subject_id)
     for name, column in checked_columns(config, scope="extract").items():
         yield from _value_rules(name, column)
+        if column.kind == "date":
+            first, last = PLAUSIBLE_YEARS
+            rule = (
+                f"must be a day of the years {first} to {last}, not one that stands for 'missing', such as 1900-01-01 or "
+                f"9999-12-31: name that in missing_codes"
+            )
+            yield _expect("ColumnValuesToBeInSet", name, rule, column=plausible(name), value_set=[True])
     for name, column in config.columns.with_role("feature", "subgroup"):
         yield _ceiling(name, column)
         rule = "must have at least two different values"
@@ -122,6 +137,9 @@ def _value_rules(name: str, column: Column) -> Iterator[Any]:
     if column.kind == "count":
         yield _expect("ColumnValuesToBeInSet", name, "must be a whole number", column=fraction(name), value_set=[0.0])
         low = max(0.0, low or 0.0)
+        if high is None or high > EXACT:
+            rule = "must be below 2^53, where whole numbers are exact: make it continuous"
+            yield _expect("ColumnValuesToBeBetween", name, rule, column=name, max_value=EXACT, strict_max=True)
     if low is not None or high is not None:
         yield _expect(
             "ColumnValuesToBeBetween", name, _range_rule(low, high, column.unit), column=name, min_value=low, max_value=high

@@ -108,7 +108,7 @@ def _validated(config: CohortConfig) -> ValidationResult:
     from mgvae.extract.read import read_extract
     from validation.checks import validate
 
-    table = read_extract(config)
+    table = read_extract(config, whole=True)
     result = validate(table.frame, table.unreadable, config)
     if result.passed:
         build_cohort(config, table.frame)  # raises where there are too few events

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from mgvae.config.formats import date_format, number_format, plain_text
 from mgvae.config.strict import Strict, build
 from mgvae.config.yaml_reader import read_yaml
 from mgvae.errors import ConfigError, nearest
@@ -46,6 +48,8 @@ class Column(Strict):
         categories: the levels of a binary (exactly two), categorical or ordinal (in order) column.
         missing_codes: values that mean "missing", such as ``-9`` or ``?``; empty cells always do.
         max_missing: largest tolerable share of missing cells.
+        format: how cells are written, where not as plain numbers or ISO dates. Numbers: how the column writes 1234.5, such as
+            ``1,234.5``, ``1.234,5``, ``1234.5 %`` (56 % is read as 56). Dates: ``DD.MM.YYYY``, ``DDMMMYYYY`` and the like.
         cuts: where the values of a numeric subgroup are cut into bands, ascending; a cut belongs to the band above it. Without
             them, at the quartiles of the training part.
     """
@@ -58,6 +62,7 @@ class Column(Strict):
     categories: tuple[Level, ...] | None = None
     missing_codes: tuple[Level, ...] = ()
     max_missing: float = Field(default=0.95, ge=0, le=1)
+    format: str | None = None
     cuts: tuple[float, ...] | None = None
 
     @model_validator(mode="before")
@@ -88,6 +93,14 @@ class Column(Strict):
         if value is not None and not (value and all(map(math.isfinite, value)) and all(a < b for a, b in pairwise(value))):
             raise ValueError("must be finite numbers in ascending order, at least one; leave it out for quartiles")
         return value
+
+    @model_validator(mode="after")
+    def _format_is_known(self) -> Column:
+        if self.format is not None:
+            if self.kind in LEVEL_KINDS:
+                raise ValueError(f"a format belongs to {', '.join(NUMERIC_KINDS)} and date columns; this one is {self.kind}")
+            (date_format if self.kind == "date" else number_format)(self.format)
+        return self
 
     @model_validator(mode="after")
     def _cuts_belong_to_numbers(self) -> Column:
@@ -129,6 +142,16 @@ class Dictionary(Strict):
     """All columns of the extract, in the order of the file."""
 
     columns: dict[str, Column]
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _plain_names(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        plain = {plain_text(name) if isinstance(name, str) else name: column for name, column in value.items()}
+        if len(plain) < len(value):
+            raise ValueError("two names differ only in blanks or in letters that look alike; rename one, in the extract too")
+        return plain
 
     @field_validator("columns")
     @classmethod
@@ -176,10 +199,21 @@ def canonical(level: object) -> str:
     ``1``, ``1.0`` and ``True`` are all ``"1"``; text stays as it is.
 
     Parquet stores integers with missing cells as floats, so the number type of a level carries no meaning. Text is left
-    alone, less the blanks around it: ``"010"`` and ``"10"`` are two diagnosis codes.
+    alone but for blanks and letters that look alike: ``"010"`` and ``"10"`` are two diagnosis codes. A whole number keeps every
+    digit.
     """
     if isinstance(level, bool):
         return str(int(level))
+    if isinstance(level, Decimal):
+        return _decimal(level)
     if isinstance(level, float) and level.is_integer():
         return str(int(level))
-    return str(level).strip()
+    return plain_text(str(level))
+
+
+def _decimal(value: Decimal) -> str:
+    if not value.is_finite():
+        return canonical(float(value))
+    if value == value.to_integral_value():
+        return str(int(value))
+    return str(float(value)) if Decimal(str(float(value))) == value else format(value.normalize(), "f")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.dictionary import Dictionary, read_dictionary
+from mgvae.config.formats import plain_text
 from mgvae.config.sections import Drift, Evaluation, Findings, Gates, Outcome, Split, Synthesis, Training
 from mgvae.config.stability import Instability, LearningCurve
 from mgvae.config.strict import Strict, build
@@ -32,6 +34,7 @@ PlacedStage = Literal[
     "subgroups",
 ]
 Pool = Literal["cpu", "gpu"]
+PARENT = "parent_id"  # the column of synthetic rows that names the patient from whom each was translated
 
 
 class CohortConfig(Strict):
@@ -42,6 +45,9 @@ class CohortConfig(Strict):
         title: headline of the report.
         extract: path, glob or fsspec URL of the table: CSV or Parquet, one file or a folder of parts. A relative path is
             relative to cohort.yaml.
+        separator: what stands between the columns of a CSV file, such as ``";"``, ``"|"`` or ``tab``; a comma if absent, a tab
+            in files called .tsv.
+        encoding: the encoding of a CSV file, such as ``cp1252`` or ``utf-16``; UTF-8 if absent.
         subject_id: column with one distinct value per row; null if the extract has none: each row is then a subject, identified
             by its row number, and several rows of one patient cannot be recognised.
         group: column that groups subjects (family, site, matched set); a group is never split between training and test.
@@ -63,6 +69,8 @@ class CohortConfig(Strict):
     outcome: Outcome
     columns: Dictionary
     title: str | None = None
+    separator: str | None = None
+    encoding: str | None = None
     group: str | None = None
     index_date: str | None = None
     lookback_days: int | None = Field(default=None, gt=0)
@@ -86,6 +94,30 @@ class CohortConfig(Strict):
             raise ValueError("must be 1 to 64 letters, digits, '-' or '_', beginning with a letter or digit: it names a folder")
         return value
 
+    @field_validator("separator")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        value = "\t" if value in ("tab", "\\t") else value
+        if value is not None and (len(value) != 1 or value.isalnum() or value in '"\r\n. +-' or not value.isascii()):
+            raise ValueError("must be the one character between columns: ',', ';', '|' or tab; leave it out for a comma")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                codecs.getincrementaldecoder(value)()
+                "".encode(value)  # refuses codecs that are no encoding of text, such as rot13
+        except (LookupError, TypeError):
+            raise ValueError("must be an encoding of text, such as utf-8, cp1252, iso8859-2, utf-16") from None
+        return value
+
+    @field_validator("subject_id", "group", "index_date")
+    @classmethod
+    def _plain_column(cls, value: str | None) -> str | None:
+        return None if value is None else plain_text(value)
+
     @model_validator(mode="after")
     def _names_columns(self) -> CohortConfig:
         for key in ("subject_id", "group", "index_date"):
@@ -104,6 +136,11 @@ class CohortConfig(Strict):
             if name in self.columns.features:
                 remedy = f"give it the role '{roles.get(key, 'excluded')}'"
                 raise ValueError(f"{key} '{name}' must not be a feature; {remedy} in the data dictionary")
+        if PARENT in (*self.columns.features, self.outcome.column):
+            raise ValueError(
+                f"no predictor or outcome may be called '{PARENT}': synthetic rows carry the id of their parent under that "
+                f"name; rename the column in the extract, or exclude it"
+            )
         return self
 
     @model_validator(mode="after")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from mgvae.arrays import BoolArray, FloatArray, IntArray
-from mgvae.draft import names
+from mgvae.config.dictionary import NUMERIC_KINDS
+from mgvae.config.formats import NUMBER, NumberFormat, number_format
+from mgvae.config.study import PARENT
+from mgvae.draft import codes, names
+from mgvae.draft.dates import all_dates, date_entry
 from mgvae.draft.entry import Drafted, identifier, left_out
+from mgvae.draft.nulls import number_codes, text_codes
 from mgvae.draft.scan import Seen
-from mgvae.draft.values import FEW, all_whole, number_codes, of_levels, of_numbers, plain, text_codes
-from mgvae.extract.cells import DAY, NUMBER, ZEROS_AHEAD
+from mgvae.draft.spellings import Numbers, grouped_by_points, numbers_spelt
+from mgvae.draft.values import FEW, all_whole, of_levels, of_numbers, plain
+from mgvae.extract.cells import INFINITE, ZEROS_AHEAD
 
 MOST_LEVELS = 50
 MOST_MISSING = 0.95
@@ -21,12 +27,15 @@ MOST_DISTINCT, MANY_DISTINCT = 0.5, 0.2  # share of the rows beyond which texts 
 LONGEST = 80  # letters of a level
 SURE = 100  # rows: so many distinct whole numbers are hardly measurements
 STRAY = 5  # texts among numbers that may be codes
-OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?:[T ].*)?|\d{4}[./]\d{1,2}[./]\d{1,2}(?:[T ].*)?")
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
-def draft_column(seen: Seen) -> Drafted:
-    """Return a column's entry in the drafted dictionary, without looking at others."""
+def draft_column(seen: Seen, shared: Sequence[float] = ()) -> Drafted:
+    """Return a column's entry in the drafted dictionary, without looking at others.
+
+    Args:
+        seen: the column.
+        shared: numbers that stand for "missing" in other columns of the extract.
+    """
     if seen.stored == "other":
         return left_out(seen.name, "holds lists, bytes, times of day or parts of differing types, which no kind of column has")
     texts = text_codes(seen.values)
@@ -36,11 +45,15 @@ def draft_column(seen: Seen) -> Drafted:
     if len(known) < 2:
         reason = "every cell is missing" if not known else "the same value in every row where it is given"
         return left_out(seen.name, reason)
-    drafted = _identifying(seen, known, counts) or _valued(seen.name, known, counts)
+    drafted = _identifying(seen, known, counts) or _valued(seen.name, known, counts, shared)
+    if seen.alike:
+        drafted = drafted.note(f"{seen.alike:,} values are written in ways that look alike, and are read as one each")
     if "identifier" in drafted.role:
         return replace(drafted, missing_codes=tuple(texts))
     if drafted.kind is None:
         return drafted
+    if seen.name == PARENT:
+        return drafted.excluded(f"synthetic rows carry the id of their parent as '{PARENT}'; rename the column to use it")
     return _with_missing(seen, drafted.coded(texts))
 
 
@@ -48,13 +61,19 @@ def present(seen: Seen, drafted: Drafted) -> BoolArray:
     """Return bool ``(values,)``: which values of a column are no missing code."""
     texts = {code for code in drafted.missing_codes if isinstance(code, str)}
     numeric = [float(code) for code in drafted.missing_codes if not isinstance(code, str)]
-    as_number = numbers_of(seen.values)
+    as_number = numbers_of(seen.values, drafted.format if drafted.kind in NUMERIC_KINDS else None)
     return np.array([value not in texts for value in seen.values], dtype=bool) & ~np.isin(as_number, numeric)
 
 
-def numbers_of(values: tuple[str, ...]) -> FloatArray:
-    """Return the values as numbers, NaN where one is not."""
-    return np.array([float(value) if NUMBER.fullmatch(value) else np.nan for value in values])
+def numbers_of(values: tuple[str, ...], written: str | None = None) -> FloatArray:
+    """Return the values as numbers, NaN where one is not.
+
+    Args:
+        values: ``(n,)``.
+        written: the format of the numbers.
+    """
+    texts = values if written is None else [number_format(written).number(value) or "" for value in values]
+    return np.array([float(value) if NUMBER.fullmatch(value) else np.nan for value in texts])
 
 
 def _with_missing(seen: Seen, drafted: Drafted) -> Drafted:
@@ -70,9 +89,12 @@ def _identifying(seen: Seen, known: tuple[str, ...], counts: IntArray) -> Drafte
     """Return the entry of an identifier; None where the column does not look like one."""
     name, rows, numeric = seen.name, len(seen), _all_numbers(known)
     whole = numeric and all_whole(numbers_of(known))
-    if names.personal(name) and not _all_dates(known):
+    dated = all_dates(known, counts)
+    if names.personal(name) and not dated:
         return identifier(name, "by its name it identifies a person")
-    if _all_dates(known) or (numeric and not whole):
+    if not numeric and (numbers_spelt(known) or date_entry(name, known, counts)):
+        return None
+    if dated or (numeric and not whole):
         return None
     every = len(known) == rows
     if every and (names.identifies(name) or rows >= SURE or (whole and _consecutive(known))):
@@ -83,48 +105,94 @@ def _identifying(seen: Seen, known: tuple[str, ...], counts: IntArray) -> Drafte
     return None
 
 
-def _valued(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted:
-    if _all_dates(known):
-        return Drafted(name, "date", ("excluded",), notes=("a date; usable as a feature once cohort.yaml has an index_date",))
-    if _all_numbers(known):
-        return _numeric(name, known, counts)
-    if _mostly(known, OTHER_DATE):
-        return left_out(name, "dates that are not ISO (2024-02-29), or not all of them; write them so to use them")
-    if _mostly(known, DECIMAL_COMMA, NUMBER):
-        return left_out(name, "numbers with a decimal comma; write a decimal point to use them")
-    return _with_strays(name, known, counts) or _textual(name, known, counts)
+def _valued(name: str, known: tuple[str, ...], counts: IntArray, shared: Sequence[float]) -> Drafted:
+    dated = date_entry(name, known, counts)
+    if dated is not None:
+        return dated
+    coded = _coded(name, known, counts)
+    if coded is not None:
+        return coded
+    if _all_numbers(known) and not grouped_by_points(known):
+        return _numeric(name, known, counts, shared)
+    spelt = _points(known) if grouped_by_points(known) else numbers_spelt(known)
+    if spelt is not None:
+        return _spelt(name, known, spelt, counts, shared)
+    return _with_strays(name, known, counts, shared) or _textual(name, known, counts)
 
 
-def _numeric(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted:
+def _coded(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted | None:
+    """Return the entry of codes that consist of digits; None where numbers measure or count."""
+    if codes.long_keys(known):
+        return _textual(name, known, counts).note("whole numbers too long to be exact, taken for keys")
+    if codes.zeros_ahead(known):
+        return _textual(name, known, counts)
+    pointed = _all_numbers(known) and any("." in value for value in known) and not all_whole(numbers_of(known))
+    if not pointed or not (names.code(name) or (len(known) <= MOST_LEVELS and codes.resemble(known, counts))):
+        return None
+    drafted = _textual(name, known, counts)
+    found = number_codes(np.unique(numbers_of(known)), np.ones(len(known), dtype=np.int64) * len(known))
+    missing = [value for value in known if float(value) in found]
+    if drafted.categories:
+        drafted = replace(drafted, categories=tuple(value for value in drafted.categories if value not in missing))
+    return drafted.note("numbers with a point, taken for codes of categories; continuous if they are measured").coded(missing)
+
+
+def _points(known: tuple[str, ...]) -> Numbers:
+    form = NumberFormat(".", ",")
+    values = tuple(form.number(value) or "" for value in known)
+    return Numbers(
+        values, form, "each point stands before three digits: taken for thousands; no format if it is the decimal point"
+    )
+
+
+def _spelt(name: str, known: tuple[str, ...], spelt: Numbers, counts: IntArray, shared: Sequence[float]) -> Drafted:
+    """Return the entry of numbers in another spelling than plain."""
+    if spelt.format is None:
+        return left_out(name, spelt.note)
+    if spelt.format.suffix and len(known) <= FEW:
+        return _textual(name, known, counts).note(f"kind continuous and format '{spelt.format}' read them as numbers")
+    drafted = _numeric(name, spelt.values, counts, shared)
+    if drafted.kind not in ("continuous", "count"):
+        return _textual(name, known, counts)
+    return replace(drafted, format=str(spelt.format), unit=spelt.format.suffix.strip() or None).note(spelt.note)
+
+
+def _numeric(name: str, known: tuple[str, ...], counts: IntArray, shared: Sequence[float] = ()) -> Drafted:
     table = pd.Series(counts).groupby(numbers_of(known)).sum()  # 1 and 1.0 are one number
     values, rows = table.index.to_numpy(), table.to_numpy()
     if not np.isfinite(values).all():
         return left_out(name, "numbers too large to be read")
-    found = number_codes(values, rows)
+    found = number_codes(values, rows, shared)
     rest = values[~np.isin(values, found)]
     if len(rest) < 2:
         return left_out(name, "the same value in every row where it is given")
     drafted = of_numbers(name, rest, most_levels=MOST_LEVELS)
     if names.subgroup(name) and drafted.categories:
         drafted = replace(drafted, role=("feature", "subgroup"))
+    if codes.several_spellings(known):
+        drafted = drafted.note("one number is written in two ways, as 1.2 and 1.20; categories, as text, if they are codes")
     return drafted.coded([plain(code) for code in found])
 
 
-def _with_strays(name: str, known: tuple[str, ...], counts: IntArray) -> Drafted | None:
+def _with_strays(name: str, known: tuple[str, ...], counts: IntArray, shared: Sequence[float]) -> Drafted | None:
     """Return the entry of numbers among a few texts, codes if they recur; else None."""
     number = np.array([_is_number(value) for value in known])
+    texts = tuple(value for value, is_number in zip(known, number, strict=True) if not is_number)
+    if names.code(name) or codes.lettered(texts):
+        return None
     if number.sum() <= MOST_LEVELS and counts[number].sum() < MOST_MISSING * counts.sum():
         return None
     if counts[number].sum() < MOST_DISTINCT * counts.sum():
         return None
     strays = int(counts[~number].sum())
-    if (~number).sum() > STRAY or (counts[~number] < 2).any():
+    endless = not set(texts) - set(INFINITE)
+    if (~number).sum() > STRAY or ((counts[~number] < 2).any() and not endless):
         return left_out(name, f"numbers, but {strays:,} cells hold other text: cells to fix, or codes to group into categories")
-    texts = tuple(value for value, is_number in zip(known, number, strict=True) if not is_number)
-    drafted = _numeric(name, tuple(np.array(known, dtype=object)[number]), counts[number])
+    drafted = _numeric(name, tuple(np.array(known, dtype=object)[number]), counts[number], shared)
     if drafted.kind is None:
         return drafted
-    note = f"texts among numbers taken as missing: {', '.join(map(repr, texts))}"
+    said = "infinite numbers" if endless else "texts among numbers"
+    note = f"{said} taken as missing: {', '.join(map(repr, texts))}"
     return replace(drafted, missing_codes=(*drafted.missing_codes, *texts)).note(note)
 
 
@@ -154,19 +222,6 @@ def _all_numbers(values: tuple[str, ...]) -> bool:
 def _is_number(value: str) -> bool:
     """Return whether a text is a number; ``010`` is rather a code."""
     return NUMBER.fullmatch(value) is not None and ZEROS_AHEAD.fullmatch(value) is None
-
-
-def _all_dates(values: tuple[str, ...]) -> bool:
-    if not all(re.fullmatch(DAY, value) for value in values):
-        return False
-    days = pd.to_datetime(pd.Series(values).str.slice(0, 10).str.replace("-", ""), format="%Y%m%d", errors="coerce")
-    return bool(days.notna().all() and days.dt.year.between(1850, 2150).all())
-
-
-def _mostly(values: tuple[str, ...], *patterns: re.Pattern[str]) -> bool:
-    """Return whether nearly all values fit a pattern, and at least one fits the first."""
-    fits = [any(pattern.fullmatch(value) for pattern in patterns) for value in values]
-    return bool(np.mean(fits) > MOST_MISSING) and any(patterns[0].fullmatch(value) for value in values)
 
 
 def _consecutive(values: tuple[str, ...]) -> bool:

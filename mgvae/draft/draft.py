@@ -55,6 +55,7 @@ class Draft:
             remarks += [f"Few events: {note}." for note in few_events(self.outcome)]
         if self.subject is None:
             remarks.append("No column is different in each row, so each row is taken for a subject (subject_id: null).")
+        remarks += self.look.remarks
         if self.look.nameless:
             remarks.append(f"Columns without a name are left out: {self.look.nameless:,}. Name them to use them.")
         return tuple(remarks)

@@ -22,6 +22,8 @@ class Drafted:
         range: for numeric kinds.
         missing_codes: values taken for "missing".
         max_missing: None for the default.
+        format: how its cells are written, where not as plain numbers or ISO dates.
+        unit: as its cells name it.
         notes: for review, each a short sentence without any value of a single patient.
     """
 
@@ -32,6 +34,8 @@ class Drafted:
     range: Bounds | None = None
     missing_codes: tuple[Level, ...] = ()
     max_missing: float | None = None
+    format: str | None = None
+    unit: str | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -94,7 +94,7 @@ def _ordered(seen: Seen, drafted: Drafted, event: FloatArray) -> FloatArray:
     if drafted.kind == "date":  # whether it is given; which day depends on the index date
         scale = np.zeros(len(seen.values))
     elif drafted.kind in NUMERIC_KINDS:
-        scale = numbers_of(seen.values)
+        scale = numbers_of(seen.values, drafted.format)
     else:
         known = ~np.isnan(event) & (cells >= 0)
         rows = np.bincount(cells[known], minlength=len(seen.values))

@@ -26,6 +26,9 @@ CODES = _these(
     "id code type race raceth ethnicity ethnic eth sex gender site ward hospital centre center group arm category cat region"
     " state country source specialty diagnosis diag icd"
 )
+CLASSIFICATIONS = re.compile(
+    r"(icd|phecode|phewas|loinc|snomed|hcpcs|opcs|icpc|rxnorm|meddra|atc|cpt|drg|msdrg|ccs|ndc|dx)(\d\w*|cm|code|codes|cd)?"
+)
 AMOUNTS = _these("n num number count total time days hours months years")
 SUBGROUP = _these("sex gender race raceth ethnicity ethnic")
 AFTER = _these(
@@ -72,6 +75,13 @@ def coded(name: str) -> bool:
     """Return whether whole numbers of this name are codes rather than amounts."""
     found = [word for word in words(name) if not word.isdecimal()]
     return bool(found) and found[-1] in CODES and found[0] not in AMOUNTS
+
+
+def code(name: str) -> bool:
+    """Return whether numbers of this name, with a point too, are codes: ``icd9_code``, ``phecode``."""
+    found = [word for word in words(name) if not word.isdecimal()]
+    classified = bool(found) and found[0] not in AMOUNTS and CLASSIFICATIONS.fullmatch(found[-1]) is not None
+    return classified or (coded(name) and bool({"code", "codes", "icd", "diag", "diagnosis"} & set(found)))
 
 
 def subgroup(name: str) -> bool:

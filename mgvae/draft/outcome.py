@@ -14,8 +14,9 @@ from mgvae.config.dictionary import Kind, Level, canonical
 from mgvae.draft import names
 from mgvae.draft.columns import MOST_LEVELS, numbers_of
 from mgvae.draft.entry import Drafted
+from mgvae.draft.nulls import number_codes, text_codes
 from mgvae.draft.scan import Look, Seen
-from mgvae.draft.values import denies, number_codes, plain, ranked, rounded, text_codes, two
+from mgvae.draft.values import denies, plain, ranked, rounded, two
 from mgvae.errors import ConfigError, OutcomeError, nearest
 from mgvae.extract.formats import similar
 

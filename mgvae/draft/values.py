@@ -1,4 +1,4 @@
-"""Draft from values: missing codes, levels and their order, ranges of numbers."""
+"""Draft from values: levels and their order, ranges of numbers."""
 
 from __future__ import annotations
 
@@ -8,79 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mgvae.arrays import FloatArray, IntArray
+from mgvae.arrays import FloatArray
 from mgvae.config.dictionary import Kind, Level
 from mgvae.draft import names
 from mgvae.draft.entry import Bounds, Drafted
-
-TEXT_CODES = frozenset(
-    ("?", "na", "n/a", "n.a.", "nan", "null", ".", "..", "-", "--", "<na>", "missing", "(missing)", "<missing>")
-) | {"#n/a", "#num!", "#div/0!", "#value!", "#ref!", "#name?", "#null!", "not available", "not applicable"}
-
-PERHAPS = frozenset(
-    ("none", "unknown", "unk", "unknown/invalid", "not known", "not recorded", "not measured", "not done", "not mapped", "nd")
-)
-
-LOW = re.compile(r"-1|-(9+|8+|7+)(\.[09]+)?")
-HIGH = re.compile(r"(9+|8+|7+|9+[78])(\.[09]+)?")
-TWO_DIGITS = 99
-
-
-def text_codes(values: tuple[str, ...]) -> list[str]:
-    """Return texts that commonly mean "missing", such as ``?``, but not ``unknown``."""
-    return [value for value in values if value.lower() in TEXT_CODES]
-
-
-def number_codes(values: FloatArray, counts: IntArray) -> list[float]:
-    """Return the numbers that look like codes for "missing".
-
-    Low ones are -1, -9, -99, -999 and the like where no other value is negative (-1 only among whole numbers), or that lie
-    further below the rest than the rest is wide. High ones are 9, 99, 98, 999 and the like that lie further above the rest than
-    the rest is wide; those of one or two digits must also be as frequent as the highest value of the rest, and twice there.
-
-    Args:
-        values: distinct numbers in ascending order, ``(n,)``.
-        counts: rows that hold each, ``(n,)``.
-    """
-    with np.errstate(over="ignore"):
-        low = _low(values)
-        high = low + _high(values[low:], counts[low:])
-    return [float(value) for value in [*values[:low], *values[high:]]]
-
-
-def _low(values: FloatArray) -> int:
-    """Return how many values at the lower end are codes."""
-    candidates = _run(values, LOW)
-    body = values[candidates:]
-    if not candidates or len(body) < 2:
-        return 0
-    if body[0] < 0:
-        far = values[:candidates] < body[0] - (body[-1] - body[0])
-        return int(far.sum())
-    if values[candidates - 1] == -1 and (body != np.floor(body)).any():
-        return candidates - 1
-    return candidates
-
-
-def _high(values: FloatArray, counts: IntArray) -> int:
-    """Return the place of the first code at the upper end; past the end without one."""
-    last = len(values)
-    for start in range(max(last - _run(values[::-1], HIGH), 2), last):
-        below = values[:start]
-        far = values[start] - below[-1] > below[-1] - below[0]
-        rare = values[start] <= TWO_DIGITS and counts[start:].sum() < max(2, counts[start - 1])
-        if far and not rare:
-            return start
-    return last
-
-
-def _run(values: FloatArray, pattern: re.Pattern[str]) -> int:
-    """Return how many values at the beginning are spelt like a code."""
-    length = 0
-    while length < len(values) and pattern.fullmatch(f"{values[length]:.12g}"):
-        length += 1
-    return length
-
+from mgvae.draft.nulls import PERHAPS
 
 BAND = re.compile(r"[\[(]?\s*(\d+\.?\d*)\s*(?:-|–|to|,|\.\.)\s*(\d+\.?\d*)\s*[)\]]?(?:\s*[a-z]+)?", re.IGNORECASE)
 OPEN_BELOW = re.compile(r"(?:<|<=|≤|under|below)\s*(\d+\.?\d*)", re.IGNORECASE)
@@ -155,6 +87,7 @@ def _notes(values: Sequence[str]) -> tuple[str, ...]:
 
 FEW = 10  # distinct whole numbers: as likely levels as amounts
 EXACT = 1e15
+EXACT_FLOATS = 2.0**53
 
 
 def of_numbers(name: str, values: FloatArray, *, most_levels: int) -> Drafted:
@@ -166,7 +99,7 @@ def of_numbers(name: str, values: FloatArray, *, most_levels: int) -> Drafted:
         levels = tuple(plain(value) for value in values)
         note = "whole numbers, taken for codes of categories because of the name; count or ordinal if they are amounts or ranks"
         return Drafted(name, "categorical", categories=levels, notes=(note,))
-    if whole and values[0] >= 0:
+    if whole and values[0] >= 0 and values[-1] < EXACT_FLOATS:
         note = f"only {len(values)} whole numbers: a count, or codes of categories (then categorical, or ordinal if ranked)?"
         return Drafted(name, "count", range=widened(values), notes=(note,) if len(values) <= FEW else ())
     return Drafted(name, "continuous", range=widened(values))

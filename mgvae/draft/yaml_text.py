@@ -18,6 +18,7 @@ from mgvae.errors import ConfigError
 
 COHORT, DICTIONARY = "cohort.yaml", "dictionary.yaml"
 WIDTH = 110
+TAB = "\t"
 UP = 2  # folders upwards: an extract further away is named by its whole path
 REVIEW = "# review: "
 RANGES = """\
@@ -38,6 +39,7 @@ def cohort_text(draft: Draft, extract: str, folder: Path) -> str:
         _head(draft),
         f"study: {scalar(study_name(extract))}",
         f"extract: {scalar(_located(extract, folder))}",
+        *_layout(draft),
         f"dictionary: {DICTIONARY}",
         *_subjects(draft),
         *_outcome(draft),
@@ -89,6 +91,13 @@ def _located(extract: str, folder: Path) -> str:
     return str(path) if relative.parts[: UP + 1] == (os.pardir,) * (UP + 1) else relative.as_posix()
 
 
+def _layout(draft: Draft) -> Iterator[str]:
+    if draft.look.separator is not None:
+        yield f"separator: {'tab' if draft.look.separator == TAB else scalar(draft.look.separator)}"
+    if draft.look.encoding is not None:
+        yield f"encoding: {draft.look.encoding}  {REVIEW}the file is not UTF-8; look at letters with accents"
+
+
 def _subjects(draft: Draft) -> Iterator[str]:
     none = f"  {REVIEW}no column has a different value in every row; each row is taken for a subject"
     yield f"subject_id: {scalar(draft.subject)}" + (none if draft.subject is None else "")
@@ -121,7 +130,9 @@ def _column(column: Drafted) -> Iterator[str]:
     if column.role != ("feature",):
         yield f"    role: {column.role[0] if len(column.role) == 1 else '[' + ', '.join(column.role) + ']'}"
     if column.kind in ("continuous", "count") and column.predicts:
-        yield f"    unit:  {REVIEW}the unit of measurement"
+        yield f"    unit:{'' if column.unit is None else ' ' + scalar(column.unit)}  {REVIEW}the unit of measurement"
+    if column.format is not None:
+        yield f"    format: {scalar(column.format)}"
     if column.range is not None:
         bounds = ("null" if bound is None else scalar(plain(bound)) for bound in column.range)
         yield f"    range: [{', '.join(bounds)}]"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import uuid
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -13,16 +13,17 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from mgvae.arrays import BoolArray
+from mgvae.arrays import BoolArray, FloatArray
 from mgvae.config.dictionary import NUMERIC_KINDS, Column, Level, canonical
+from mgvae.config.formats import INVISIBLE, NUMBER, date_format, number_format
+from mgvae.extract.days import as_days, readable, respelt
 
 Kind = Literal["boolean", "number", "date", "text", "other"]
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 INTEGER = re.compile(r"([+-]?\d{1,4000})(\.0*)?", re.ASCII)  # Python reads no longer one
 ZEROS_AHEAD = re.compile(r"[+-]?0\d.*")
-DAY = r"\d{4}-\d{2}-\d{2}(?:[T ].*)?|\d{8}"
-ZONE = r"(:\d{2}(?:\.\d+)?)\s*(?:Z|[+-]\d{2}:?\d{2})$"
+INFINITE = {"inf": math.inf, "-inf": -math.inf}
+UUID = pa.binary(16)
 BOOLEANS = {"true": "1", "false": "0"}
 
 
@@ -30,7 +31,7 @@ def numbers(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
     """Return float64 values, and where a cell is neither missing nor a finite number.
 
     Args:
-        cells: Arrow array of any type; text is read as a decimal number with a point.
+        cells: Arrow array of any type; text is read as a decimal number with a point, or as ``column.format`` says.
         column: its entry in the dictionary; of its missing codes, numbers compare as numbers, but ``010`` as text alone.
     """
     cells = _plain_storage(cells)
@@ -41,12 +42,22 @@ def numbers(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
     else:
         text = _text(cells)
         missing = (text.isna() | text.isin(codes)).to_numpy(bool)
-        values = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(float, na_value=np.nan)
-    missing = missing | np.isin(
-        values, [float(code) for code in codes if NUMBER.fullmatch(code) and not ZEROS_AHEAD.fullmatch(code)]
-    )
+        values = _numbers_of(text.mask(missing), column.format)
+    missing = missing | np.isin(values, [number for code in codes if (number := _code_number(code)) is not None])
     bad = ~missing & ~np.isfinite(values)
     return pd.Series(np.where(missing | bad, np.nan, values)), bad
+
+
+def _numbers_of(text: pd.Series, written: str | None) -> FloatArray:
+    if written is not None:
+        text = respelt(text, number_format(written).number)
+    return pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
+
+
+def _code_number(code: str) -> float | None:
+    if NUMBER.fullmatch(code):
+        return None if ZEROS_AHEAD.fullmatch(code) else float(code)
+    return INFINITE.get(code)
 
 
 def dates(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
@@ -54,20 +65,22 @@ def dates(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
 
     Args:
         cells: Arrow array: dates, timestamps (the day on the clock of their zone), or text such as ``2024-02-29``, with or
-            without a time. Other orders of day, month and year are ambiguous and not read.
-        column: its entry in the dictionary.
+            without a time, or written as ``column.format`` says. Other orders of day, month and year are ambiguous.
+        column: its entry in the dictionary; a missing code that is a day is compared as a day, at whatever time.
     """
     cells = _plain_storage(cells)
     codes = [canonical(code) for code in column.missing_codes]
+    written = None if column.format is None else date_format(column.format)
     if pa.types.is_timestamp(cells.type) and cells.type.tz is not None:
         cells = compute.local_timestamp(cells)
     if pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type):
-        cells = compute.cast(cells, pa.date32(), safe=False)
+        cells, written = compute.cast(cells, pa.date32(), safe=False), None
     text = _text(cells)
-    missing = (text.isna() | text.isin(codes)).to_numpy(bool)
-    days = text.where(text.str.fullmatch(DAY).fillna(False).astype(bool)).str.replace(ZONE, r"\1", regex=True)
-    values = pd.to_datetime(days, format="ISO8601", errors="coerce").astype("datetime64[us]").dt.normalize()
-    return values.mask(missing), ~missing & values.isna().to_numpy()
+    missing = text.isna() | text.isin(codes)
+    coded = [as_days(pd.Series(codes, dtype="str"), way).dropna() for way in {None, written}]
+    values = as_days(text.mask(missing), written)
+    missing |= values.isin(pd.concat(coded))
+    return values.mask(missing), (~missing & values.isna()).to_numpy(bool)
 
 
 def levels(cells: Any, known: Sequence[Level], missing_codes: Sequence[Level] = ()) -> pd.Series:
@@ -95,16 +108,29 @@ def levels(cells: Any, known: Sequence[Level], missing_codes: Sequence[Level] = 
 
 
 def identifiers(cells: Any, column: Column) -> pd.Series:
-    """Return identifiers as text, in numeric kinds ``12`` for 12.0; missing is NaN."""
+    """Return identifiers as text, in numeric kinds ``12`` for 12.0; missing is NaN.
+
+    Every other difference is kept, of letters that look alike too.
+    """
 
     def spell(text: str) -> str:
         match = WHOLE.fullmatch(text) if column.kind in NUMERIC_KINDS else None
         return match.group(1) if match else text
 
-    return _spelled(cells, spell, column.missing_codes)
+    return _spelled(cells, spell, column.missing_codes, exact=True)
 
 
-def _spelled(cells: Any, spell: Callable[[str], str], missing_codes: Iterable[Level]) -> pd.Series:
+def oddly_spelt(cells: Any) -> set[str]:
+    """Return the distinct texts whose letters or blanks are not spelt in the one normal way."""
+    cells = _plain_storage(cells)
+    if stored_kind(cells.type) != "text":
+        return set()
+    odd = compute.or_(compute.invert(compute.string_is_ascii(cells)), compute.match_substring(cells, "  "))
+    texts = (text.strip() for text in cells.filter(odd).unique().to_pylist() if text is not None)
+    return {text for text in texts if text != canonical(text)}
+
+
+def _spelled(cells: Any, spell: Callable[[str], str], missing_codes: Iterable[Level], *, exact: bool = False) -> pd.Series:
     codes = {canonical(code) for code in missing_codes}
     numeric = {canonical(code) for code in missing_codes if not isinstance(code, str)}
 
@@ -112,7 +138,7 @@ def _spelled(cells: Any, spell: Callable[[str], str], missing_codes: Iterable[Le
         text = _plain(value)
         if text is None or text in codes or (NUMBER.fullmatch(text) and _canonical_number(text) in numeric):
             return None
-        return spell(text)
+        return spell(value.strip() if exact and isinstance(value, str) else text)
 
     encoded = _plain_storage(cells).dictionary_encode()
     spelled = pd.array([spell_cell(value) for value in encoded.dictionary.to_pylist()], dtype="str")
@@ -130,12 +156,14 @@ def _plain(value: object) -> str | None:
     """Return the canonical text of a cell, None where it is empty."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    return canonical(float(value) if isinstance(value, Decimal) else value) or None
+    return canonical(value) or None
 
 
 def _text(cells: Any) -> pd.Series:
-    text = compute.utf8_trim_whitespace(compute.cast(cells, pa.string(), safe=False))
-    series = pd.Series(pd.array(text.to_pandas(), dtype="str"))
+    text = compute.cast(cells, pa.string(), safe=False)
+    if compute.any(compute.invert(compute.string_is_ascii(text))).as_py():
+        text = compute.replace_substring_regex(text, INVISIBLE.pattern, "")
+    series = pd.Series(pd.array(compute.utf8_trim_whitespace(text).to_pandas(), dtype="str"))
     return series.mask(series == "")
 
 
@@ -144,11 +172,38 @@ def _plain_storage(cells: Any) -> Any:
     types = pa.types
     if types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
+    if isinstance(cells.type, pa.BaseExtensionType):
+        cells = cells.storage
     if types.is_null(cells.type):
         return cells.cast(pa.string())
-    if stored_kind(cells.type) != "other":
+    if _bytes(cells.type):
+        spell = _uuid if cells.type == UUID else _text_of
+        return pa.array([None if value is None else spell(value) for value in cells.to_pylist()], pa.string())
+    kind = stored_kind(cells.type)
+    if kind == "date":
+        return readable(cells)
+    if kind != "other":
         return cells
     return pa.array(["(not a plain value)" if valid else None for valid in cells.is_valid().to_pylist()], pa.string())
+
+
+def _bytes(stored: Any) -> bool:
+    """Return whether an Arrow type is bytes: a UUID, or text whose writer did not say so."""
+    types = pa.types
+    return bool(types.is_binary(stored) or types.is_large_binary(stored) or types.is_fixed_size_binary(stored))
+
+
+def _uuid(value: bytes) -> str:
+    return str(uuid.UUID(bytes=value))
+
+
+def _text_of(value: bytes) -> str:
+    """Return bytes as the text that they are, else in hex."""
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.hex()
+    return text if text.isprintable() else value.hex()
 
 
 def stored_kind(stored: Any) -> Kind:
@@ -156,6 +211,10 @@ def stored_kind(stored: Any) -> Kind:
     types = pa.types
     if types.is_dictionary(stored):
         return stored_kind(stored.value_type)
+    if isinstance(stored, pa.BaseExtensionType):
+        return stored_kind(stored.storage_type)
+    if _bytes(stored):
+        return "text"
     if types.is_boolean(stored):
         return "boolean"
     if types.is_integer(stored) or types.is_floating(stored) or types.is_decimal(stored):

@@ -6,33 +6,34 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from mgvae.errors import ExtractError
+from mgvae.extract.csv_layout import DELIMITERS, first_rows, layout_of, opened, separator_of, unicode_of
+from mgvae.extract.misfits import Misfits
 from mgvae.extract.parts import BLOCK, Part
 
-DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+COPY = "Copy it again from its source"
+UNENDED = "the last line has no line break; if the file was cut off within its last cell, that cell is wrong"
 
 
-def csv_header(part: Part) -> list[str]:
-    """Return the column names in the first line, blanks around them removed.
+def csv_header(part: Part) -> tuple[list[str], tuple[str, ...]]:
+    """Return the column names in the first line, and remarks on the file.
 
     Raises:
-        ExtractError: the file is empty, not UTF-8, cut off inside a line, or separated by another character than its name says.
+        ExtractError: the file is empty, not in its encoding, cut off inside a quoted cell, or separated by another character.
     """
-    _scan(part)
-    with part.open() as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        line = next((line for line in text if line.strip()), "")
-        _check_delimiter(part, line)
-        names = next(csv.reader(chain([line], text), delimiter=_delimiter(part)), [])
-        text.detach()
-    return [name.strip() for name in names]
+    ended = _scan(part)
+    _check_delimiter(part)
+    rows = first_rows(part)
+    names = rows[0] if rows else []
+    if not any(name.strip() for name in names):
+        raise ExtractError(f"{part.label}: must hold a header and at least one row; all its lines are empty. Export it again.")
+    _check_first_rows(part, rows)
+    return names, () if ended else (f"{part.label}: {UNENDED}. Check that it is complete.",)
 
 
 def csv_batches(part: Part, header: Sequence[str], columns: Sequence[str]) -> Iterator[Any]:
@@ -41,110 +42,90 @@ def csv_batches(part: Part, header: Sequence[str], columns: Sequence[str]) -> It
     Raises:
         ExtractError: a row has more or fewer fields than the header.
     """
-    misfits = _Misfits()
+    misfits, rows = Misfits(len(header)), 0
     convert = arrow_csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()), include_columns=list(columns), strings_can_be_null=False
     )
-    parse = arrow_csv.ParseOptions(delimiter=_delimiter(part), newlines_in_values=True, invalid_row_handler=misfits.note)
+    parse = arrow_csv.ParseOptions(delimiter=separator_of(part), newlines_in_values=True, invalid_row_handler=misfits.note)
     read = arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=list(header), skip_rows_after_names=1)
-    with part.open() as file:
-        reader = arrow_csv.open_csv(_without_bom(file), read_options=read, parse_options=parse, convert_options=convert)
-        yield from reader
+    with opened(part) as file:
+        for batch in arrow_csv.open_csv(file, read_options=read, parse_options=parse, convert_options=convert):
+            rows += batch.num_rows
+            yield batch
     if misfits.count:
-        raise ExtractError(_misfit(part, misfits, fields=len(header)))
+        raise ExtractError(f"{part.label}: {misfits.message(rows)}")
 
 
-class _Misfits:
-    """Count rows with more or fewer fields than the header; keep none of their text."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.row = 0
-        self.fields = 0
-
-    def note(self, row: Any) -> str:
-        if not self.count:
-            self.row, self.fields = int(row.number or 0), int(row.actual_columns)
-        self.count += 1
-        return "skip"
+def _check_first_rows(part: Part, rows: Sequence[Sequence[str]]) -> None:
+    """Refuse a header that fits none of the first rows: whatever it is, its names are no names of columns."""
+    misfits = Misfits(len(rows[0]))
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(rows[0]):
+            misfits.add(number, len(row))
+    if misfits.count == len(rows) - 1 > 1:
+        raise ExtractError(f"{part.label}: {misfits.message(0)}")
 
 
-def _misfit(part: Part, misfits: _Misfits, *, fields: int) -> str:
-    rows = "row does" if misfits.count == 1 else "rows do"
-    hint = (
-        "Put cells that hold the separator into double quotes."
-        if misfits.fields > fields
-        else "The file may be cut off: copy it again from its source."
-    )
-    return (
-        f"{part.label}: every row must have {fields} fields, as the header has; {misfits.count} {rows} not, "
-        f"the first is row {misfits.row} (the header is row 1) with {misfits.fields}. {hint}"
+def _check_delimiter(part: Part) -> None:
+    own, found = separator_of(part), layout_of(part).separator
+    if found == own:
+        return
+    named = DELIMITERS.get(own, f"'{own}'")
+    remedy = f"Save the file with {named} between columns."
+    written = "tab" if found == "\t" else f'"{found}"'
+    raise ExtractError(
+        f"{part.label}: columns must be separated by {named}; the header is separated by {DELIMITERS[found]}. "
+        f"Write 'separator: {written}' into cohort.yaml (mgvae init does), or correct it there. {remedy}"
     )
 
 
-def _delimiter(part: Part) -> str:
-    return "\t" if part.format == "tsv" else ","
+def _scan(part: Part) -> bool:
+    """Read all bytes once, and refuse what a parser would misread silently.
 
-
-def _check_delimiter(part: Part, line: str) -> None:
-    own = _delimiter(part)
-    found = max(DELIMITERS, key=lambda delimiter: (line.count(delimiter), delimiter == own))
-    if found != own:
-        raise ExtractError(
-            f"{part.label}: columns must be separated by {DELIMITERS[own]}; the header is separated by {DELIMITERS[found]}. "
-            f"Save the file with {DELIMITERS[own]} between columns."
-        )
-
-
-def _without_bom(file: Any) -> Any:
-    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
-        file.seek(0)
-    return file
-
-
-def _scan(part: Part) -> None:
-    """Read all bytes once and refuse what a parser would misread silently."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    size, lines, quotes, last = 0, 0, 0, b""
+    Return whether the last line ends with a line break.
+    """
+    decoder = codecs.getincrementaldecoder(part.encoding or "utf-8")()
+    size, lines, quotes, last = 0, 0, 0, ""
     with part.open() as file:
         while block := file.read(BLOCK):
-            _check_text(part, block, decoder, before=size, lines=lines)
-            size, lines = size + len(block), lines + block.count(b"\n")
-            quotes, last = quotes + block.count(b'"'), block[-1:]
+            text = _checked(part, block, decoder, before=size, lines=lines)
+            size, lines = size + len(block), lines + text.count("\n")
+            quotes, last = quotes + text.count('"'), text[-1:] or last
     if decoder.getstate()[0]:
-        raise ExtractError(f"{part.label}: the file is cut off in the middle of a character. Copy it again from its source.")
-    if size <= len(codecs.BOM_UTF8):
+        raise ExtractError(f"{part.label}: the file is cut off in the middle of a character. {COPY}.")
+    if not last.strip("\ufeff") and lines == 0:
         raise ExtractError(f"{part.label}: must hold a header and at least one row; the file is empty. Export it again.")
     if quotes % 2:
         _check_quotes(part)
-    if last not in b"\r\n":
+    return last in "\r\n"
+
+
+def _checked(part: Part, block: bytes, decoder: codecs.IncrementalDecoder, *, before: int, lines: int) -> str:
+    if before == 0 and part.encoding is None and (found := unicode_of(block)):
         raise ExtractError(
-            f"{part.label}: the last line must end with a line break, or a file cut off in the middle could not be told from a "
-            f"whole one; line {lines + 1} has none. Copy it again from its source; if it is complete, add a line break."
+            f"{part.label}: must be UTF-8 text; it is {found.upper()}. Save it as UTF-8, or write 'encoding: {found}' into "
+            f"cohort.yaml."
         )
-
-
-def _check_text(part: Part, block: bytes, decoder: codecs.IncrementalDecoder, *, before: int, lines: int) -> None:
-    if before == 0 and block.startswith(UTF16):
-        raise ExtractError(f"{part.label}: must be UTF-8 text; it is UTF-16. Save it as UTF-8.")
     pending = len(decoder.getstate()[0])
     try:
-        decoder.decode(block)
+        text = decoder.decode(block)
     except UnicodeDecodeError as error:
         at = before - pending + error.start
         line = lines + 1 + block[: max(error.start - pending, 0)].count(b"\n")
-        raise ExtractError(f"{part.label}: must be UTF-8 text; byte {at} (line {line}) is not. Save it as UTF-8.") from None
-    if b"\0" in block:
         raise ExtractError(
-            f"{part.label}: must be text; it holds NUL bytes, so it is damaged or no CSV. Copy it again from its source."
-        )
+            f"{part.label}: must be {part.encoding or 'UTF-8'} text; byte {at} (line {line}) is not. Save it as UTF-8, or name "
+            f"its encoding in cohort.yaml, such as 'encoding: cp1252'."
+        ) from None
+    if "\0" in text:
+        raise ExtractError(f"{part.label}: must be text; it holds NUL bytes, so it is damaged or no CSV. {COPY}.")
+    return text
 
 
 def _check_quotes(part: Part) -> None:
     """Refuse an open quote: a parser would take the rest of the file for a cell."""
-    with part.open() as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader, begun = csv.reader(text, delimiter=_delimiter(part), strict=True), 1
+    with opened(part) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        reader, begun = csv.reader(text, delimiter=separator_of(part), strict=True), 1
         try:
             for _ in reader:
                 begun = reader.line_num + 1

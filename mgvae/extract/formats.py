@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import parquet
 
+from mgvae.config.formats import NUMBER, plain_text
 from mgvae.errors import ExtractError, nearest
-from mgvae.extract.cells import NUMBER, stored_kind
+from mgvae.extract.cells import stored_kind
 from mgvae.extract.csv_file import csv_batches, csv_header
+from mgvae.extract.csv_layout import first_rows
 from mgvae.extract.parts import Part
 
 NO_NAMES = ("", "?", ".", "NA", "N/A", "NULL", "NaN")
@@ -24,20 +26,36 @@ def place(parts: Sequence[Part]) -> str:
     return parts[0].label + more
 
 
-def header(part: Part) -> list[str]:
-    """Return the column names of a part; those in folder names come last.
+class Header(NamedTuple):
+    """The column names of a part; those in folder names come last.
+
+    Attributes:
+        names: in plain text: letters that look alike are one letter, blanks are single.
+        remarks: what a person must know of the file.
+    """
+
+    names: list[str]
+    remarks: tuple[str, ...]
+
+
+def header(part: Part) -> Header:
+    """Return the column names of a part, and remarks on its file.
 
     Raises:
         ExtractError: the part cannot be read, or a name occurs twice.
     """
-    names = _parquet_header(part) if part.format == "parquet" else csv_header(part)
-    names = [*names, *(key for key, _ in part.keys if key not in names)]
+    found, remarks = (_parquet_header(part), ()) if part.format == "parquet" else csv_header(part)
+    names = [plain_text(name) for name in found]
+    names = [*names, *(plain_text(key) for key, _ in part.keys if plain_text(key) not in names)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         refuse_row(part, names)  # then the doubled "names" are a patient's values
         doubled = ", ".join(name or "(no name)" for name in twice)
-        raise ExtractError(f"{part.label}: each column must have its own name; named more than once: {doubled}. Rename them.")
-    return names
+        alike = " (letters and blanks that look alike count as the same)" if len(set(found)) > len(set(names)) else ""
+        raise ExtractError(
+            f"{part.label}: each column must have its own name; named more than once: {doubled}{alike}. Rename them."
+        )
+    return Header(names, remarks)
 
 
 def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
@@ -45,7 +63,7 @@ def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
     if part.format != "parquet":
         return dict.fromkeys(names, "text")
     with part.open() as file:
-        kinds = {str(field.name): stored_kind(field.type) for field in parquet.ParquetFile(file).schema_arrow}
+        kinds = {plain_text(str(field.name)): stored_kind(field.type) for field in parquet.ParquetFile(file).schema_arrow}
     return {name: kinds.get(name, "text") for name in names}
 
 
@@ -53,14 +71,25 @@ def refuse_row(part: Part, names: Sequence[str]) -> None:
     """Refuse a first line that seems to be a row, without quoting it.
 
     Raises:
-        ExtractError: most of its fields are numbers or empty.
+        ExtractError: most of its fields are numbers or empty, and no word in it stands over a column of numbers.
     """
-    odd = sum(name in NO_NAMES or NUMBER.fullmatch(name) is not None for name in names)
-    if 2 * odd > len(names):
-        raise ExtractError(
-            f"{part.label}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
-            f"seems to be a row. Put a line with the columns' names before it."
-        )
+    odd = [_odd(name) for name in names]
+    if 2 * sum(odd) <= len(names) or (part.format != "parquet" and _heads_numbers(first_rows(part), odd)):
+        return
+    raise ExtractError(
+        f"{part.label}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
+        f"seems to be a row. Put a line with the columns' names before it."
+    )
+
+
+def _odd(field: str) -> bool:
+    return field.strip() in NO_NAMES or NUMBER.fullmatch(field.strip()) is not None
+
+
+def _heads_numbers(rows: Sequence[Sequence[str]], odd: Sequence[bool]) -> bool:
+    """Return whether a word of the first row stands over nothing but numbers."""
+    below = [row for row in rows[1:] if len(row) == len(odd)]
+    return bool(below) and any(not odd[place] and all(_odd(row[place]) for row in below) for place in range(len(odd)))
 
 
 def common(parts: Sequence[Part], headers: Sequence[Sequence[str]]) -> list[str]:
@@ -94,7 +123,7 @@ def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator
         names: its `header`.
         wanted: which of them.
     """
-    keys = dict(part.keys)
+    keys = {plain_text(name): value for name, value in part.keys}
     stored = [name for name in wanted if name not in keys]
     own = [name for name in names if name not in keys]
     read = _parquet_batches(part, stored) if part.format == "parquet" else csv_batches(part, own, stored)
@@ -112,7 +141,10 @@ def _parquet_header(part: Part) -> list[str]:
 
 def _parquet_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
     with part.open() as file:
-        yield from parquet.ParquetFile(file).iter_batches(batch_size=ROWS, columns=list(columns))
+        table = parquet.ParquetFile(file)
+        raw = {plain_text(str(name)): str(name) for name in table.schema_arrow.names}
+        for batch in table.iter_batches(batch_size=ROWS, columns=[raw[name] for name in columns]):
+            yield batch.rename_columns([plain_text(name) for name in batch.schema.names])
 
 
 def _check_ends(part: Part, file: Any) -> None:

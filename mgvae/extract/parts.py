@@ -8,7 +8,7 @@ import lzma
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from gzip import BadGzipFile
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -45,12 +45,20 @@ class Part:
         path: its path there.
         format: csv, tsv or parquet.
         keys: columns that folder names such as ``site=A`` carry, with their value; None where it is missing.
+        separator: of a CSV file, where it is another than its name says.
+        encoding: of a CSV file, where it is not UTF-8.
     """
 
     fs: Any
     path: str
     format: Format
     keys: tuple[tuple[str, str | None], ...] = ()
+    separator: str | None = None
+    encoding: str | None = None
+
+    def laid_out(self, separator: str | None, encoding: str | None) -> Part:
+        """Return the part, read with this separator and encoding."""
+        return replace(self, separator=separator, encoding=encoding)
 
     @property
     def label(self) -> str:
@@ -62,7 +70,7 @@ class Part:
         """Open decompressed bytes; errors, the caller's too, become an `ExtractError`."""
         with (
             _as_extract_errors(self.label),
-            self.fs.open(self.path, "rb", compression=_compression(self.path, self.format)) as file,
+            self.fs.open(self.path, "rb", compression=_compression(_name(self.fs, self.path), self.format)) as file,
         ):
             yield file
 
@@ -73,16 +81,22 @@ class Part:
         return tuple(info.get(key) for key in ("size", "mtime", "LastModified", "ETag", "etag", "generation", "created"))
 
 
-def find_parts(extract: str) -> list[Part]:
+def find_parts(extract: str, *, separator: str | None = None, encoding: str | None = None) -> list[Part]:
     """Return the files of an extract, sorted by path.
 
     Args:
         extract: path, glob or fsspec URL of a file or a folder. In a folder, names that begin with ``_`` or ``.`` and files of
             other formats are passed over.
+        separator: of CSV files, where it is another than their name says.
+        encoding: of CSV files, where it is not UTF-8.
 
     Raises:
         ExtractError: there is no such file or none of a known format, or the place cannot be reached.
     """
+    return [part.laid_out(separator, encoding) for part in _found(extract)]
+
+
+def _found(extract: str) -> list[Part]:
     fs, path = _file_system(extract)
     label = _label(fs, path)
     with _as_extract_errors(label, remote=not _is_local(fs)):
@@ -135,7 +149,7 @@ def _file_system(extract: str) -> tuple[Any, str]:
 
 
 def _single(fs: Any, path: str) -> Part:
-    known = _format(path)
+    known = _format(_name(fs, path))
     if known is None:
         raise ExtractError(f"{_label(fs, path)}: must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name.")
     return Part(fs, path, known)
@@ -146,7 +160,7 @@ def _globbed(fs: Any, pattern: str) -> list[Part]:
     for path in sorted(str(match) for match in fs.glob(pattern)):
         if fs.isdir(path):
             parts += [Part(fs, part.path, part.format, _keys(part.path)) for part in _inside(fs, path)]
-        elif (known := _format(path)) is not None:
+        elif (known := _format(_name(fs, path))) is not None:
             parts.append(Part(fs, path, known, _keys(path)))
     return parts
 
@@ -155,7 +169,7 @@ def _inside(fs: Any, root: str) -> list[Part]:
     parts = []
     for path in sorted(str(found) for found in fs.find(root)):
         inner = path[len(root.rstrip("/")) :].strip("/")
-        known = _format(path)
+        known = _format(_name(fs, path))
         if known is not None and not any(name.startswith(("_", ".")) for name in inner.split("/")):
             parts.append(Part(fs, path, known, _keys(inner)))
     return parts
@@ -177,15 +191,20 @@ def _same_format(parts: list[Part], *, label: str) -> list[Part]:
     return parts
 
 
-def _format(path: str) -> Format | None:
-    name = PurePosixPath(path.partition("?")[0]).name.lower()
+def _name(fs: Any, path: str) -> str:
+    """Return a file's name in lower case, without the query of a URL."""
+    return PurePosixPath(path if _is_local(fs) else path.partition("?")[0]).name.lower()
+
+
+def _format(name: str) -> Format | None:
+    name = name.lower()
     stem = name.rpartition(".")[0] if infer_compression(name) else name
     found = FORMATS.get(PurePosixPath(stem).suffix)
     return None if found == "parquet" and stem != name else found
 
 
-def _compression(path: str, known: Format) -> str | None:
-    return None if known == "parquet" else infer_compression(path.partition("?")[0].lower())
+def _compression(name: str, known: Format) -> str | None:
+    return None if known == "parquet" else infer_compression(name)
 
 
 def _missing(fs: Any, path: str) -> str:

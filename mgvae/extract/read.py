@@ -32,6 +32,7 @@ class Extract:
         unlisted: columns of the files that the dictionary lacks; they are not read.
         files: how many files were read.
         stored: how the (first) file stores each of its columns: number, text, date, boolean or other.
+        remarks: what a person must know of the files.
     """
 
     frame: pd.DataFrame
@@ -41,20 +42,33 @@ class Extract:
     unlisted: tuple[str, ...]
     files: int
     stored: dict[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
-def read_extract(config: CohortConfig) -> Extract:
+def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
     """Return the extract that ``config.extract`` names.
 
     Excluded columns are only looked for, not read, unless they hold the subject, group, index date or outcome.
 
+    Args:
+        config: the study.
+        whole: whether a file that may have been cut off, or is still being written, is refused.
+
     Raises:
         ExtractError: it cannot be found or read, has no rows, or lacks the subject, the outcome or every predictor.
     """
-    parts = find_parts(config.extract)
+    parts = find_parts(config.extract, separator=config.separator, encoding=config.encoding)
     states = [part.state() for part in parts]
     sha256 = digest(parts)
-    headers = [header(part) for part in parts]
+    found_headers = [header(part) for part in parts]
+    headers = [one.names for one in found_headers]
+    remarks = tuple(remark for one in found_headers for remark in one.remarks)
+    if whole and remarks:
+        unended = next(part.label for part, one in zip(parts, found_headers, strict=True) if one.remarks)
+        raise ExtractError(
+            f"{unended}: the last line must end with a line break, or a file cut off in the middle could not be told from a "
+            f"whole one. Copy it again from its source; if it is complete, add a line break."
+        )
     found = common(parts, headers)
     _check_needed(config, found, label=place(parts))
     wanted = [name for name in _used(config) if name in found]
@@ -72,6 +86,7 @@ def read_extract(config: CohortConfig) -> Extract:
         unlisted=tuple(name for name in found if name not in known),
         files=len(parts),
         stored=stored(parts[0], found),
+        remarks=remarks,
     )
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
-from mgvae.config.study import CohortConfig
+from mgvae.config.study import PARENT, CohortConfig
 from mgvae.generator.translation import Synthetic
 
 LABEL = "Synthetic rows for training inside the study team. Not anonymous: do not release."
@@ -41,7 +41,7 @@ def released(synthetic: Synthetic, config: CohortConfig, majority: Cohort) -> pd
         config: the study.
         majority: the majority patients that ``synthetic.parent`` counts in. A date column is the parent's index date plus days.
     """
-    columns: dict[str, Any] = {"parent_id": majority.subject[synthetic.parent]}
+    columns: dict[str, Any] = {PARENT: majority.subject[synthetic.parent]}
     for name, column in config.columns.features.items():
         columns[name] = _in_units(synthetic.features[name], column, majority, synthetic.parent)
     columns[config.outcome.column] = config.outcome.event

@@ -100,11 +100,13 @@ class ExtractRecord(ExtractValidation):
         sha256: digest of the files.
         missing: share of missing cells, by column.
         stored: how the files store each of their columns; empty where an earlier version did not write it.
+        remarks: what a person must know of the files.
     """
 
     sha256: str
     missing: dict[str, Share]
     stored: dict[str, str] = Field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def validation(self) -> ExtractValidation:

@@ -23,6 +23,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         absent=tuple(extract.absent),
         unlisted=tuple(extract.unlisted),
         stored=extract.stored,
+        remarks=extract.remarks,
         sha256=extract.sha256,
         missing={str(name): float(share) for name, share in extract.frame.isna().mean().items()},
     )
@@ -41,7 +42,8 @@ def check_extract_unchanged(folder: Path, sha256: str) -> None:
 
 
 def _reads(config: CohortConfig) -> dict[str, Any]:
-    return config.model_dump(mode="json", include={"subject_id", "group", "index_date", "outcome", "columns"})
+    used = {"separator", "encoding", "subject_id", "group", "index_date", "outcome", "columns"}
+    return config.model_dump(mode="json", include=used)
 
 
 STAGE = Stage("validate", make, needs=(), reads=_reads)

@@ -97,7 +97,7 @@ REFUSED = {
     "out of range": (with_cell("age", 417), {("age", "between 18 and 110 years", 3)}),
     "half a visit": (with_cell("visits", 1.5), {("visits", "must be a whole number", 3)}),
     "a date that is none": (with_cell("first_seen", "31.12.2018"), {("first_seen", "must be a date", 3)}),
-    "a date after the index date": (with_cell("first_seen", "2031-01-01"), {("first_seen", "not lie after the index date", 3)}),
+    "a date after the index date": (with_cell("first_seen", "2031-03-05"), {("first_seen", "not lie after the index date", 3)}),
     "family absent": (table().drop(columns="family"), {("family", "must be a column of the extract", None)}),
     "no index date": (changed(index_day=""), {("index_day", "missing in at most 95 %", 600)}),
     "too many events": (table(events=150), {("died", "must show the event in 1 % to 20 %", None)}),

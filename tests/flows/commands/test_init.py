@@ -149,7 +149,6 @@ def test_an_outcome_that_shows_itself_is_a_guess(mgvae, extract):
         (("extract.csv", "--outcome", "died", "--event", "maybe"), ("--event maybe", "it has no, yes")),
         (("extract.csv", "--event", "yes"), ("needs --outcome",)),
         (("empty.csv",), ("the file is empty",)),
-        (("semicolons.csv",), ("separated by a semicolon",)),
         (("extract.xlsx",), ("must be CSV (.csv, .csv.gz, .tsv) or Parquet",)),
         ((), ("Missing argument 'EXTRACT'",)),
     ],
@@ -157,10 +156,23 @@ def test_an_outcome_that_shows_itself_is_a_guess(mgvae, extract):
 )
 def test_wrong_orders(arguments, words, mgvae, extract):
     Path("empty.csv").write_text("")
-    Path("semicolons.csv").write_text("a;died\n1;0\n")
     Path("extract.xlsx").write_bytes(b"PK")
     refused(mgvae("init", *arguments), *words)
     assert not list(Path().glob("*.yaml"))
+
+
+def test_a_file_with_semicolons_in_latin_1_is_read_as_it_is(mgvae, extract):
+    text = table().to_csv(index=False, sep=";").replace("east", "öst").rstrip("\n")
+    extract.write_bytes(text.encode("latin-1"))
+    said = mgvae("init", extract, "--outcome", "died")
+    assert "the last line has no line break" in plain(said.out)
+    config = load_config(Path("cohort.yaml"))
+    assert (config.separator, config.encoding) == (";", "cp1252")
+    assert "öst" in config.columns["ward"].levels
+    said = mgvae("validate", "cohort.yaml")
+    assert said.code == 0
+    assert "the last line has no line break" in plain(said.out)
+    refused(mgvae("validate", "cohort.yaml", "--set", "separator=null"), "Write 'separator: \";\"' into cohort.yaml")
 
 
 def test_names_and_levels_that_yaml_or_rich_would_misread(mgvae, extract):

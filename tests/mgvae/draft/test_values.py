@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mgvae.draft.values import number_codes, text_codes
+from mgvae.draft.nulls import number_codes, text_codes
 
 
 def codes(values, counts=None):

@@ -27,9 +27,9 @@ def study(extract):
     return build(CohortConfig, values | {"columns": {"columns": COLUMNS}}, source="test")
 
 
-def refused(extract, match):
+def refused(extract, match, **options):
     with pytest.raises(ExtractError, match=match) as caught:
-        read_extract(study(extract))
+        read_extract(study(extract), **options)
     message = str(caught.value)
     assert "SECRET" not in message
     assert message.count("\n") == 0
@@ -51,7 +51,7 @@ CSV = {
     "tabs": (GOOD.replace(",", "\t"), "separated by a tab"),
     "bars": (GOOD.replace(",", "|"), "separated by a vertical bar"),
     "latin-1": (GOOD.encode() + b"41,50,0.1,\xe9,1\n", r"must be UTF-8 text; byte \d+ \(line 42\) is not. Save it as UTF-8"),
-    "utf-16": (GOOD.encode("utf-16"), "it is UTF-16"),
+    "utf-16": (GOOD.encode("utf-16"), "it is UTF-16.* write 'encoding: utf-16' into cohort.yaml"),
     "zip": (b"PK\x03\x04" + bytes(60), "NUL bytes"),
     "header twice": (GOOD.replace("lab", "age", 1), "named more than once: age"),
     "short row": (
@@ -68,8 +68,14 @@ CSV = {
     "quote left open": (GOOD.replace("SECRET", '"SECRET', 1), "quoted cell must be closed.* begins at line 2"),
     "cut in a quoted cell": ((GOOD + '41,50,0.1,"SEC').encode(), "quoted cell must be closed.* begins at line 42"),
     "cut in a letter": (GOOD.encode() + "41,50,0.1,é".encode()[:-1], "cut off in the middle of a character"),
-    "cut in a row": (GOOD[:-12], "last line must end with a line break.* cut off"),
-    "cut in the last cell": (GOOD[:-1], "last line must end with a line break.* cut off"),
+    "cut in a row": (
+        GOOD[:-12],
+        "1 row does not, the first is row 41 .* with 3. It is the last one, so the file may be cut off",
+    ),
+    "a title before the header": ("Export of ward 3\n" + GOOD, "No row fits, so the first line is not the header"),
+    "row names without a name": (GOOD.replace("\n", "\n1,", 40), "All rows have one field more .*name every column"),
+    "decimal commas": (GOOD.replace("0.", "0,"), "All rows have one field more"),
+    "nothing but empty lines": ("\n\n,,,\n", "at least one row; all its lines are empty"),
 }
 
 
@@ -79,11 +85,25 @@ def test_bad_csv(case, tmp_path):
     refused(written(tmp_path / "t.csv", content), match)
 
 
-def test_a_csv_cut_anywhere_within_a_line_is_refused(tmp_path):
+def test_a_csv_cut_within_a_line_is_refused_or_remarked_upon(tmp_path):
     whole = GOOD.encode()
     for end in range(len(whole) - 60, len(whole)):
-        if whole[end - 1 : end] != b"\n":
-            refused(written(tmp_path / "t.csv", whole[:end]), "cut off")
+        if whole[end - 1 : end] == b"\n":
+            continue
+        path = written(tmp_path / "t.csv", whole[:end])
+        last = whole[:end].rpartition(b"\n")[2]
+        if last.count(b",") < 4:
+            refused(path, "last line must end with a line break", whole=True)
+            refused(path, "cut off")
+        else:
+            assert "the last line has no line break" in read_extract(study(path)).remarks[0]
+            refused(path, "last line must end with a line break, or a file cut off", whole=True)
+
+
+def test_a_csv_that_ends_with_a_line_break_is_whole(tmp_path):
+    extract = read_extract(study(written(tmp_path / "t.csv", GOOD)), whole=True)
+    assert extract.remarks == ()
+    assert len(read_extract(study(written(tmp_path / "t.csv", GOOD[:-1]))).frame) == len(extract.frame)
 
 
 def test_the_place_of_a_wrong_byte_is_right_in_later_blocks(tmp_path, monkeypatch):

@@ -1,0 +1,160 @@
+"""Where a header begins, and how a file is laid out: whatever stands around the same rows, the same table is read."""
+
+import gzip
+import itertools
+
+import pandas as pd
+import pytest
+
+from mgvae.config.strict import build
+from mgvae.config.study import CohortConfig
+from mgvae.draft.scan import look_at
+from mgvae.errors import ConfigError, ExtractError
+from mgvae.extract.csv_layout import found_encoding, header_start
+from mgvae.extract.formats import header
+from mgvae.extract.parts import find_parts
+from mgvae.extract.read import read_extract
+
+ROWS = "".join(f"{row},{20 + row % 60},{'Zoë' if row % 2 else 'Ward 2'},{int(row % 9 == 0)}\n" for row in range(1, 60))
+HEADER = "id,age,ward,died\n"
+COLUMNS = {
+    "id": {"role": "identifier"},
+    "age": {"kind": "count"},
+    "ward": {"kind": "categorical", "categories": ["Zoë", "Ward 2"]},
+}
+
+
+def study(path, columns=None, **changes):
+    values = {"study": "s", "extract": str(path), "subject_id": "id", "outcome": {"column": "died"}}
+    return build(CohortConfig, values | {"columns": {"columns": columns or COLUMNS}} | changes, source="test")
+
+
+def read(tmp_path, content, name="t.csv", **changes):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_extract(study(path, **changes)).frame
+
+
+@pytest.fixture
+def expected(tmp_path):
+    return read(tmp_path, HEADER + ROWS, name="expected.csv")
+
+
+BEFORE = ("", "\n", "\n\n", "  \n", ",,,\n", "\t\n;;;\n", '"","",""\n', "\u00a0\n", "sep=,\n", "\nsep=,\n\n")
+
+
+@pytest.mark.parametrize(("before", "bom", "end"), [*itertools.product(BEFORE, ("", "\ufeff"), ("\n", "\r\n"))])
+def test_nothing_before_the_header_is_a_row(before, bom, end, expected, tmp_path):
+    content = (bom + before + HEADER + ROWS).replace("\n", end)
+    pd.testing.assert_frame_equal(read(tmp_path, content), expected)
+    assert look_at(str(tmp_path / "t.csv")).rows == len(expected)
+
+
+def test_the_header_begins_where_the_first_field_is(monkeypatch, expected, tmp_path):
+    assert header_start(b"\n\n ,id\n") == 2
+    assert header_start(b"\n\n") is None
+    assert header_start(b"\r\rid\r") == 2
+    for size in (1, 3, 64):  # whatever the blocks
+        monkeypatch.setattr("mgvae.extract.csv_layout.BLOCK", size)
+        pd.testing.assert_frame_equal(read(tmp_path, "\n \n\n" + HEADER + ROWS), expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "latin-1", "utf-16", "utf-16-le", "utf-32", "mac-roman"])
+@pytest.mark.parametrize("separator", [";", "\t", "|", ","])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_named_layout_is_read(encoding, separator, suffix, expected, tmp_path):
+    content = (HEADER + ROWS).replace(",", separator).encode(encoding)
+    frame = read(
+        tmp_path, gzip.compress(content) if suffix else content, f"t.csv{suffix}", encoding=encoding, separator=separator
+    )
+    pd.testing.assert_frame_equal(frame, expected)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [
+        *[("utf-8", None), ("utf-8-sig", None), ("latin-1", "cp1252"), ("cp1252", "cp1252"), ("utf-16", "utf-16")],
+        *[("utf-16-le", "utf-16-le"), ("utf-16-be", "utf-16-be"), ("utf-32", "utf-32")],
+    ],
+)
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_a_draft_finds_the_layout(encoding, found, separator, tmp_path):
+    (tmp_path / "t.csv").write_bytes((HEADER + ROWS).replace(",", separator).encode(encoding))
+    look = look_at(str(tmp_path / "t.csv"))
+    assert (look.encoding, look.separator) == (found, None if separator == "," else separator)
+    assert [column.name for column in look.columns] == ["id", "age", "ward", "died"]
+    assert look.columns[2].values == ("Ward 2", "Zoë")
+
+
+def test_a_damaged_file_is_not_taken_for_another_encoding(tmp_path):
+    (tmp_path / "t.csv").write_bytes((HEADER + ROWS).encode() + b"99,30,\xff,1\n")
+    assert found_encoding(find_parts(str(tmp_path / "t.csv"))[0]) is None
+    with pytest.raises(ExtractError, match=r"must be UTF-8 text; byte \d+ \(line 61\) is not"):
+        look_at(str(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"separator": "::"}, "separator: must be the one character between columns"),
+        ({"separator": "."}, "separator: must be the one character"),
+        ({"encoding": "utf-9"}, "encoding: must be an encoding of text"),
+        ({"encoding": "rot13"}, "encoding: must be an encoding of text"),
+    ],
+)
+def test_a_layout_that_cannot_be(changes, words, tmp_path):
+    with pytest.raises(ConfigError, match=words):
+        study(tmp_path / "t.csv", **changes)
+
+
+@pytest.mark.parametrize("word", ["tab", "\\t", "\t"])
+def test_a_tab_may_be_written_as_a_word(word, tmp_path):
+    assert study(tmp_path / "t.csv", separator=word).separator == "\t"
+
+
+def test_separators_inside_quoted_names_separate_nothing(tmp_path):
+    text = 'id,"Age (years; 90 = 90 or more; 999 = unknown)","Ward (a; b; c)",died\n' + ROWS
+    (tmp_path / "t.csv").write_text(text)
+    look = look_at(str(tmp_path / "t.csv"))
+    assert look.separator is None
+    assert look.columns[1].name == "Age (years; 90 = 90 or more; 999 = unknown)"
+    (tmp_path / "u.csv").write_text('id;"Age, in years, at entry, or later";ward;died\n' + ROWS.replace(",", ";"))
+    assert look_at(str(tmp_path / "u.csv")).separator == ";"
+
+
+def test_blanks_before_quotes_belong_to_no_cell(tmp_path):
+    lines = (HEADER + ROWS).replace("Ward 2", "Ward, 2").splitlines()
+    split = [line.replace("Ward, 2", "Ward# 2").split(",") for line in lines]
+    text = "".join(", ".join(f'"{field}"' for field in fields).replace("#", ",") + "\n" for fields in split)
+    frame = read(tmp_path, text)
+    assert set(frame["ward"]) == {"Zoë", "Ward, 2"}
+    assert frame["age"].notna().all()
+    assert read(tmp_path, HEADER + '1,30, 6" tall,0\n2,31, b,1\n')["ward"].tolist() == ['6" tall', "b"]
+
+
+def test_names_that_are_codes_head_columns(tmp_path):
+    names = ["id", "401.9", "250.00", "428.0", "died"]
+    (tmp_path / "t.csv").write_text(",".join(names) + "\n" + "".join(f"{row},0,1,0,{row % 2}\n" for row in range(40)))
+    assert [column.name for column in look_at(str(tmp_path / "t.csv")).columns] == names
+    (tmp_path / "u.csv").write_text("".join(f"{row},40{row},0,1,female,2\n" for row in range(40)))
+    with pytest.raises(ExtractError, match="the first line must name the columns"):
+        look_at(str(tmp_path / "u.csv"))
+
+
+def test_names_that_look_alike_are_one(tmp_path):
+    text = "id,age\u00a0 in  years,Cafe\u0301,died\n" + ROWS
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    columns = {"id": {"role": "identifier"}, "age in years": {"kind": "count"}, "Café": {"role": "excluded"}}
+    assert read(tmp_path, text, columns=columns)["age in years"].notna().all()
+    pd.DataFrame({"id": [1], "age\u00a0 in  years": [3], "died": [0]}).to_parquet(tmp_path / "t.parquet")
+    assert read_extract(study(tmp_path / "t.parquet", columns=columns)).frame["age in years"].tolist() == [3]
+    (tmp_path / "u.csv").write_text("id,Café,Cafe\u0301,died\n" + ROWS, encoding="utf-8")
+    with pytest.raises(ExtractError, match=r"named more than once: Café \(letters and blanks that look alike"):
+        header(find_parts(str(tmp_path / "u.csv"))[0])
+
+
+def test_a_question_mark_in_a_local_name_is_part_of_it(expected, tmp_path):
+    pd.testing.assert_frame_equal(read(tmp_path, HEADER + ROWS, name="who? what.csv"), expected)
+    with gzip.open(tmp_path / "a?b.csv.gz", "wt") as file:
+        file.write(HEADER + ROWS)
+    pd.testing.assert_frame_equal(read_extract(study(tmp_path / "a?b.csv.gz")).frame, expected)
