@@ -7,11 +7,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mgvae.cohort.rules import rules_within
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.extract.days import stands_for_nothing
 from mgvae.results.cohort import FailedRule, ValidationResult
-from validation.suite import Scope, build_suite, checked_columns, event, fraction, great_expectations, plausible, readable
+from validation.suite import (
+    Scope,
+    build_suite,
+    checked_columns,
+    event,
+    fraction,
+    great_expectations,
+    kept,
+    plausible,
+    readable,
+)
 
 # Counts only: the other formats put raw failing values, a patient's, into the result.
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
@@ -76,6 +87,10 @@ def _with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortC
         table[readable(name)] = ~bad
     if scope == "extract" and config.outcome.column in table:
         table[event(config.outcome.column)] = _events(frame[config.outcome.column], config)
+    if scope == "extract":
+        rules = rules_within(config.columns, table)
+        broken = rules.broken(frame)
+        table |= {kept(rule): pd.Series(~broken[:, at], index=frame.index) for at, rule in enumerate(rules.rules)}
     return pd.DataFrame(table).reset_index(drop=True)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from mgvae.cohort.rules import RowRules, rows_broken, rules_within
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ShapeError, first_few
 from mgvae.results.cohort import ValidationResult
@@ -78,6 +79,7 @@ def assess(
     tables = Tables(**frames, parents=np.asarray(parents), near=near)
     return [
         suite_gate(suite_result),
+        rules_gate(tables, config=config),
         copies_gate(tables),
         two_sample_gate(tables, config=config, seed=seed),
         separation_gate(tables, config=config, seed=seed),
@@ -100,6 +102,29 @@ def suite_gate(result: ValidationResult) -> Gate:
         rule="none may",
         verdict="pass" if result.passed else "fail",
         detail=f"{detail}: {named}." if named else f"{detail}.",
+    )
+
+
+def rules_gate(tables: Tables, *, config: CohortConfig) -> Gate:
+    """Check that synthetic rows break rules between columns no more often than real ones."""
+    rules = rules_within(config.columns, tables.synthetic.columns)
+    real = (tables.majority, tables.cases, tables.majority_holdout, tables.cases_holdout)
+    broken, rows = rows_broken(rules, real)
+    limit, fail = broken / rows, config.gates.broken_rules_fail
+    count, made = rows_broken(rules, (tables.synthetic,))
+    found = share(count, made) if rules else None
+    verdict = "pass" if found is None else _judge(found, warn=limit, fail=limit + fail, sign=-1)
+    return Gate(
+        name="broken_rules",
+        label="Synthetic rows that break a rule between columns",
+        **numbers(found),
+        threshold=limit if rules else None,
+        rule=f"at most the share of real rows; fails {fail:g} above it when the interval lies above it",
+        verdict=verdict,
+        detail=f"{count} of {made} synthetic rows break one of {len(rules.rules)} rules{_most_broken(rules, tables)}; "
+        f"{broken} of {rows} real rows do."
+        if rules
+        else "The data dictionary names no rules between predictors, so none was checked; see `rules` in Describe the study.",
     )
 
 
@@ -208,6 +233,11 @@ def _judge(found: Interval | None, *, warn: float, fail: float, sign: Literal[1,
     if sign * found.value < sign * fail and sign * best < sign * warn:
         return "fail"
     return "warn" if sign * found.value < sign * warn else "pass"
+
+
+def _most_broken(rules: RowRules, tables: Tables) -> str:
+    counts = rules.broken(tables.synthetic).sum(axis=0)
+    return f", most often '{rules.rules[int(counts.argmax())].text}'" if counts.any() else ""
 
 
 def _separation_detail(found: Separation | None) -> str:

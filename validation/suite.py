@@ -7,6 +7,7 @@ derived columns, which ``validation.checks`` joins to the table:
 ``readable: NAME``     false where a cell is neither missing nor a finite number (or a date)
 ``fraction: NAME``     the part of a count behind the decimal point
 ``plausible: NAME``    false where a day cannot be true, or stands for "missing"
+``rule: TEXT``         false where a row breaks a rule between columns
 ``event: NAME``        1 where the outcome is the event, 0 where it is another value, missing where it is unknown
 =====================  ==========================================================================================
 """
@@ -18,7 +19,9 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from mgvae.config.conditions import columns_of
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
+from mgvae.config.rules import Rule
 from mgvae.config.study import CohortConfig
 from mgvae.extract.days import PLAUSIBLE_YEARS
 
@@ -47,14 +50,20 @@ def event(name: str) -> str:
     return f"event: {name}"
 
 
+def kept(rule: Rule) -> str:
+    """Name the derived column that says whether a row keeps a rule between columns."""
+    return f"rule: {rule.text}"
+
+
 def build_suite(config: CohortConfig, *, scope: Scope) -> Any:
     """Return the ``ExpectationSuite`` that a table has to meet.
 
     Args:
         config: the study.
         scope: "extract" checks the table as read. "synthetic" checks decoded synthetic cases: the features only, dates as days
-            from the index date. Ceilings on missing cells and the demand for two distinct values belong to the whole cohort, so
-            for synthetic cases they shrink to "at least one value": rare cases may lack what is rarely measured.
+            from the index date; rules between columns have a gate of their own. Ceilings on missing cells and the demand for
+            two distinct values belong to the whole cohort, so for synthetic cases they shrink to "at least one value": rare
+            cases may lack what is rarely measured.
     """
     expectations = list(_extract_rules(config) if scope == "extract" else _synthetic_rules(config))
     return great_expectations().ExpectationSuite(name=f"{config.study}-{scope}", expectations=expectations)
@@ -112,6 +121,7 @@ def _extract_rules(config: CohortConfig) -> Iterator[Any]:
         yield _expect("ColumnUniqueValueCountToBeBetween", name, rule, column=name, min_value=2)
     yield from _outcome_rules(config)
     yield from _index_date_rules(config)
+    yield from _rules_between_columns(config)
 
 
 def _synthetic_rules(config: CohortConfig) -> Iterator[Any]:
@@ -178,6 +188,15 @@ def _index_date_rules(config: CohortConfig) -> Iterator[Any]:
         if column.kind == "date":
             pair = {"column_A": index, "column_B": name, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
             yield _expect("ColumnPairValuesAToBeGreaterThanB", name, f"must not lie after the index date '{index}'", **pair)
+
+
+def _rules_between_columns(config: CohortConfig) -> Iterator[Any]:
+    for rule in config.columns.rules:
+        columns = ", ".join(dict.fromkeys(columns_of(rule.bound(config.columns.columns))))
+        least = round(1 - rule.max_broken, 12)
+        tolerated = f" in all but {100 * rule.max_broken:.12g} % of rows" if rule.max_broken else ""
+        text = f"must keep the rule '{rule.text}'{tolerated}"
+        yield _expect("ColumnValuesToBeInSet", columns, text, column=kept(rule), value_set=[True], mostly=least)
 
 
 def _expect(kind: str, subject: str, rule: str, **options: Any) -> Any:

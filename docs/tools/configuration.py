@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from mgvae.config import sections, stability
 from mgvae.config.dictionary import Column, Level
+from mgvae.config.rules import Rule
 from mgvae.config.study import CohortConfig
 
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", types.NoneType: "null"}
@@ -34,7 +35,8 @@ def models() -> dict[str, type[BaseModel]]:
         for name, field in CohortConfig.model_fields.items()
         if isinstance(field.annotation, type) and field.annotation.__module__ in (sections.__name__, stability.__name__)
     }
-    return {"cohort.yaml: top level": CohortConfig, **parts, "dictionary.yaml: an entry of columns": Column}
+    dictionary = {"dictionary.yaml: an entry of columns": Column, "dictionary.yaml: an entry of rules": Rule}
+    return {"cohort.yaml: top level": CohortConfig, **parts, **dictionary}
 
 
 def reference() -> str:

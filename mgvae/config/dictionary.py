@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.formats import date_format, number_format, plain_text
+from mgvae.config.levels import LEVEL_KINDS as LEVEL_KINDS  # also by this module's name
+from mgvae.config.levels import NUMERIC_KINDS as NUMERIC_KINDS
+from mgvae.config.levels import Kind as Kind
+from mgvae.config.levels import Level as Level
+from mgvae.config.levels import canonical as canonical
+from mgvae.config.rules import Rule, distinct
 from mgvae.config.strict import Strict, build
 from mgvae.config.yaml_reader import read_yaml
 from mgvae.errors import ConfigError, nearest
 
-Kind = Literal["continuous", "count", "binary", "categorical", "ordinal", "date"]
 Role = Literal["feature", "subgroup", "identifier", "excluded"]
-
-
-def _check_level(value: object) -> object:
-    if value is None:
-        raise ValueError("null is no value of a column: put the word into quotes if cells hold it; empty cells need no entry")
-    if not isinstance(value, bool | int | float | str):
-        raise ValueError(f"must be text, a number, true or false; got {type(value).__name__}. Put text into quotes")
-    return value
-
-
-Level = Annotated[bool | int | float | str, BeforeValidator(_check_level)]
-
-NUMERIC_KINDS: tuple[Kind, ...] = ("continuous", "count")
-LEVEL_KINDS: tuple[Kind, ...] = ("binary", "categorical", "ordinal")
 
 
 class Column(Strict):
@@ -139,9 +129,15 @@ class Column(Strict):
 
 
 class Dictionary(Strict):
-    """All columns of the extract, in the order of the file."""
+    """All columns of the extract, in the order of the file, and rules between them.
+
+    Attributes:
+        columns: name -> entry.
+        rules: what must hold in each row, see `mgvae.config.rules.Rule`.
+    """
 
     columns: dict[str, Column]
+    rules: tuple[Rule, ...] = ()
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -159,6 +155,13 @@ class Dictionary(Strict):
         if not value:
             raise ValueError("must name at least one column")
         return value
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Dictionary:
+        distinct(self.rules)
+        for rule in self.rules:
+            rule.bound(self.columns)
+        return self
 
     def __getitem__(self, name: str) -> Column:
         if name not in self.columns:
@@ -185,35 +188,9 @@ def _is_used(role: object) -> bool:
 
 
 def read_dictionary(path: Path) -> Dictionary:
-    """Return the data dictionary in a YAML file with the single key ``columns``.
+    """Return the data dictionary in a YAML file with the keys ``columns`` and ``rules``.
 
     Raises:
         ConfigError: the file cannot be read, or an entry is wrong; the message names the column and the key.
     """
     return build(Dictionary, read_yaml(path), source=str(path))
-
-
-def canonical(level: object) -> str:
-    """Return the spelling by which levels are compared.
-
-    ``1``, ``1.0`` and ``True`` are all ``"1"``; text stays as it is.
-
-    Parquet stores integers with missing cells as floats, so the number type of a level carries no meaning. Text is left
-    alone but for blanks and letters that look alike: ``"010"`` and ``"10"`` are two diagnosis codes. A whole number keeps every
-    digit.
-    """
-    if isinstance(level, bool):
-        return str(int(level))
-    if isinstance(level, Decimal):
-        return _decimal(level)
-    if isinstance(level, float) and level.is_integer():
-        return str(int(level))
-    return plain_text(str(level))
-
-
-def _decimal(value: Decimal) -> str:
-    if not value.is_finite():
-        return canonical(float(value))
-    if value == value.to_integral_value():
-        return str(int(value))
-    return str(float(value)) if Decimal(str(float(value))) == value else format(value.normalize(), "f")

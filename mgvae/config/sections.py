@@ -211,6 +211,8 @@ class Gates(Strict):
         dcr_low, dcr_high: range of the share of synthetic cases that lie closer to training than to hold-out cases
             (diagnostic).
         c2st_warn: classifier two-sample AUC above which the report warns (0.5 is not realistic with few cases).
+        broken_rules_fail: how far the share of synthetic rows that break a rule between columns may lie above that of real
+            rows; above that of real rows it warns.
     """
 
     separation_warn: float = Field(default=0.8, ge=0)
@@ -220,6 +222,7 @@ class Gates(Strict):
     dcr_low: float = Field(default=0.45, ge=0, le=1)
     dcr_high: float = Field(default=0.55, ge=0, le=1)
     c2st_warn: float = Field(default=0.85, ge=0.5, le=1)
+    broken_rules_fail: float = Field(default=0.01, ge=0, le=1)
 
 
 class Drift(Strict):

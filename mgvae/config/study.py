@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mgvae.config.conditions import columns_of
 from mgvae.config.dictionary import Dictionary, read_dictionary
 from mgvae.config.formats import plain_text
 from mgvae.config.sections import Drift, Evaluation, Findings, Gates, Outcome, Split, Synthesis, Training
@@ -144,6 +145,19 @@ class CohortConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _rules_name_what_is_read(self) -> CohortConfig:
+        read = {name for name, _ in self.columns.with_role("feature", "subgroup")} | {self.outcome.column, self.index_date}
+        for rule in self.columns.rules:
+            other = next((name for name in columns_of(rule.bound(self.columns.columns)) if name not in read), None)
+            if other is not None:
+                role = " and ".join(self.columns[other].role)
+                raise ValueError(
+                    f"rule '{rule.text}' must name features, subgroups, the outcome and the index date; the role of "
+                    f"'{other}' is {role}, and its cells are not read as values. Change the role, or take the rule out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _dates_have_an_index(self) -> CohortConfig:
         dates = [name for name, column in self.columns.features.items() if column.kind == "date"]
         if dates and self.index_date is None:
@@ -200,7 +214,8 @@ def _with_dictionary(values: dict[str, Any], path: Path, allow: Callable[[Path],
             allow(place)
         values["columns"] = read_dictionary(place).model_dump(exclude_unset=True)
     elif "columns" in values:
-        values["columns"] = {"columns": values["columns"]}
+        inline = {"columns": values["columns"], "rules": values.pop("rules", ())}
+        values["columns"] = inline if inline["rules"] else {"columns": values["columns"]}
     else:
         raise ConfigError(f"{path}: needs 'dictionary' (a file) or 'columns' (inline): what each column of the extract is.")
     return values

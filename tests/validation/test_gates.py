@@ -12,7 +12,7 @@ from validation import twosample
 from validation.gates import assess, suite_gate
 
 CLEAN = ValidationResult(passed=True, expectations=90, failed=(), rows=900)
-NAMES = ["suite_violations", "exact_copies", "c2st_auc", "separation", "parent_copies", "dcr_share"]
+NAMES = ["suite_violations", "broken_rules", "exact_copies", "c2st_auc", "separation", "parent_copies", "dcr_share"]
 
 
 @pytest.fixture(autouse=True)
