@@ -68,8 +68,7 @@ def _cases(found: FinishedRun, n: int, seed: int) -> pd.DataFrame:
     from mgvae.generator.release import released
     from mgvae.reproducibility import derive
 
-    training, prevalence = found.config.training, found.config.synthesis.prevalence
     folders, stream = found.folders, derive(seed, "generate")
-    made = translate(folders["finetune"], folders["encode"], training, seed=stream, n=n, prevalence=prevalence)
+    made = translate(folders["finetune"], folders["encode"], found.config, seed=stream, n=n)
     cohort, test = load_cohort(folders["split"])
     return released(made, found.config, cohort.take(~test & ~cohort.event))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,6 @@ from mgvae.config.conditions import (
     Bound,
     Cell,
     Conjunction,
-    Described,
     Disjunction,
     IsMissing,
     LevelIsAmong,
@@ -28,7 +28,7 @@ from mgvae.config.conditions import (
     cells_of,
     columns_of,
 )
-from mgvae.config.dictionary import Dictionary
+from mgvae.config.dictionary import Column, Dictionary
 from mgvae.config.expression import Number, Sign
 from mgvae.config.levels import LEVEL_KINDS, canonical
 from mgvae.config.rules import Rule
@@ -66,13 +66,13 @@ class RowRules:
     """
 
     rules: tuple[Rule, ...]
-    columns: Mapping[str, Described]
+    columns: Mapping[str, Column]
     places: Mapping[str, Place] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.rules)
 
-    @property
+    @cached_property
     def bound(self) -> tuple[Bound, ...]:
         """The rules as conditions on the columns."""
         return tuple(rule.bound(self.columns) for rule in self.rules)
@@ -123,7 +123,7 @@ class _Cells:
         return self.table[self.rules.place(name).name].isna().to_numpy(bool)
 
 
-def _codes(cells: pd.Series, column: Described, place: Place) -> IntArray:
+def _codes(cells: pd.Series, column: Column, place: Place) -> IntArray:
     if place.by_position:
         codes = cells.cat.codes.to_numpy(np.int64)
         return np.where(codes < len(column.levels), codes, -1)
@@ -192,7 +192,7 @@ def calculated(rules: RowRules, value: Value, table: pd.DataFrame) -> FloatArray
     return number(value, _Cells(rules, table))
 
 
-def definition(bound: Bound, columns: Mapping[str, Described]) -> tuple[str, Value] | None:
+def definition(bound: Bound, columns: Mapping[str, Column]) -> tuple[str, Value] | None:
     """Return column and value if a rule says that a number equals what others give.
 
     Such a rule, ``urban + rural == visits``, is hardly ever met by numbers that are drawn apart.

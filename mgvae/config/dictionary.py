@@ -127,6 +127,13 @@ class Column(Strict):
             return self.categories
         return (0, 1) if self.kind == "binary" else ()
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest possible number."""
+        low, high = self.range or (None, None)
+        least = 0.0 if self.kind == "count" else -math.inf
+        return max(least, -math.inf if low is None else low), math.inf if high is None else high
+
 
 class Dictionary(Strict):
     """All columns of the extract, in the order of the file, and rules between them.

@@ -18,10 +18,12 @@ import pandas as pd
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import information
 from mgvae.cohort.rows import Rows, cases_to_add
+from mgvae.cohort.rules import RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError
 from mgvae.evaluation.smote import smote_cases
+from mgvae.generator.rules import NO_RULES
 from mgvae.generator.synthesis import Variant, synthetic_cases
 from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive, numpy_generator
@@ -38,11 +40,13 @@ class Recipe:
         columns: data dictionary entries of the features, by name.
         training: how a generator is trained.
         prevalence: (weighted) share of cases that an arm brings about; it never lowers the share.
+        rules: between the features, which generated cases keep; SMOTE and repeated cases are left as they are.
     """
 
     columns: Mapping[str, Column]
     training: Training
     prevalence: float = 0.5
+    rules: RowRules = NO_RULES
 
 
 @dataclass(frozen=True)
@@ -155,4 +159,5 @@ def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Synthetic:
 
 
 def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> Synthetic:
-    return synthetic_cases(rows, recipe.columns, recipe.training, n=n, seed=seed, variant=cast(Variant, variant))
+    kind = cast(Variant, variant)
+    return synthetic_cases(rows, recipe.columns, recipe.training, n=n, seed=seed, variant=kind, rules=recipe.rules)

@@ -6,6 +6,7 @@ from mgvae.classifiers.models import options_of
 from mgvae.classifiers.own import remarks_on
 from mgvae.classifiers.recalibration import Recalibration
 from mgvae.cohort.rows import Rows
+from mgvae.cohort.rules import rules_within
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.arms import Recipe
@@ -63,7 +64,13 @@ def evaluate(train: Rows, test: Rows | None, config: CohortConfig, *, run: Run =
 def chain_of(config: CohortConfig) -> Chain:
     """Return the steps that the configuration asks for on each split."""
     settings = config.evaluation
-    recipe = Recipe(columns=config.columns.features, training=config.training, prevalence=config.synthesis.prevalence)
+    features = config.columns.features
+    recipe = Recipe(
+        columns=features,
+        training=config.training,
+        prevalence=config.synthesis.prevalence,
+        rules=rules_within(config.columns, features),
+    )
     return Chain(arms=settings.arms, classifiers=settings.classifiers, recipe=recipe, options=options_of(settings))
 
 

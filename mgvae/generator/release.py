@@ -23,7 +23,7 @@ def save_synthetic(made: Synthetic, folder: Path) -> None:
     """Write features, parents (positions in the training majority) and remarks."""
     made.features.to_parquet(folder / "features.parquet")
     pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
-    (folder / "remarks.json").write_text(json.dumps(made.remarks), encoding="utf-8")
+    (folder / "remarks.json").write_text(json.dumps(made.all_remarks), encoding="utf-8")
 
 
 def load_synthetic(folder: Path) -> Synthetic:

@@ -10,13 +10,16 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mgvae.arrays import Array
+from mgvae.cohort.rules import RowRules
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, drawn_once
+from mgvae.generator.rules import NO_RULES, RuleKeeper
 from mgvae.generator.synthesis import translations
 from mgvae.generator.translation import Synthetic, decode, draw_parents
 from mgvae.model.encoding import Encoding
 from mgvae.model.network import MGVAE
+from mgvae.reproducibility import derive
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.exemplar_weights import fit_tilt, tilted
 from mgvae.training.inputs import GeneratorInputs
@@ -39,8 +42,8 @@ class PortableGenerator:
     tilt: Tensor | None
     keep: Tensor | None
 
-    def make(self, encoding: Encoding, majority: Tensor, n: int, *, seed: int) -> Synthetic:
-        """Return ``n`` rows translated from encoded majority rows ``(K, W)``.
+    def make(self, encoding: Encoding, majority: Tensor, n: int, *, seed: int, rules: RowRules = NO_RULES) -> Synthetic:
+        """Return ``n`` rows translated from encoded majority rows ``(K, W)``, which keep ``rules``.
 
         Raises:
             TrainingError: there is no majority row.
@@ -49,16 +52,20 @@ class PortableGenerator:
         weight = None if self.tilt is None else tilted(self.model.exemplar_means(majority), self.tilt)
         count = n if self.keep is None else OVERSUPPLY * n
         parents = draw_parents(len(majority), count, draws, log_weight=weight)
-        features = translations(encoding, self.model, majority, parents, draws, unlike=decode(encoding, majority[:0]))
-        if self.keep is None or not n:
-            return Synthetic(features, parents.numpy())
-        score = encoding.encode(features)[:, : encoding.inputs] @ self.keep.double().numpy()
-        kept = drawn_once(score, n, seed=seed)
-        return Synthetic(features.iloc[kept].reset_index(drop=True), parents.numpy()[kept])
+        keeper, known = RuleKeeper(rules, encoding), decode(encoding, majority[:0])
+        features, redrawn = translations(keeper, self.model, majority, parents, draws, unlike=known)
+        repaired = keeper.repaired(features, n, seed=derive(seed, "repair"))
+        at, features = repaired.usable, repaired.features
+        if self.keep is not None and len(at) > n > 0:
+            score = encoding.encode(features.iloc[at])[:, : encoding.inputs] @ self.keep.double().numpy()
+            at = at[drawn_once(score, n, seed=seed)]
+        at = at[:n]
+        record = keeper.record(repaired, at, redrawn) if rules else None
+        return Synthetic(features.iloc[at].reset_index(drop=True), parents.numpy()[at], rules=record)
 
 
 def portable_generator(
-    inputs: GeneratorInputs, model: MGVAE, made: Synthetic, settings: Training, *, seed: int
+    inputs: GeneratorInputs, model: MGVAE, made: Synthetic, settings: Training, *, seed: int, rules: RowRules = NO_RULES
 ) -> PortableGenerator:
     """Return a generator of rows like ``made``, which holds no patient row.
 
@@ -74,7 +81,7 @@ def portable_generator(
     if settings.plausibility == "none":
         return plain
     few, encoding = min(COMPARED, len(made.features)), inputs.encoding
-    compared = plain.make(encoding, inputs.majority, few, seed=seed)
+    compared = plain.make(encoding, inputs.majority, few, seed=seed, rules=rules)
     rows = [encoding.encode(part.features.iloc[:few])[:, : encoding.inputs] for part in (compared, made)]
     return PortableGenerator(model, tilt, torch.from_numpy(_slopes(*rows)))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,13 +12,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mgvae.arrays import Array
+from mgvae.arrays import Array, BoolArray, IntArray
 from mgvae.cohort.groups import hold_out
 from mgvae.cohort.rows import Rows
+from mgvae.cohort.rules import RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
-from mgvae.generator.plausibility import OVERSUPPLY, keep_plausible
+from mgvae.generator.plausibility import OVERSUPPLY, Kept, keep_plausible
+from mgvae.generator.rules import NO_RULES, Repaired, RuleKeeper
 from mgvae.generator.translation import Synthetic, decode, draw_parents, sample_prior, translate
 from mgvae.model.encoding import Encoding, fit_encoding
 from mgvae.model.likelihood import TableLikelihood
@@ -93,7 +96,14 @@ def pretrain_majority(
 
 
 def synthetic_cases(
-    rows: Rows, columns: Mapping[str, Column], settings: Training, *, n: int, seed: int, variant: Variant = "mgvae"
+    rows: Rows,
+    columns: Mapping[str, Column],
+    settings: Training,
+    *,
+    n: int,
+    seed: int,
+    variant: Variant = "mgvae",
+    rules: RowRules = NO_RULES,
 ) -> Synthetic:
     """Train the generator on these rows alone and return ``n`` synthetic cases.
 
@@ -104,6 +114,7 @@ def synthetic_cases(
         n: synthetic cases to make.
         seed: the seed.
         variant: mgvae or one of its ablations; vae is a plain VAE on the rare cases.
+        rules: between the features; the cases keep them.
     Raises:
         TrainingError: there is no case or no majority patient.
     """
@@ -122,56 +133,87 @@ def synthetic_cases(
     if variant == "vae":
         inputs = replace(inputs, majority=None)
     tuned = finetune_cases(start, anchor, inputs, settings, seed=seed)
-    made = synthesise(inputs, tuned.model, settings, n=n, seed=seed)
+    made = synthesise(inputs, tuned.model, settings, n=n, seed=seed, rules=rules)
     parent = made.parent if inputs.majority is None else np.flatnonzero(~event)[made.parent]
-    return Synthetic(made.features, parent, remarks + tuned.history.remarks + made.remarks)
+    warning = () if made.rules is None else made.rules.warning
+    return replace(made, parent=parent, remarks=remarks + tuned.history.remarks + made.remarks + warning)
 
 
-def synthesise(inputs: GeneratorInputs, model: MGVAE, settings: Training, *, n: int, seed: int) -> Synthetic:
+def synthesise(
+    inputs: GeneratorInputs, model: MGVAE, settings: Training, *, n: int, seed: int, rules: RowRules = NO_RULES
+) -> Synthetic:
     """Return ``n`` cases translated from majority rows, or drawn from the prior.
 
     The cases say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted, and which translations
-    are plausible, see `mgvae.generator.plausibility`.
+    are plausible, see `mgvae.generator.plausibility`. They keep ``rules``, see `mgvae.generator.rules`.
     """
     draws, encoding, majority = torch_generator(seed, "synthesise"), inputs.encoding, inputs.majority
+    keeper = RuleKeeper(rules, encoding)
     if majority is None:
-        return Synthetic(decode(encoding, sample_prior(model, n, draws)), np.full(n, -1))
+        features, redrawn = _drawn(keeper, lambda at: sample_prior(model, len(at), draws), n, known=None)
+        repaired, parent = keeper.repaired(features, n, seed=derive(seed, "repair")), np.full(n, -1)
+        return _kept(keeper, repaired, Kept(np.arange(n)), parent, redrawn)
     weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(inputs.cases), settings)
     count = n if settings.plausibility == "none" else OVERSUPPLY * n
     parents = draw_parents(len(majority), count, draws, log_weight=weight)
     real = decode(encoding, majority), decode(encoding, inputs.cases)
-    features = translations(encoding, model, majority, parents, draws, unlike=real[1])
-    kept = keep_plausible(features, *real, inputs.group, n=n, how=settings.plausibility, seed=derive(seed, "keep"))
-    return Synthetic(features.iloc[kept.rows].reset_index(drop=True), parents.numpy()[kept.rows], kept.remarks)
+    features, redrawn = translations(keeper, model, majority, parents, draws, unlike=real[1])
+    repaired = keeper.repaired(features, n, seed=derive(seed, "repair"))
+    usable = repaired.features.iloc[repaired.usable].reset_index(drop=True)
+    kept = keep_plausible(usable, *real, inputs.group, n=n, how=settings.plausibility, seed=derive(seed, "keep"))
+    return _kept(keeper, repaired, kept, parents.numpy(), redrawn)
+
+
+def _kept(keeper: RuleKeeper, repaired: Repaired, kept: Kept, parents: Array, redrawn: int) -> Synthetic:
+    """Return the rows that are kept, at positions among those that are usable."""
+    rows = repaired.usable[kept.rows]
+    record = keeper.record(repaired, rows, redrawn) if keeper.rules else None
+    return Synthetic(repaired.features.iloc[rows].reset_index(drop=True), parents[rows], kept.remarks, record)
 
 
 def translations(
-    encoding: Encoding, model: MGVAE, majority: Tensor, parents: Tensor, draws: torch.Generator, *, unlike: pd.DataFrame
-) -> pd.DataFrame:
-    """Translate each parent, ``(n, P)``; draw again what repeats ``unlike``.
+    keeper: RuleKeeper, model: MGVAE, majority: Tensor, parents: Tensor, draws: torch.Generator, *, unlike: pd.DataFrame
+) -> tuple[pd.DataFrame, int]:
+    """Translate each parent, ``(n, P)``; draw again what repeats ``unlike`` or breaks a rule.
 
     It is drawn again `MOST_REDRAWS` times at most: where few columns were measured, chance alone repeats a patient now and
     then, and on tables of a few codes it cannot be helped. Made in chunks, so that encoded rows are never all in memory.
+
+    Returns:
+        The rows, and how many of them broke a rule at first.
     """
     known = _row_keys(unlike)
-    parts = [
-        _translated_afresh(encoding, model, majority[part.to(majority.device)], known, draws)
-        for part in torch.split(parents, model.at_once)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    parts = []
+    for part in torch.split(parents, model.at_once):
+        own = majority[part.to(majority.device)]
+        parts.append(_drawn(keeper, partial(_translated, model, own, draws), len(part), known=known))
+    return pd.concat([features for features, _ in parts], ignore_index=True), sum(redrawn for _, redrawn in parts)
 
 
-def _translated_afresh(encoding: Encoding, model: MGVAE, parents: Tensor, known: Array, draws: torch.Generator) -> pd.DataFrame:
-    rows = translate(model, parents, draws)
-    keys = _row_keys(decode(encoding, rows))
+def _translated(model: MGVAE, parents: Tensor, draws: torch.Generator, at: IntArray) -> Tensor:
+    return translate(model, parents[torch.from_numpy(at).to(parents.device)], draws)
+
+
+def _drawn(keeper: RuleKeeper, draw: Callable[[IntArray], Tensor], n: int, *, known: Array | None) -> tuple[pd.DataFrame, int]:
+    """Draw ``n`` rows; draw again, at most `MOST_REDRAWS` times, what is known or breaks a rule."""
+
+    def refused(features: pd.DataFrame) -> tuple[BoolArray, BoolArray]:
+        repeated = np.zeros(len(features), bool) if known is None else np.isin(_row_keys(features), known)
+        return repeated, keeper.broken(features) if keeper.rules else np.zeros(len(features), bool)
+
+    rows = draw(np.arange(n))
+    features = keeper.decoded(rows)
+    repeated, broken = refused(features)
+    bad = repeated | broken
     for _ in range(MOST_REDRAWS):
-        repeated = np.flatnonzero(np.isin(keys, known))
-        if not len(repeated):
+        again = np.flatnonzero(bad)
+        if not len(again):
             break
-        at = torch.from_numpy(repeated).to(rows.device)
-        rows[at] = translate(model, parents[at], draws)
-        keys[repeated] = _row_keys(decode(encoding, rows[at]))
-    return decode(encoding, rows)
+        at = torch.from_numpy(again).to(rows.device)
+        rows[at] = draw(again)
+        bad[again] = np.logical_or(*refused(keeper.decoded(rows[at])))
+        features = None
+    return keeper.decoded(rows) if features is None else features, int(broken.sum())
 
 
 def _row_keys(features: pd.DataFrame) -> Array:

@@ -235,4 +235,5 @@ def test_the_example_study_is_valid(tmp_path):
     (tmp_path / "dictionary.yaml").write_text(dictionary, encoding="utf-8")
     config = load_config(tmp_path / "cohort.yaml")
     assert config.outcome.column in config.columns
-    assert list(config.columns.features) == ["age", "visits", "sex", "nyha", "smoker"]
+    assert list(config.columns.features) == ["age", "visits", "sex", "nyha", "smoker", "cigarettes", "dbp", "sbp"]
+    assert len(config.columns.rules) == 3

@@ -7,7 +7,7 @@ from pathlib import Path
 from flows.study.stages.encoded import encoded_rows
 from flows.study.stages.stage import Inputs, Stage, sections
 from mgvae.cohort.rows import cases_to_add
-from mgvae.config.sections import Training
+from mgvae.cohort.rules import rules_within
 from mgvae.config.study import CohortConfig
 from mgvae.generator.release import save_synthetic
 from mgvae.generator.synthesis import device_of, synthesise
@@ -20,28 +20,28 @@ from mgvae.training.inputs import divide_by_event
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Translate majority patients: the three files of `save_synthetic`."""
-    seed, prevalence = derive(config.seed, "generator"), config.synthesis.prevalence
-    made = translate(inputs["finetune"], inputs["encode"], config.training, seed=seed, n=None, prevalence=prevalence)
+    seed = derive(config.seed, "generator")
+    made = translate(inputs["finetune"], inputs["encode"], config, seed=seed, n=None)
     save_synthetic(made, folder)
 
 
-def translate(finetuned: Path, encoded: Path, training: Training, *, seed: int, n: int | None, prevalence: float) -> Synthetic:
+def translate(finetuned: Path, encoded: Path, config: CohortConfig, *, seed: int, n: int | None) -> Synthetic:
     """Return synthetic cases, translated from the training part's majority.
 
     Args:
         finetuned: artifact of stage finetune.
         encoded: artifact of stage encode.
-        training: the run's settings.
+        config: the run's settings.
         seed: the same seed gives the same cases.
-        n: how many; None for as many as ``prevalence`` asks for, at least one.
-        prevalence: share of cases among the training rows once they are added.
+        n: how many; None for as many as ``synthesis.prevalence`` asks for, at least one.
     """
     tuned, rows = load_checkpoint(finetuned), encoded_rows(encoded)
-    device, event = device_of(training), rows["event"].numpy()
+    training, device, event = config.training, device_of(config.training), rows["event"].numpy()
     inputs = divide_by_event(tuned.encoding, rows["rows"].to(device), event, rows["group"].numpy())
-    wanted = cases_to_add(event, prevalence)
+    wanted = max(cases_to_add(event, config.synthesis.prevalence), 1) if n is None else n
+    rules = rules_within(config.columns, config.columns.features)
     with one_thread():
-        return synthesise(inputs, tuned.model.to(device), training, n=max(wanted, 1) if n is None else n, seed=seed)
+        return synthesise(inputs, tuned.model.to(device), training, n=wanted, seed=seed, rules=rules)
 
 
-STAGE = Stage("synthesise", make, needs=("encode", "finetune"), reads=sections("training", "synthesis"))
+STAGE = Stage("synthesise", make, needs=("encode", "finetune"), reads=sections("columns", "training", "synthesis"))
