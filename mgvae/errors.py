@@ -50,6 +50,10 @@ class TableError(MGVAEError, ValueError):
     """A table given to the sampler holds what it cannot learn."""
 
 
+class SamplerWarning(UserWarning):
+    """The sampler can go on, but its user should know something."""
+
+
 class TrainingError(MGVAEError):
     """Training cannot start or cannot go on."""
 

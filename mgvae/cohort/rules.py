@@ -45,12 +45,13 @@ class Place:
 
     Attributes:
         name: the table's column.
-        by_position: whether its categories are the column's levels by position, whatever they are called.
+        positions: how many of the column's levels, the first ones, the table's categories are, whatever they are called; None:
+            categories are called as the levels are.
         origin, step: a number or date is ``origin + step * cell``, dates in days.
     """
 
     name: str
-    by_position: bool = False
+    positions: int | None = None
     origin: float = 0.0
     step: float = 1.0
 
@@ -124,9 +125,10 @@ class _Cells:
 
 
 def _codes(cells: pd.Series, column: Column, place: Place) -> IntArray:
-    if place.by_position:
-        codes = cells.cat.codes.to_numpy(np.int64)
-        return np.where(codes < len(column.levels), codes, -1)
+    if place.positions is not None:
+        named = isinstance(cells.dtype, pd.CategoricalDtype)  # a column with one level is 0 where it is given
+        codes = cells.cat.codes.to_numpy(np.int64) if named else cells.fillna(-1).to_numpy(np.int64)
+        return np.where(codes < place.positions, codes, -1)
     levels = pd.Index([canonical(level) for level in column.levels], dtype=object)
     if isinstance(cells.dtype, pd.CategoricalDtype):
         places = levels.get_indexer(pd.Index(cells.cat.categories, dtype=object))

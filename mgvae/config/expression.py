@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,9 @@ TOKEN = re.compile(
     r"""\s*(?:(?P<name>`[^`]+`)|(?P<text>"[^"]*"|'[^']*')|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?!\w)"""
     r"""|(?P<word>[^\W\d][\w.]*)|(?P<sign><=|>=|==|!=|[-<>+*(),]))"""
 )
+WORD = re.compile(r"[^\W\d][\w.]*")
 KEYWORDS = ("and", "or", "not", "in")
+RESERVED = (*KEYWORDS, "implies", "missing")
 SIGNS: dict[type[ast.cmpop], Sign] = {
     ast.Lt: "<",
     ast.LtE: "<=",
@@ -124,6 +127,23 @@ def parse(text: str) -> Condition:
     except RecursionError:
         raise ValueError("must not be nested that deeply; divide it into several rules") from None
     return found[0] if len(found) == 1 else Either((Not(found[0]), found[1]))
+
+
+def name_text(name: str) -> str | None:
+    """Return how a rule names a column; None if it cannot."""
+    if WORD.fullmatch(name) and name not in RESERVED:
+        return name
+    return None if "`" in name or not name.isprintable() else f"`{name}`"
+
+
+def level_text(level: bool | int | float | str, columns: Collection[str]) -> str | None:
+    """Return how a rule names a level, given all columns' names; None if it cannot."""
+    if not isinstance(level, str):
+        return str(level).lower() if isinstance(level, bool) else f"{level:.17g}"
+    if WORD.fullmatch(level) and level not in (*RESERVED, *columns):
+        return level
+    quote = next((mark for mark in "'\"" if mark not in level), None)
+    return None if quote is None or not level.isprintable() else f"{quote}{level}{quote}"
 
 
 def _pieces(text: str) -> list[Word | str]:

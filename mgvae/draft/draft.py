@@ -10,6 +10,7 @@ from mgvae.draft.columns import MOST_LEVELS, draft_column
 from mgvae.draft.entry import Drafted
 from mgvae.draft.leaks import without_leaks
 from mgvae.draft.outcome import PLACEHOLDER, Outcome, few_events, outcome_of, proposed
+from mgvae.draft.rules import DraftedRule, drafted_rules
 from mgvae.draft.scan import Look, Seen, look_at
 from mgvae.errors import ConfigError, ExtractError
 
@@ -28,6 +29,7 @@ class Draft:
         subject: the column that names the subjects; None where none does, so that each row is one.
         group: the column that ties rows together, where there is one.
         dates: the date columns, one of which may be the index date.
+        rules: between predictors, which no row breaks.
     """
 
     look: Look
@@ -37,6 +39,7 @@ class Draft:
     subject: str | None
     group: str | None
     dates: tuple[str, ...]
+    rules: tuple[DraftedRule, ...] = ()
 
     @property
     def outcome_name(self) -> str:
@@ -56,6 +59,8 @@ class Draft:
         if self.subject is None:
             remarks.append("No column is different in each row, so each row is taken for a subject (subject_id: null).")
         remarks += self.look.remarks
+        if self.rules:
+            remarks.append(f"Rules between columns that no row breaks: {len(self.rules):,}. Delete those that hold by chance.")
         if self.look.nameless:
             remarks.append(f"Columns without a name are left out: {self.look.nameless:,}. Name them to use them.")
         return tuple(remarks)
@@ -90,6 +95,7 @@ def draft(extract: str, *, outcome: str | None = None, event: str | None = None)
         subject=subject,
         group=_group(look, columns, subject),
         dates=tuple(column.name for column in columns if column.kind == "date"),
+        rules=drafted_rules(list(zip(look.columns, columns, strict=True))),
     )
 
 

@@ -50,7 +50,7 @@ def cohort_text(draft: Draft, extract: str, folder: Path) -> str:
 def dictionary_text(draft: Draft) -> str:
     """Return dictionary.yaml."""
     lines = [line for column in draft.columns for line in _column(column)]
-    return f"{_head(draft)}\n{RANGES}columns:\n" + "\n".join(lines) + "\n"
+    return f"{_head(draft)}\n{RANGES}columns:\n" + "\n".join([*lines, *_rules(draft)]) + "\n"
 
 
 def scalar(value: object) -> str:
@@ -142,6 +142,17 @@ def _column(column: Drafted) -> Iterator[str]:
         yield from _listed("missing_codes", column.missing_codes)
     if column.max_missing is not None:
         yield f"    max_missing: {column.max_missing:g}"
+
+
+def _rules(draft: Draft) -> Iterator[str]:
+    if draft.rules:
+        yield "# No row of this extract breaks these rules, though dozens would by chance. Synthetic cases will keep them."
+        yield "rules:"
+    for rule in draft.rules:
+        if rule.together:
+            yield f"  - missing_together: [{', '.join(map(scalar, rule.together))}]  {REVIEW}in {rule.rows:,} rows"
+        else:
+            yield f"  - {scalar(rule.text)}  {REVIEW}{rule.rows:,} rows keep it, and none breaks it"
 
 
 def _listed(key: str, values: Sequence[object]) -> Iterator[str]:

@@ -5,7 +5,6 @@ What needs torch is imported where rows are made: importing torch takes as long 
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -15,7 +14,6 @@ import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_sampling_strategy
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mgvae.arrays import Array
@@ -23,12 +21,12 @@ from mgvae.config.sections import Training
 from mgvae.errors import TableError
 from mgvae.reproducibility import numpy_generator
 from mgvae.sampler.containers import append_labels, append_rows, as_table, read_labels
-from mgvae.sampler.parameters import column_positions, group_codes, layer_widths, training_settings
+from mgvae.sampler.parameters import CONSTRAINTS, column_positions, group_codes, layer_widths, training_settings
 from mgvae.sampler.progress import TrainingProgress
+from mgvae.sampler.rules import known_rules, stated_rules, table_rules
 from mgvae.sampler.table_types import TableTypes, restore_categories
 
 DEFAULTS = Training()
-POSITIVE = Interval(numbers.Integral, 1, None, closed="left")
 
 
 class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
@@ -58,6 +56,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         learning_rate, finetune_learning_rate: Adam's step sizes.
         batch_size: rows in a step of pre-training.
         exemplars: how many majority rows, drawn anew each epoch, carry the prior; "all" for the exact mixture.
+        rules: between columns, which the rows made keep, such as ``["dbp <= sbp", "cigarettes > 0 implies smoker == yes"]``;
+            see `mgvae.config.rules.Rule`. What it took stands among the remarks of ``history_``.
         random_state: seed, or a numpy RandomState. The same seed gives the same rows on the same machine; None draws the seed
             from numpy's global stream, as in scikit-learn.
         device: "auto", "cpu" or "cuda".
@@ -80,23 +80,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
-        "categorical_features": [StrOptions({"infer"}), "array-like"],
-        "latent_dim": [POSITIVE],
-        "hidden": ["array-like"],
-        "epochs": [StrOptions({"auto"}), POSITIVE],
-        "finetune_epochs": [POSITIVE],
-        "ewc_lambda": [StrOptions({"auto"}), Interval(numbers.Real, 0, None, closed="left")],
-        "exemplar_weights": [StrOptions({"tilted", "uniform"})],
-        "plausibility": [StrOptions({"matched", "filtered", "none"})],
-        "pretraining": ["boolean"],
-        "leave_one_out": ["boolean"],
-        "posterior_variance": [StrOptions({"free", "tied"})],
-        "learning_rate": [Interval(numbers.Real, 0, None, closed="neither")],
-        "finetune_learning_rate": [Interval(numbers.Real, 0, None, closed="neither")],
-        "batch_size": [Interval(numbers.Integral, 2, None, closed="left")],
-        "exemplars": [StrOptions({"all"}), POSITIVE],
-        "device": [StrOptions({"auto", "cpu", "cuda"})],
-        "verbose": ["boolean"],
+        **CONSTRAINTS,
     }
 
     def __init__(
@@ -118,6 +102,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         finetune_learning_rate: float = DEFAULTS.finetune_learning_rate,
         batch_size: int = DEFAULTS.batch_size,
         exemplars: int | Literal["all"] = DEFAULTS.exemplars,
+        rules: Sequence[Any] | None = None,
         random_state: Any = None,
         device: Literal["auto", "cpu", "cuda"] = DEFAULTS.device,
         verbose: bool = False,
@@ -138,6 +123,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         self.finetune_learning_rate = finetune_learning_rate
         self.batch_size = batch_size
         self.exemplars = exemplars
+        self.rules = rules
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
@@ -191,8 +177,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state if random_state is None else random_state).randint(2**31 - 1))
         from mgvae.sampler.per_class import make_further_rows
 
-        typed = self.table_types_.to_typed(as_table(X))
-        made = make_further_rows(self.translators_[label], self.encoding_, typed, n, seed=seed)
+        typed, rules = self.table_types_.to_typed(as_table(X)), known_rules(self.rules, self.table_types_)
+        made = make_further_rows(self.translators_[label], self.encoding_, typed, n, seed=seed, rules=rules)
         out = self.table_types_.to_user(made.features, numpy_generator(seed, "restore"))
         return restore_categories(out, X) if isinstance(X, pd.DataFrame) else out, made.parent
 
@@ -246,6 +232,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         """Return the table, a class number per row, and the columns of a one-hot ``y``."""
         self._validate_params()
         layer_widths(self.hidden)
+        stated_rules(self.rules)
         labels, one_hot = read_labels(y)
         table = as_table(X)
         check_consistent_length(table, labels, groups)
@@ -278,6 +265,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
                 pretraining=self.pretraining,
                 seed=seed,
                 progress=progress.start_phase,
+                rules=table_rules(stated_rules(self.rules), types),
             )
         self.translators_ = {labels[at]: translator for at, translator in result.translators.items()}
         self.encoding_, self.table_types_ = result.encoding, types.suppress_rare()

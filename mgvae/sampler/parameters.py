@@ -9,10 +9,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from mgvae.arrays import Array
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
+
+POSITIVE = Interval(numbers.Integral, 1, None, closed="left")
+CONSTRAINTS: dict[str, Any] = {  # of the sampler's own parameters, as scikit-learn checks them
+    "categorical_features": [StrOptions({"infer"}), "array-like"],
+    "latent_dim": [POSITIVE],
+    "hidden": ["array-like"],
+    "epochs": [StrOptions({"auto"}), POSITIVE],
+    "finetune_epochs": [POSITIVE],
+    "ewc_lambda": [StrOptions({"auto"}), Interval(numbers.Real, 0, None, closed="left")],
+    "exemplar_weights": [StrOptions({"tilted", "uniform"})],
+    "plausibility": [StrOptions({"matched", "filtered", "none"})],
+    "pretraining": ["boolean"],
+    "leave_one_out": ["boolean"],
+    "posterior_variance": [StrOptions({"free", "tied"})],
+    "learning_rate": [Interval(numbers.Real, 0, None, closed="neither")],
+    "finetune_learning_rate": [Interval(numbers.Real, 0, None, closed="neither")],
+    "batch_size": [Interval(numbers.Integral, 2, None, closed="left")],
+    "exemplars": [StrOptions({"all"}), POSITIVE],
+    "device": [StrOptions({"auto", "cpu", "cuda"})],
+    "verbose": ["boolean"],
+    "rules": ["array-like", None],
+}
 
 
 def training_settings(parameters: Mapping[str, Any]) -> Training:

@@ -17,10 +17,12 @@ import pandas as pd
 from torch import Tensor
 
 from mgvae.arrays import Array
+from mgvae.cohort.rules import RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
 from mgvae.generator.resampling import PortableGenerator, portable_generator
+from mgvae.generator.rules import NO_RULES
 from mgvae.generator.synthesis import Pretrained, encoded, new_model, pretrain_majority, synthesise
 from mgvae.generator.translation import Synthetic
 from mgvae.model.encoding import Encoding, fit_encoding
@@ -95,6 +97,7 @@ def oversample_classes(
     pretraining: bool,
     seed: int,
     progress: ProgressCallback,
+    rules: RowRules = NO_RULES,
 ) -> Oversampled:
     """Return the rows that ``classes.wanted`` asks for, made on one thread.
 
@@ -106,6 +109,7 @@ def oversample_classes(
         pretraining: whether rare classes start from a model of the majority; False is an ablation.
         seed: the seed.
         progress: called at the start of each phase.
+        rules: between the columns; the rows made keep them.
     Raises:
         TableError: the majority has one group only.
         TrainingError: training is impossible.
@@ -122,7 +126,7 @@ def oversample_classes(
             shared = pretrain_majority(encoding, rows[majority], group, settings, seed=seed, on_epoch=progress("pretrain"))
         made, translators, finetuned = {}, {}, {}
         for label, n in wanted.items():
-            task = _ClassTask(encoding, rows, classes, settings, label, derive(seed, "class", label))
+            task = _ClassTask(encoding, rows, classes, settings, label, derive(seed, "class", label), rules)
             if label in classes.majority and shared is not None:
                 made[label], translators[label] = task.resample(shared, n)
             else:
@@ -137,11 +141,11 @@ def oversample_classes(
 
 
 def make_further_rows(
-    translator: PortableGenerator, encoding: Encoding, features: pd.DataFrame, n: int, *, seed: int
+    translator: PortableGenerator, encoding: Encoding, features: pd.DataFrame, n: int, *, seed: int, rules: RowRules = NO_RULES
 ) -> Synthetic:
     """Return ``n`` rows translated from typed majority rows, on one thread of the CPU."""
     with one_thread():
-        return translator.make(encoding, encoded(encoding, features, Training(device="cpu")), n, seed=seed)
+        return translator.make(encoding, encoded(encoding, features, Training(device="cpu")), n, seed=seed, rules=rules)
 
 
 @dataclass(frozen=True)
@@ -154,12 +158,13 @@ class _ClassTask:
     settings: Training
     label: int
     seed: int
+    rules: RowRules
 
     def resample(self, shared: Pretrained, n: int) -> tuple[Synthetic, PortableGenerator]:
         """Return rows of a class of the majority, from its own rows."""
         own = self.classes.rows_of(self.label)
         plain = self.settings.model_copy(update={"exemplar_weights": "uniform", "plausibility": "none"})
-        made = synthesise(self._inputs(own, own), shared.model, plain, n=n, seed=self.seed)
+        made = synthesise(self._inputs(own, own), shared.model, plain, n=n, seed=self.seed, rules=self.rules)
         return _in_table(made, own), PortableGenerator(shared.model, None, None)
 
     def translate(
@@ -171,9 +176,11 @@ class _ClassTask:
         start = new_model(self.encoding, inputs.cases, self.settings, seed=self.seed) if shared is None else shared.model
         anchor = None if shared is None or self.settings.ewc_lambda == 0 else shared.anchor
         tuned = finetune_cases(start, anchor, inputs, self.settings, seed=self.seed, on_epoch=on_epoch)
-        made = synthesise(inputs, tuned.model, self.settings, n=n, seed=self.seed)
-        further = portable_generator(inputs, tuned.model, made, self.settings, seed=derive(self.seed, "more"))
-        return _in_table(made, majority), further, {**_summary(tuned.history, *made.remarks), "ewc_lambda": tuned.ewc_lambda}
+        made = synthesise(inputs, tuned.model, self.settings, n=n, seed=self.seed, rules=self.rules)
+        more = derive(self.seed, "more")
+        further = portable_generator(inputs, tuned.model, made, self.settings, seed=more, rules=self.rules)
+        past = {**_summary(tuned.history, *made.all_remarks), "ewc_lambda": tuned.ewc_lambda}
+        return _in_table(made, majority), further, past
 
     def _inputs(self, majority: Array, cases: Array) -> GeneratorInputs:
         group = self.classes.group

@@ -148,7 +148,7 @@ def test_columns_under_other_names_by_position_and_in_steps():
     rules = RowRules(
         (Rule(rule="size < limit implies mark == b"),),
         {**numbers("size", "limit"), "mark": Column(kind="categorical", categories=("a", "b"))},
-        {"size": Place("0", origin=10, step=2), "limit": Place("1"), "mark": Place("2", by_position=True)},
+        {"size": Place("0", origin=10, step=2), "limit": Place("1"), "mark": Place("2", positions=2)},
     )
     frame = pd.DataFrame({"0": [1.0, 1, 1, 2], "1": [13.0, 13, 13, 13], "2": pd.Categorical(list("0120"))})
     assert rules.broken(frame)[:, 0].tolist() == [True, False, False, False]  # the third level has no name
