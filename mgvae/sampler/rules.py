@@ -61,7 +61,7 @@ def table_rules(rules: tuple[Rule, ...], types: TableTypes) -> RowRules:
     try:
         len(found.bound)
     except ValueError as error:
-        text = str(error).replace("of the data dictionary", "of the table, each label once")
+        text = str(error).replace("of the data dictionary", "of the table, each label once").rstrip(".")
         raise TableError(f"rules must fit the table: {text}. Name levels that do not occur by a categorical dtype.") from None
     return found
 

@@ -12,7 +12,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from mgvae.classifiers.models import LogisticModel
 from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows, cases_to_add
+from mgvae.cohort.rules import RowRules
 from mgvae.config.dictionary import Column
+from mgvae.config.rules import Rule
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError, OutcomeError
 from mgvae.evaluation.arms import GENERATIVE, Recipe, Treated, class_weights, treat
@@ -186,12 +188,14 @@ def test_smote_in_batches_makes_as_many(monkeypatch):
 @pytest.mark.parametrize("arm", ["mgvae", "mgvae_no_ewc", "mgvae_no_pretraining", "vae"])
 def test_a_generative_arm_trains_the_variant_of_its_name_as_the_recipe_says(arm, generator):
     rows = simulated(400, group_size=4)
-    asked = Recipe(columns={"age": Column(kind="count")}, training=Training(latent_dim=3), prevalence=0.3)
+    rules = RowRules((Rule(rule="age < 99"),), {"age": Column(kind="count")})
+    asked = Recipe(columns={"age": Column(kind="count")}, training=Training(latent_dim=3), prevalence=0.3, rules=rules)
     treated = treat(arm, rows, asked, seed=1)
     (given,) = generator.given
     assert given.variant == arm
     assert given.columns is asked.columns
     assert given.settings is asked.training
+    assert given.rules is rules
     assert given.n == cases_to_add(rows.event, 0.3) == len(treated.event) - 400
     assert given.rows is rows
 

@@ -47,7 +47,7 @@ def table(n=300):
     frame["urban"], frame["rural"] = rng.poisson(3, n).astype(float), rng.poisson(2, n).astype(float)
     frame["all"] = frame["urban"] + frame["rural"]
     frame["hdl"] = rng.normal(50, 10, n).round(1)
-    frame["ldl"] = frame["hdl"] + rng.exponential(10, n).round(1)
+    frame["ldl"] = frame["hdl"] + rng.exponential(4, n).round(1)
     frame.loc[rng.random(n) < 0.4, ["hdl", "ldl"]] = np.nan
     return frame
 
