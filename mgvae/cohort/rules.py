@@ -143,9 +143,10 @@ def truth(bound: Bound, cells: _Cells) -> Truth:
         return fails, holds
     if isinstance(bound, Conjunction | Disjunction):
         parts = [truth(part, cells) for part in bound.of]
-        every, some = np.logical_and.reduce, np.logical_or.reduce
-        over, under = (every, some) if isinstance(bound, Conjunction) else (some, every)
-        return over([part[0] for part in parts]), under([part[1] for part in parts])
+        holds, fails = (np.array([part[side] for part in parts]) for side in (0, 1))
+        if isinstance(bound, Conjunction):
+            return np.asarray(holds.all(axis=0)), np.asarray(fails.any(axis=0))
+        return np.asarray(holds.any(axis=0)), np.asarray(fails.all(axis=0))
     if isinstance(bound, NumbersCompare):
         return _compared(bound.sign, number(bound.left, cells), number(bound.right, cells), bound.tolerance)
     return _of_levels(bound, cells)
@@ -213,5 +214,5 @@ def definition(bound: Bound, columns: Mapping[str, Column]) -> tuple[str, Value]
 
 def rows_broken(rules: RowRules, tables: Sequence[pd.DataFrame]) -> tuple[int, int]:
     """Return how many rows of some tables break any rule, and how many rows there are."""
-    broken = [rules.broken(table).any(axis=1) for table in tables]
-    return sum(int(part.sum()) for part in broken), sum(map(len, broken))
+    broken = sum(int(rules.broken(table).any(axis=1).sum()) for table in tables)
+    return broken, sum(len(table) for table in tables)

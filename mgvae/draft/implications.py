@@ -101,11 +101,11 @@ def _reduced(found: Sequence[Implication], literals: Sequence[Literal]) -> list[
 
     What follows from others excludes less than each of them, and so has fewer expected breaks: it comes after them.
     """
-    opposite = {one.text: one.opposite for one in literals}
-    others: dict[int, list[Literal]] = {}
-    for one in literals:
-        others.setdefault(one.column, []).append(one)
-    excluded = {one.text: [other.text for other in others[one.column] if other is not one] for one in literals}
+    opposite = {literal.text: literal.opposite for literal in literals}
+    own: dict[int, list[str]] = {}
+    for literal in literals:
+        own.setdefault(literal.column, []).append(literal.text)
+    excluded = {literal.text: [text for text in own[literal.column] if text != literal.text] for literal in literals}
     graph: dict[str, set[str]] = {}
     kept = []
     for one in sorted(found, key=lambda one: -one.expected):

@@ -212,8 +212,7 @@ def _drawn(keeper: RuleKeeper, draw: Callable[[IntArray], Tensor], n: int, *, kn
         at = torch.from_numpy(again).to(rows.device)
         rows[at] = draw(again)
         bad[again] = np.logical_or(*refused(keeper.decoded(rows[at])))
-        features = None
-    return keeper.decoded(rows) if features is None else features, int(broken.sum())
+    return keeper.decoded(rows) if (repeated | broken).any() else features, int(broken.sum())
 
 
 def _row_keys(features: pd.DataFrame) -> Array:

@@ -14,7 +14,7 @@ from mgvae.sampler.parameters import training_settings
 from tests.mgvae.sampler.sampler_tables import MAJORITY, labels, quick, small
 
 DEFAULTS = MGVAEOverSampler().get_params()
-OWN = {"sampling_strategy", "categorical_features", "pretraining", "random_state", "verbose"}
+OWN = {"sampling_strategy", "categorical_features", "pretraining", "rules", "random_state", "verbose"}
 SHARED = {name: "pretrain_epochs" if name == "epochs" else name for name in DEFAULTS if name not in OWN}
 PROBES = ["auto", "all", "tilted", "uniform", "matched", "filtered", "none", "free", "tied", "cpu", "cuda", "bogus", None]
 PROBES += [-1, 0, 1, 2, 3, -0.5, 0.0, 1e-9, 0.5, 1.5, (), (0,), (1,), (8, 4), ("a",), (1.5,)]
