@@ -158,7 +158,7 @@ def _of_levels(bound: LevelIsAmong | LevelsCompare | IsMissing | MissingTogether
         return missing, ~missing
     if isinstance(bound, MissingTogether):
         missing = np.column_stack([cells.missing(name) for name in bound.columns])
-        together = missing.all(axis=1) | ~missing.any(axis=1)
+        together = np.asarray(missing.all(axis=1) == missing.any(axis=1))
         return together, ~together
     if isinstance(bound, LevelIsAmong):
         codes = cells.codes(bound.column)

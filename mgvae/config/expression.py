@@ -15,6 +15,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from mgvae.config.formats import plain_text
+
 Sign = Literal["<", "<=", "==", "!=", ">=", ">"]
 LONGEST = 500  # characters of a rule
 TOKEN = re.compile(
@@ -112,7 +114,7 @@ def parse(text: str) -> Condition:
         raise ValueError(f"must have at most {LONGEST} characters; got {len(text)}. Divide it into several rules")
     sides: list[list[str]] = [[]]
     words: dict[str, Word] = {}
-    for piece in _pieces(text):
+    for piece in _pieces(plain_text(text)):
         if piece == "implies":
             sides.append([])
         elif isinstance(piece, Word):

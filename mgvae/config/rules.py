@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from mgvae.config.conditions import Bound, Described, MissingTogether, bind, column_named
 from mgvae.config.expression import parse
+from mgvae.config.formats import plain_text
 from mgvae.config.strict import Strict
 
 
@@ -60,7 +61,7 @@ class Rule(Strict):
         try:
             if self.rule is not None:
                 return bind(parse(self.rule), columns, tolerance=self.tolerance)
-            return MissingTogether(tuple(column_named(name, columns) for name in self.missing_together or ()))
+            return MissingTogether(tuple(column_named(plain_text(name), columns) for name in self.missing_together or ()))
         except ValueError as error:
             raise ValueError(f"rule '{self.text}' {error}") from None
 

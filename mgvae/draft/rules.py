@@ -76,7 +76,7 @@ def drafted_rules(pairs: Sequence[tuple[Seen, Drafted]]) -> tuple[DraftedRule, .
 
 def _column(name: str, seen: Seen, drafted: Drafted) -> _Column:
     cells = np.where(np.append(present(seen, drafted), False)[seen.codes], seen.codes, -1)
-    numbers = numbers_of(seen.values)
+    numbers = numbers_of(seen.values, drafted.format if drafted.kind in NUMERIC_KINDS else None)
     places = {canonical(level): at for at, level in enumerate(drafted.categories)}
     spelt = [places.get(value, places.get(canonical(numbers[at]), -1)) for at, value in enumerate(seen.values)]
     return _Column(name, drafted, np.append(numbers, np.nan)[cells], np.append(np.array(spelt, dtype=np.int64), -1)[cells])

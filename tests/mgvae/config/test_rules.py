@@ -108,6 +108,12 @@ def test_each_mistake_is_a_sentence(rule, words):
         dictionary(rule)
 
 
+def test_letters_that_look_alike_are_alike():
+    columns = {"größe": {"kind": "count"}, "µ": {"kind": "categorical", "categories": ["Café", "b"]}}
+    for text in ("gro\u0308ße > 0", "`gro\u0308ße` > 0", "µ == Cafe\u0301", "`µ` == 'Café'"):
+        build(Dictionary, {"columns": columns, "rules": [text]}, source="dictionary.yaml")
+
+
 def test_a_rule_that_is_stated_twice():
     with pytest.raises(ConfigError, match="'dbp <= sbp' stands there twice"):
         dictionary("dbp <= sbp", "dbp <= sbp ")
