@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 
 from mgvae.simulation.associations import ASSOCIATIONS
 from mgvae.simulation.code_book import code_book
@@ -14,6 +15,8 @@ COHORT, DICTIONARY, EXTRACT, TRUTH = "cohort.yaml", "dictionary.yaml", "extract.
 
 def cohort_text(n: int, *, seed: int, prevalence: float) -> str:
     """Return cohort.yaml."""
+    chance = 4 * math.sqrt(prevalence * (1 - prevalence) / n)
+    low, high = max(0.0, min(prevalence / 2, prevalence - chance)), min(1.0, max(2 * prevalence, prevalence + chance))
     return "\n".join(
         [
             f"# Written by: mgvae simulate autism --n {n} --seed {seed} --prevalence {prevalence:g}",
@@ -31,18 +34,22 @@ def cohort_text(n: int, *, seed: int, prevalence: float) -> str:
             f"  column: {EVENT}",
             "  event: 1",
             "  label: Autism",
-            f"  expected_prevalence: [{prevalence / 2:g}, {min(1.0, 2 * prevalence):g}]",
+            f"  expected_prevalence: [{low:.6g}, {high:.6g}]",
             "",
         ]
     )
 
 
-def dictionary_text() -> str:
-    """Return dictionary.yaml: a line a column."""
-    return "\n".join(_dictionary()) + "\n"
+def dictionary_text(varying: Collection[str]) -> str:
+    """Return dictionary.yaml: a line a column.
+
+    Args:
+        varying: the predictors with two different values in the extract; others can predict nothing, and are excluded.
+    """
+    return "\n".join(_dictionary(varying)) + "\n"
 
 
-def _dictionary() -> Iterator[str]:
+def _dictionary(varying: Collection[str]) -> Iterator[str]:
     yield "# Simulated records of the first three years. The risk follows published associations; odds ratios given all others:"
     for one in ASSOCIATIONS:
         yield f"#   {one.exposure} {one.odds_ratio:g}: {one.source}, doi {one.doi}"
@@ -53,16 +60,14 @@ def _dictionary() -> Iterator[str]:
     yield _line(INDEX, kind="date", role="excluded", label="Third birthday")
     yield _line(EVENT, kind="binary", role="excluded", label="Autism diagnosed by the eighth birthday", categories=[0, 1])
     for name, column in COLUMNS.items():
-        yield _line(name, **_entry(column))
+        yield _line(name, **_entry(column), **_role(name, varying, subgroup=column.subgroup))
     book = code_book()
     for name, label in zip(book.names, book.labels, strict=True):
-        yield _line(name, kind="binary", label=label, categories=[0, 1], max_missing=0)
+        yield _line(name, kind="binary", label=label, categories=[0, 1], max_missing=0, **_role(name, varying))
 
 
 def _entry(column: RecordColumn) -> dict[str, object]:
     entry: dict[str, object] = {"kind": column.kind, "label": column.label, "max_missing": column.max_missing}
-    if column.subgroup:
-        entry["role"] = ["feature", "subgroup"]
     if column.unit is not None:
         entry["unit"] = column.unit
     if column.range is not None:
@@ -72,6 +77,12 @@ def _entry(column: RecordColumn) -> dict[str, object]:
     elif column.levels:
         entry["categories"] = list(column.levels)
     return entry
+
+
+def _role(name: str, varying: Collection[str], *, subgroup: bool = False) -> dict[str, object]:
+    if name not in varying:
+        return {"role": "excluded"}
+    return {"role": ["feature", "subgroup"]} if subgroup else {}
 
 
 def _line(name: str, **entry: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import parquet
+from pyarrow import compute, parquet
 from scipy.special import expit
 
 from mgvae.errors import ConfigError, reason_of
@@ -53,8 +53,8 @@ def write_study(
     try:
         out.mkdir(parents=True, exist_ok=True)
         with scratch_folder(out) as place:
-            events = _write(place, n, seed, prevalence, advance)
-            (place / DICTIONARY).write_text(dictionary_text(), encoding="utf-8")
+            events, varying = _write(place, n, seed, prevalence, advance)
+            (place / DICTIONARY).write_text(dictionary_text(varying), encoding="utf-8")
             (place / COHORT).write_text(cohort_text(n, seed=seed, prevalence=prevalence), encoding="utf-8")
             _check_free(out, force=force)
             _move(place, out)
@@ -93,19 +93,33 @@ def _move(place: Path, out: Path) -> None:
         (place / name).replace(out / name)
 
 
-def _write(place: Path, n: int, seed: int, prevalence: float, advance: Callable[[int], None]) -> int:
+def _write(place: Path, n: int, seed: int, prevalence: float, advance: Callable[[int], None]) -> tuple[int, frozenset[str]]:
+    """Write extract and truth; return the events, and which predictors vary."""
     (place / EXTRACT).mkdir()
     rest, events, done, part = blocks(n, seed=seed, prevalence=prevalence), 0, 0, 0
+    extremes: dict[str, set[Any]] = {}
     with _writer(place / TRUTH) as write_truth:
         while done < n:
             with _writer(place / EXTRACT / f"part-{part:05d}.parquet") as write:
                 for records in islice(rest, GROUPS_PER_PART):
-                    write(_table(records))
+                    table = _table(records)
+                    write(table)
                     write_truth(_truth(records))
+                    _note_extremes(extremes, table)
                     events, done = events + int(records.children.event.sum()), done + len(records)
                     advance(done)
             part += 1
-    return events
+    return events, frozenset(name for name, values in extremes.items() if len(values) > 1)
+
+
+def _note_extremes(extremes: dict[str, set[Any]], table: Any) -> None:
+    """Add the least and the largest value of each predictor."""
+    for name in (*COLUMNS, *code_book().names):
+        found = compute.min_max(table[name]).as_py()
+        known = extremes.setdefault(name, set())
+        known |= {value for value in found.values() if value is not None}
+        if len(known) > 2:
+            extremes[name] = {min(known), max(known)}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from mgvae.errors import ConfigError
 from mgvae.extract.read import read_extract
 from mgvae.simulation import write
 from mgvae.simulation.children import BLOCK
+from mgvae.simulation.study_files import cohort_text
 from mgvae.simulation.write import FILES, write_study
 
 
@@ -34,7 +35,6 @@ def test_the_same_seed_gives_the_same_bytes(study, tmp_path):
     assert files(again) == files(study)
     write_study(other, 400, seed=4)
     assert files(other)["truth.parquet"] != files(study)["truth.parquet"]
-    assert files(other)["dictionary.yaml"] == files(study)["dictionary.yaml"]
 
 
 def test_the_first_rows_do_not_depend_on_n(study, tmp_path):
@@ -47,8 +47,12 @@ def test_the_dictionary_describes_the_extract_and_the_truth_lies_outside(study):
     config = load_config(study / "cohort.yaml")
     names = parquet.read_schema(study / "extract.parquet" / "part-00000.parquet").names
     assert names == list(config.columns.columns)
-    assert len(config.columns.features) == 2000
+    assert len(names) == 2005
     assert not {"risk", "log_odds"} & set(names)
+    features = config.columns.features
+    whole = parquet.read_table(study / "extract.parquet").to_pandas()
+    assert set(features) == {name for name in names[5:] if whole[name].nunique() > 1}  # the others can predict nothing
+    assert "dx_k59" in features
     truth = parquet.read_table(study / "truth.parquet").to_pandas()
     frame = read_extract(config).frame
     assert len(frame) == len(truth) == 400
@@ -127,3 +131,19 @@ def test_a_stopped_simulation_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_study(tmp_path / "out", 5, advance=stop)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_all_predictors_of_a_large_extract_vary(tmp_path):
+    """What occurs in one block alone counts, whichever it is."""
+    write_study(tmp_path / "one", BLOCK, seed=1)
+    write_study(tmp_path / "two", 2 * BLOCK, seed=1)
+    one, two = (set(load_config(tmp_path / name / "cohort.yaml").columns.features) for name in ("one", "two"))
+    assert one < two
+    frame = parquet.read_table(tmp_path / "two" / "extract.parquet").to_pandas()
+    assert two == {name for name in frame.columns[5:] if frame[name].nunique() > 1}
+
+
+@pytest.mark.parametrize(("n", "prevalence", "low", "high"), [(50_000, 0.02, 0.01, 0.04), (100, 0.02, 0.0, 0.076)])
+def test_the_expected_prevalence_leaves_room_for_chance(n, prevalence, low, high):
+    text = cohort_text(n, seed=0, prevalence=prevalence)
+    assert f"  expected_prevalence: [{low:g}, {high:g}]\n" in text
