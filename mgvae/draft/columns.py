@@ -29,13 +29,8 @@ SURE = 100  # rows: so many distinct whole numbers are hardly measurements
 STRAY = 5  # texts among numbers that may be codes
 
 
-def draft_column(seen: Seen, shared: Sequence[float] = ()) -> Drafted:
-    """Return a column's entry in the drafted dictionary, without looking at others.
-
-    Args:
-        seen: the column.
-        shared: numbers that stand for "missing" in other columns of the extract.
-    """
+def draft_column(seen: Seen) -> Drafted:
+    """Return a column's entry in the drafted dictionary, without looking at others."""
     if seen.stored == "other":
         return left_out(seen.name, "holds lists, bytes, times of day or parts of differing types, which no kind of column has")
     texts = text_codes(seen.values)
@@ -45,7 +40,7 @@ def draft_column(seen: Seen, shared: Sequence[float] = ()) -> Drafted:
     if len(known) < 2:
         reason = "every cell is missing" if not known else "the same value in every row where it is given"
         return left_out(seen.name, reason)
-    drafted = _identifying(seen, known, counts) or _valued(seen.name, known, counts, shared)
+    drafted = _identifying(seen, known, counts) or _valued(seen.name, known, counts, seen.shared)
     if seen.alike:
         drafted = drafted.note(f"{seen.alike:,} values are written in ways that look alike, and are read as one each")
     if "identifier" in drafted.role:

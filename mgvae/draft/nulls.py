@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mgvae.arrays import FloatArray, IntArray
+from mgvae.arrays import BoolArray, FloatArray, IntArray
+from mgvae.config.formats import NUMBER
 
 WORDS = frozenset(
     (
@@ -26,6 +28,11 @@ PERHAPS = frozenset(
 LOW = re.compile(r"-1|-(9+|8+|7+)(\.[09]+)?")
 HIGH = re.compile(r"(9+|8+|7+|9+[78])(\.[09]+)?")
 TWO_DIGITS = 99
+SEVERAL = 2  # columns
+NINES = [digit * length for digit in "789" for length in range(1, 9)]
+SPELT = frozenset(
+    ("-1", "-1.0", *(f"{sign}{nines}{part}" for sign in ("", "-") for nines in NINES for part in ("", ".0", ".00", ".9")))
+)
 SPIKE = 3  # times as often as any other value
 
 
@@ -66,7 +73,27 @@ def number_codes(values: FloatArray, counts: IntArray, shared: Sequence[float] =
     return sorted(found)
 
 
-def _shared(values: FloatArray, counts: IntArray, codes: Sequence[float], *, keep: np.ndarray) -> set[float]:
+def shared_codes(columns: Iterable[tuple[Sequence[str], IntArray]]) -> tuple[float, ...]:
+    """Return the numbers that look like codes for "missing" in at least two columns.
+
+    Args:
+        columns: distinct values as text, and how many rows hold each.
+    """
+    found: Counter[float] = Counter()
+    for values, counts in columns:
+        if SPELT.isdisjoint(values):
+            continue
+        rows: Counter[float] = Counter()
+        for value, count in zip(values, counts, strict=True):
+            if NUMBER.fullmatch(value):
+                rows[float(value)] += int(count)
+        if len(rows) > 2 and 2 * sum(rows.values()) > counts.sum():
+            numbers = np.array(sorted(rows))
+            found.update(number_codes(numbers, np.array([rows[number] for number in numbers])))
+    return tuple(sorted(code for code, columns_of in found.items() if columns_of >= SEVERAL))
+
+
+def _shared(values: FloatArray, counts: IntArray, codes: Sequence[float], *, keep: BoolArray) -> set[float]:
     found: set[float] = set()
     for code in codes:
         rest = ~keep & ~np.isin(values, codes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mgvae.arrays import IntArray
 from mgvae.config.dictionary import canonical
+from mgvae.draft.nulls import shared_codes
 from mgvae.errors import ExtractError
 from mgvae.extract import cells
 from mgvae.extract.csv_layout import layout_of, separator_of
@@ -33,6 +34,7 @@ class Seen:
         codes: position in ``values`` of each row's value, ``(n,)``; -1 where the cell is empty.
         stored: how the file stores them; a CSV stores text. "other" is what no kind of column can hold, such as lists.
         alike: how many of the values come in several spellings that look alike.
+        shared: numbers that look like codes for "missing" in several columns of the extract.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Seen:
     codes: IntArray
     stored: Stored = "text"
     alike: int = 0
+    shared: tuple[float, ...] = ()
 
     @cached_property
     def counts(self) -> IntArray:
@@ -100,10 +103,11 @@ def look_at(extract: str) -> Look:
     columns = tuple(_seen(name, pieces[name], stored[name], odd[name]) for name in named)
     if not columns or not len(columns[0]):
         raise ExtractError(f"{place(parts)}: must have at least one row; it has a header and no rows. Export it again.")
+    shared = shared_codes((seen.values, seen.counts) for seen in columns)
     return Look(
         label=place(parts),
         rows=len(columns[0]),
-        columns=columns,
+        columns=tuple(replace(seen, shared=shared) for seen in columns),
         nameless=len(found) - len(named),
         separator=parts[0].separator,
         encoding=parts[0].encoding,

@@ -1,11 +1,14 @@
 """Numbers that carry something, numbers that are codes, and words for "missing" among levels."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from mgvae.draft.columns import draft_column
 from mgvae.draft.nulls import number_codes, text_codes
 from mgvae.draft.scan import look_at
 from tests.mgvae.draft.test_columns import column, said
-from tests.mgvae.draft.test_values import codes
 
 VALUES = [round(40 + 37.3 * row % 2900, 1) for row in range(120)]
 
@@ -170,9 +173,6 @@ def test_a_minus_beside_a_plus_is_a_result():
     ],
 )
 def test_codes_of_other_columns_are_looked_for(values, counts, shared, found):
-    assert codes(values, counts) == codes(values, counts)
-    import numpy as np
-
     assert number_codes(np.array(values, dtype=float), np.array(counts), shared) == found
 
 
@@ -183,3 +183,17 @@ def test_spellings_that_look_alike_are_joined_and_noted(tmp_path):
     seen = look_at(str(tmp_path / "t.csv")).columns[1]
     assert seen.values == ("Café", "ICU", "Ward 2")
     assert seen.alike == 3
+
+
+def test_a_code_of_several_columns_is_found_in_all(tmp_path):
+    lines = ["id,beds,calls,ph,change,died"]
+    for row in range(200):
+        coded = row % 5 < 4
+        ph = "-1" if coded else f"{7 + row % 40 / 100:.2f}"
+        lines.append(f"{row},{-1 if coded else row % 7},{-1 if coded else row % 9},{ph},{row % 30 - 15.5},{int(row % 9 == 0)}")
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    look = look_at(str(tmp_path / "t.csv"))
+    drafted = {seen.name: draft_column(seen) for seen in look.columns}
+    assert drafted["ph"].missing_codes == drafted["beds"].missing_codes == drafted["calls"].missing_codes == (-1,)
+    assert drafted["change"].missing_codes == ()
+    assert draft_column(replace(look.columns[3], shared=())).missing_codes == ()
