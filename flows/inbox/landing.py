@@ -14,7 +14,7 @@ from flows.allowed_paths import require_allowed, require_allowed_dictionary
 from flows.inbox.folder import folder_of, next_name, one_at_a_time, same_bytes
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.errors import ConfigError, ExtractError, MGVAEError, StoreError, reason_of
-from mgvae.extract.parts import BLOCK, digest, extension, find_parts
+from mgvae.extract.parts import BLOCK, NAMES, digest, extension, find_parts
 from mgvae.files import scratch_folder
 from mgvae.results.cohort import ValidationResult
 from mgvae.store.artifact import digest_file
@@ -133,7 +133,7 @@ def _is_part(path: Path, inner: str) -> bool:
 
 def _source(path: Path, inner: str) -> _Source:
     if extension(path.name) is None and path.exists():
-        raise ExtractError(f"{printable(path)}: must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name.")
+        raise ExtractError(f"{printable(path)}: {NAMES}")
     return _Source(path, inner, _state(path))
 
 

@@ -44,8 +44,8 @@ class CohortConfig(Strict):
     Attributes:
         study: short name, also the name of the folder of its runs.
         title: headline of the report.
-        extract: path, glob or fsspec URL of the table: CSV or Parquet, one file or a folder of parts. A relative path is
-            relative to cohort.yaml.
+        extract: path, glob or fsspec URL of the table: CSV, Parquet, SPSS, SAS or Stata, one file or a folder of parts. A
+            relative path is relative to cohort.yaml.
         separator: what stands between the columns of a CSV file, such as ``";"``, ``"|"`` or ``tab``; a comma if absent, a tab
             in files called .tsv.
         encoding: the encoding of a CSV file, such as ``cp1252`` or ``utf-16``; UTF-8 if absent.

@@ -175,12 +175,11 @@ def _with_strays(name: str, known: tuple[str, ...], counts: IntArray, shared: Se
     texts = tuple(value for value, is_number in zip(known, number, strict=True) if not is_number)
     if names.code(name) or codes.lettered(texts):
         return None
-    if number.sum() <= MOST_LEVELS and counts[number].sum() < MOST_MISSING * counts.sum():
+    strays, rows = int(counts[~number].sum()), int(counts.sum())
+    endless = number.any() and not set(texts) - set(INFINITE)
+    few = number.sum() <= MOST_LEVELS and rows - strays < MOST_MISSING * rows
+    if not endless and (few or rows - strays < MOST_DISTINCT * rows):
         return None
-    if counts[number].sum() < MOST_DISTINCT * counts.sum():
-        return None
-    strays = int(counts[~number].sum())
-    endless = not set(texts) - set(INFINITE)
     if (~number).sum() > STRAY or ((counts[~number] < 2).any() and not endless):
         return left_out(name, f"numbers, but {strays:,} cells hold other text: cells to fix, or codes to group into categories")
     drafted = _numeric(name, tuple(np.array(known, dtype=object)[number]), counts[number], shared)

@@ -87,7 +87,7 @@ def look_at(extract: str) -> Look:
     parts = _laid_out(find_parts(extract))
     read = [header(part) for part in parts]
     headers = [one.names for one in read]
-    if parts[0].format != "parquet" and headers[0] != [*map(str, range(len(headers[0])))]:  # counted columns are names
+    if parts[0].is_text and headers[0] != [*map(str, range(len(headers[0])))]:  # counted columns are names
         refuse_row(parts[0], headers[0])
     found = common(parts, headers)
     named = [name for name in found if name]
@@ -117,7 +117,7 @@ def look_at(extract: str) -> Look:
 
 def _laid_out(parts: Sequence[Part]) -> list[Part]:
     """Return parts with the separator and the encoding that the first one shows."""
-    if parts[0].format == "parquet":
+    if not parts[0].is_text:
         return list(parts)
     layout = layout_of(parts[0])
     separator = None if layout.separator == separator_of(parts[0]) else layout.separator

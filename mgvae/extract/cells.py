@@ -179,6 +179,8 @@ def _plain_storage(cells: Any) -> Any:
     if _bytes(cells.type):
         spell = _uuid if cells.type == UUID else _text_of
         return pa.array([None if value is None else spell(value) for value in cells.to_pylist()], pa.string())
+    if types.is_string_view(cells.type):
+        return cells.cast(pa.string())
     kind = stored_kind(cells.type)
     if kind == "date":
         return readable(cells)

@@ -14,6 +14,7 @@ from mgvae.extract.cells import stored_kind
 from mgvae.extract.csv_file import csv_batches, csv_header
 from mgvae.extract.csv_layout import first_rows
 from mgvae.extract.parts import Part
+from mgvae.extract.statistics_file import READERS, statistics_batch, statistics_header
 
 NO_NAMES = ("", "?", ".", "NA", "N/A", "NULL", "NaN")
 ROWS = 1 << 17
@@ -44,7 +45,7 @@ def header(part: Part) -> Header:
     Raises:
         ExtractError: the part cannot be read, or a name occurs twice.
     """
-    found, remarks = (_parquet_header(part), ()) if part.format == "parquet" else csv_header(part)
+    found, remarks = csv_header(part) if part.is_text else (_binary_header(part), ())
     names = [plain_text(name) for name in found]
     names = [*names, *(plain_text(key) for key, _ in part.keys if plain_text(key) not in names)]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -60,10 +61,14 @@ def header(part: Part) -> Header:
 
 def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
     """Return how columns are stored: number, text (all CSV), date, boolean or other."""
-    if part.format != "parquet":
+    if part.is_text:
         return dict.fromkeys(names, "text")
-    with part.open() as file:
-        kinds = {plain_text(str(field.name)): stored_kind(field.type) for field in parquet.ParquetFile(file).schema_arrow}
+    if part.format in READERS:
+        schema = statistics_batch(part, statistics_header(part)).schema
+    else:
+        with part.open() as file:
+            schema = parquet.ParquetFile(file).schema_arrow
+    kinds = {plain_text(str(field.name)): stored_kind(field.type) for field in schema}
     return {name: kinds.get(name, "text") for name in names}
 
 
@@ -74,7 +79,7 @@ def refuse_row(part: Part, names: Sequence[str]) -> None:
         ExtractError: most of its fields are numbers or empty, and no word in it stands over a column of numbers.
     """
     odd = [_odd(name) for name in names]
-    if 2 * sum(odd) <= len(names) or (part.format != "parquet" and _heads_numbers(first_rows(part), odd)):
+    if 2 * sum(odd) <= len(names) or (part.is_text and _heads_numbers(first_rows(part), odd)):
         return
     raise ExtractError(
         f"{part.label}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
@@ -126,20 +131,26 @@ def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator
     keys = {plain_text(name): value for name, value in part.keys}
     stored = [name for name in wanted if name not in keys]
     own = [name for name in names if name not in keys]
-    read = _parquet_batches(part, stored) if part.format == "parquet" else csv_batches(part, own, stored)
+    read = csv_batches(part, own, stored) if part.is_text else _binary_batches(part, stored)
     for batch in read:
         columns = {name: batch.column(name) for name in stored}
         columns |= {name: pa.array([keys[name]] * batch.num_rows, pa.string()) for name in wanted if name in keys}
         yield columns
 
 
-def _parquet_header(part: Part) -> list[str]:
+def _binary_header(part: Part) -> list[str]:
+    if part.format in READERS:
+        return statistics_header(part)
     with part.open() as file:
         _check_ends(part, file)
         return [str(name) for name in parquet.ParquetFile(file).schema_arrow.names]
 
 
-def _parquet_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
+def _binary_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
+    if part.format in READERS:
+        raw = {plain_text(name): name for name in statistics_header(part)}
+        yield statistics_batch(part, [raw[name] for name in columns]).rename_columns(list(columns))
+        return
     with part.open() as file:
         table = parquet.ParquetFile(file)
         raw = {plain_text(str(name)): str(name) for name in table.schema_arrow.names}

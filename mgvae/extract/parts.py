@@ -21,8 +21,14 @@ from fsspec.utils import infer_compression
 
 from mgvae.errors import ExtractError, nearest, reason_of
 
-Format = Literal["csv", "tsv", "parquet"]
-FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet"}
+Format = Literal["csv", "tsv", "parquet", "sav", "sas7bdat", "xpt", "dta"]
+TEXT: dict[str, Format] = {".csv": "csv", ".tsv": "tsv"}
+STATISTICS: dict[str, Format] = {".sav": "sav", ".zsav": "sav", ".sas7bdat": "sas7bdat", ".xpt": "xpt", ".dta": "dta"}
+FORMATS: dict[str, Format] = {**TEXT, ".parquet": "parquet", ".pq": "parquet", **STATISTICS}
+NAMES = (
+    "must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name, or a table of SPSS (.sav), SAS (.sas7bdat, .xpt) or "
+    "Stata (.dta)."
+)
 BLOCK = 1 << 22
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # what Hive, Spark and pyarrow write for a missing partition value
 CUT_OFF = "the compressed file is cut off or damaged. Copy it again from its source."
@@ -43,7 +49,7 @@ class Part:
     Attributes:
         fs: the fsspec file system.
         path: its path there.
-        format: csv, tsv or parquet.
+        format: csv, tsv, parquet, or that of a table of SPSS, SAS or Stata.
         keys: columns that folder names such as ``site=A`` carry, with their value; None where it is missing.
         separator: of a CSV file, where it is another than its name says.
         encoding: of a CSV file, where it is not UTF-8.
@@ -59,6 +65,11 @@ class Part:
     def laid_out(self, separator: str | None, encoding: str | None) -> Part:
         """Return the part, read with this separator and encoding."""
         return replace(self, separator=separator, encoding=encoding)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text file."""
+        return self.format in TEXT.values()
 
     @property
     def label(self) -> str:
@@ -151,7 +162,7 @@ def _file_system(extract: str) -> tuple[Any, str]:
 def _single(fs: Any, path: str) -> Part:
     known = _format(_name(fs, path))
     if known is None:
-        raise ExtractError(f"{_label(fs, path)}: must be CSV (.csv, .csv.gz, .tsv) or Parquet (.parquet) by its name.")
+        raise ExtractError(f"{_label(fs, path)}: {NAMES}")
     return Part(fs, path, known)
 
 
@@ -200,11 +211,11 @@ def _format(name: str) -> Format | None:
     name = name.lower()
     stem = name.rpartition(".")[0] if infer_compression(name) else name
     found = FORMATS.get(PurePosixPath(stem).suffix)
-    return None if found == "parquet" and stem != name else found
+    return None if found not in TEXT.values() and stem != name else found
 
 
 def _compression(name: str, known: Format) -> str | None:
-    return None if known == "parquet" else infer_compression(name)
+    return infer_compression(name) if known in TEXT.values() else None
 
 
 def _missing(fs: Any, path: str) -> str:
