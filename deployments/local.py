@@ -85,6 +85,9 @@ def _environment() -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         # in memory, the default, a server that is killed would leave the slot of an active run taken for ever
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        # a run goes after 90 days with its logs, artifacts and tasks; by default Prefect removes events alone, after 7 days
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "7776000",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "OMP_NUM_THREADS": "1",  # small models gain nothing from more, and lose much on a busy machine
     }

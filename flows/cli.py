@@ -45,6 +45,7 @@ app.add_typer(cache)
 app.add_typer(champion)
 USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones
 INTERRUPTED = 130
+LINE_EVERY_SECONDS = 5.0  # where there is no terminal: fits of a small study take less, and would fill a log
 CohortPath = Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="The study's configuration.")]
 Extract = Annotated[str | None, typer.Option(help="Path, glob or URL of an extract, instead of the configured one.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
@@ -107,7 +108,7 @@ def run(
     from mgvae.report.schema import read_report
 
     console = Console(stderr=True)
-    with reporting(console), orchestrated():
+    with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
         result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()), store=store)
     folder = Path(result["run"])
     _print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))

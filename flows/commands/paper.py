@@ -57,7 +57,7 @@ def paper(
     order: dict[str, Any] = {"dataset": dataset, "rho": rho, "seeds": seeds, "split": split, "arms": arm}
     order |= {name: None if path is None else str(path) for name, path in (("data", data), ("pictures", pictures))}
     check_order(**order)  # before a server is started
-    with reporting(Console(stderr=True), lines=True), orchestrated():
+    with reporting(Console(stderr=True), lines=0.0), orchestrated():
         result = paper_flow(**order, quick=quick, out=None if out is None else str(out))
     console = Console()
     print_result(result, console)

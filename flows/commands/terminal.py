@@ -37,11 +37,17 @@ class Bars:
 
 
 class Lines:
-    """A plain line for each step, with the time since the start."""
+    """Plain lines with the time since the start: a stage begins and ends, and its steps.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: where to print.
+        every: seconds between two lines of steps, at least; the last step of a stage always has its line.
+    """
+
+    def __init__(self, console: Console, every: float = 0.0) -> None:
         self.console = console
-        self.start = time.monotonic()
+        self.every = every
+        self.start = self.said = time.monotonic()
         self.stage = ""
 
     def started(self, stage: str) -> None:
@@ -51,23 +57,30 @@ class Lines:
 
     def advanced(self, done: int, total: int, note: str = "") -> None:
         """See `Reporter`."""
-        self._say(f"{done} of {total} done, now {note}" if note else f"{done} of {total} done")
+        if done >= total or time.monotonic() - self.said >= self.every:
+            self._say(f"{done} of {total} done, now {note}" if note else f"{done} of {total} done")
 
     def ended(self, stage: str, *, cached: bool) -> None:
         """See `Reporter`."""
         self._say("reused" if cached else "done")
 
     def _say(self, text: str) -> None:
-        minutes, seconds = divmod(round(time.monotonic() - self.start), 60)
+        self.said = time.monotonic()
+        minutes, seconds = divmod(round(self.said - self.start), 60)
         line = f"{minutes:3d}:{seconds:02d} {self.stage}: {text}"
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
-def reporting(console: Console, *, lines: bool = False) -> Iterator[None]:
-    """Show progress while the block runs; without a terminal nothing, or ``lines``."""
+def reporting(console: Console, *, lines: float | None = None) -> Iterator[None]:
+    """Show progress while the block runs.
+
+    Args:
+        console: a terminal shows bars.
+        lines: elsewhere, `Lines` at least so many seconds apart; None: nothing.
+    """
     if not console.is_terminal:
-        with listening(Lines(console) if lines else Silent()):
+        with listening(Silent() if lines is None else Lines(console, lines)):
             yield
         return
     columns = (

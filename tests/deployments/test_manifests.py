@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import subprocess
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 from docker.utils import exclude_paths
 from prefect import Flow
 from prefect.events.schemas.automations import AutomationCore
+from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 from ruamel.yaml import YAML
 
+from deployments.local import _environment as server_environment
 from deployments.register import filled as with_names
 from tests.deployments.manifests import (
     COMPOSE,
@@ -49,6 +52,16 @@ def image_names() -> list[str]:
         *(one["variables"]["properties"]["image"]["default"] for one in templates),
         *(container["image"] for pod in pods for container in pod["containers"]),
     ]
+
+
+def test_each_server_forgets_old_runs_with_their_logs_and_artifacts() -> None:
+    chart = {one["name"]: one.get("value") for one in read("server-values.yaml", KUBERNETES)["global"]["prefect"]["env"]}
+    services = compose()["services"]
+    for settings in (server_environment(), chart, *(services[name]["environment"] for name in ("server", "services"))):
+        given = {name: settings[f"PREFECT_SERVER_SERVICES_DB_VACUUM_{name}"] for name in ("ENABLED", "RETENTION_PERIOD")}
+        read_by_prefect = ServerServicesDBVacuumSettings.model_validate({name.lower(): one for name, one in given.items()})
+        assert read_by_prefect.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
+        assert read_by_prefect.retention_period == timedelta(days=90)
 
 
 @pytest.mark.parametrize("file", POOL_FILES, ids=["process", "kubernetes"])

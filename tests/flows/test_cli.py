@@ -8,7 +8,7 @@ from importlib.metadata import version
 import pytest
 
 from mgvae.config.yaml_reader import parse_yaml
-from tests.flows.command_line import refused
+from tests.flows.command_line import refused, without_progress
 from tests.flows.simulated_study import CANARY, study, table, write_study
 
 EVERY_COMMAND = (
@@ -258,7 +258,8 @@ def test_run_ends_with_the_path_of_the_report(mgvae, finished, monkeypatch):
     lines = said.out.splitlines()
     assert lines[-1] == "runs/small/latest/report.html"
     assert lines[0].startswith(("Status: pass", "Status: warn"))
-    assert said.err == ""
+    assert without_progress(said.err) == ""
+    assert "report: reused" in said.err
 
 
 def test_run_into_another_folder_shows_a_whole_path(mgvae, finished, tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ def test_quiet_where_it_is_no_terminal():
 
 def test_plain_lines_where_they_are_asked_for_and_it_is_no_terminal():
     log = console(terminal=False)
-    with reporting(log, lines=True):
+    with reporting(log, lines=0.0):
         work()
     said = [line.split(maxsplit=1)[1] for line in log.file.getvalue().splitlines()]
     step = "3 of 10 done, now ELBO -12.25"
@@ -43,6 +43,27 @@ def test_plain_lines_where_they_are_asked_for_and_it_is_no_terminal():
         f"pretrain: {one}" for one in ("begins", step, "done")
     ]
     assert all(re.match(r" +0:0\d ", line) for line in log.file.getvalue().splitlines())
+
+
+def test_quick_steps_are_not_all_lines_but_the_last_one_is():
+    log = console(terminal=False)
+    with reporting(log, lines=60.0):
+        reporter().started("pretrain")
+        for epoch in range(1, 301):
+            reporter().advanced(epoch, 300)
+        reporter().ended("pretrain", cached=False)
+    said = [line.split(maxsplit=1)[1] for line in log.file.getvalue().splitlines()]
+    assert said == ["pretrain: begins", "pretrain: 300 of 300 done", "pretrain: done"]
+
+
+def test_a_step_has_its_line_when_the_last_one_is_long_ago(monkeypatch):
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr("flows.commands.terminal.time.monotonic", lambda: next(clock))
+    log = console(terminal=False)
+    with reporting(log, lines=5.0):
+        reporter().started("evaluate")
+        reporter().advanced(1, 300, "fit 1 of 300")
+    assert "evaluate: 1 of 300 done, now fit 1 of 300" in log.file.getvalue()
 
 
 def test_a_line_per_stage_on_a_terminal():
