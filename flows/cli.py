@@ -19,7 +19,7 @@ from rich.markup import escape
 from flows.commands.cache import app as cache
 from flows.commands.champion import app as champion
 from flows.commands.land import land
-from flows.commands.options import OUT, Debug, StoreOption
+from flows.commands.options import OUT, Debug, StoreOption, Strict
 from flows.commands.paper import paper
 from flows.commands.simulate import simulate
 from flows.prefect_settings import configure_prefect
@@ -73,6 +73,9 @@ def init(
     event: Annotated[
         str | None, typer.Option(metavar="VALUE", help="The value that is the event; the rarest if left out.")
     ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="COLUMN", help="The date at which the prediction is made.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the two files.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace cohort.yaml and dictionary.yaml that are there.")] = False,
     debug: Debug = False,
@@ -83,7 +86,7 @@ def init(
     from flows.commands.init import init as write_draft
     from flows.commands.init import print_draft
 
-    print_draft(write_draft(extract, out, outcome=outcome, event=event, force=force), extract, out, Console())
+    print_draft(write_draft(extract, out, outcome=outcome, event=event, force=force, as_of=as_of), extract, out, Console())
 
 
 @app.command()
@@ -94,12 +97,14 @@ def run(
     store: StoreOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed, instead of the configured one.")] = None,
     settings: Settings = None,
+    strict: Strict = False,
     debug: Debug = False,
 ) -> None:
     """Run a study from its extract to its report.
     Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error.
     """
-    load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed)  # refuse bad input before the slow imports
+    # refuse bad input before the slow imports
+    load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed, strict=strict)
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
     configure_prefect(debug=debug)
     from flows.commands.terminal import reporting
@@ -117,33 +122,16 @@ def run(
 
 
 @app.command()
-def validate(cohort: CohortPath, extract: Extract = None, settings: Settings = None, debug: Debug = False) -> None:
+def validate(
+    cohort: CohortPath, extract: Extract = None, settings: Settings = None, strict: Strict = False, debug: Debug = False
+) -> None:
     """Check an extract against the data dictionary.
     Nothing is trained or written. Exit code 2 if it fails.
     """
-    config = load_config(cohort, settings=tuple(settings or ()), extract=extract)
-    from mgvae.cohort.build import build_cohort
-    from mgvae.extract.read import read_extract
-    from validation.checks import validate as check
+    config = load_config(cohort, settings=tuple(settings or ()), extract=extract, strict=strict)
+    from flows.commands.validate import validate as check
 
-    table = read_extract(config)
-    result = check(table.frame, table.unreadable, config)
-    console = Console()
-    for remark in table.remarks:
-        console.print(f"[yellow]Warning[/]: {escape(remark)}")
-    if result.passed:
-        found = build_cohort(config, table.frame)
-        console.print(
-            f"[green]Passed[/]: {result.expectations} expectations on {result.rows:,} rows; {len(found):,} eligible subjects, "
-            f"{found.events:,} events ({found.prevalence:.2%})."
-        )
-        if found.warning:
-            console.print(f"[yellow]Warning[/]: {escape(found.warning)}")
-        return
-    from flows.commands.show import failed_table
-
-    console.print(failed_table(result.failed, f"Failed: {len(result.failed)} of {result.expectations} expectations"))
-    raise typer.Exit(2)
+    raise typer.Exit(check(config, Console()))
 
 
 @app.command()
@@ -241,7 +229,9 @@ def _print_error(error: Exception) -> None:
 def _print_outcome(report: Report) -> None:
     from mgvae.report.overview import advice, finding_lines
 
-    typer.echo(f"Status: {report.status}. {report.verdict.sentence}")
+    status = f"Status: {report.status}."
+    unreliable = report.verdict.status == "unreliable"  # stands above every other word
+    typer.echo(" ".join((report.verdict.sentence, status) if unreliable else (status, report.verdict.sentence)))
     for warning in report.warnings:
         typer.echo(f"Warning: {warning}")
     if report.recommendation:

@@ -104,7 +104,7 @@ def _extract_rules(config: CohortConfig) -> Iterator[Any]:
         yield _expect("ColumnToExist", name, "must be a column of the extract", column=name)
     if config.subject_id is not None:
         yield _expect("ColumnValuesToNotBeNull", config.subject_id, "must be given in every row", column=config.subject_id)
-        rule = "must be unique: one row per subject"
+        rule = "must be unique: one row per subject; where patients have several rows, name it as group, with subject_id: null"
         yield _expect("ColumnValuesToBeUnique", config.subject_id, rule, column=config.subject_id)
     for name, column in checked_columns(config, scope="extract").items():
         yield from _value_rules(name, column)

@@ -19,7 +19,7 @@ from mgvae.files import scratch_folder
 WHOLE_TABLE = 60  # columns; of a wider extract only those to be reviewed are listed
 
 
-def init(extract: str, out: Path, *, outcome: str | None, event: str | None, force: bool) -> Draft:
+def init(extract: str, out: Path, *, outcome: str | None, event: str | None, force: bool, as_of: str | None = None) -> Draft:
     """Write both files of a study into ``out``, or none, and return the draft.
 
     Args:
@@ -28,12 +28,13 @@ def init(extract: str, out: Path, *, outcome: str | None, event: str | None, for
         outcome: the outcome's column; None to guess it.
         event: its value that is the event; None for the rarest.
         force: whether files that are there are replaced.
+        as_of: the date column at which the prediction is made.
     Raises:
         ConfigError: a file is there, the folder cannot be written, or the outcome is wrong.
         DataError: the extract cannot be read or used.
     """
     _check_free(out, force=force)  # before the extract is read, which may take long
-    made = draft(extract, outcome=outcome, event=event)
+    made = draft(extract, outcome=outcome, event=event, as_of=as_of)
     texts = {DICTIONARY: dictionary_text(made), COHORT: cohort_text(made, extract, out)}
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -86,5 +87,10 @@ def _table(made: Draft) -> Table:
 
 
 def _role(made: Draft, column: Drafted) -> str:
-    special = {made.outcome_name: "outcome", made.subject: "subject_id", made.group: "group"}
+    special = {
+        made.index_date: "index_date",
+        made.group: "group",
+        made.subject: "subject_id",
+        made.outcome_name: "outcome",
+    }
     return special.get(column.name, ", ".join(column.role))

@@ -17,6 +17,8 @@ StoreOption = Annotated[
     typer.Option(metavar="DIR|URL", help=f"Artifact store, such as s3://bucket/prefix; else {SETTING}, else OUT/.store."),
 ]
 
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse a study whose files have open '# review:' lines.")]
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines. They may quote patient data.")]
 
 RUNS = Path("runs")

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from flows.runs.folder import DriftBaseline, ReferenceRun
 from flows.study.findings import explanation_findings, gate_findings, gathered, sample_size_findings, verdict_of
 from flows.study.lineage import FinishedStage, lineage, run_id
@@ -16,6 +18,7 @@ from flows.study.stages.stage import (
     DRIFT,
     EVALUATION,
     EXPLANATIONS,
+    FRAME,
     HISTORY,
     INSTABILITY,
     LEARNING_CURVE,
@@ -44,6 +47,7 @@ from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
 from mgvae.store.artifact import CLOCK
+from validation.extract_findings import extract_findings
 
 NOTHING = DriftBaseline()
 LATEST = "the patients with the latest index dates: they came after all on whom the models were trained"
@@ -104,6 +108,7 @@ def complete_report(sources: Sources) -> Report:
         *evaluation_findings(evaluation, chosen),
         *sample_size_findings(curve.sample_size),
         *explanation_findings(explanations, chosen),
+        *extract_findings(config, pd.read_parquet(folders["validate"] / FRAME), cohort),
     )
     findings = gathered((*of_models, *gate_findings(synthetic.gates, drift)), config.findings.mute)
     return Report(
@@ -171,7 +176,7 @@ def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: 
         "n_test": len(holdout),
         "events_train": train.events,
         "events_test": holdout.events,
-        "groups": len(set(cohort.group.tolist())),
+        "groups": None if config.group is None else len(set(cohort.group.tolist())),
         "flow": cohort.flow,
     }
     return CohortSummary(**dict(_uncounted(config, record)) | counts)

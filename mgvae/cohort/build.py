@@ -13,6 +13,7 @@ from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DataError, OutcomeError, nearest
 from mgvae.results.cohort import FlowStep
+from mgvae.results.findings import Finding, found
 
 MIN_EVENTS = 5  # of either class: below, no fold, calibration part and early stopping could each hold one
 FEW_EVENTS = 15
@@ -81,6 +82,13 @@ class Cohort:
             index_date=None if self.index_date is None else self.index_date.iloc[at].reset_index(drop=True),
             flow=self.flow,
         )
+
+
+def few_events(train: int, test: int | None) -> Finding | None:
+    """Return a finding where the training or the test part has few events."""
+    parts = {"train on": train} | ({} if test is None else {"test on": test})
+    few = [f"{events} events to {use}" for use, events in parts.items() if events < FEW_EVENTS]
+    return found("MGV203", f"{' and '.join(few)}; at least {FEW_EVENTS} are wanted in each part.") if few else None
 
 
 def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
@@ -178,7 +186,7 @@ def _check_subjects(name: str, subjects: pd.Series) -> None:
     if missing or doubled:
         raise DataError(
             f"'{name}' must name each subject once; it is missing in {missing} rows and repeats an earlier one in {doubled}. "
-            f"Give one row per subject."
+            f"Give one row per subject; or, where a patient has several rows, set subject_id: null and group: {name}."
         )
 
 

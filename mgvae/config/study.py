@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from mgvae.config.conditions import columns_of
 from mgvae.config.dictionary import Dictionary, read_dictionary
 from mgvae.config.formats import plain_text
+from mgvae.config.reviews import Reviews, count_reviews, refuse_open
 from mgvae.config.sections import Drift, Evaluation, Findings, Gates, Outcome, Split, Synthesis, Training
 from mgvae.config.stability import Instability, LearningCurve
 from mgvae.config.strict import Strict, build
@@ -61,6 +62,7 @@ class CohortConfig(Strict):
             cohort.yaml.
         stages: stages that run on workers of another pool, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
             process of the run. Placement changes no result and no digest.
+        reviews: the open review lines of the draft; counted in the files, whatever stands here.
         seed: seed of all random draws.
     """
 
@@ -86,6 +88,7 @@ class CohortConfig(Strict):
     drift: Drift = Drift()
     findings: Findings = Findings()
     stages: dict[PlacedStage, Pool] = Field(default_factory=dict)
+    reviews: Reviews = Reviews()
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @field_validator("study")
@@ -176,6 +179,7 @@ def load_config(
     extract: str | None = None,
     seed: int | None = None,
     allow: Callable[[Path], None] | None = None,
+    strict: bool = False,
 ) -> CohortConfig:
     """Return the configuration in ``path``, changed by the command line's options.
 
@@ -185,13 +189,17 @@ def load_config(
         extract: path or URL that replaces the configured one; relative to the working folder.
         seed: replaces the configured seed.
         allow: called with the path of the data dictionary before it is read; raises where it may not be read.
+        strict: whether open review lines are refused.
     Raises:
-        ConfigError: the file or an option is wrong.
+        ConfigError: the file or an option is wrong, or a review line is open and ``strict``.
     """
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values; got {type(values).__name__}.")
+    files = [path, *([path.parent / str(values["dictionary"])] if values.get("dictionary") is not None else [])]
     values = _with_dictionary(values, path, allow)
+    if strict:
+        refuse_open(files)
     if extract is not None:
         values["extract"] = _located(extract, Path.cwd())
     elif "extract" in values:
@@ -200,6 +208,7 @@ def load_config(
         values["seed"] = seed
     for setting in settings:
         _apply(values, setting)
+    values["reviews"] = count_reviews(file.read_text(encoding="utf-8") for file in files).model_dump()
     return build(CohortConfig, values, source=str(path))
 
 

@@ -14,12 +14,22 @@ def _these(text: str) -> frozenset[str]:
 
 
 IDENTIFIER = re.compile(
-    r"(patient|pat|subject|subj|usubj|person|participant|case|encounter|enc|hadm|stay|visit|record|rec|family|fam|household|"
-    r"mother|sibling|pair|matched.?set|study)(id|ids|no|nr|nbr|num|number)"
+    r"(unique|rand)?(patient|pat|pt|subject|subj|usubj|person|participant|case|encounter|enc|hadm|stay|visit|record|rec|family|fam|"
+    r"household|mother|sibling|pair|matched.?set|study|rand|unique)(unit)?(stay)?(id|ids|no|nr|nbr|num|number)|uniquep(id)?"
+)
+SITE = re.compile(
+    r"(hospital|hosp|ward|unit|site|cent(er|re)|clinic|practice|facility|department|dept|provider|physician|doctor|region|"
+    r"institution|trust|lab)(id|no|nr|nbr|num|number|code|name)?"
 )
 WHOLE_IDENTIFIER = _these("patient subject person participant encounter family household rownames rowid index")
 LAST_IDENTIFIER = _these("id ids nbr mrn ssn uuid guid identifier eid pid")
 SUBJECT = ("patient", "subject", "subj", "person", "participant", "mrn", "pid", "pat", "id", "encounter")
+PERSON = ("patient", "subject", "subj", "usubj", "person", "participant", "mrn", "pid", "pat", "pt", "uniquep", "rand")
+UNKNOWN_OUTCOME = re.compile(
+    r"\b(lost|ltfu|unknown|unk|withdr\w+|censored|missing|pending|not (known|available|recorded|assessed|evaluated)|"
+    r"undetermined|drop(ped)?[ -]?out|refused|no follow[ -]?up|n/?a|transferred|moved away)\b",
+    re.IGNORECASE,
+)
 GROUP = ("patient", "subject", "subj", "person", "participant", "mrn", "family", "fam", "household", "mother", "pair", "case")
 PERSONAL = _these("surname lastname firstname forename email phone telephone mobile address street postcode zipcode zip ssn")
 CODES = _these(
@@ -31,16 +41,21 @@ CLASSIFICATIONS = re.compile(
 )
 AMOUNTS = _these("n num number count total time days hours months years")
 SUBGROUP = _these("sex gender race raceth ethnicity ethnic")
+TRAIT = SUBGROUP | _these("male female eth man woman")
 AFTER = _these(
-    "death dead died deceased mortality expired autopsy discharge discharged disposition futime followup censor censored "
-    "survival survtime readmitted readmission"
+    "death dead died deceased mortality expired autopsy discharge discharged disposition futime followup fu censor censored "
+    "survival survtime readmitted readmission outcome outcomes endpoint postop postoperative postdischarge sequelae"
 )
-WHOLE_AFTER = _these("time status event outcome fu vital_status follow_up time_to_event")
+WHOLE_AFTER = _these("time days day status event outcome vital_status follow_up time_to_event")
+BEFORE = _these("prior previous past history hx baseline before pre preop preoperative family")
+WHEN = _these("time t days day weeks months years date dt when age at to of in since from until till first last")
 STAY = _these("los length_of_stay lengthofstay time_in_hospital days_in_hospital")
 OUTCOME = _words(
     "died dead death deceased mortality expired readmitted readmission outcome event endpoint complication adr autism status "
-    "target label class case y"
+    "target label class case y censor censored"
 )
+VAGUE = _these("status target label class case y")  # outcomes where the name says nothing else: not "smoking_status"
+VAGUE_WITH = frozenset(OUTCOME) | _these("vital final survival patient true binary")
 
 
 def words(name: str) -> list[str]:
@@ -56,6 +71,16 @@ def identifies(name: str) -> bool:
     return bool(found) and (
         found[-1] in LAST_IDENTIFIER or joined in WHOLE_IDENTIFIER or IDENTIFIER.fullmatch(joined) is not None
     )
+
+
+def site(name: str) -> bool:
+    """Return whether a name is that of a place of care, such as ``hospitalid`` or ``ward``."""
+    return SITE.fullmatch("".join(words(name))) is not None
+
+
+def trait(name: str) -> bool:
+    """Return whether a name is that of what never changes in a patient, such as ``sex``."""
+    return bool(TRAIT & set(words(name)))
 
 
 def personal(name: str) -> bool:
@@ -89,10 +114,20 @@ def subgroup(name: str) -> bool:
     return bool(SUBGROUP & set(words(name)))
 
 
-def afterwards(name: str) -> bool:
-    """Return whether such a column, like ``time_to_death``, follows the outcome."""
+def afterwards(name: str, outcome: str = "") -> bool:
+    """Return whether such a column, like ``time_to_death``, follows the outcome.
+
+    Also where it is the time of the outcome by name, as ``mi_days`` of ``mi``; not where it says earlier, as
+    ``prior_discharges``.
+    """
     found = words(name)
-    return bool(AFTER & set(found)) or bool({"_".join(found), "".join(found)} & (WHOLE_AFTER | AFTER))
+    if BEFORE & set(found):
+        return False
+    joined = "_".join(found)
+    rest = set(found) - WHEN
+    timed = bool(rest) and len(rest) < len(set(found)) and rest <= set(words(outcome))
+    named = bool(AFTER & set(found)) or bool({joined, "".join(found)} & (WHOLE_AFTER | AFTER))
+    return named or timed or "follow_up" in joined or "post_op" in joined
 
 
 def whole_stay(name: str) -> bool:
@@ -100,7 +135,19 @@ def whole_stay(name: str) -> bool:
     return "_".join(words(name)) in STAY
 
 
+def person(name: str) -> bool:
+    """Return whether a name is that of a patient's identifier."""
+    return identifies(name) and any(word.startswith(PERSON) for word in words(name))
+
+
+def unknown_outcome(level: str) -> bool:
+    """Return whether a level of an outcome says that it is not known, as ``Lost to FU``."""
+    return UNKNOWN_OUTCOME.search(level.replace("_", " ")) is not None
+
+
 def outcome_rank(name: str) -> int | None:
     """Return how well a name fits an outcome, 0 the best; None where it does not."""
     found = set(words(name))
+    if not found - VAGUE <= VAGUE_WITH:
+        found -= VAGUE
     return next((place for place, word in enumerate(OUTCOME) if word in found), None)

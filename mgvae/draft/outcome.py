@@ -22,6 +22,7 @@ from mgvae.extract.formats import similar
 
 PLACEHOLDER = "CHOOSE_THE_OUTCOME_COLUMN"
 RARE = 0.3
+MOST_OUTCOMES = 10  # values of a column that is proposed
 LISTED = 12
 
 
@@ -68,28 +69,30 @@ def outcome_of(look: Look, name: str, event: str | None) -> Outcome:
     if seen is None:
         found = [column.name for column in look.columns]
         raise ConfigError(f"--outcome {name}: must be a column of {look.label}; it has none so named.{similar(name, found)}")
-    levels = _Levels(seen)
+    levels = _Levels(seen, event)
     _check_levels(look, name, levels)
     chosen = levels.rarest() if event is None else _asked(name, event, levels)
     at = levels.values.index(chosen)
-    notes = () if event is not None else _notes(levels, chosen)
+    notes = (*(() if event is not None else _notes(levels, chosen)), *_others(levels, chosen))
     happened = np.where(levels.rows < 0, np.nan, levels.rows == at)
     return Outcome(_entry(name, levels), chosen, happened, notes)
 
 
 def proposed(look: Look) -> str | None:
-    """Return the likely outcome by its name and two values, one of them rare."""
-    ranks = {
-        seen.name: rank for seen in look.columns if (rank := names.outcome_rank(seen.name)) is not None and _plausible(seen)
-    }
-    return min(ranks, key=lambda name: ranks[name]) if ranks else None
+    """Return the likely outcome by its name and a rare value; one of two values before others."""
+    ranks = {seen.name: (_plausible(seen), names.outcome_rank(seen.name)) for seen in look.columns}
+    found = {name: (values, rank) for name, (values, rank) in ranks.items() if values and rank is not None}
+    return min(found, key=lambda name: found[name]) if found else None
 
 
-def _plausible(seen: Seen) -> bool:
+def _plausible(seen: Seen) -> int:
+    """Return how many values an outcome has, one of them rare; 0 where it is none."""
     if len(seen.values) > MOST_LEVELS or seen.stored == "other":
-        return False
+        return 0
     levels = _Levels(seen)
-    return len(levels.values) == 2 and min(levels.counts) >= MIN_EVENTS and min(levels.counts) <= RARE * sum(levels.counts)
+    most = min(levels.counts, default=0) >= (MIN_EVENTS if len(levels.values) == 2 else FEW_EVENTS)
+    rare = most and min(levels.counts) <= RARE * sum(levels.counts) and levels.counts.count(min(levels.counts)) == 1
+    return len(levels.values) if rare and 2 <= len(levels.values) <= MOST_OUTCOMES else 0
 
 
 class _Levels:
@@ -102,8 +105,8 @@ class _Levels:
         missing: the codes.
     """
 
-    def __init__(self, seen: Seen) -> None:
-        texts = text_codes(seen.values)
+    def __init__(self, seen: Seen, event: str | None = None) -> None:
+        texts = [*text_codes(seen.values), *_not_known(seen.values, event)]
         known = [value for value in seen.values if value not in texts]
         numbers = numbers_of(tuple(known))
         codes: list[float] = []
@@ -159,9 +162,30 @@ def _notes(levels: _Levels, chosen: Level) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _others(levels: _Levels, chosen: Level) -> tuple[str, ...]:
+    """Return the question what the other levels mean, where there are several."""
+    others = [value for value in levels.values if value != chosen]
+    if len(others) < 2:
+        return ()
+    named = ", ".join(map(str, others[:LISTED])) + (", ..." if len(others) > LISTED else "")
+    return (f"all other levels count as no event ({named}); list those that are not eligible as missing_codes",)
+
+
+def _not_known(values: tuple[str, ...], event: str | None) -> list[str]:
+    """Return the levels that say that the outcome is not known, where two others are left."""
+    found = [
+        value for value in values if names.unknown_outcome(value) and (event is None or canonical(value) != canonical(event))
+    ]
+    left = set(values) - set(found) - set(text_codes(values))
+    return [value for value in found if value not in text_codes(values)] if len(left) > 1 else []
+
+
 def _entry(name: str, levels: _Levels) -> Drafted:
     kind: Kind = "binary" if len(levels.values) == 2 else "categorical"
-    return Drafted(name, kind, ("excluded",), tuple(levels.values)).coded(levels.missing)
+    drafted = Drafted(name, kind, ("excluded",), tuple(levels.values)).coded(levels.missing)
+    unknown = [code for code in levels.missing if isinstance(code, str) and names.unknown_outcome(code)]
+    question = "rows with one of these levels are not eligible; make it a category if it is known that they had no event"
+    return drafted.note(question) if unknown else drafted
 
 
 def few_events(outcome: Outcome) -> Sequence[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from mgvae.arrays import FloatArray
 from mgvae.config.dictionary import Kind, Level
 from mgvae.draft import names
-from mgvae.draft.entry import Bounds, Drafted
+from mgvae.draft.entry import Drafted
 from mgvae.draft.nulls import PERHAPS
 
 BAND = re.compile(r"[\[(]?\s*(\d+\.?\d*)\s*(?:-|–|to|,|\.\.)\s*(\d+\.?\d*)\s*[)\]]?(?:\s*[a-z]+)?", re.IGNORECASE)
@@ -101,28 +101,13 @@ def of_numbers(name: str, values: FloatArray, *, most_levels: int) -> Drafted:
         return Drafted(name, "categorical", categories=levels, notes=(note,))
     if whole and values[0] >= 0 and values[-1] < EXACT_FLOATS:
         note = f"only {len(values)} whole numbers: a count, or codes of categories (then categorical, or ordinal if ranked)?"
-        return Drafted(name, "count", range=widened(values), notes=(note,) if len(values) <= FEW else ())
-    return Drafted(name, "continuous", range=widened(values))
+        return Drafted(name, "count", notes=(note,) if len(values) <= FEW else ())
+    return Drafted(name, "continuous")
 
 
 def all_whole(values: FloatArray) -> bool:
     """Return whether all values are whole numbers."""
     return bool((values == np.floor(values)).all())
-
-
-def widened(values: FloatArray) -> Bounds | None:
-    """Return a range for the values and for those of new patients.
-
-    The observed one would refuse tomorrow's oldest patient. This one is wider by its own width on each side, but begins at 0
-    where nothing is negative, and is rounded outwards to two digits: wide enough for new patients, and narrow enough to catch
-    a change of unit or a code such as 9999.
-    """
-    low, high = float(values[0]), float(values[-1])
-    width = high - low
-    lower = 0.0 if low >= 0 else -rounded(width - low, math.ceil)
-    upper = rounded(high + width, math.ceil) if high + width > 0 else 0.0
-    bounds = (lower if math.isfinite(lower) else None, upper if math.isfinite(upper) else None)
-    return bounds if lower < upper and bounds != (None, None) else None
 
 
 def rounded(value: float, way: Callable[[float], int]) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from mgvae.config.reviews import CONFIRM, REVIEW
 from mgvae.config.yaml_reader import parse_yaml
 from mgvae.draft.draft import Draft
 from mgvae.draft.entry import Drafted
@@ -20,10 +21,9 @@ COHORT, DICTIONARY = "cohort.yaml", "dictionary.yaml"
 WIDTH = 110
 TAB = "\t"
 UP = 2  # folders upwards: an extract further away is named by its whole path
-REVIEW = "# review: "
 RANGES = """\
-# A range is the observed one widened on each side by its own width, from 0 where nothing is negative, and rounded: it lets new
-# patients in and catches a change of unit. max_missing lies somewhat above today's share. Narrow both to what you know.
+# A range is what can be where the name tells the quantity, as an age; else it is widened from the outer 1 % of the values. It
+# lets new patients in and catches most changes of unit. max_missing lies above today's share. Narrow both to what you know.
 """
 
 
@@ -43,6 +43,7 @@ def cohort_text(draft: Draft, extract: str, folder: Path) -> str:
         f"dictionary: {DICTIONARY}",
         *_subjects(draft),
         *_outcome(draft),
+        *_confirmation(draft),
     ]
     return "\n".join(lines) + "\n"
 
@@ -102,10 +103,13 @@ def _subjects(draft: Draft) -> Iterator[str]:
     none = f"  {REVIEW}no column has a different value in every row; each row is taken for a subject"
     yield f"subject_id: {scalar(draft.subject)}" + (none if draft.subject is None else "")
     if draft.group is not None:
-        yield f"group: {scalar(draft.group)}  {REVIEW}its values repeat; rows that share one stay on one side of every split"
+        why = "its values repeat" if draft.repeats is None else "likely patients with several rows"
+        yield f"group: {scalar(draft.group)}  {REVIEW}{why}; rows that share one stay on one side of every split"
     else:
         yield f"# group: COLUMN  {REVIEW}name the column that ties rows together, if any: patient, family, matched set"
-    for name in draft.dates:
+    if draft.index_date is not None:
+        yield f"index_date: {scalar(draft.index_date)}"
+    for name in draft.dates if draft.index_date is None else ():
         yield f"# index_date: {scalar(name)}  {REVIEW}if the prediction is made on this date"
 
 
@@ -120,6 +124,19 @@ def _outcome(draft: Draft) -> Iterator[str]:
     yield f"  event: {scalar(outcome.event)}" + "".join(f"  {REVIEW}{note}" for note in outcome.notes)
     low, high = outcome.expected_prevalence
     yield f"  expected_prevalence: [{low:g}, {high:g}]  {REVIEW}from half to twice what this extract has"
+
+
+def _confirmation(draft: Draft) -> Iterator[str]:
+    """Yield the question that nobody else can answer, with all predictors, as comments."""
+    yield f"{REVIEW}{CONFIRM} (or give it the role excluded), then delete this line:"
+    line = "#  "
+    for name in draft.predictors:
+        piece = f" {scalar(name)},"
+        if len(line) + len(piece) > WIDTH and line != "#  ":
+            yield line
+            line = "#  "
+        line += piece
+    yield line.removesuffix(",")
 
 
 def _column(column: Drafted) -> Iterator[str]:

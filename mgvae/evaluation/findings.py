@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from mgvae.cohort.build import FEW_EVENTS
+from mgvae.cohort.build import FEW_EVENTS, few_events
 from mgvae.config.classifiers import BuiltIn
 from mgvae.evaluation.summary import JUDGED
 from mgvae.results.evaluation import EvaluationResult, ModelName, PartResult, Scores
@@ -29,7 +29,7 @@ def evaluation_findings(evaluation: EvaluationResult, chosen: Recommendation) ->
     rules = (
         _useless(chosen),
         _near_perfect(evaluation, model),
-        _few_events(evaluation),
+        few_events(evaluation.events, evaluation.holdout.events if evaluation.holdout else None),
         _badly_calibrated(scores),
         _contradicted(evaluation, model),
         _unsaved(model),
@@ -52,12 +52,6 @@ def _near_perfect(evaluation: EvaluationResult, model: ModelName) -> Finding | N
     if best.low > NEAR_PERFECT or (best.value >= PERFECT and best.low > SURELY):
         return found("MGV202", f"The cross-validated AUROC is {_text(best)}.")
     return None
-
-
-def _few_events(evaluation: EvaluationResult) -> Finding | None:
-    parts = {"train on": evaluation.events} | ({"test on": evaluation.holdout.events} if evaluation.holdout else {})
-    few = [f"{events} events to {use}" for use, events in parts.items() if events < FEW_EVENTS]
-    return found("MGV203", f"{' and '.join(few)}; at least {FEW_EVENTS} are wanted in each part.") if few else None
 
 
 def _badly_calibrated(scores: Scores) -> Finding | None:

@@ -48,7 +48,8 @@ def probast(report: Report) -> list[Item]:
     recalibrated = bool(variants) and all("recalibrated" in found for found in variants)
     both = "Raw and recalibrated shown; the recommendation judges the recalibrated."
     imbalance = both if recalibrated else "Not for every arm."
-    groups = f"{plural(cohort.groups, 'group')} of related patients stay on one side of every split. " if cohort.groups else ""
+    kept = f"{plural(cohort.groups or 0, 'group')} of related patients stay on one side of every split. "
+    groups = kept if cohort.groups else "No group was named: related rows may lie on both sides of a split. "
     leakage = f"{groups}Whether each predictor was known at the index date is for the study team to confirm."
     real = f"Real patients only, at the natural prevalence of {share(cohort.prevalence)}."
     chain = f"The whole chain is fitted anew in each of {evaluation.folds} folds, {plural(evaluation.repeats, 'time')}."

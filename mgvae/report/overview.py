@@ -159,12 +159,13 @@ def performance(report: Report) -> list[Performance]:
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[str]:
-    """Return how many findings count and the worst of them, for the terminal."""
+    """Return how many findings count and the worst of them, then the others, for the terminal."""
     counted = counting(findings)
     if not counted:
         return []
-    worst = counted[0]
-    return [f"{plural(len(counted), 'finding')}, the worst {worst.severity}: {worst.code} {worst.title}. {worst.detail}"]
+    worst, *others = counted
+    first = f"{plural(len(counted), 'finding')}, the worst {worst.severity}: {worst.code} {worst.title}. {worst.detail}"
+    return [first, *(f"{one.code} ({one.severity}) {one.title}. {one.detail}" for one in others)]
 
 
 def _detail(report: Report) -> str:

@@ -19,6 +19,7 @@ class Finding(Strict):
         detail: what was found here, with numbers.
         mend: what to do.
         domain: of PROBAST.
+        why: why it matters; empty in reports of earlier versions.
         muted: why the study team lets it pass; such a finding does not count. None: it counts.
     """
 
@@ -28,6 +29,7 @@ class Finding(Strict):
     detail: str
     mend: str
     domain: Domain
+    why: str = ""
     muted: str | None = None
 
 
@@ -50,7 +52,15 @@ def found(code: str, detail: str) -> Finding:
         ValueError: there is no such code.
     """
     kind = kind_of(code)
-    return Finding(code=code, severity=kind.severity, title=kind.title, detail=detail, mend=kind.mend, domain=kind.domain)
+    return Finding(
+        code=code,
+        severity=kind.severity,
+        title=kind.title,
+        detail=detail,
+        mend=kind.mend,
+        domain=kind.domain,
+        why=kind.why,
+    )
 
 
 def with_muted(findings: Iterable[Finding], mute: Mapping[str, str]) -> tuple[Finding, ...]:

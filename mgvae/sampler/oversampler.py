@@ -23,6 +23,7 @@ from mgvae.reproducibility import numpy_generator
 from mgvae.sampler.containers import append_labels, append_rows, as_table, read_labels
 from mgvae.sampler.parameters import CONSTRAINTS, column_positions, group_codes, layer_widths, training_settings
 from mgvae.sampler.progress import TrainingProgress
+from mgvae.sampler.remarks import check_columns, check_rows
 from mgvae.sampler.rules import known_rules, stated_rules, table_rules
 from mgvae.sampler.table_types import TableTypes, restore_categories
 
@@ -142,7 +143,9 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         made, at, parents = self._fit_resample(table, code, group=group_codes(groups, len(table)), seed=seed)
         self.sample_parent_indices_ = parents
-        out = append_rows(self._to_configured_container(X), made, parents)
+        asked = getattr(self, "_sklearn_output_config", {}).get("transform")
+        given = as_table(X).set_axis(self.get_feature_names_out(), axis=1) if asked and not isinstance(X, pd.DataFrame) else X
+        out = append_rows(given, made, parents)
         return out, append_labels(y, self.classes_[at], parents, one_hot=one_hot)
 
     def fit(self, X: Any, y: Any) -> MGVAEOverSampler:
@@ -254,8 +257,10 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         from mgvae.sampler.per_class import Classes, oversample_classes
 
         types = TableTypes.fit(table, categorical=column_positions(self.categorical_features, table))
+        check_columns(table, types)
         wanted = {at: int(self.sampling_strategy_.get(label, 0)) for at, label in enumerate(self.classes_)}
         labels = self.classes_.tolist()
+        check_rows(labels, np.bincount(code), wanted)
         with TrainingProgress(enabled=self.verbose) as progress:
             result = oversample_classes(
                 types.to_typed(table),
@@ -274,13 +279,6 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         parts = [types.to_user(rows.features, draws) for rows in result.made.values()]
         made = pd.concat(parts, ignore_index=True) if parts else table.iloc[:0]
         return made, *result.classes_and_parents()
-
-    def _to_configured_container(self, X: Any) -> Any:
-        """Return ``X`` as the kind of table that `set_output` asks for."""
-        asked = getattr(self, "_sklearn_output_config", {}).get("transform", "default")
-        if asked == "pandas" and not isinstance(X, pd.DataFrame):
-            return as_table(X).set_axis(self.get_feature_names_out(), axis=1)
-        return X
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

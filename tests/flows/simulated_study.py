@@ -60,7 +60,7 @@ def table(n: int = 600, events: int = 40, *, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     severity = rng.normal(size=n)
     died = np.zeros(n, dtype=bool)
-    died[np.argsort(-(severity + 0.5 * rng.normal(size=n)))[:events]] = True
+    died[np.argsort(-(severity + 0.8 * rng.normal(size=n)))[:events]] = True
     day = pd.Timestamp("2019-01-01") + pd.to_timedelta(rng.integers(0, 700, n), unit="D")
     crp = np.round(np.exp(severity + rng.normal(size=n)), 1)
     frame = pd.DataFrame(

@@ -100,7 +100,12 @@ BROKEN = [
     (break_categories, "region", "must be one of its 4 categories", 3),
     (break_missing, "lab0", "must be missing in at most 95 % of rows", 395),
     (break_constant, "stage", "must have at least two different values", None),
-    (break_unique, "patient", "must be unique: one row per subject", 2),
+    (
+        break_unique,
+        "patient",
+        "must be unique: one row per subject; where patients have several rows, name it as group, with subject_id: null",
+        2,
+    ),
     (break_subject, "patient", "must be given in every row", 1),
     (break_dates, "seen", "must not lie after the index date 'index_day'", 2),
     (break_outcome, "died", "must be one of its 2 categories", 1),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.study.stages.stage import DRIFT, VALIDATION, Inputs, Stage, read_result, write_result
+from flows.study.stages.stage import DRIFT, FRAME, VALIDATION, Inputs, Stage, read_result, write_result
 from mgvae.config.study import CohortConfig
 from mgvae.results.cohort import ExtractRecord
 from mgvae.results.drift import DriftRecord
@@ -18,7 +18,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     from validation.drift import Table, drift
 
     before, after = (read_result(inputs[name] / VALIDATION, ExtractRecord) for name in ("reference", "validate"))
-    old, new = (pd.read_parquet(inputs[name] / "frame.parquet") for name in ("reference", "validate"))
+    old, new = (pd.read_parquet(inputs[name] / FRAME) for name in ("reference", "validate"))
     found = drift(Table(old, before.stored), Table(new, after.stored), config)
     write_result(folder / DRIFT, DriftRecord(**dict(found), extract_sha256=before.sha256))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.study.stages.stage import Inputs, Stage, sections
+from flows.study.stages.stage import FRAME, Inputs, Stage, sections
 from mgvae.cohort.build import build_cohort
 from mgvae.cohort.files import save_cohort
 from mgvae.cohort.split import holdout
@@ -16,7 +16,7 @@ from mgvae.reproducibility import derive
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Find the eligible subjects and hold out a test part: the cohort's files."""
-    cohort = build_cohort(config, pd.read_parquet(inputs["validate"] / "frame.parquet"))
+    cohort = build_cohort(config, pd.read_parquet(inputs["validate"] / FRAME))
     save_cohort(folder, cohort, holdout(cohort, config.split, seed=derive(config.seed, "split")))
 
 

@@ -14,6 +14,7 @@ from mgvae.classifiers.import_path import identities
 from mgvae.config.study import CohortConfig
 
 Inputs = Mapping[str, Path]
+FRAME = "frame.parquet"  # the extract as read, of stage validate
 VALIDATION, DRIFT, HISTORY = "validation.json", "drift.json", "history.json"  # files of typed results in artifacts
 SYNTHETIC, EVALUATION = "synthetic.json", "evaluation.json"
 EXPLANATIONS, SUBGROUPS = "explanations.json", "subgroups.json"

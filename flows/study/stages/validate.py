@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.study.stages.stage import VALIDATION, Inputs, Stage, read_result, write_result
+from flows.study.stages.stage import FRAME, VALIDATION, Inputs, Stage, read_result, write_result
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ExtractError
 from mgvae.extract.read import read_extract
@@ -28,7 +28,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         missing={str(name): float(share) for name, share in extract.frame.isna().mean().items()},
     )
     write_result(folder / VALIDATION, record)
-    extract.frame.to_parquet(folder / "frame.parquet")
+    extract.frame.to_parquet(folder / FRAME)
 
 
 def check_extract_unchanged(folder: Path, sha256: str) -> None:

@@ -1,6 +1,7 @@
 """`mgvae init`: what it drafts passes `mgvae validate` unchanged; nothing half-written; nothing replaced unasked."""
 
 import gzip
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -35,7 +36,7 @@ def plain(text):
     return " ".join(text.split())
 
 
-def test_two_files_in_the_working_folder_that_pass_validation(mgvae, extract):
+def test_two_files_in_the_working_folder_that_pass_validation_once_reviewed(mgvae, extract):
     said = mgvae("init", extract, "--outcome", "died")
     assert (said.code, said.err) == (0, "")
     assert sorted(path.name for path in Path().iterdir()) == ["cohort.yaml", "dictionary.yaml", "extract.csv"]
@@ -46,7 +47,15 @@ def test_two_files_in_the_working_folder_that_pass_validation(mgvae, extract):
     assert "│ died │ binary │ outcome │" in shown
     said = mgvae("validate", "cohort.yaml")
     assert said.code == 0
-    assert "Passed" in said.out
+    assert said.out.startswith("Not to be relied on as it stands")
+    assert "MGV104" in said.out
+    assert "MGV105" in said.out
+    refused(mgvae("validate", "cohort.yaml", "--strict"), "cohort.yaml, line", "dictionary.yaml, line", "--strict")
+    for name in ("cohort.yaml", "dictionary.yaml"):
+        Path(name).write_text(re.sub(r"# review: .*", "", Path(name).read_text()))
+    said = mgvae("validate", "cohort.yaml", "--strict")
+    assert said.out.startswith("Passed")
+    assert "MGV10" not in said.out
 
 
 def test_the_draft_is_what_one_would_write(mgvae, extract):

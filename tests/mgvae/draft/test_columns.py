@@ -1,18 +1,18 @@
 """What a column is taken for, one column at a time."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from mgvae.draft.columns import draft_column
+from mgvae.draft.ranges import with_range
 from mgvae.draft.scan import Seen
-from mgvae.draft.values import widened
 
 
 def column(name, cells, stored="text"):
     """Return the entry of a column with these cells; an empty text is an empty cell."""
     codes, values = pd.factorize(pd.Series(cells, dtype=object).replace("", None).map(str, na_action="ignore"), sort=True)
-    return draft_column(Seen(name, tuple(values), codes, stored))
+    seen = Seen(name, tuple(values), codes, stored)
+    return with_range(seen, draft_column(seen))
 
 
 def said(drafted, words):
@@ -93,7 +93,6 @@ def test_the_ceiling_on_missing_cells_lies_above_todays_share(missing, ceiling):
 def test_codes_are_kept_in_their_own_spelling_and_are_for_review():
     drafted = column("lab", ["1.5", "2.5", "3", "?", "N/A", "-9"] * 9)
     assert set(drafted.missing_codes) == {"?", "N/A", -9}
-    assert drafted.range == (0.0, 4.5)
     assert said(drafted, "'?', 'N/A'")
     assert said(drafted, "-9")
 
@@ -153,28 +152,3 @@ def test_dates_wait_for_an_index_date():
     assert said(drafted, "index_date")
     assert column("day", [f"202001{day:02}" for day in range(1, 29)]).kind == "date"
     assert column("x", ["2020-02-30", "2020-02-31"] * 9).kind != "date"
-
-
-@pytest.mark.parametrize(
-    ("values", "bounds"),
-    [
-        ([18, 40, 98], (0, 180)),
-        ([0.1, 0.5, 0.9], (0, 1.7)),
-        ([-12.5, 0, 8], (-33, 29)),
-        ([-30, -20, -10], (-50, 10)),
-        ([1e-9, 2e-9, 3e-9], (0, 5e-9)),
-    ],
-)
-def test_a_range_lets_new_patients_in(values, bounds):
-    assert widened(np.array(values, dtype=float)) == pytest.approx(bounds, rel=1e-12)
-
-
-def test_a_range_has_no_bound_beyond_all_numbers():
-    assert widened(np.array([-1e308, 0, 1e308])) is None
-    assert widened(np.array([0, 1, 1e308])) == (0, None)
-
-
-def test_a_range_still_catches_another_unit():
-    low, high = widened(np.array([1.2, 1.4, 2.1]))  # metres
-    assert high < 120 < 210
-    assert low == 0

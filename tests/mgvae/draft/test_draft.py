@@ -218,3 +218,27 @@ def test_names():
     assert not any(coded(name) for name in ("time_in_hospital", "days_on_ward", "type_of_x", "age", ""))
     assert afterwards("death_date")
     assert not afterwards("")
+
+
+def test_levels_that_are_not_known_are_not_eligible_and_asked_about(tmp_path):
+    cells = np.array(["alive", "dead", "Lost to FU"], dtype=object)[levels(20, 30)]
+    made = drafted(tmp_path, table(died=cells), outcome="died")
+    assert made.outcome.entry.missing_codes == ("Lost to FU",)
+    assert (made.outcome.event, made.outcome.events, int((made.outcome.happened == 0).sum())) == ("dead", 20, 150)
+    assert any("not eligible" in note for note in made.outcome.entry.notes)
+    asked = drafted(tmp_path, table(died=cells), outcome="died", event="Lost to FU")
+    assert (asked.outcome.event, asked.outcome.entry.missing_codes) == ("Lost to FU", ())
+
+
+def test_other_levels_are_asked_about(tmp_path):
+    cells = np.array(["none", "stroke", "bleeding"], dtype=object)[levels(20, 30)]
+    made = drafted(tmp_path, table(event=cells), outcome="event", event="stroke")
+    assert any("count as no event" in note and "bleeding" in note for note in made.outcome.notes)
+    two = drafted(tmp_path, table(event=levels(20)), outcome="event", event="1")
+    assert not two.outcome.notes
+
+
+def test_an_outcome_of_several_values_is_guessed_where_its_name_is_plain(tmp_path):
+    assert drafted(tmp_path, table(readmitted=levels(20, 40))).outcome_name == "readmitted"
+    assert drafted(tmp_path, table(smoking_status=levels(20, 40))).outcome is None
+    assert drafted(tmp_path, table(nyha_class=levels(20, 40))).outcome is None

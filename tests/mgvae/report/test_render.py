@@ -124,7 +124,8 @@ def test_the_terminal_counts_the_findings_and_names_the_worst():
     findings = Report.model_validate(sample_report(status="warn", columns=2)).findings
     severe = found("MGV202", "AUROC 0.99.")
     assert finding_lines((severe, *findings)) == [
-        "2 findings, the worst severe: MGV202 Discrimination near perfect: a leak is suspected. AUROC 0.99."
+        "2 findings, the worst severe: MGV202 Discrimination near perfect: a leak is suspected. AUROC 0.99.",
+        f"MGV203 (warning) Few events to train or to test on. {findings[0].detail}",
     ]
     assert finding_lines(findings)[0].startswith("1 finding, the worst warning: MGV203")
     assert finding_lines(findings[1:]) == []  # muted

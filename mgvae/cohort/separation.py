@@ -1,0 +1,149 @@
+"""How well one column alone separates the outcome, and what is known for one outcome only.
+
+Levels, and bands of numbers, are ordered by their share of events in the other half of the rows, so that a column of many rare
+levels does not separate by chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import hypergeom, rankdata
+
+from mgvae.arrays import BoolArray, FloatArray, IntArray
+
+LEAK, LEAST = 0.9, 0.85  # AUROC of one column, and its lower limit
+CHANCE = 1e-6  # how improbable it must be that all known cells fall on one outcome
+ONLY_ROWS, ONLY_PREVALENCE = 10, 0.3  # so many rows, all with an event that is that rare, are no chance
+BANDS = 20
+Z = 1.96
+
+
+@dataclass(frozen=True)
+class Separation:
+    """One column's AUROC, and the lower limit of its 95 % interval."""
+
+    auroc: float
+    low: float
+
+    @property
+    def leaks(self) -> bool:
+        """Whether it is too good for one column, and not by few events."""
+        return self.auroc >= LEAK and self.low > LEAST
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells of one column.
+
+    Attributes:
+        codes: number of each row's level or value, ``(n,)``; -1 for missing.
+        numbers: the values where they have an order, NaN for missing, ``(n,)``; None for levels.
+    """
+
+    codes: IntArray
+    numbers: FloatArray | None = None
+
+    def take(self, rows: BoolArray) -> Cells:
+        """Return the cells of some rows."""
+        return Cells(self.codes[rows], None if self.numbers is None else self.numbers[rows])
+
+
+def suspicion(cells: Cells, happened: BoolArray) -> str | None:
+    """Return why a column seems to know the outcome, as a clause; None where it does not.
+
+    Args:
+        cells: of the rows whose outcome is known, ``(n,)``.
+        happened: whether they have the event, ``(n,)``.
+    """
+    if not happened.any() or happened.all():
+        return None
+    only = known_for_one(cells.codes >= 0, happened)
+    if only is not None:
+        return f"is known only {only} the event"
+    best = separation(cells, happened)
+    if best.leaks:
+        return f"separates the outcome by itself (AUROC {best.auroc:.3f}, at least {best.low:.2f})"
+    if (cells.numbers is None or len(np.unique(cells.codes)) <= BANDS) and only_with_event(cells.codes, happened):
+        return "has a value that occurs with the event only"
+    return None
+
+
+def separation(cells: Cells, happened: BoolArray) -> Separation:
+    """Return one column's AUROC: as ordered, either way, or by its levels or bands.
+
+    Missing cells are put at either end of an order, and are a level of their own.
+    """
+    tried = [ranked(_cross_fitted(_bands(cells), happened), happened)]
+    if cells.numbers is not None:
+        missing = np.isnan(cells.numbers)
+        for place in (-np.inf, np.inf) if missing.any() else (-np.inf,):
+            ordered = np.where(missing, place, cells.numbers)
+            tried += [ranked(ordered, happened), ranked(-ordered, happened)]
+    return max(tried, key=lambda one: one.auroc)
+
+
+def ranked(values: FloatArray, happened: BoolArray) -> Separation:
+    """Return the AUROC of values without missing, and its lower limit.
+
+    The limit is that of DeLong's standard error after one more event in the middle of the others: without it a column that
+    separates three events perfectly would do so with certainty.
+
+    Args:
+        values: ``(n,)``, finite or infinite.
+        happened: bool ``(n,)``, both values present.
+    Source: DeLong et al. 1988, doi 10.2307/2531595.
+    """
+    ranks = rankdata(values)
+    events, others = int(happened.sum()), int((~happened).sum())
+    of_events = (ranks[happened] - rankdata(values[happened])) / others
+    of_others = 1 - (ranks[~happened] - rankdata(values[~happened])) / events
+    with_one_more = np.append(of_events, 0.5)
+    variance = with_one_more.var(ddof=1) / len(with_one_more) + (of_others.var(ddof=1) / others if others > 1 else 0.0)
+    return Separation(float(of_events.mean()), float(with_one_more.mean() - Z * np.sqrt(variance)))
+
+
+def known_for_one(known: BoolArray, happened: BoolArray) -> str | None:
+    """Return "with" or "without" where a column is known for that outcome alone, and that is no chance."""
+    count = int(known.sum())
+    for label, rows in (("with", happened), ("without", ~happened)):
+        if count and not known[~rows].any() and hypergeom.sf(count - 1, len(known), int(rows.sum()), count) < CHANCE:
+            return label
+    return None
+
+
+def only_with_event(codes: IntArray, happened: BoolArray) -> bool:
+    """Return whether a value recurs, and only with a rare event.
+
+    Args:
+        codes: ``(n,)``; -1 for missing.
+        happened: bool ``(n,)``.
+    """
+    if happened.mean() > ONLY_PREVALENCE:
+        return False
+    rows, events = np.bincount(codes + 1), np.bincount(codes + 1, weights=happened)
+    return bool(((rows >= ONLY_ROWS) & (rows == events)).any())
+
+
+def _bands(cells: Cells) -> IntArray:
+    """Return level numbers from 0, missing as one of them, and numbers in bands of about equal size."""
+    if cells.numbers is None or len(np.unique(cells.codes)) <= BANDS:
+        return cells.codes + 1
+    known = ~np.isnan(cells.numbers)
+    band = np.zeros(len(cells.codes), dtype=np.int64)
+    band[known] = 1 + np.ceil(rankdata(cells.numbers[known], method="max") / known.sum() * BANDS).astype(np.int64)
+    return band
+
+
+def _cross_fitted(levels: IntArray, happened: BoolArray) -> FloatArray:
+    """Return each row's share of events among rows of its level in the other half."""
+    half = np.zeros(len(levels), dtype=bool)
+    for rows in (np.flatnonzero(happened), np.flatnonzero(~happened)):
+        half[rows[::2]] = True
+    share = np.zeros(len(levels))
+    for fitted in (half, ~half):
+        rows = np.bincount(levels[fitted], minlength=levels.max() + 1)
+        events = np.bincount(levels[fitted], weights=happened[fitted], minlength=levels.max() + 1)
+        share[~fitted] = ((events + happened.mean()) / (rows + 1))[levels[~fitted]]
+    return share
