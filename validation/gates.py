@@ -17,11 +17,14 @@ from mgvae.config.study import CohortConfig
 from mgvae.errors import ShapeError, first_few
 from mgvae.results.cohort import ValidationResult
 from mgvae.results.gates import Gate, Verdict
+from mgvae.results.synthetic import RuleRecord
 from validation.embedding import Floats, fit_embedding
 from validation.intervals import Interval, numbers, share
 from validation.privacy import closer_to_training, exact_copies, parent_closeness
 from validation.separation import Separation, separation
 from validation.twosample import two_sample_auc
+
+NO_RULES = "The data dictionary names no rules between predictors, so none was checked; see 'rules' in Describe the study."
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def assess(
     config: CohortConfig,
     seed: int,
     suite_result: ValidationResult,
+    rule_record: RuleRecord | None = None,
 ) -> list[Gate]:
     """Judge synthetic cases by all gates, in the order of the report.
 
@@ -67,6 +71,7 @@ def assess(
         config: the study; ``config.gates`` holds the thresholds.
         seed: of every draw; the same seed gives the same gates.
         suite_result: of ``validate(..., scope="synthetic")``.
+        rule_record: what it took for synthetic rows to keep rules between columns.
 
     Raises:
         ShapeError: there is no synthetic row or no training case, or parents and synthetic rows disagree.
@@ -79,7 +84,7 @@ def assess(
     tables = Tables(**frames, parents=np.asarray(parents), near=near)
     return [
         suite_gate(suite_result),
-        rules_gate(tables, config=config),
+        rules_gate(tables, config=config, record=rule_record),
         copies_gate(tables),
         two_sample_gate(tables, config=config, seed=seed),
         separation_gate(tables, config=config, seed=seed),
@@ -105,7 +110,7 @@ def suite_gate(result: ValidationResult) -> Gate:
     )
 
 
-def rules_gate(tables: Tables, *, config: CohortConfig) -> Gate:
+def rules_gate(tables: Tables, *, config: CohortConfig, record: RuleRecord | None = None) -> Gate:
     """Check that synthetic rows break rules between columns no more often than real ones."""
     rules = rules_within(config.columns, tables.synthetic.columns)
     real = (tables.majority, tables.cases, tables.majority_holdout, tables.cases_holdout)
@@ -114,6 +119,8 @@ def rules_gate(tables: Tables, *, config: CohortConfig) -> Gate:
     count, made = rows_broken(rules, (tables.synthetic,))
     found = share(count, made) if rules else None
     verdict = "pass" if found is None else _judge(found, warn=limit, fail=limit + fail, sign=-1)
+    detail = f"{count} of {made} synthetic rows break one of {len(rules.rules)} rules{_most_broken(rules, tables)}; "
+    detail += f"{broken} of {rows} real rows do." + (f" {record.sentence}" if record else "")
     return Gate(
         name="broken_rules",
         label="Synthetic rows that break a rule between columns",
@@ -121,10 +128,7 @@ def rules_gate(tables: Tables, *, config: CohortConfig) -> Gate:
         threshold=limit if rules else None,
         rule=f"at most the share of real rows; fails {fail:g} above it when the interval lies above it",
         verdict=verdict,
-        detail=f"{count} of {made} synthetic rows break one of {len(rules.rules)} rules{_most_broken(rules, tables)}; "
-        f"{broken} of {rows} real rows do."
-        if rules
-        else "The data dictionary names no rules between predictors, so none was checked; see `rules` in Describe the study.",
+        detail=detail if rules else NO_RULES,
     )
 
 

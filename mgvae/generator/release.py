@@ -15,22 +15,28 @@ from mgvae.cohort.build import Cohort
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import PARENT, CohortConfig
 from mgvae.generator.translation import Synthetic
+from mgvae.results.synthetic import RuleRecord
 
+RULES = "rules.json"
 LABEL = "Synthetic rows for training inside the study team. Not anonymous: do not release."
 
 
 def save_synthetic(made: Synthetic, folder: Path) -> None:
-    """Write features, parents (positions in the training majority) and remarks."""
+    """Write features, parents (positions in the training majority), remarks, and what rules took, if any."""
     made.features.to_parquet(folder / "features.parquet")
     pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
-    (folder / "remarks.json").write_text(json.dumps(made.all_remarks), encoding="utf-8")
+    (folder / "remarks.json").write_text(json.dumps(made.remarks), encoding="utf-8")
+    if made.rules is not None:
+        (folder / RULES).write_text(made.rules.model_dump_json(), encoding="utf-8")
 
 
 def load_synthetic(folder: Path) -> Synthetic:
     """Return the synthetic cases of a synthesise artifact."""
     parents = pd.read_parquet(folder / "parents.parquet")["parent"].to_numpy()
     remarks = json.loads((folder / "remarks.json").read_text(encoding="utf-8"))
-    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents, tuple(remarks))
+    record = folder / RULES
+    rules = RuleRecord.model_validate_json(record.read_text(encoding="utf-8")) if record.is_file() else None
+    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents, tuple(remarks), rules)
 
 
 def released(synthetic: Synthetic, config: CohortConfig, majority: Cohort) -> pd.DataFrame:

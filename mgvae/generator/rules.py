@@ -19,9 +19,10 @@ from torch import Tensor
 from mgvae.arrays import Array, BoolArray, IntArray
 from mgvae.cohort.rules import RowRules, calculated, definition
 from mgvae.config.conditions import MissingTogether, Value, columns_of
-from mgvae.generator.translation import RuleRecord, decode
+from mgvae.generator.translation import decode
 from mgvae.model.encoding import Encoding
 from mgvae.reproducibility import numpy_generator
+from mgvae.results.synthetic import RuleRecord
 
 NO_RULES = RowRules((), {})
 DECIMALS = 10  # of a calculated number: sums of decimals are not exact

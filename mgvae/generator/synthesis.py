@@ -135,8 +135,7 @@ def synthetic_cases(
     tuned = finetune_cases(start, anchor, inputs, settings, seed=seed)
     made = synthesise(inputs, tuned.model, settings, n=n, seed=seed, rules=rules)
     parent = made.parent if inputs.majority is None else np.flatnonzero(~event)[made.parent]
-    warning = () if made.rules is None else made.rules.warning
-    return replace(made, parent=parent, remarks=remarks + tuned.history.remarks + made.remarks + warning)
+    return replace(made, parent=parent, remarks=remarks + tuned.history.remarks + made.remarks)
 
 
 def synthesise(
@@ -168,7 +167,8 @@ def _kept(keeper: RuleKeeper, repaired: Repaired, kept: Kept, parents: Array, re
     """Return the rows that are kept, at positions among those that are usable."""
     rows = repaired.usable[kept.rows]
     record = keeper.record(repaired, rows, redrawn) if keeper.rules else None
-    return Synthetic(repaired.features.iloc[rows].reset_index(drop=True), parents[rows], kept.remarks, record)
+    remarks = kept.remarks if record is None else kept.remarks + record.warning
+    return Synthetic(repaired.features.iloc[rows].reset_index(drop=True), parents[rows], remarks, record)
 
 
 def translations(

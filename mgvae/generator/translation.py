@@ -13,43 +13,7 @@ from mgvae.arrays import Array
 from mgvae.errors import TrainingError
 from mgvae.model.encoding import Encoding
 from mgvae.model.network import MGVAE
-
-
-@dataclass(frozen=True)
-class RuleRecord:
-    """What it took for rows to keep the rules.
-
-    Attributes:
-        made: rows that were made.
-        redrawn: those that broke a rule at first, and were drawn again.
-        calculated: those in which a number was calculated that a rule defines.
-        kept: rows of them that were kept.
-        borrowed: those of the kept that have the columns of a rule from another synthetic row.
-        broken: those of the kept that still break a rule.
-    """
-
-    made: int
-    redrawn: int
-    calculated: int
-    kept: int
-    borrowed: int
-    broken: int
-
-    @property
-    def remark(self) -> str:
-        """A sentence with all counts."""
-        return (
-            f"Rules between columns: of {self.made:,} rows made, {self.redrawn:,} broke a rule at first and were drawn again, "
-            f"and in {self.calculated:,} a number that a rule defines was calculated. Of the {self.kept:,} kept, "
-            f"{self.borrowed:,} have the columns of a rule from another synthetic row, and {self.broken:,} still break one."
-        )
-
-    @property
-    def warning(self) -> tuple[str, ...]:
-        """A sentence without counts, the same for many fits, if redrawing was not enough; else none."""
-        if not self.borrowed + self.broken:
-            return ()
-        return ("Translations kept the rules between columns too seldom: some were repaired from others, or still break one.",)
+from mgvae.results.synthetic import RuleRecord
 
 
 @dataclass(frozen=True)
@@ -67,11 +31,6 @@ class Synthetic:
     parent: Array
     remarks: tuple[str, ...] = ()
     rules: RuleRecord | None = None
-
-    @property
-    def all_remarks(self) -> tuple[str, ...]:
-        """The remarks, and what it took to keep rules."""
-        return self.remarks if self.rules is None else (*self.remarks, self.rules.remark)
 
 
 def draw_parents(majority: int, n: int, generator: torch.Generator, *, log_weight: Tensor | None = None) -> Tensor:

@@ -68,6 +68,42 @@ class LevelsMarginal(ColumnMarginal):
 Marginal = Annotated[NumericMarginal | LevelsMarginal, Field(discriminator="kind")]
 
 
+class RuleRecord(Strict):
+    """What it took for synthetic rows to keep the rules between columns.
+
+    Attributes:
+        made: rows that were made.
+        redrawn: those that broke a rule at first, and were drawn again.
+        calculated: those in which a number was calculated that a rule defines.
+        kept: rows of them that were kept.
+        borrowed: those of the kept that have the columns of a rule from another synthetic row.
+        broken: those of the kept that still break a rule.
+    """
+
+    made: Count
+    redrawn: Count
+    calculated: Count
+    kept: Count
+    borrowed: Count
+    broken: Count
+
+    @property
+    def sentence(self) -> str:
+        """All counts."""
+        return (
+            f"Of {self.made:,} rows made, {self.redrawn:,} broke a rule at first and were drawn again, and in "
+            f"{self.calculated:,} a number that a rule defines was calculated. Of the {self.kept:,} kept, {self.borrowed:,} "
+            f"have the columns of a rule from another synthetic row."
+        )
+
+    @property
+    def warning(self) -> tuple[str, ...]:
+        """A sentence without counts, the same for many fits, if redrawing was not enough; else none."""
+        if not self.borrowed + self.broken:
+            return ()
+        return ("Translations kept the rules between columns too seldom: some were repaired from others, or still break one.",)
+
+
 class SyntheticSummary(Strict):
     """The number of synthetic cases, remarks on their choice, gates and marginals."""
 

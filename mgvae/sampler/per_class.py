@@ -179,7 +179,8 @@ class _ClassTask:
         made = synthesise(inputs, tuned.model, self.settings, n=n, seed=self.seed, rules=self.rules)
         more = derive(self.seed, "more")
         further = portable_generator(inputs, tuned.model, made, self.settings, seed=more, rules=self.rules)
-        past = {**_summary(tuned.history, *made.all_remarks), "ewc_lambda": tuned.ewc_lambda}
+        said = (*made.remarks, *((made.rules.sentence,) if made.rules else ()))
+        past = {**_summary(tuned.history, *said), "ewc_lambda": tuned.ewc_lambda}
         return _in_table(made, majority), further, past
 
     def _inputs(self, majority: Array, cases: Array) -> GeneratorInputs:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mgvae.config.rules import Rule
+from mgvae.results.synthetic import RuleRecord
 from tests.validation.simulated_patients import draw_patients, population_config
 from validation.checks import synthetic_table, validate
 from validation.gates import Tables, rules_gate
@@ -105,6 +106,13 @@ def test_no_rules_between_predictors_is_said(rng, rules):
     gate = rules_gate(tables(rng, broken=5), config=with_rules(*rules))
     assert (gate.verdict, gate.value, gate.threshold) == ("pass", None, None)
     assert "names no rules between predictors, so none was checked" in gate.detail
+
+
+def test_the_gate_says_what_keeping_the_rules_took(rng):
+    record = RuleRecord(made=4000, redrawn=310, calculated=0, kept=1000, borrowed=7, broken=0)
+    gate = rules_gate(tables(rng, broken=0), config=with_rules(Rule(rule=RULE)), record=record)
+    assert "Of 4,000 rows made, 310 broke a rule at first and were drawn again" in gate.detail
+    assert "Of the 1,000 kept, 7 have the columns of a rule from another synthetic row" in gate.detail
 
 
 def test_the_suite_of_synthetic_rows_leaves_rules_to_the_gate(rng):

@@ -28,7 +28,9 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     suite_result = check(table, unreadable, config, scope="synthetic")
     frames = (part[side] for side in ("train", "test") for part in (majority, cases))
     seed = derive(config.seed, "gates")
-    gates = assess(made.features, made.parent, *frames, config=config, seed=seed, suite_result=suite_result)
+    gates = assess(
+        made.features, made.parent, *frames, config=config, seed=seed, suite_result=suite_result, rule_record=made.rules
+    )
     compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)
     result = SyntheticSummary(n=len(made.features), remarks=made.remarks, gates=tuple(gates), marginals=tuple(compared))
     write_result(folder / SYNTHETIC, result)

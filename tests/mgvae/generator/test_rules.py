@@ -93,14 +93,14 @@ def test_synthetic_cases_keep_rules_that_they_would_break(chain, plausibility, m
     assert (record.made, record.kept, record.broken) == ((240 if majority and plausibility != "none" else 60), 60, 0)
     assert record.redrawn > 0
     assert record.calculated == record.made  # neither part is ever missing
-    assert f"of {record.made} rows made, {record.redrawn} broke a rule" in record.remark
+    assert f"Of {record.made} rows made, {record.redrawn} broke a rule" in record.sentence
+    assert kept.remarks == free.remarks  # all is well
 
 
 def test_without_rules_not_a_byte_changes(chain):
     plain, empty = made(chain, NO_RULES), made(chain, RowRules((), MORE))
     pd.testing.assert_frame_equal(plain.features, empty.features)
     assert plain.rules is None
-    assert plain.all_remarks == plain.remarks
     pd.testing.assert_frame_equal(plain.features, before_rules(chain, n=60, seed=1))
 
 
@@ -145,8 +145,8 @@ def test_what_redrawing_cannot_mend_is_repaired_and_counted(chain, monkeypatch):
     assert not rules.broken(kept.features).any()
     assert kept.rules.borrowed == kept.rules.redrawn > 0
     assert kept.rules.broken == 0
-    assert "repaired from others" in kept.rules.warning[0]
-    assert not any(letter.isdigit() for letter in kept.rules.warning[0])  # one remark for many fits
+    assert "repaired from others" in kept.remarks[-1]
+    assert not any(letter.isdigit() for letter in kept.remarks[-1])  # one remark for many fits
 
 
 def test_a_repair_takes_all_columns_that_rules_connect(chain):
@@ -207,7 +207,11 @@ def test_each_generative_arm_keeps_the_rules(arm):
     assert rules.broken(treat(arm, rows, Recipe(MORE, short), seed=0).features).any()
 
 
-def test_the_record_is_saved_as_a_remark(chain, tmp_path):
-    kept = made(chain, rules_of(*TEXTS))
-    save_synthetic(kept, tmp_path)
-    assert load_synthetic(tmp_path).remarks == (*kept.remarks, kept.rules.remark)
+def test_the_record_is_saved_with_the_rows(chain, tmp_path):
+    for name, rules in (("with", rules_of(*TEXTS)), ("without", NO_RULES)):
+        kept = made(chain, rules)
+        (tmp_path / name).mkdir()
+        save_synthetic(kept, tmp_path / name)
+        assert load_synthetic(tmp_path / name).rules == kept.rules
+    assert (tmp_path / "with" / "rules.json").exists()
+    assert not (tmp_path / "without" / "rules.json").exists()
