@@ -1,6 +1,6 @@
 """Majority-Guided VAE for rare clinical outcomes.
 
-``from mgvae import MGVAEOverSampler`` is for users of scikit-learn.
+``from mgvae import MGVAEOverSampler, MajorityGuidedClassifier`` is for users of scikit-learn.
 """
 
 from __future__ import annotations
@@ -8,16 +8,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["MGVAEOverSampler", "__version__"]  # __init__.pyi has their types
+__all__ = ["MGVAEOverSampler", "MajorityGuidedClassifier", "__version__"]  # __init__.pyi has their types
+
+_MODULES = {
+    "MGVAEOverSampler": "mgvae.sampler.oversampler",
+    "MajorityGuidedClassifier": "mgvae.sampler.guided_classifier",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Return the sampler or the version when asked for.
+    """Return an estimator or the version when asked for.
 
     No other module of the package waits for them, or counts as depending on them.
     """
-    if name == "MGVAEOverSampler":
-        return import_module("mgvae.sampler.oversampler").MGVAEOverSampler
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     if name == "__version__":
         return _version()
     raise AttributeError(f"module 'mgvae' has no attribute {name!r}")

@@ -1,3 +1,4 @@
+from mgvae.sampler.guided_classifier import MajorityGuidedClassifier as MajorityGuidedClassifier
 from mgvae.sampler.oversampler import MGVAEOverSampler as MGVAEOverSampler
 
 __version__: str

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from mgvae.arrays import FloatArray, IntArray
+from mgvae.arrays import BoolArray, FloatArray, IntArray
 
 MISSING, OTHER = -1, -2
 RARE_LEVEL = 10  # rows below which a level has no coefficient of its own
@@ -111,8 +111,17 @@ class LinearDesign:
         """
         values = measured(features)
         missing = np.isnan(values)
-        scaled = (np.where(missing, self.medians, values) - self.medians) / self.scales
-        dense = np.column_stack([scaled, missing[:, self.indicated].astype(np.float64)])
+        return self.assembled((np.where(missing, self.medians, values) - self.medians) / self.scales, missing, features)
+
+    def assembled(self, values: FloatArray, missing: BoolArray, features: pd.DataFrame) -> FloatArray | sparse.csr_array:
+        """Return measured columns, however scaled, with the indicator columns, as `rows`.
+
+        Args:
+            values: of the measured columns, finite, ``(N, M)``.
+            missing: where no value was measured, ``(N, M)``.
+            features: the rows, whose levels are read.
+        """
+        dense = np.column_stack([values, missing[:, self.indicated].astype(np.float64)])
         indicators = self._indicators(features)
         columns = dense.shape[1] + indicators.shape[1]
         if not columns:
@@ -206,14 +215,14 @@ def fit_tree_design(features: pd.DataFrame, *, most: int) -> TreeDesign:
     values = measured(features)
     seen = [bool(np.isfinite(column).any()) for column in values.T] + [len(level.kept) > 0 for level in levels.values()]
     return TreeDesign(
-        edges=tuple(_edges(column) for column in values.T),
+        edges=tuple(bin_edges(column) for column in values.T),
         levels=levels,
         nominal=(False,) * values.shape[1] + (True,) * len(levels),
         empty=tuple(not one for one in seen),
     )
 
 
-def _edges(values: FloatArray) -> FloatArray:
+def bin_edges(values: FloatArray) -> FloatArray:
     """Return increasing edges of bins with about equal rows; few values have one each."""
     present = values[~np.isnan(values)]
     distinct = np.unique(present)

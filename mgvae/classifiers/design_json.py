@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from mgvae.classifiers.design import Levels, LinearDesign, TreeDesign
+from mgvae.classifiers.scored_design import ScoredDesign
 
 
 def as_json(value: Any) -> Any:
     """Return a design, or a part of it, as plain JSON: its fields, lists and numbers."""
     if isinstance(value, Levels):
         return value.kept.tolist()
-    if isinstance(value, LinearDesign | TreeDesign):
+    if isinstance(value, LinearDesign | ScoredDesign | TreeDesign):
         return as_json({field.name: getattr(value, field.name) for field in fields(value)})
     if isinstance(value, Mapping):
         return {name: as_json(part) for name, part in value.items()}
@@ -29,6 +30,12 @@ def linear_design(content: Mapping[str, Any]) -> LinearDesign:
     places = {str(name): np.array(place, dtype=np.int64) for name, place in content["places"].items()}
     medians, scales = (np.array(content[key], dtype=np.float64) for key in ("medians", "scales"))
     return LinearDesign(medians, scales, np.array(content["indicated"], dtype=np.int64), _levels(content), places)
+
+
+def scored_design(content: Mapping[str, Any]) -> ScoredDesign:
+    """Return the design in `as_json`'s result; a wrong key raises as in Python."""
+    edges, scores = (tuple(np.array(one, dtype=np.float64) for one in content[key]) for key in ("edges", "scores"))
+    return ScoredDesign(linear_design(content["base"]), edges, scores)
 
 
 def tree_design(content: Mapping[str, Any]) -> TreeDesign:

@@ -7,7 +7,7 @@ events that a rare outcome does not have. Only the elastic net chooses its penal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args
 
@@ -24,6 +24,7 @@ from mgvae.errors import ConfigError
 
 BAG = 0.5  # of the forest's rows in a tree
 MOST_TRIED = 100  # columns that a split of the forest chooses among, where 40 % are more
+AVERAGED: tuple[BuiltIn, ...] = ("logistic_regression", "hist_gradient_boosting")  # members of the ensemble
 MOST_LEVELS = 250  # HistGradientBoosting takes at most 255 categories in a column
 
 
@@ -68,25 +69,13 @@ def make(name: str, seed: int, options: Options | None = None) -> Classifier:
         ConfigError: the name is unknown, or its import path leads to no classifier.
     """
     chosen = options or Options()
-    if name == "logistic_regression":
-        return LogisticModel()
-    if name == "hist_gradient_boosting":
-        return BoostingModel(seed=seed)
-    if name == "random_forest":
-        return ForestModel(seed=seed)
-    if name == "elastic_net":
-        from mgvae.classifiers.elastic_net import ElasticNetModel
-
-        return ElasticNetModel()
-    if name == "mlp":
-        from mgvae.classifiers.mlp import MLPModel
-
-        return MLPModel(seed=seed, loss=chosen.mlp_loss)
     if name in chosen.own:
         from mgvae.classifiers.own import OwnModel
 
         return OwnModel(name, chosen.own[name], seed)
-    raise ConfigError(f"A classifier must be one of {', '.join(get_args(BuiltIn))}, or your own; got '{name}'.")
+    if name not in _MAKERS:
+        raise ConfigError(f"A classifier must be one of {', '.join(get_args(BuiltIn))}, or your own; got '{name}'.")
+    return _MAKERS[name](seed, chosen)
 
 
 class LogisticModel:
@@ -166,3 +155,38 @@ class ForestModel:
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``."""
         return np.asarray(self._model.predict_proba(forest_rows(self._design, features))[:, 1], dtype=np.float64)
+
+
+def _elastic_net(seed: int, options: Options) -> Classifier:
+    from mgvae.classifiers.elastic_net import ElasticNetModel
+
+    return ElasticNetModel()
+
+
+def _mlp(seed: int, options: Options) -> Classifier:
+    from mgvae.classifiers.mlp import MLPModel
+
+    return MLPModel(seed=seed, loss=options.mlp_loss)
+
+
+def _majority_guided(seed: int, options: Options) -> Classifier:
+    from mgvae.classifiers.guided import GuidedModel
+
+    return GuidedModel(seed=seed)
+
+
+def _ensemble(seed: int, options: Options) -> Classifier:
+    from mgvae.classifiers.ensemble import EnsembleModel
+
+    return EnsembleModel([make(member, seed) for member in AVERAGED])
+
+
+_MAKERS: Mapping[str, Callable[[int, Options], Classifier]] = {
+    "logistic_regression": lambda seed, options: LogisticModel(),
+    "elastic_net": _elastic_net,
+    "hist_gradient_boosting": lambda seed, options: BoostingModel(seed=seed),
+    "random_forest": lambda seed, options: ForestModel(seed=seed),
+    "mlp": _mlp,
+    "majority_guided": _majority_guided,
+    "ensemble": _ensemble,
+}

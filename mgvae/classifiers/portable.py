@@ -16,10 +16,12 @@ from scipy.special import expit
 
 from mgvae.arrays import FloatArray
 from mgvae.classifiers.design import LinearDesign
-from mgvae.classifiers.design_json import as_json, linear_design
+from mgvae.classifiers.design_json import as_json, linear_design, scored_design
 from mgvae.classifiers.models import BoostingModel, Classifier, ForestModel, LogisticModel
 from mgvae.classifiers.network import Network
 from mgvae.classifiers.portable_trees import ForestScorer, TreeScorer, boosting_of, forest_of
+from mgvae.classifiers.recalibration import to_logit
+from mgvae.classifiers.scored_design import ScoredDesign
 from mgvae.errors import CheckpointError
 
 
@@ -37,9 +39,9 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class LinearScorer:
-    """Logistic regression: ``weights`` of the design's columns, and ``intercept``."""
+    """Logistic regression or a majority-guided score: ``weights`` of the design's columns, and ``intercept``."""
 
-    design: LinearDesign
+    design: LinearDesign | ScoredDesign
     weights: FloatArray
     intercept: float
 
@@ -50,12 +52,14 @@ class LinearScorer:
 
     def to_json(self) -> dict[str, Any]:
         """See `Scorer`."""
-        return {"type": "linear", **as_json(self.design), "weights": self.weights.tolist(), "intercept": self.intercept}
+        kind = "scored" if isinstance(self.design, ScoredDesign) else "linear"
+        return {"type": kind, **as_json(self.design), "weights": self.weights.tolist(), "intercept": self.intercept}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> LinearScorer:
         """Return the scorer in `to_json`'s result."""
-        return cls(linear_design(content), np.array(content["weights"], dtype=np.float64), float(content["intercept"]))
+        design = scored_design(content) if content["type"] == "scored" else linear_design(content)
+        return cls(design, np.array(content["weights"], dtype=np.float64), float(content["intercept"]))
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,45 @@ class RecipeScorer:
         return cls({key: content[key] for key in ("name", "path", "version", "source", "seed", "trained_on")})
 
 
+@dataclass(frozen=True)
+class EnsembleScorer:
+    """A weighted sum of several models' log odds.
+
+    Attributes:
+        members: the models.
+        weights: of their log odds, ``(members,)``.
+        intercept: what is added.
+        floor: a member's probability is kept within ``[floor, 1 - floor]``.
+    """
+
+    members: tuple[Scorer, ...]
+    weights: FloatArray
+    intercept: float
+    floor: float
+
+    def predict_proba(self, features: pd.DataFrame) -> FloatArray:
+        """See `Scorer`."""
+        lines = [to_logit(member.predict_proba(features), smallest=self.floor) for member in self.members]
+        return np.asarray(expit(self.intercept + self.weights @ np.stack(lines)))
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Scorer`."""
+        members = [member.to_json() for member in self.members]
+        numbers = {"weights": self.weights.tolist(), "intercept": self.intercept, "floor": self.floor}
+        return {"type": "ensemble", "members": members, **numbers}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> EnsembleScorer:
+        """Return the scorer in `to_json`'s result."""
+        members = tuple(scorer_from_json(member) for member in content["members"])
+        weights = np.array(content["weights"], dtype=np.float64)
+        return cls(members, weights, float(content["intercept"]), float(content["floor"]))
+
+
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Scorer]] = {
     "linear": LinearScorer.from_json,
+    "scored": LinearScorer.from_json,
+    "ensemble": EnsembleScorer.from_json,
     "trees": TreeScorer.from_json,
     "forest": ForestScorer.from_json,
     "network": NetworkScorer.from_json,
@@ -141,9 +182,16 @@ def scorer_of(classifier: Classifier) -> Scorer:
 def _scorer_of_rarer(classifier: Classifier) -> Scorer:
     """Return one of the models whose modules take time to import as plain numbers."""
     from mgvae.classifiers.elastic_net import ElasticNetModel
+    from mgvae.classifiers.ensemble import EnsembleModel
+    from mgvae.classifiers.guided import GuidedModel
     from mgvae.classifiers.mlp import MLPModel
     from mgvae.classifiers.own import OwnModel
 
+    if isinstance(classifier, GuidedModel):
+        return LinearScorer(classifier.design, classifier.coefficients, classifier.intercept)
+    if isinstance(classifier, EnsembleModel):
+        members = tuple(scorer_of(member) for member in classifier.members)
+        return EnsembleScorer(members, classifier.weights, classifier.intercept, classifier.floor)
     if isinstance(classifier, ElasticNetModel):
         return LinearScorer(classifier._design, classifier.coefficients, classifier.intercept)
     if isinstance(classifier, MLPModel):

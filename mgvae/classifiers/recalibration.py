@@ -15,9 +15,9 @@ SMALLEST = 1e-7
 LEVEL_SD, LOG_SLOPE_SD = 1.0, 0.5  # of the recalibration's priors
 
 
-def to_logit(probability: FloatArray) -> FloatArray:
-    """Return logit p, finite as p is clipped to ``[SMALLEST, 1 - SMALLEST]``."""
-    return np.asarray(logit(np.clip(probability, SMALLEST, 1 - SMALLEST)))
+def to_logit(probability: FloatArray, *, smallest: float = SMALLEST) -> FloatArray:
+    """Return logit p, finite as p is clipped to ``[smallest, 1 - smallest]``."""
+    return np.asarray(logit(np.clip(probability, smallest, 1 - smallest)))
 
 
 def offset(probability: FloatArray, *, fitted_share: float, share: float) -> FloatArray:

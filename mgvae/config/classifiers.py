@@ -9,7 +9,9 @@ from pydantic import StringConstraints
 
 from mgvae.errors import nearest
 
-BuiltIn = Literal["logistic_regression", "elastic_net", "hist_gradient_boosting", "random_forest", "mlp"]
+BuiltIn = Literal[
+    "logistic_regression", "elastic_net", "hist_gradient_boosting", "random_forest", "mlp", "majority_guided", "ensemble"
+]
 Classifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]  # a `BuiltIn`, or the name of a user's own
 ImportPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 MLPLoss = Literal["cross_entropy", "focal", "ldam", "class_balanced"]

@@ -14,7 +14,16 @@ from mgvae.config.strict import Strict
 from mgvae.findings import kind_of
 
 Arm = Literal[
-    "none", "class_weight", "threshold", "random_oversampling", "smote", "vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"
+    "none",
+    "class_weight",
+    "threshold",
+    "random_oversampling",
+    "smote",
+    "vae",
+    "mgvae_no_pretraining",
+    "mgvae_no_ewc",
+    "mgvae",
+    "guided",
 ]
 
 
@@ -139,9 +148,11 @@ class Evaluation(Strict):
     """How the arms are compared.
 
     Attributes:
-        arms: ways to treat the imbalance; "none" must be among them.
-        classifiers: downstream models: logistic_regression, elastic_net, hist_gradient_boosting, random_forest, mlp, or one of
-            your own with its import path, as in ``[logistic_regression, {tabpfn: "mypackage:make"}]``; a mapping of names to
+        arms: ways to treat the imbalance; "none" must be among them. "guided" adds no rows: it averages each classifier's log
+            odds with the majority-guided score, see mgvae/classifiers/majority_direction.py.
+        classifiers: downstream models: logistic_regression, elastic_net, hist_gradient_boosting, random_forest, mlp,
+            majority_guided, ensemble (the mean log odds of logistic regression and boosting), or one of your own with its
+            import path, as in ``[logistic_regression, {tabpfn: "mypackage:make"}]``; a mapping of names to
             paths, null for one that is built in, says the same.
         own_classifiers: names and import paths of your own; filled in from ``classifiers``.
         mlp_loss: what the MLP minimises: cross_entropy, focal, ldam or class_balanced, see mgvae/classifiers/losses.py.
@@ -157,7 +168,7 @@ class Evaluation(Strict):
             and did not says "no gain"; one that could not says "cannot tell".
     """
 
-    arms: tuple[Arm, ...] = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae")
+    arms: tuple[Arm, ...] = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae", "guided")
     classifiers: tuple[Classifier, ...] = ("logistic_regression", "hist_gradient_boosting")
     own_classifiers: dict[Classifier, ImportPath] = Field(default_factory=dict)
     mlp_loss: MLPLoss = "cross_entropy"

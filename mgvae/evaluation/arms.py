@@ -58,6 +58,7 @@ class Treated:
         weights: row weights, ``(N,)``; None where no arm changed anything and each row counts 1.
         n_real: number of real rows.
         remarks: what a reader must know of how cases were made, in full sentences.
+        guided: whether the classifier is averaged with the majority-guided score.
     """
 
     features: pd.DataFrame
@@ -65,6 +66,7 @@ class Treated:
     weights: FloatArray | None
     n_real: int
     remarks: tuple[str, ...] = ()
+    guided: bool = False
 
     @property
     def share(self) -> float:
@@ -93,6 +95,8 @@ def treat(arm: Arm, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
     rows.require_both_classes(f"Arm '{arm}'")
     if arm in ("none", *SAME_FIT):
         return Treated(rows.features, rows.event, None, len(rows))
+    if arm == "guided":
+        return Treated(rows.features, rows.event, None, len(rows), guided=True)
     if arm == "class_weight":
         weights = class_weights(rows.event, recipe.prevalence)
         return Treated(rows.features, rows.event, weights * information_weight(rows.event, rows.event, weights), len(rows))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from mgvae.arrays import FloatArray
+from mgvae.classifiers.ensemble import with_guide
 from mgvae.classifiers.models import Classifier, Options, make
 from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows
@@ -133,5 +134,7 @@ def _treated(arm: Arm, train: Rows, chain: Chain, seed: int) -> Treated:
 
 def fit_classifier(classifier: ClassifierName, treated: Treated, chain: Chain, seed: int) -> Classifier:
     """Return a classifier fitted on treated rows; the seed is that of the split."""
-    model = make(classifier, derive(seed, "classifier", classifier), chain.options)
+    own_seed = derive(seed, "classifier", classifier)
+    made = make(classifier, own_seed, chain.options)
+    model = with_guide(made, derive(own_seed, "guide")) if treated.guided else made
     return model.fit(treated.features, treated.event, treated.weights)

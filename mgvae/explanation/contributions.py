@@ -18,10 +18,10 @@ import pandas as pd
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import level_codes
-from mgvae.classifiers.portable import LinearScorer
+from mgvae.classifiers.portable import EnsembleScorer, LinearScorer
 from mgvae.classifiers.portable_trees import Tree, TreeScorer
 from mgvae.classifiers.recalibration import to_logit
-from mgvae.explanation.terms import linear_terms
+from mgvae.classifiers.terms import linear_terms
 from mgvae.results.explanations import Explainer
 
 EVALUATIONS = 150_000  # rows that a model of unknown form predicts at most
@@ -54,7 +54,8 @@ def contributions(
 ) -> Contributions:
     """Return the contributions of rows, of a sample of them where they are many.
 
-    A linear model and boosted trees are explained exactly by their form, any other model by permutations of its columns.
+    A linear model, boosted trees and a weighted sum of such models are explained exactly by their form, any other model by
+    permutations of its columns.
 
     Args:
         model: a `mgvae.classifiers.portable.Scorer`, or any object with ``predict_proba(features) -> (N,)``.
@@ -69,19 +70,32 @@ def contributions(
         most = min(most, max(1, EVALUATIONS // ((2 * features.shape[1] + 1) * len(reference))))
     rows = _sample(len(features), most, generator)
     chosen = features.iloc[rows].reset_index(drop=True)
-    if isinstance(model, LinearScorer):
-        values, base = _linear(model, chosen, reference)
-    elif isinstance(model, TreeScorer):
-        values, base = _tree(model, chosen, reference)
-    else:
+    if kind == "permutation":
         values, base = _permuted(model.predict_proba, chosen, reference, seed=int(generator.integers(2**32)))
+    else:
+        values, base = _exact(model, chosen, reference)
     return Contributions(values, base, rows, kind)
 
 
 def _kind(model: Any) -> Explainer:
+    if isinstance(model, EnsembleScorer):
+        kinds = {_kind(member) for member in model.members}
+        return next(kind for kind in ("permutation", "tree", "linear") if kind in kinds)
     if isinstance(model, LinearScorer | TreeScorer):
         return "linear" if isinstance(model, LinearScorer) else "tree"
     return "permutation"
+
+
+def _exact(model: Any, features: pd.DataFrame, background: pd.DataFrame) -> tuple[FloatArray, float]:
+    """Explain a model by its form; the contributions to a weighted sum are the weighted sum of contributions."""
+    if isinstance(model, LinearScorer):
+        return _linear(model, features, background)
+    if isinstance(model, TreeScorer):
+        return _tree(model, features, background)
+    parts = [_exact(member, features, background) for member in model.members]
+    values = sum(weight * values for weight, (values, _) in zip(model.weights, parts, strict=True))
+    base = model.intercept + float(model.weights @ np.array([base for _, base in parts]))
+    return np.asarray(values), base
 
 
 def _sample(n: int, most: int, generator: np.random.Generator) -> IntArray:

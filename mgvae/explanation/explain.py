@@ -10,6 +10,7 @@ import numpy as np
 from mgvae.arrays import FloatArray
 from mgvae.classifiers.models import Classifier as Fittable
 from mgvae.classifiers.portable import LinearScorer, Scorer, scorer_of
+from mgvae.classifiers.terms import coefficients
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
 from mgvae.cohort.subgroups import Subgroup
@@ -23,7 +24,6 @@ from mgvae.evaluation.fits import usable_folds
 from mgvae.evaluation.one_split import fit_chain, fit_classifier
 from mgvae.explanation.contributions import Contributions, contributions
 from mgvae.explanation.importance import Explained, dependences, group_importances, importances, largest, sizes
-from mgvae.explanation.terms import coefficients
 from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import ModelName

@@ -26,6 +26,7 @@ ARMS: dict[Arm, str] = {
     "mgvae_no_pretraining": "MGVAE, no pre-training",
     "mgvae_no_ewc": "MGVAE, no EWC",
     "mgvae": "MGVAE",
+    "guided": "Majority-guided score",
 }
 
 
@@ -43,6 +44,8 @@ CLASSIFIERS = ClassifierNames(
     hist_gradient_boosting="Gradient boosting",
     random_forest="Random forest",
     mlp="Neural network",
+    majority_guided="Majority-guided score",
+    ensemble="Ensemble",
 )
 VARIANTS: dict[Variant, str] = {"raw": "raw", "offset": "prior-shift offset", "recalibrated": "recalibrated"}
 VERDICTS = {"pass": "pass", "warn": "warning", "fail": "fail"}

@@ -37,6 +37,7 @@ _MEANS: dict[Arm, str] = {
     "mgvae_no_pretraining": "MGVAE synthetic cases (no pre-training)",
     "mgvae_no_ewc": "MGVAE synthetic cases (no EWC)",
     "mgvae": "MGVAE synthetic cases",
+    "guided": "the majority-guided score averaged in",
 }
 _SHOWN: tuple[Metric, ...] = ("auroc", "scaled_brier", "observed_expected", "calibration_slope")
 

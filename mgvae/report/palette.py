@@ -37,6 +37,7 @@ COLOURS: dict[str, tuple[str, str]] = {
     "arm-mgvae-no-pretraining": ("#7a4a2a", "#cf9a75"),
     "arm-mgvae-no-ewc": ("#a33b52", "#ee8da1"),
     "arm-mgvae": ("#d04f00", "#ff9352"),
+    "arm-guided": ("#00707a", "#4fc7d1"),
 }
 
 
@@ -59,6 +60,7 @@ ARM_STYLES: dict[Arm, ArmStyle] = {
     "mgvae_no_pretraining": ArmStyle("arm-mgvae-no-pretraining", ">", (2, 1)),
     "mgvae_no_ewc": ArmStyle("arm-mgvae-no-ewc", "P", (4, 1)),
     "mgvae": ArmStyle("arm-mgvae", "X"),
+    "guided": ArmStyle("arm-guided", "p", (7, 2, 2, 2)),
 }
 
 

@@ -13,9 +13,9 @@ from scipy.special import expit
 from mgvae.classifiers.models import BoostingModel, LogisticModel
 from mgvae.classifiers.portable import TreeScorer, scorer_of
 from mgvae.classifiers.recalibration import to_logit
+from mgvae.classifiers.terms import coefficients, linear_terms
 from mgvae.explanation import contributions as module
 from mgvae.explanation.contributions import contributions
-from mgvae.explanation.terms import coefficients, linear_terms
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
 

@@ -9,9 +9,11 @@ import pandas as pd
 
 from mgvae.classifiers.design import MISSING, OTHER, LinearDesign, nominal_columns
 from mgvae.classifiers.portable import LinearScorer
+from mgvae.classifiers.scored_design import ScoredDesign
 from mgvae.results.explanations import Coefficient
 
-PER_DEVIATION, IF_MISSING, RARE = "per standard deviation", "missing", "other levels"
+PER_DEVIATION, PER_SCORE = "per standard deviation", "per normal score"
+IF_MISSING, RARE = "missing", "other levels"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Term:
     name: str
 
 
-def linear_terms(design: LinearDesign, features: pd.DataFrame) -> list[Term]:
+def linear_terms(design: LinearDesign | ScoredDesign, features: pd.DataFrame) -> list[Term]:
     """Return a term for each column of the design matrix, in its order.
 
     Args:
@@ -36,7 +38,8 @@ def linear_terms(design: LinearDesign, features: pd.DataFrame) -> list[Term]:
     """
     nominal = nominal_columns(features)
     plain = [str(name) for name in features if name not in set(nominal)]
-    terms = [Term(name, PER_DEVIATION) for name in plain]
+    unit = PER_SCORE if isinstance(design, ScoredDesign) else PER_DEVIATION
+    terms = [Term(name, unit) for name in plain]
     terms += [Term(plain[place], IF_MISSING) for place in design.indicated]
     for name, places in design.places.items():
         levels: Any = features[name].array
@@ -49,7 +52,8 @@ def linear_terms(design: LinearDesign, features: pd.DataFrame) -> list[Term]:
 def coefficients(scorer: LinearScorer, features: pd.DataFrame) -> tuple[Coefficient, ...]:
     """Return the log odds ratios of a linear model, those of a column side by side.
 
-    A number's is per standard deviation of the fitting rows; a level's is against the levels without a coefficient.
+    A number's is per standard deviation of the fitting rows, or per normal score; a level's is against the levels without a
+    coefficient.
     """
     order = {str(name): place for place, name in enumerate(features)}
     terms = linear_terms(scorer.design, features)  # none where the design is a column of zeros

@@ -1,0 +1,68 @@
+"""The mean of several classifiers' log odds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from mgvae.arrays import FloatArray, IntArray
+from mgvae.classifiers.guided import GuidedModel
+from mgvae.classifiers.models import Classifier
+from mgvae.classifiers.recalibration import to_logit
+from mgvae.errors import TrainingError
+
+
+class EnsembleModel:
+    """Classifiers whose log odds are averaged, each in units of its own spread.
+
+    Equal weights: with a few dozen events, weights that are learned cost more than they gain. The mean has the members' mean
+    spread and level. A member that gives every row the same risk has no say.
+
+    Attributes:
+        members: the classifiers.
+        weights: of their log odds, ``(members,)``.
+        intercept: what is added.
+        floor: probabilities are kept within ``[floor, 1 - floor]`` before their log odds are taken: half of one row.
+    """
+
+    def __init__(self, members: Sequence[Classifier]) -> None:
+        self.members = tuple(members)
+
+    def fit(self, features: pd.DataFrame, event: IntArray, weights: FloatArray | None = None) -> EnsembleModel:
+        """Fit; see `Classifier.fit`."""
+        for member in self.members:
+            member.fit(features, event, weights)
+        self.floor = 0.5 / len(event)
+        lines = self._log_odds(features)
+        centres = np.average(lines, axis=1, weights=weights)
+        spreads = np.sqrt(np.average((lines - centres[:, None]) ** 2, axis=1, weights=weights))
+        used = spreads > 1e-9
+        self.weights = np.zeros(len(lines))
+        self.weights[used] = spreads[used].mean() / spreads[used] / used.sum() if used.any() else 0.0
+        self.intercept = float(centres.mean() - self.weights @ centres)
+        return self
+
+    def predict_proba(self, features: pd.DataFrame) -> FloatArray:
+        """Return the event's probability, ``(N,)``."""
+        return np.asarray(expit(self.intercept + self.weights @ self._log_odds(features)), dtype=np.float64)
+
+    def _log_odds(self, features: pd.DataFrame) -> FloatArray:
+        """Return the members' log odds, ``(members, N)``."""
+        return np.stack([to_logit(member.predict_proba(features), smallest=self.floor) for member in self.members])
+
+
+def with_guide(classifier: Classifier, seed: int) -> EnsembleModel:
+    """Return an unfitted classifier averaged with the majority-guided score.
+
+    The members of an ensemble and the score have equal weights.
+
+    Raises:
+        TrainingError: the classifier is the score itself.
+    """
+    if isinstance(classifier, GuidedModel):
+        raise TrainingError("The majority-guided score is this classifier already; see it without correction.")
+    members = classifier.members if isinstance(classifier, EnsembleModel) else (classifier,)
+    return EnsembleModel((*members, GuidedModel(seed=seed)))

@@ -1,0 +1,107 @@
+"""The score: calibrated, blind to units, positive in its ranks; and the mean of several classifiers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from mgvae.classifiers.ensemble import EnsembleModel, with_guide
+from mgvae.classifiers.guided import FLATTEST, GuidedModel, fit_guided
+from mgvae.classifiers.models import LogisticModel, make
+from mgvae.classifiers.recalibration import to_logit
+from mgvae.errors import OutcomeError, TrainingError
+from tests.mgvae.evaluation.simulated_cohort import simulated
+
+
+class Constant:
+    """A classifier that knows nothing."""
+
+    def fit(self, features, event, weights=None):
+        self.share = float(event.mean())
+        return self
+
+    def predict_proba(self, features):
+        return np.full(len(features), self.share)
+
+
+def test_its_probabilities_are_calibrated_on_new_patients():
+    rows, fresh = simulated(6_000, prevalence=0.1, seed=1), simulated(20_000, prevalence=0.1, seed=2)
+    p = GuidedModel(seed=0).fit(rows.features, rows.event).predict_proba(fresh.features)
+    assert p.mean() == pytest.approx(fresh.event.mean(), rel=0.1)
+    slope = LogisticModel(strength=1e6).fit(pd.DataFrame({"x": to_logit(p)}), fresh.event)
+    scale = to_logit(p).std()
+    assert slope.coefficients[0] / scale == pytest.approx(1.0, abs=0.15)
+    assert roc_auc_score(fresh.event, p) > 0.7
+
+
+def test_units_and_tails_change_nothing():
+    rows = simulated(800, prevalence=0.1)
+    other = rows.features.assign(age=np.exp(rows.features["age"] / 5), severity=rows.features["severity"] ** 3)
+    one, two = (GuidedModel(seed=0).fit(table, rows.event).predict_proba(table) for table in (rows.features, other))
+    assert two == pytest.approx(one, abs=1e-12)
+
+
+def test_without_any_signal_ranks_stay_those_of_the_direction():
+    rng = np.random.default_rng(3)
+    for seed in range(5):
+        X, event = rng.normal(size=(500, 4)), (np.arange(500) < 12).astype(int)
+        X[:12] += 0.01
+        found = fit_guided(X, event, seed=seed)
+        spread = float((X @ found.weights).std())
+        assert spread == 0 or spread >= 0.5 * FLATTEST
+
+
+def test_one_class_is_refused():
+    rows = simulated(50)
+    with pytest.raises(OutcomeError, match="with and without the event"):
+        GuidedModel(seed=0).fit(rows.features, np.zeros(50, dtype=int))
+
+
+def test_a_single_case_will_do():
+    rows = simulated(60)
+    event = (np.arange(60) == 7).astype(int)
+    p = GuidedModel(seed=0).fit(rows.features, event).predict_proba(rows.features)
+    assert np.isfinite(p).all()
+
+
+def test_an_ensemble_weighs_its_members_by_their_spread():
+    rows = simulated(900, prevalence=0.2)
+    model = EnsembleModel([make("logistic_regression", 0), make("hist_gradient_boosting", 0)]).fit(rows.features, rows.event)
+    lines = np.stack([to_logit(member.predict_proba(rows.features)) for member in model.members])
+    expected = ((lines - lines.mean(axis=1)[:, None]) / lines.std(axis=1)[:, None]).mean(axis=0)
+    found = to_logit(model.predict_proba(rows.features))
+    assert found == pytest.approx(lines.mean() + lines.std(axis=1).mean() * expected)
+
+
+def test_a_member_that_knows_nothing_has_no_say():
+    rows = simulated(900, prevalence=0.2)
+    alone = make("logistic_regression", 0).fit(rows.features, rows.event).predict_proba(rows.features)
+    mixed = EnsembleModel([make("logistic_regression", 0), Constant()]).fit(rows.features, rows.event)
+    assert list(mixed.weights) == pytest.approx([1.0, 0.0])
+    order = np.argsort(alone)
+    assert (np.diff(mixed.predict_proba(rows.features)[order]) >= 0).all()
+    nothing = EnsembleModel([Constant()]).fit(rows.features, rows.event).predict_proba(rows.features)
+    assert nothing == pytest.approx(np.full(900, rows.event.mean()))
+
+
+def test_the_guide_joins_an_ensemble_as_one_more_member():
+    assert [type(one).__name__ for one in with_guide(make("ensemble", 0), 1).members] == [
+        *("LogisticModel", "BoostingModel", "GuidedModel"),
+    ]
+    assert [type(one).__name__ for one in with_guide(make("mlp", 0), 1).members] == ["MLPModel", "GuidedModel"]
+    with pytest.raises(TrainingError, match="is this classifier already"):
+        with_guide(make("majority_guided", 0), 1)
+
+
+def test_a_probability_of_zero_counts_as_half_a_row():
+    class Sure(Constant):
+        def predict_proba(self, features):
+            return np.where(features["age"] > 50, 1.0, 0.0)
+
+    rows = simulated(100)
+    model = EnsembleModel([Sure()]).fit(rows.features, rows.event)
+    assert set(np.round(model.predict_proba(rows.features), 9)) == {0.005, 0.995}
+    assert expit(to_logit(np.array([0.3]), smallest=0.4))[0] == pytest.approx(0.4)
