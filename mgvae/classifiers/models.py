@@ -7,9 +7,7 @@ events that a rare outcome does not have. Only the elastic net chooses its penal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,64 +16,10 @@ from sklearn.linear_model import LogisticRegression
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, fit_tree_design, forest_rows, information
-from mgvae.config.classifiers import BuiltIn, MLPLoss
-from mgvae.config.sections import Evaluation
-from mgvae.errors import ConfigError
 
 BAG = 0.5  # of the forest's rows in a tree
 MOST_TRIED = 100  # columns that a split of the forest chooses among, where 40 % are more
-AVERAGED: tuple[BuiltIn, ...] = ("logistic_regression", "hist_gradient_boosting")  # members of the ensemble
 MOST_LEVELS = 250  # HistGradientBoosting takes at most 255 categories in a column
-
-
-class Classifier(Protocol):
-    """A model of the event's probability given a typed table."""
-
-    def fit(self, features: pd.DataFrame, event: IntArray, weights: FloatArray | None = None) -> Classifier:
-        """Fit on rows ``(N, P)`` with outcome 0 or 1 and weights, ``(N,)``; return self."""
-        ...
-
-    def predict_proba(self, features: pd.DataFrame) -> FloatArray:
-        """Return the event's probability for each row, ``(N,)``."""
-        ...
-
-
-@dataclass(frozen=True)
-class Options:
-    """What some classifiers need besides a name.
-
-    Attributes:
-        own: import paths of a user's own classifiers, by name.
-        mlp_loss: what the MLP minimises.
-    """
-
-    own: Mapping[str, str] = field(default_factory=dict)
-    mlp_loss: MLPLoss = "cross_entropy"
-
-
-def options_of(settings: Evaluation) -> Options:
-    """Return what a configuration says of its classifiers."""
-    return Options(own=settings.own_classifiers, mlp_loss=settings.mlp_loss)
-
-
-def make(name: str, seed: int, options: Options | None = None) -> Classifier:
-    """Return an unfitted classifier.
-
-    Args:
-        name: in `mgvae.config.sections.BuiltIn` or ``options.own``.
-        seed: for what the classifier draws.
-        options: none leaves their defaults.
-    Raises:
-        ConfigError: the name is unknown, or its import path leads to no classifier.
-    """
-    chosen = options or Options()
-    if name in chosen.own:
-        from mgvae.classifiers.own import OwnModel
-
-        return OwnModel(name, chosen.own[name], seed)
-    if name not in _MAKERS:
-        raise ConfigError(f"A classifier must be one of {', '.join(get_args(BuiltIn))}, or your own; got '{name}'.")
-    return _MAKERS[name](seed, chosen)
 
 
 class LogisticModel:
@@ -155,38 +99,3 @@ class ForestModel:
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``."""
         return np.asarray(self._model.predict_proba(forest_rows(self._design, features))[:, 1], dtype=np.float64)
-
-
-def _elastic_net(seed: int, options: Options) -> Classifier:
-    from mgvae.classifiers.elastic_net import ElasticNetModel
-
-    return ElasticNetModel()
-
-
-def _mlp(seed: int, options: Options) -> Classifier:
-    from mgvae.classifiers.mlp import MLPModel
-
-    return MLPModel(seed=seed, loss=options.mlp_loss)
-
-
-def _majority_guided(seed: int, options: Options) -> Classifier:
-    from mgvae.classifiers.guided import GuidedModel
-
-    return GuidedModel(seed=seed)
-
-
-def _ensemble(seed: int, options: Options) -> Classifier:
-    from mgvae.classifiers.ensemble import EnsembleModel
-
-    return EnsembleModel([make(member, seed) for member in AVERAGED])
-
-
-_MAKERS: Mapping[str, Callable[[int, Options], Classifier]] = {
-    "logistic_regression": lambda seed, options: LogisticModel(),
-    "elastic_net": _elastic_net,
-    "hist_gradient_boosting": lambda seed, options: BoostingModel(seed=seed),
-    "random_forest": lambda seed, options: ForestModel(seed=seed),
-    "mlp": _mlp,
-    "majority_guided": _majority_guided,
-    "ensemble": _ensemble,
-}

@@ -15,9 +15,10 @@ import pandas as pd
 from scipy.special import expit
 
 from mgvae.arrays import FloatArray
+from mgvae.classifiers.classifier import Classifier
 from mgvae.classifiers.design import LinearDesign
 from mgvae.classifiers.design_json import as_json, linear_design, scored_design
-from mgvae.classifiers.models import BoostingModel, Classifier, ForestModel, LogisticModel
+from mgvae.classifiers.models import BoostingModel, ForestModel, LogisticModel
 from mgvae.classifiers.network import Network
 from mgvae.classifiers.portable_trees import ForestScorer, TreeScorer, boosting_of, forest_of
 from mgvae.classifiers.recalibration import to_logit

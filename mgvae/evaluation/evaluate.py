@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mgvae.classifiers.models import options_of
+from mgvae.classifiers.factory import options_of
 from mgvae.classifiers.own import remarks_on
 from mgvae.classifiers.recalibration import Recalibration
 from mgvae.cohort.rows import Rows

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from mgvae.arrays import FloatArray
+from mgvae.classifiers.classifier import Classifier
 from mgvae.classifiers.ensemble import with_guide
-from mgvae.classifiers.models import Classifier, Options, make
+from mgvae.classifiers.factory import Options, make
 from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Arm

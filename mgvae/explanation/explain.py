@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mgvae.arrays import FloatArray
-from mgvae.classifiers.models import Classifier as Fittable
+from mgvae.classifiers.classifier import Classifier as Fittable
 from mgvae.classifiers.portable import LinearScorer, Scorer, scorer_of
 from mgvae.classifiers.terms import coefficients
 from mgvae.cohort.rows import Rows

@@ -26,7 +26,8 @@ import pandas as pd
 import torch
 
 from mgvae.arrays import Array
-from mgvae.classifiers.models import Classifier, make
+from mgvae.classifiers.classifier import Classifier
+from mgvae.classifiers.factory import make
 from mgvae.classifiers.recalibration import fit_recalibration, to_logit
 from mgvae.cohort.groups import Parts
 from mgvae.cohort.split import folds

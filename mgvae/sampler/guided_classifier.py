@@ -19,9 +19,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from mgvae.arrays import Array, FloatArray, IntArray
 from mgvae.classifiers.ensemble import EnsembleModel
+from mgvae.classifiers.factory import make
 from mgvae.classifiers.guided import GuidedModel, fit_guided
 from mgvae.classifiers.majority_direction import SHARE, Direction
-from mgvae.classifiers.models import make
 from mgvae.classifiers.recalibration import to_logit
 from mgvae.classifiers.terms import Term, linear_terms
 from mgvae.errors import TableError
@@ -119,7 +119,7 @@ class MajorityGuidedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         self.share = share
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any) -> MajorityGuidedClassifier:
         """Fit on a table, ``(N, P)``, with labels of two classes, ``(N,)``; return self.
 

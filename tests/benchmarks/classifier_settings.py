@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from mgvae.classifiers.classifier import Classifier
 from mgvae.classifiers.elastic_net import ElasticNetModel
 from mgvae.classifiers.mlp import Fitting, MLPModel
-from mgvae.classifiers.models import BoostingModel, Classifier, ForestModel, LogisticModel
+from mgvae.classifiers.models import BoostingModel, ForestModel, LogisticModel
 from mgvae.cohort.rows import Rows, rows
 from mgvae.cohort.split import folds
 from mgvae.reproducibility import numpy_generator

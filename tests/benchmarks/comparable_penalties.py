@@ -11,7 +11,7 @@ from __future__ import annotations
 from statistics import fmean, median
 from typing import get_args
 
-from mgvae.classifiers.models import make
+from mgvae.classifiers.factory import make
 from mgvae.classifiers.recalibration import offset
 from mgvae.config.classifiers import BuiltIn
 from mgvae.config.sections import Arm, Training

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mgvae.classifiers.models import BoostingModel, Classifier, make
+from mgvae.classifiers.classifier import Classifier
+from mgvae.classifiers.factory import make
+from mgvae.classifiers.models import BoostingModel
 from mgvae.evaluation.measures.accuracy import accuracy
 from mgvae.evaluation.measures.decisions import decisions
 from mgvae.evaluation.measures.ranking import ranking

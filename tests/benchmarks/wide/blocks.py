@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mgvae.classifiers.models import make
+from mgvae.classifiers.factory import make
 from mgvae.cohort.split import folds
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights

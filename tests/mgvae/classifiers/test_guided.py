@@ -9,8 +9,9 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from mgvae.classifiers.ensemble import EnsembleModel, with_guide
+from mgvae.classifiers.factory import make
 from mgvae.classifiers.guided import FLATTEST, GuidedModel, fit_guided
-from mgvae.classifiers.models import LogisticModel, make
+from mgvae.classifiers.models import LogisticModel
 from mgvae.classifiers.recalibration import to_logit
 from mgvae.errors import OutcomeError, TrainingError
 from tests.mgvae.evaluation.simulated_cohort import simulated

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from mgvae.classifiers.design import fit_linear_design, fit_tree_design, information
-from mgvae.classifiers.models import make
+from mgvae.classifiers.factory import make
 from mgvae.config.classifiers import BuiltIn
 from mgvae.errors import ConfigError
 from mgvae.evaluation.measures.ranking import ranking

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
+from mgvae.classifiers.factory import Options, make
 from mgvae.classifiers.import_path import identity, load_factory
-from mgvae.classifiers.models import Options, make
 from mgvae.classifiers.own import OwnModel, check_own, remarks_on
 from mgvae.classifiers.portable import scorer_from_json, scorer_of
 from mgvae.errors import CheckpointError, ConfigError, TrainingError

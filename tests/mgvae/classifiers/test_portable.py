@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mgvae.classifiers.models import make
+from mgvae.classifiers.factory import make
 from mgvae.classifiers.portable import scorer_from_json, scorer_of
 from mgvae.config.classifiers import BuiltIn
 from tests.mgvae.evaluation.simulated_cohort import simulated

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
+from mgvae.classifiers.ensemble import with_guide
+from mgvae.classifiers.factory import make
 from mgvae.classifiers.models import LogisticModel
 from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows, cases_to_add
@@ -20,11 +22,13 @@ from mgvae.errors import ConfigError, OutcomeError
 from mgvae.evaluation.arms import GENERATIVE, Recipe, Treated, class_weights, treat
 from mgvae.evaluation.measures.calibration import calibration
 from mgvae.evaluation.measures.weights import unit_weights
+from mgvae.evaluation.one_split import run_arm
 from mgvae.evaluation.smote import smote_cases
-from tests.mgvae.evaluation.simulated_cohort import simulated, with_events
+from mgvae.reproducibility import derive
+from tests.mgvae.evaluation.simulated_cohort import chain, simulated, with_events
 
 ADDING = ("random_oversampling", "smote", "mgvae", "vae")
-ALL = ("none", "threshold", "class_weight", *ADDING)
+ALL = ("none", "threshold", "class_weight", "guided", *ADDING)
 
 
 def recipe(prevalence: float = 0.5) -> Recipe:
@@ -41,7 +45,7 @@ def test_real_rows_come_first_and_unchanged(arm):
     np.testing.assert_array_equal(treated.event[:400], rows.event)
     assert (treated.event[400:] == 1).all()
     assert treated.features.dtypes.to_dict() == rows.features.dtypes.to_dict()
-    assert treated.share == pytest.approx(rows.prevalence if arm in ("none", "threshold") else 0.5)
+    assert treated.share == pytest.approx(rows.prevalence if arm in ("none", "threshold", "guided") else 0.5)
 
 
 @pytest.mark.parametrize("arm", [*ADDING, "class_weight"])
@@ -67,7 +71,7 @@ def information(event, weights):
 def test_treated_rows_carry_as_much_information_as_the_real_ones(arm, prevalence):
     rows = simulated(400)
     treated = treat(arm, rows, recipe(prevalence), seed=1)
-    assert (treated.weights is None) == (arm in ("none", "threshold")), "without correction nothing changes"
+    assert (treated.weights is None) == (arm in ("none", "threshold", "guided")), "without correction nothing changes"
     weights = np.ones(400) if treated.weights is None else treated.weights
     assert information(treated.event, weights) == pytest.approx(information(rows.event, np.ones(400)))
     assert treated.uneven == (arm == "class_weight")
@@ -226,3 +230,25 @@ def test_wrong_input_is_named():
         treat("none", alone, recipe(), seed=0)
     with pytest.raises(ValueError, match="got 100, 99 and 100"):
         Rows(rows.features, rows.event[1:], rows.group)
+
+
+def test_guided_adds_no_rows_and_averages_each_classifier_with_the_score():
+    rows = simulated(800, prevalence=0.1)
+    train, test = rows.take(np.arange(500)), rows.take(np.arange(500, 800))
+    names = ("logistic_regression", "ensemble", "majority_guided")
+    found = run_arm("guided", train, test, chain("none", "guided", classifiers=names), seed=3)
+    assert found.fitted_share == train.prevalence
+    assert list(found.raw) == ["logistic_regression", "ensemble"]
+    assert [remark for remark in found.remarks if "'guided' was not run with 'majority_guided'" in remark]
+    for name in ("logistic_regression", "ensemble"):
+        own_seed = derive(3, "classifier", name)
+        model = with_guide(make(name, own_seed), derive(own_seed, "guide")).fit(train.features, train.event)
+        assert (found.raw[name] == model.predict_proba(test.features)).all()
+
+
+def test_the_score_sees_no_more_than_the_fitting_rows():
+    rows = simulated(600, prevalence=0.1)
+    train, test = rows.take(np.arange(400)), rows.take(np.arange(400, 600))
+    turned = Rows(test.features, 1 - test.event, test.group)
+    one, other = (run_arm("guided", train, part, chain("none", "guided"), seed=0).raw for part in (test, turned))
+    assert (one["logistic_regression"] == other["logistic_regression"]).all()

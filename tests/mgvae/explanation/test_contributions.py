@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from mgvae.classifiers.ensemble import EnsembleModel, with_guide
 from mgvae.classifiers.models import BoostingModel, LogisticModel
 from mgvae.classifiers.portable import TreeScorer, scorer_of
 from mgvae.classifiers.recalibration import to_logit
@@ -36,17 +37,27 @@ def rows():
 def models(rows):
     linear = LogisticModel().fit(rows.features, rows.event)
     trees = BoostingModel(seed=0, max_iter=60, max_features=1.0).fit(rows.features, rows.event)
-    return {"linear": scorer_of(linear), "tree": scorer_of(trees), "permutation": Opaque()}
+    guided = with_guide(EnsembleModel([LogisticModel(), BoostingModel(seed=0, max_iter=30)]), 0).fit(rows.features, rows.event)
+    return {
+        "linear": scorer_of(linear),
+        "tree": scorer_of(trees),
+        "permutation": Opaque(),
+        "guide": scorer_of(guided.members[-1]),
+        "ensemble": scorer_of(guided),
+    }
 
 
 def explained(model, rows, *, seed=0, n=40):
     return contributions(model, rows.features.iloc[:n].reset_index(drop=True), rows.features, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("name", ["linear", "tree", "permutation"])
-def test_contributions_and_base_add_up_to_the_log_odds(models, rows, name):
+KINDS = {"linear": "linear", "tree": "tree", "permutation": "permutation", "guide": "linear", "ensemble": "tree"}
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS.items())
+def test_contributions_and_base_add_up_to_the_log_odds(models, rows, name, kind):
     found = explained(models[name], rows)
-    assert found.explainer == name
+    assert found.explainer == kind
     logit = to_logit(models[name].predict_proba(rows.features.iloc[found.rows]))
     assert found.values.sum(axis=1) + found.base == pytest.approx(logit, abs=1e-6)
     assert np.abs(found.values).max() > 0.1
@@ -73,7 +84,7 @@ def shapley(model, row, background):
     return [total[name] for name in names]
 
 
-@pytest.mark.parametrize("name", ["linear", "tree", "permutation"])
+@pytest.mark.parametrize("name", KINDS)
 def test_contributions_are_shapley_values_by_their_definition(models, rows, name):
     """The permutations are exact here: the model has interactions of two columns at most."""
     background = rows.features.iloc[100:112].reset_index(drop=True)
@@ -95,7 +106,7 @@ def test_a_column_that_a_model_does_not_use_contributes_nothing(models, rows):
     assert np.abs(found.values[:, unused]).max() < 1e-12
 
 
-@pytest.mark.parametrize("name", ["linear", "tree", "permutation"])
+@pytest.mark.parametrize("name", KINDS)
 def test_levels_and_gaps_that_the_fitting_rows_lacked(models, rows, name):
     strange = rows.features.iloc[:30].reset_index(drop=True)
     strange["sex"] = pd.Categorical([None] * 30, categories=["f", "m"])
@@ -105,7 +116,7 @@ def test_levels_and_gaps_that_the_fitting_rows_lacked(models, rows, name):
     assert found.values.sum(axis=1) + found.base == pytest.approx(logit, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["linear", "tree", "permutation"])
+@pytest.mark.parametrize("name", KINDS)
 def test_the_same_seed_gives_the_same_bytes_and_leaves_the_global_generator_alone(models, rows, name):
     np.random.seed(5)  # noqa: NPY002 - as a user may have done
     before = np.random.get_state()[1].tolist()  # noqa: NPY002
@@ -115,9 +126,9 @@ def test_the_same_seed_gives_the_same_bytes_and_leaves_the_global_generator_alon
     assert first.base == second.base
 
 
-@pytest.mark.parametrize("name", ["linear", "tree", "permutation"])
+@pytest.mark.parametrize("name", KINDS)
 def test_many_rows_are_sampled(monkeypatch, models, rows, name):
-    monkeypatch.setitem(module.MOST_ROWS, name, 7)
+    monkeypatch.setitem(module.MOST_ROWS, KINDS[name], 7)
     found = explained(models[name], rows, n=100)
     assert len(found.values) == len(found.rows) == 7
     assert sorted(set(found.rows)) == found.rows.tolist()
