@@ -27,8 +27,8 @@ FLAT = 1e-9  # spread of log odds that is none
 class EnsembleModel:
     """Classifiers whose log odds are averaged, each in units of its own spread.
 
-    All weigh the same, but for trees, which need events: they weigh events / (events + 10). The mean has the members' mean spread
-    and level. A member that gives every row the same risk has no say.
+    All weigh the same, but for trees, which need events: they weigh events / (events + 10). The mean has the members' mean
+    spread and level. A member that gives every row the same risk has no say.
 
     Attributes:
         members: the classifiers.

@@ -1,0 +1,1 @@
+"""Cohorts with their events cut to a few."""
