@@ -28,9 +28,9 @@ test: $(READY) ## Run the quick tests, two files at a time; COVERAGE=1 prints th
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(if $(COVERAGE),--cov --cov-report=)
 	@$(if $(COVERAGE),$(BIN)/python -m tests.benchmarks.coverage_by_package)
 
-# one at a time: they start servers, workers and clusters, and wait for them
+# two files at a time: they start servers, workers and clusters, and wait for them
 test-slow: $(READY) ## Run the tests that take long or need a browser or R
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'slow and not gpu' --durations=12
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'slow and not gpu' --durations=12
 
 # MUTANTS='*[05]' takes every fifth; started again, it goes on where it stopped; `rm -r mutants` starts anew
 MUTANTS ?= *

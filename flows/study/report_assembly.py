@@ -239,7 +239,7 @@ def _remarks(evaluation: EvaluationResult, config: CohortConfig, holdout: str) -
         "Threshold, offset and recalibrated": "the prevalence of the fitting rows",
         "Hold-out": holdout,
         "Recalibration": "intercept and slope learned from out-of-fold predictions inside each training fold",
-        "Margin in scaled Brier score": settings.margin,
+        "Gain in AUROC that would matter": settings.relevant_gain,
         "Arms and classifiers compared with no correction": evaluation.contrasts.candidates,
         "Intervals": "95 %, from a bootstrap of whole groups, the fitted models given; none where events are too few",
         "Ranking measures": "on raw probabilities, so alike for all variants; within folds, but for AUPRC",

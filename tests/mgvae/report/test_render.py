@@ -226,7 +226,7 @@ def test_arms_that_could_not_run_are_named():
 
 
 def test_remarks_are_spelled_out(full):
-    assert "Margin in scaled Brier score 0.005 Arms and classifiers compared with no correction 8" in full.text
+    assert "Gain in AUROC that would matter 0.02 Arms and classifiers compared with no correction 8" in full.text
     assert "Variant recalibrated Value 0.021 Sensitivity 0.741 Remark Cut at the prevalence." in full.text
 
 
