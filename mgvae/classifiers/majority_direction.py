@@ -16,8 +16,10 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
 from mgvae.arrays import BoolArray, FloatArray
+from mgvae.classifiers.code_shift import fit_code_shift
 from mgvae.errors import TrainingError
 
+MANY_CODES = 200  # columns of zeros and ones from which their shifts have a common prior
 SHARE = 0.1  # of the majority's covariance in the metric; the rest is a multiple of the identity
 ROUNDING = 1e-7  # differences up to it, against a column's size, are none
 TOLERANCE, MOST_STEPS = 1e-8, 1_000  # of the conjugate gradients
@@ -46,7 +48,8 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     Columns are divided by the root of the majority's standard deviation where that is below 1: half way between a rare
     indicator as it is, which counts for next to nothing, and a standardised one, whose few ones count for everything. In this
     scale the direction is (share S + (1 - share) m I)^-1 d, with S the majority's covariance, m its mean variance and d the
-    cases' shift, each column of which is shrunk by the positive-part rule of James and Stein.
+    cases' shift, each column of which is shrunk by the positive-part rule of James and Stein. Where many columns hold zeros and
+    ones, as codes do, their shifts follow from `fit_code_shift`, and they are divided by the whole standard deviation.
 
     Args:
         rows: of a design, dense or CSR, ``(N, P)``. Sparse rows stay so: memory grows with their entries, not with P squared.
@@ -66,6 +69,12 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     variance = np.where(variance > rounding**2, variance, 0.0)
     shrunk = shift * _kept(shift, variance / cases)
     scale = np.where(variance < 1, np.sqrt(np.sqrt(variance)), 1.0)
+    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0))
+    if len(codes) >= MANY_CODES:
+        few = 0.5 / float(weights[~case].sum())
+        found = fit_code_shift(cases * (centre + shift)[codes], cases, np.clip(centre[codes], few, 1 - few))
+        shrunk[codes] = variance[codes] * found.log_odds_ratio
+        scale[codes] = np.sqrt(variance[codes])
     scale[variance == 0] = 1.0
     level = float((variance / scale**2).mean())
     if level == 0:
@@ -73,6 +82,15 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     scaled = _Scaled(majority, centre, scale, own, share, (1 - share) * level)
     direction = scaled.solve(shrunk / scale) / scale
     return Direction(direction, -float(direction @ (centre + shift / 2)))
+
+
+def _holds_codes(rows: Any) -> BoolArray:
+    """Return which columns hold nothing but zeros and ones, ``(P,)``."""
+    if not sparse.issparse(rows):
+        return np.asarray(((rows == 0) | (rows == 1)).all(axis=0))
+    other = np.zeros(rows.shape[1], dtype=bool)
+    other[rows.indices[(rows.data != 0) & (rows.data != 1)]] = True
+    return ~other
 
 
 def _kept(shift: FloatArray, variance: FloatArray) -> FloatArray:
