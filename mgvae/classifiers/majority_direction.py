@@ -19,7 +19,8 @@ from mgvae.arrays import BoolArray, FloatArray
 from mgvae.classifiers.code_shift import fit_code_shift
 from mgvae.errors import TrainingError
 
-MANY_CODES = 200  # columns of zeros and ones from which their shifts have a common prior
+FEWEST_EXPECTED = 5  # cases with a code, from which the normal approximation of its shift is right
+MANY_CODES = 200  # columns of rare codes from which their shifts have a common prior
 SHARE = 0.1  # of the majority's covariance in the metric; the rest is a multiple of the identity
 ROUNDING = 1e-7  # differences up to it, against a column's size, are none
 TOLERANCE, MOST_STEPS = 1e-8, 1_000  # of the conjugate gradients
@@ -48,8 +49,8 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     Columns are divided by the root of the majority's standard deviation where that is below 1: half way between a rare
     indicator as it is, which counts for next to nothing, and a standardised one, whose few ones count for everything. In this
     scale the direction is (share S + (1 - share) m I)^-1 d, with S the majority's covariance, m its mean variance and d the
-    cases' shift, each column of which is shrunk by the positive-part rule of James and Stein. Where many columns hold zeros and
-    ones, as codes do, their shifts follow from `fit_code_shift`, and they are divided by the whole standard deviation.
+    cases' shift, each column of which is shrunk by the positive-part rule of James and Stein. Where many columns hold rare
+    codes, zeros and few ones, their shifts follow from `fit_code_shift`, and they are divided by the whole standard deviation.
 
     Args:
         rows: of a design, dense or CSR, ``(N, P)``. Sparse rows stay so: memory grows with their entries, not with P squared.
@@ -69,7 +70,7 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     variance = np.where(variance > rounding**2, variance, 0.0)
     shrunk = shift * _kept(shift, variance / cases)
     scale = np.where(variance < 1, np.sqrt(np.sqrt(variance)), 1.0)
-    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0))
+    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0) & (cases * centre < FEWEST_EXPECTED))
     if len(codes) >= MANY_CODES:
         few = 0.5 / float(weights[~case].sum())
         found = fit_code_shift(cases * (centre + shift)[codes], cases, np.clip(centre[codes], few, 1 - few))

@@ -56,7 +56,7 @@ class Place:
     step: float = 1.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class RowRules:
     """Rules that a table can be checked by.
 

@@ -68,13 +68,16 @@ def test_a_single_case_will_do():
     assert np.isfinite(p).all()
 
 
-def test_an_ensemble_weighs_its_members_by_their_spread():
+def test_an_ensemble_weighs_its_members_by_their_spread_and_trees_by_events():
     rows = simulated(900, prevalence=0.2)
     model = EnsembleModel([make("logistic_regression", 0), make("hist_gradient_boosting", 0)]).fit(rows.features, rows.event)
     lines = np.stack([to_logit(member.predict_proba(rows.features)) for member in model.members])
-    expected = ((lines - lines.mean(axis=1)[:, None]) / lines.std(axis=1)[:, None]).mean(axis=0)
+    events = 900 * rows.prevalence * (1 - rows.prevalence)
+    share = np.array([1.0, events / (events + 10)])
+    share /= share.sum()
+    expected = share @ ((lines - lines.mean(axis=1)[:, None]) / lines.std(axis=1)[:, None])
     found = to_logit(model.predict_proba(rows.features))
-    assert found == pytest.approx(lines.mean() + lines.std(axis=1).mean() * expected)
+    assert found == pytest.approx(lines.mean() + share @ lines.std(axis=1) * expected)
 
 
 def test_a_member_that_knows_nothing_has_no_say():
@@ -90,7 +93,7 @@ def test_a_member_that_knows_nothing_has_no_say():
 
 def test_the_guide_joins_an_ensemble_as_one_more_member():
     assert [type(one).__name__ for one in with_guide(make("ensemble", 0), 1).members] == [
-        *("LogisticModel", "BoostingModel", "GuidedModel"),
+        *("LogisticModel", "BoostingModel", "ForestModel", "GuidedModel"),
     ]
     assert [type(one).__name__ for one in with_guide(make("mlp", 0), 1).members] == ["MLPModel", "GuidedModel"]
     with pytest.raises(TrainingError, match="is this classifier already"):
