@@ -84,11 +84,18 @@ def test_columns_that_hold_other_numbers_are_no_codes(monkeypatch):
     X, event = world(n=800, codes=MANY_CODES)
     called = []
     monkeypatch.setattr(majority_direction, "fit_code_shift", lambda *a: called.append(len(a[2])) or fit_code_shift(*a))
-    kept = np.asarray(X[~event].sum(axis=0) > 0).sum()
-    monkeypatch.setattr(majority_direction, "MANY_CODES", int(kept))
-    for rows in (X, X.toarray()):
-        fit_direction(rows, event, np.ones(800), cases=float(event.sum()))
+    monkeypatch.setattr(majority_direction, "MANY_CODES", 100)
     other = X.copy()
     other.data[0] = 2.0
-    fit_direction(other, event, np.ones(800), cases=float(event.sum()))
-    assert called == [kept, kept]
+    for rows in (X, X.toarray(), other):
+        fit_direction(rows, event, np.ones(800), cases=float(event.sum()))
+    assert called[0] == called[1] == called[2] + 1 > 100
+
+
+def test_a_frequent_code_is_judged_by_its_standard_error(monkeypatch):
+    X, event = world(n=2_000)
+    called = []
+    monkeypatch.setattr(majority_direction, "fit_code_shift", lambda *a: called.append(len(a[2])) or fit_code_shift(*a))
+    for cases in (20.0, 200.0):
+        fit_direction(X, event, np.ones(2_000), cases=cases)
+    assert called[0] > called[1] >= MANY_CODES
