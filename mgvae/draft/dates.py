@@ -61,8 +61,8 @@ def _otherwise(name: str, values: Sequence[str], counts: IntArray) -> Drafted | 
     fits = np.array([OTHER_DATE.fullmatch(value) is not None or _closed(value) for value in values])
     if fits.mean() <= MOST and counts[fits].sum() <= MOST * counts.sum():
         return None
-    dated = [value for value, fit in zip(values, fits, strict=True) if fit]
-    forms, _ = days_spelt(dated)
+    nothing = _days(values).dt.strftime("%Y-%m-%d").isin(STANDS_FOR_NOTHING).to_numpy(bool)
+    forms, _ = days_spelt([value for value, fit in zip(values, fits & ~nothing, strict=True) if fit])
     if len(forms) == 1:
         found = _dated(_days(values, forms[0]), values, counts)
         if found is not None:

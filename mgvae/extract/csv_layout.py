@@ -130,7 +130,7 @@ def opened(part: Part) -> Iterator[Any]:
     """Open a part as UTF-8 bytes that begin at the header: no mark, empty line or ``sep=`` before it."""
     requote = _blanks_before_quotes(part)
     with part.open() as file:
-        chunks = _from_header(decoded(file, part.encoding))
+        chunks = _to_last_row(_from_header(decoded(file, part.encoding)), separator_of(part))
         yield _buffered(_requoted(chunks, separator_of(part)) if requote else chunks)
 
 
@@ -173,6 +173,20 @@ def _from_header(blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield from blocks
 
 
+def _to_last_row(blocks: Iterator[bytes], separator: str) -> Iterator[bytes]:
+    """Yield all but the last lines of blanks and separators, which spreadsheets write below a table."""
+    held, empty = b"", f" \t\r\n{separator}".encode()
+    for block in blocks:
+        held += block
+        filled = len(held.rstrip(empty))
+        end = re.search(rb"[\r\n]", held[filled:]) if filled else None
+        if end is not None:
+            yield held[: filled + end.end()]
+            held = held[filled + end.end() :]
+    if held.strip(empty):
+        yield held
+
+
 def _blanks_before_quotes(part: Part) -> bool:
     """Return whether blanks stand between separators and quotes throughout, as in ``1, "a"``."""
     separator = separator_of(part)
@@ -185,8 +199,9 @@ def _blanks_before_quotes(part: Part) -> bool:
         return False
     try:
         with part.open() as file:
-            text = _text(_from_header(decoded(file, part.encoding)))
-            sizes = {len(row) for row in csv.reader(text, delimiter=separator, skipinitialspace=True) if row}
+            text = _text(_to_last_row(_from_header(decoded(file, part.encoding)), separator))
+            rows = csv.reader(text, delimiter=separator, skipinitialspace=True)
+            sizes = {len(row) for row in rows if any(field.strip() for field in row)}
     except csv.Error:
         return False
     return len(sizes) == 1

@@ -23,7 +23,9 @@ class Misfits:
         self.sizes: set[int] = set()
 
     def note(self, row: Any) -> str:
-        """Count a row that the parser cannot fit; it goes on with the next one."""
+        """Count a row that the parser cannot fit, unless it is blank; it goes on with the next one."""
+        if not str(row.text or "").strip():
+            return "skip"
         self.add(int(row.number or 0), int(row.actual_columns))
         return "skip"
 

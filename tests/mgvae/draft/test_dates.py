@@ -111,6 +111,8 @@ def test_what_stands_for_missing_among_eight_digits(cells, code):
 def test_a_sentinel_in_another_spelling():
     drafted = column("seen", texts(form="%d.%m.%Y") + ["31.12.9999"] * 9)
     assert (drafted.format, drafted.missing_codes) == ("DD.MM.YYYY", ("31.12.9999",))
+    drafted = column("seen", texts(form="%B %d, %Y") + ["0001-01-01"] * 9)  # a default of the data base
+    assert (drafted.format, drafted.missing_codes) == ("MMM DD, YYYY", ("0001-01-01",))
 
 
 def test_eight_digits_that_are_no_days_are_numbers():

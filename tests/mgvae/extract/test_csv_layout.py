@@ -50,6 +50,21 @@ def test_nothing_before_the_header_is_a_row(before, bom, end, expected, tmp_path
     assert look_at(str(tmp_path / "t.csv")).rows == len(expected)
 
 
+AFTER = ("\n", "\n\n", "   \n", ",,,\n,,,\n", ",,,", " \n,,,\n\t\n", "\r\n")
+
+
+@pytest.mark.parametrize("after", AFTER)
+@pytest.mark.parametrize("size", [1, 7, 1 << 22])
+def test_nothing_below_the_last_row_is_a_row(after, size, expected, monkeypatch, tmp_path):
+    monkeypatch.setattr("mgvae.extract.csv_layout.BLOCK", size)
+    pd.testing.assert_frame_equal(read(tmp_path, HEADER + ROWS + after), expected)
+
+
+def test_empty_cells_at_the_end_are_cells(tmp_path):
+    assert read(tmp_path, HEADER + '1,30,B,0\n2,31,"\n\n",1\n3,,,\n')["id"].tolist() == ["1", "2", "3"]
+    assert read(tmp_path, HEADER + "1,30,B,0\n \n2,31,B,1\n")["id"].tolist() == ["1", "2"]
+
+
 def test_the_header_begins_where_the_first_field_is(monkeypatch, expected, tmp_path):
     assert header_start(b"\n\n ,id\n") == 2
     assert header_start(b"\n\n") is None
@@ -129,6 +144,7 @@ def test_blanks_before_quotes_belong_to_no_cell(tmp_path):
     frame = read(tmp_path, text)
     assert set(frame["ward"]) == {"Zoë", "Ward, 2"}
     assert frame["age"].notna().all()
+    pd.testing.assert_frame_equal(read(tmp_path, text + "\n  \n"), frame)
     assert read(tmp_path, HEADER + '1,30, 6" tall,0\n2,31, b,1\n')["ward"].tolist() == ['6" tall', "b"]
 
 
