@@ -1,11 +1,14 @@
 """The benchmark of wide tables: blocks that keep groups apart, results that are resumed, and the table of differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from mgvae.classifiers.factory import AVERAGED
 from tests.benchmarks.oversamplers.cohorts import DATA
 from tests.benchmarks.wide import __main__ as command
-from tests.benchmarks.wide.blocks import Caps, measure, parts, wanted
+from tests.benchmarks.wide.blocks import GUIDED_ENSEMBLE, Caps, measure, parts, wanted
 from tests.benchmarks.wide.printing import table
 from tests.benchmarks.wide.results import FILE, Block, Line, Measured, append, read
 from tests.benchmarks.wide.tables import BINARY, load, simulated
@@ -128,3 +131,14 @@ def test_differences_from_the_better_rival(tmp_path):
     text = table(read(tmp_path, rows="all"), ("own",))
     assert "| t, 20 | own | 3 | 0.800 | 0.267 | +0.020 ± 0.030 | +50 ± 0 % | 1/2 | 1.0 |" in text
     assert "| - |" in table({Block(table="t", events=1, seed=0): {"own": measured(0.5)}}, ("own",))
+
+
+def test_an_ensemble_of_members_measured_before_is_that_of_the_library(children):
+    block = Block(table="autism", events=10, seed=0)
+    few = replace(children, code_names=children.code_names[:40], codes=children.codes[:, :40])
+    together = dict(measure(few, block, [*AVERAGED, "majority_guided", "ensemble", GUIDED_ENSEMBLE], CAPS))
+    for name in ("ensemble", GUIDED_ENSEMBLE):
+        ((_, alone),) = measure(few, block, [name], CAPS)
+        assert (together[name].auroc, together[name].auprc) == (alone.auroc, alone.auprc)
+        assert together[name].seconds > sum(together[member].seconds for member in AVERAGED)
+    assert together["ensemble"].auroc != together[GUIDED_ENSEMBLE].auroc
