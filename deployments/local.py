@@ -3,8 +3,9 @@
 Usage: python -m deployments.local up|down|status
 
 ``.local/processes.json`` records the started processes; ``down`` stops exactly these. Logs and the embedded database lie
-in ``.local``, too. While it is up, the active Prefect profile is ``mgvae-local``, so that ``prefect`` finds the server from
-any folder; ``down`` activates the earlier profile again.
+in ``.local``, too, and so does the password that the server asks for, readable by its owner alone. While it is up, the active
+Prefect profile is ``mgvae-local``, which holds address and password, so that ``prefect`` finds the server from any folder;
+``down`` activates the earlier profile again.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +29,9 @@ from deployments.register import DEFAULTS, ROOT
 STATE = Path(os.environ.get("MGVAE_LOCAL", ROOT / ".local"))
 PORT = int(os.environ.get("MGVAE_PORT", "4200"))
 API = f"http://127.0.0.1:{PORT}/api"
+ORIGINS = f"http://127.0.0.1:{PORT},http://localhost:{PORT}"  # the server's own pages, by both of its names
+PASSWORD = STATE / "password"
+USER = "mgvae"
 PROFILE = "mgvae-local"
 WORKERS = {"cpu": (), "gpu": ("--limit", "1")}
 HEALTHY_WITHIN_SECONDS = 120
@@ -36,7 +42,7 @@ def up() -> None:
     """Start the server, the work pools and the workers that do not run yet.
 
     Raises:
-        SystemExit: something else listens on the port, or a process did not stay up.
+        SystemExit: something else listens on the port, a process did not stay up, or the server asks for no password.
     """
     STATE.mkdir(mode=0o700, exist_ok=True)
     running = {name: process for name, process in _recorded().items() if _alive(process)}
@@ -45,13 +51,18 @@ def up() -> None:
     if "server" not in running:
         _start(running, "server", "server", "start", "--host", "127.0.0.1", "--port", str(PORT))
     _wait_for_server(running)
+    if _status("admin/version", timeout=30) != 401:
+        sys.exit(f"Error: the server at {API} must ask for a password; it answers without one. Run make down, then make up.")
     _use_profile()
     _make_pools()
     for name, options in WORKERS.items():
         if name not in running:
             pool = f"mgvae-{name}"
             _start(running, name, "worker", "start", "--pool", pool, "--name", pool, "--type", "process", *options)
-    _say(f"Up: server at {API[:-4]} and workers mgvae-cpu, mgvae-gpu. Logs in {_relative(STATE)}. Next: make deploy")
+    _say(
+        f"Up: server at {API[:-4]} and workers mgvae-cpu, mgvae-gpu. Its pages ask for the line in {_relative(PASSWORD)}. "
+        f"Logs in {_relative(STATE)}. Next: make deploy"
+    )
 
 
 def down() -> None:
@@ -79,9 +90,13 @@ def status() -> None:
 
 def _environment() -> dict[str, str]:
     """Return the environment of server and workers; settings of the caller win."""
+    auth = os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or _password()
     given = {
         **DEFAULTS,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # any page that a browser on this machine shows could otherwise register a deployment and have the worker run it
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ORIGINS,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         # in memory, the default, a server that is killed would leave the slot of an active run taken for ever
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
@@ -92,9 +107,23 @@ def _environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",  # small models gain nothing from more, and lose much on a busy machine
     }
     fixed = {"PREFECT_HOME": str(STATE / "prefect"), "PREFECT_API_URL": API, "PYTHONUNBUFFERED": "1"}
+    fixed |= {"PREFECT_SERVER_API_AUTH_STRING": auth, "PREFECT_API_AUTH_STRING": auth}
     out = {**given, **os.environ, **fixed}
     out.pop("PREFECT_PROFILE", None)
     return out
+
+
+def _password() -> str:
+    """Return ``user:password`` of the server, made once and kept for its owner alone."""
+    kept = PASSWORD.read_text(encoding="utf-8").strip() if PASSWORD.is_file() else ""
+    if not kept:
+        kept, new = f"{USER}:{secrets.token_urlsafe(24)}", STATE / "password.new"
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(f"{kept}\n")
+        new.replace(PASSWORD)
+    PASSWORD.chmod(0o600)
+    return kept
 
 
 def _start(running: dict[str, Any], name: str, *command: str) -> None:
@@ -151,11 +180,18 @@ def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def _answers() -> bool:
+    return _status("health") == 200
+
+
+def _status(path: str, *, timeout: float = 2) -> int:
+    """Return the status of the server's answer to who brings no password; 0 for none."""
     try:
-        with urllib.request.urlopen(f"{API}/health", timeout=2) as answer:  # noqa: S310 - a fixed address
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(f"{API}/{path}", timeout=timeout) as answer:  # noqa: S310 - a fixed address
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
     except OSError:
-        return False
+        return 0
 
 
 def _make_pools() -> None:
@@ -171,11 +207,11 @@ def _cancel_runs() -> None:
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import temporary_settings
     from prefect.states import Cancelling
 
     busy = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}})
-    with temporary_settings({PREFECT_API_URL: API}), get_client(sync_client=True) as client:
+    with temporary_settings(_access()), get_client(sync_client=True) as client:
         active = client.read_flow_runs(flow_run_filter=busy)
         for run in active:
             client.set_flow_run_state(run.id, Cancelling(), force=True)
@@ -184,16 +220,27 @@ def _cancel_runs() -> None:
         _say(f"Cancelled {len(active)} active runs; finished stages are kept.")
 
 
+def _access() -> dict[Any, Any]:
+    """Return the settings with which a client reaches the server."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
+
+    return {PREFECT_API_URL: API, PREFECT_API_AUTH_STRING: _environment()["PREFECT_API_AUTH_STRING"]}
+
+
 def _use_profile() -> None:
-    from prefect.settings import PREFECT_API_URL, Profile, load_profiles, save_profiles
+    from prefect.settings import Profile, get_current_settings, load_profiles, save_profiles
 
     profiles = load_profiles()
     before = profiles.active_name
-    profile = Profile(name=PROFILE, settings={PREFECT_API_URL: API})
+    profile = Profile(name=PROFILE, settings=_access())
     if PROFILE in profiles.names:
         profiles.remove_profile(PROFILE)
     profiles.add_profile(profile)
     profiles.set_active(PROFILE)
+    path = Path(get_current_settings().profiles_path or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)  # before the password is in it
     save_profiles(profiles)
     if before != PROFILE:
         (STATE / "profile").write_text(before or "", encoding="utf-8")

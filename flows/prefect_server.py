@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_SERVER_API_AUTH_STRING,
+    PREFECT_SERVER_CORS_ALLOWED_ORIGINS,
+    PREFECT_SERVER_CSRF_PROTECTION_ENABLED,
+    temporary_settings,
+)
 
 from flows.redaction import OrchestrationError
 from mgvae.errors import MGVAEError
@@ -25,9 +33,8 @@ def orchestrated() -> Iterator[None]:
         OrchestrationError: what Prefect raised.
     """
     try:
-        if not served():
-            _start_embedded_server()
-        yield
+        with nullcontext() if served() else _embedded_server():
+            yield
     except MGVAEError:
         raise
     except Exception as error:
@@ -36,6 +43,24 @@ def orchestrated() -> Iterator[None]:
             f"Prefect must be able to run the flow; {type(error).__name__}: {reason}. Check PREFECT_API_URL and PREFECT_HOME, "
             "or leave both unset to run without a server."
         ) from None
+
+
+@contextmanager
+def _embedded_server() -> Iterator[None]:
+    """Have Prefect's embedded server answer to this process and to nobody else.
+
+    It listens on 127.0.0.1, where any account and any page in a browser could ask it, so it gets a password that ends with it.
+    """
+    auth = f"mgvae:{secrets.token_urlsafe(24)}"
+    private = {
+        PREFECT_SERVER_API_AUTH_STRING: auth,
+        PREFECT_API_AUTH_STRING: auth,
+        PREFECT_SERVER_CORS_ALLOWED_ORIGINS: "",
+        PREFECT_SERVER_CSRF_PROTECTION_ENABLED: True,
+    }
+    with temporary_settings(private):
+        _start_embedded_server()
+        yield
 
 
 def _start_embedded_server() -> None:

@@ -62,16 +62,20 @@ class Page:
 
     def open(self, path: Path, *, width: int, height: int = 900) -> None:
         """Show a local file in a window of the given size and wait until it has loaded."""
+        self.visit(path.as_uri(), width=width, height=height)
+
+    def visit(self, url: str, *, width: int = 1200, height: int = 900) -> None:
+        """Show an address and wait until it has loaded."""
         self.requests.clear()
         self.problems.clear()
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=url)
         self._until(lambda got: got.get("method") == "Page.loadEventFired", 60)
         self.evaluate("0")  # what the page complained of while it loaded has arrived by now
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """Return the value of a JavaScript expression; of a promise, once it is kept."""
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 

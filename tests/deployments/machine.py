@@ -132,10 +132,23 @@ class Machine:
         import httpx
 
         def response() -> httpx.Response | None:
-            found = httpx.request(method, f"http://127.0.0.1:{self.port}/api/{path}", json=body, timeout=30)
+            found = client.request(method, path, json=body, headers=self._csrf(client, method))
             return None if found.status_code == httpx.codes.SERVICE_UNAVAILABLE else found.raise_for_status()
 
-        return wait_for(response, f"an answer to {path}", seconds=60, every=0.5)
+        base = f"http://127.0.0.1:{self.port}/api/"
+        with httpx.Client(base_url=base, auth=self.login(), timeout=30) as client:
+            return wait_for(response, f"an answer to {path}", seconds=60, every=0.5)
+
+    def login(self) -> tuple[str, str]:
+        """Return the user and the password that `make up` made."""
+        user, _, password = (self.folder / "local" / "password").read_text(encoding="utf-8").strip().partition(":")
+        return user, password
+
+    def _csrf(self, client: Any, method: str) -> dict[str, str]:
+        if method == "GET":
+            return {}
+        token = client.get("csrf-token", params={"client": "tests"}).raise_for_status().json()["token"]
+        return {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "tests"}
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the runs of mgvae-cohort that have started, the newest first; the schedule has others for later nights."""

@@ -38,8 +38,13 @@ class Site:
 
     def ask(self, method: str, path: str, body: Any = None, *, auth: str | None = SETTINGS["PREFECT_API_AUTH_STRING"]) -> Any:
         told = {"Authorization": f"Basic {base64.b64encode(auth.encode()).decode()}"} if auth else {}
+        if method != "GET":
+            told |= {"Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": self._csrf()}
         answer = httpx.request(method, f"{self.api}{path}", json=body, headers=told, timeout=20)
         return answer if auth != SETTINGS["PREFECT_API_AUTH_STRING"] else answer.raise_for_status().content and answer.json()
+
+    def _csrf(self) -> str:
+        return str(self.ask("GET", "/csrf-token?client=tests")["token"])
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +86,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def test_without_the_password_nothing_is_told_but_that_it_lives(site: Site) -> None:
     assert site.ask("GET", "/health", auth=None).status_code == 200
+    answer = httpx.post(f"{site.api}/deployments/filter", json={}, auth=tuple(SETTINGS["PREFECT_API_AUTH_STRING"].split(":")))
+    assert (answer.status_code, answer.json()["detail"]) == (403, "Missing CSRF token.")
     for auth in (None, "team:wrong", "team:", "c3"):
         assert site.ask("POST", "/deployments/filter", {}, auth=auth).status_code == 401
 
