@@ -186,7 +186,7 @@ def _with_strays(name: str, known: tuple[str, ...], counts: IntArray, shared: Se
     if drafted.kind is None:
         return drafted
     said = "infinite numbers" if endless else "texts among numbers"
-    note = f"{said} taken as missing: {', '.join(map(repr, texts))}"
+    note = f"{len(texts)} {said} taken as missing: see missing_codes"
     return replace(drafted, missing_codes=(*drafted.missing_codes, *texts)).note(note)
 
 

@@ -195,7 +195,8 @@ def _group(look: Look, columns: Sequence[Drafted], subject: str | None) -> str |
 
 
 def _nothing_left(look: Look, columns: Sequence[Drafted]) -> Exception:
-    reasons = [f"'{column.name}' ({column.notes[0] if column.notes else column.role[0]})" for column in columns[:LISTED]]
+    listed = enumerate(columns[:LISTED], start=1)
+    reasons = [f"column {at} ({column.notes[0] if column.notes else column.role[0]})" for at, column in listed]
     more = f", and {len(columns) - LISTED} more" if len(columns) > LISTED else ""
     return ExtractError(
         f"{look.label}: must have at least one column that can predict the outcome; of {len(columns)} none can: "

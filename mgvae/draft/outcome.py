@@ -17,7 +17,7 @@ from mgvae.draft.entry import Drafted
 from mgvae.draft.nulls import number_codes, text_codes
 from mgvae.draft.scan import Look, Seen
 from mgvae.draft.values import denies, plain, ranked, rounded, two
-from mgvae.errors import ConfigError, OutcomeError, nearest
+from mgvae.errors import ConfigError, OutcomeError
 from mgvae.extract.formats import similar
 
 PLACEHOLDER = "CHOOSE_THE_OUTCOME_COLUMN"
@@ -149,8 +149,10 @@ def _asked(name: str, event: str, levels: _Levels) -> Level:
     spelt = {canonical(value): value for value in levels.values}
     if canonical(event) in spelt:
         return spelt[canonical(event)]
-    values = ", ".join(list(spelt)[:LISTED]) + (", ..." if len(spelt) > LISTED else "")
-    raise ConfigError(f"--event {event}: must be a value of '{name}'; it has {values}.{nearest(event, spelt)}")
+    raise ConfigError(
+        f"--event {event}: must be a value of '{name}'; none of its {len(spelt):,} values is. Leave --event out to have one "
+        "proposed; dictionary.yaml then lists them all."
+    )
 
 
 def _notes(levels: _Levels, chosen: Level) -> tuple[str, ...]:

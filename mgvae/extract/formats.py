@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import difflib
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from mgvae.config.formats import NUMBER, plain_text
-from mgvae.errors import ExtractError, nearest
+from mgvae.errors import ExtractError
 from mgvae.extract.cells import stored_kind
 from mgvae.extract.csv_file import csv_batches, csv_header
 from mgvae.extract.csv_layout import first_rows
@@ -18,6 +19,7 @@ from mgvae.extract.statistics_file import READERS, statistics_batch, statistics_
 
 NO_NAMES = ("", "?", ".", "NA", "N/A", "NULL", "NaN")
 ROWS = 1 << 17
+LISTED = 5
 MAGIC = b"PAR1"
 
 
@@ -39,9 +41,12 @@ class Header(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def header(part: Part) -> Header:
+def header(part: Part, known: Collection[str] = ()) -> Header:
     """Return the column names of a part, and remarks on its file.
 
+    Args:
+        part: a file of the extract.
+        known: names that messages may quote. Any other text of a first line may be a patient's.
     Raises:
         ExtractError: the part cannot be read, or a name occurs twice.
     """
@@ -51,7 +56,7 @@ def header(part: Part) -> Header:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         refuse_row(part, names)  # then the doubled "names" are a patient's values
-        doubled = ", ".join(name or "(no name)" for name in twice)
+        doubled = located(twice, names, known)
         alike = " (letters and blanks that look alike count as the same)" if len(set(found)) > len(set(names)) else ""
         raise ExtractError(
             f"{part.label}: each column must have its own name; named more than once: {doubled}{alike}. Rename them."
@@ -97,27 +102,51 @@ def _heads_numbers(rows: Sequence[Sequence[str]], odd: Sequence[bool]) -> bool:
     return bool(below) and any(not odd[place] and all(_odd(row[place]) for row in below) for place in range(len(odd)))
 
 
-def common(parts: Sequence[Part], headers: Sequence[Sequence[str]]) -> list[str]:
+def located(names: Collection[str], line: Sequence[str], known: Collection[str]) -> str:
+    """Return known names as they are, and the others by their place in a first line."""
+    quoted = sorted({name for name in names if name in known})
+    places = [str(at) for at, name in enumerate(line, start=1) if name in names and name not in known]
+    more = f" and {len(places) - LISTED:,} more" if len(places) > LISTED else ""
+    word = "column" if len(places) == 1 else "columns"
+    return ", ".join([*quoted, *([f"{word} {', '.join(places[:LISTED])}{more}"] if places else [])])
+
+
+def common(parts: Sequence[Part], headers: Sequence[Sequence[str]], known: Collection[str] = ()) -> list[str]:
     """Return the column names that all parts have.
 
+    Args:
+        parts: the files.
+        headers: of each, its `header`.
+        known: names that messages may quote.
     Raises:
         ExtractError: the parts differ.
     """
     first = headers[0]
     for part, names in zip(parts, headers, strict=True):
-        differing = sorted(set(first) ^ set(names))
-        if differing:
+        missing, surplus = set(first) - set(names), set(names) - set(first)
+        if missing or surplus:
+            sides = ((parts[0], missing, first), (part, surplus, names))
+            found = "; ".join(f"{located(only, line, known)} only in {one.label}" for one, only, line in sides if only)
             raise ExtractError(
                 f"{part.label}: all parts must have the same columns; this one and {parts[0].label} "
-                f"differ in {len(differing)}: {', '.join(differing[:5])}. Export the parts again with the same columns."
+                f"differ in {len(missing | surplus)}: {found}. Export the parts again with the same columns, each with a first "
+                "line that names them."
             )
     return list(first)
 
 
 def similar(name: str, found: Sequence[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest column, else empty text."""
+    """Return which column of a first line may be meant; the line's own text is not quoted.
+
+    Args:
+        name: a name that is absent.
+        found: the first line. A name that differs from ``name`` in upper and lower case alone is quoted.
+    """
     same = [other for other in found if other.lower() == name.lower()]
-    return f" Did you mean '{same[0]}'?" if same else nearest(name, found)
+    if same:
+        return f" Did you mean '{same[0]}'?"
+    close = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
+    return f" Did you mean column {found.index(close[0]) + 1}, whose name is similar?" if close else ""
 
 
 def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:

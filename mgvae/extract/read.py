@@ -60,7 +60,8 @@ def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
     parts = find_parts(config.extract, separator=config.separator, encoding=config.encoding)
     states = [part.state() for part in parts]
     sha256 = digest(parts)
-    found_headers = [header(part) for part in parts]
+    known = {*_used(config), *config.columns.columns}
+    found_headers = [header(part, known) for part in parts]
     headers = [one.names for one in found_headers]
     remarks = tuple(remark for one in found_headers for remark in one.remarks)
     if whole and remarks:
@@ -69,7 +70,7 @@ def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
             f"{unended}: the last line must end with a line break, or a file cut off in the middle could not be told from a "
             f"whole one. Copy it again from its source; if it is complete, add a line break."
         )
-    found = common(parts, headers)
+    found = common(parts, headers, known)
     _check_needed(config, found, label=place(parts))
     wanted = [name for name in _used(config) if name in found]
     frame, unreadable = _read(config, parts, headers, wanted)
@@ -77,7 +78,6 @@ def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
         raise ExtractError(f"{parts[0].label}: the extract changed while it was read. Start again once it is written.")
     if frame.empty:
         raise ExtractError(f"{place(parts)}: must have at least one row; it has a header and no rows. Export it again.")
-    known = set(config.columns.columns) | {config.outcome.column}
     return Extract(
         frame=frame,
         unreadable=unreadable,
