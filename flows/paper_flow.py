@@ -11,7 +11,7 @@ from prefect import flow, task
 
 from flows.allowed_paths import require_allowed
 from flows.progress import reporter
-from flows.redaction import redact_errors
+from flows.redaction import redact_errors, unpickled
 from mgvae.errors import ConfigError, reason_of
 from mgvae.paper.datasets.load import IMAGES, Imbalanced, check, load
 from mgvae.paper.experiment import ARMS, Outcome, run_seed, settings_for
@@ -21,6 +21,7 @@ PICTURED = 0  # the seed of the pictures
 
 
 @flow(name="mgvae-paper", persist_result=False, validate_parameters=True)
+@unpickled
 def paper_flow(
     dataset: str,
     rho: int = 600,

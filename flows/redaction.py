@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
 
 from mgvae.errors import MGVAEError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class DefectError(MGVAEError):
@@ -37,3 +42,22 @@ def redacted_message(error: Exception) -> str:
         f"The program failed with {type(error).__name__}{place}. This is a defect; its message is withheld, since it may quote "
         "patient data. Run again with --debug on this machine to see it."
     )
+
+
+def unpickled(body: Callable[P, T]) -> Callable[P, T]:
+    """Have a flow that raises end Failed without its exception being stored.
+
+    What a flow raises is pickled into Prefect's storage, which nobody empties. A state that it returns is kept in this process
+    alone; whoever calls the flow is raised the same exception from it.
+    """
+
+    @wraps(body)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        try:
+            return body(*args, **kwargs)
+        except MGVAEError as error:
+            from prefect.states import Failed
+
+            return Failed(message=f"Flow run encountered an exception: {type(error).__name__}: {error}", data=error)
+
+    return cast("Callable[P, T]", call)

@@ -11,7 +11,7 @@ from prefect import flow, get_run_logger, task
 
 from flows.allowed_paths import require_allowed
 from flows.inbox.folder import newest_landed
-from flows.redaction import redact_errors
+from flows.redaction import redact_errors, unpickled
 from flows.runs.champion import Decision, consider
 from flows.runs.folder import drift_baseline
 from flows.runs.publish import publish
@@ -46,6 +46,7 @@ EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
     on_crashed=[note_failure],
     on_cancellation=[note_failure],
 )
+@unpickled
 def cohort_flow(
     cohort: str,
     extract: str | None = None,

@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
 
 from flows.allowed_paths import require_allowed
-from flows.redaction import OrchestrationError, redact_errors
+from flows.redaction import OrchestrationError, redact_errors, unpickled
 from flows.runs.records import look_up
 from flows.study.stage_runner import StageCall, make_here, run_or_reuse
 from flows.study.stages.registry import STAGES
@@ -144,6 +144,7 @@ def _failure(state: State[Any], stage: str, pool: str, name: str) -> str:
 
 
 @flow(name=FLOW, persist_result=False, validate_parameters=True)
+@unpickled
 def stage_flow(
     stage: str,
     key: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +15,16 @@ import pyarrow as pa
 
 from mgvae.arrays import IntArray
 from mgvae.config.dictionary import canonical
+from mgvae.config.formats import NUMBER
 from mgvae.draft.nulls import shared_codes
 from mgvae.errors import ExtractError
 from mgvae.extract import cells
 from mgvae.extract.csv_layout import layout_of, separator_of
-from mgvae.extract.formats import batches, common, header, place, refuse_row
+from mgvae.extract.days import DAY
+from mgvae.extract.formats import batches, common, header, place, refuse_row, row_instead
 from mgvae.extract.parts import Part, find_parts
 
+DATE = re.compile(DAY)
 Stored = Literal["text", "number", "date", "other"]
 
 
@@ -103,6 +107,7 @@ def look_at(extract: str) -> Look:
     columns = tuple(_seen(name, pieces[name], stored[name], odd[name]) for name in named)
     if not columns or not len(columns[0]):
         raise ExtractError(f"{place(parts)}: must have at least one row; it has a header and no rows. Export it again.")
+    _refuse_values(columns, label=place(parts))
     shared = shared_codes((seen.values, seen.counts) for seen in columns)
     return Look(
         label=place(parts),
@@ -113,6 +118,16 @@ def look_at(extract: str) -> Look:
         encoding=parts[0].encoding,
         remarks=tuple(remark for one in read for remark in one.remarks),
     )
+
+
+def _refuse_values(columns: Sequence[Seen], *, label: str) -> None:
+    """Refuse names of which most that are no numbers are dates, or values of their own columns."""
+    words = [column for column in columns if NUMBER.fullmatch(column.name) is None]
+    again = sum(
+        DATE.fullmatch(column.name) is not None or (len(column.values) > 1 and column.name in column.values) for column in words
+    )
+    if again > max(1, len(words) // 2):
+        raise row_instead(label, len(columns), "numbers, dates or values that their columns hold again")
 
 
 def _laid_out(parts: Sequence[Part]) -> list[Part]:

@@ -86,9 +86,14 @@ def refuse_row(part: Part, names: Sequence[str]) -> None:
     odd = [_odd(name) for name in names]
     if 2 * sum(odd) <= len(names) or (part.is_text and _heads_numbers(first_rows(part), odd)):
         return
-    raise ExtractError(
-        f"{part.label}: the first line must name the columns; most of its {len(names)} fields are numbers or empty, so it "
-        f"seems to be a row. Put a line with the columns' names before it."
+    raise row_instead(part.label, len(names), "numbers or empty")
+
+
+def row_instead(label: str, fields: int, seen: str) -> ExtractError:
+    """Return the error of a first line that seems to be a row."""
+    return ExtractError(
+        f"{label}: the first line must name the columns; most of its {fields} fields are {seen}, so it seems to be a row. Put "
+        f"a line with the columns' names before it."
     )
 
 

@@ -254,4 +254,4 @@ def _as_extract_errors(label: str, *, remote: bool = False) -> Iterator[None]:
             raise
         raise ExtractError(
             f"{label}: could not be reached ({type(error).__name__}). Check the address and your credentials."
-        ) from error
+        ) from None

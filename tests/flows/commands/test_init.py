@@ -154,8 +154,8 @@ def test_an_outcome_that_shows_itself_is_a_guess(mgvae, extract):
     ("arguments", "words"),
     [
         (("none.csv",), ("none.csv: no such file",)),
-        (("extract.csv", "--outcome", "dyed"), ("--outcome dyed", "Did you mean 'died'?")),
-        (("extract.csv", "--outcome", "died", "--event", "maybe"), ("--event maybe", "it has no, yes")),
+        (("extract.csv", "--outcome", "dyed"), ("--outcome dyed", "Did you mean column 4, whose name is similar?")),
+        (("extract.csv", "--outcome", "died", "--event", "maybe"), ("--event maybe", "none of its 2 values is")),
         (("extract.csv", "--event", "yes"), ("needs --outcome",)),
         (("empty.csv",), ("the file is empty",)),
         (("extract.xlsx",), ("must be CSV (.csv, .csv.gz, .tsv) or Parquet",)),

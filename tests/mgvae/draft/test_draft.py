@@ -70,7 +70,7 @@ def test_a_rarer_value_that_denies_is_for_review(tmp_path):
 def test_the_event_can_be_named(tmp_path):
     frame = table(status=levels(20, 30, 40))
     assert drafted(tmp_path, frame, outcome="status", event="3").outcome.events == 40
-    with pytest.raises(ConfigError, match=r"--event 7: must be a value of 'status'; it has 0, 1, 2, 3\."):
+    with pytest.raises(ConfigError, match=r"--event 7: must be a value of 'status'; none of its 4 values is\."):
         drafted(tmp_path, frame, outcome="status", event="7")
     with pytest.raises(ConfigError, match="--event: needs --outcome"):
         drafted(tmp_path, frame, event="3")
@@ -80,7 +80,7 @@ def test_an_outcome_that_cannot_be_one(tmp_path):
     frame = table(died=levels(20), same=1, dead_code=range(N))
     with pytest.raises(ConfigError, match=r"--outcome Died: must be a column of .*extract.csv.*Did you mean 'died'\?"):
         drafted(tmp_path, frame, outcome="Died")
-    with pytest.raises(ConfigError, match=r"--outcome dead_cod: .*Did you mean 'dead_code'\?"):
+    with pytest.raises(ConfigError, match=r"--outcome dead_cod: .*Did you mean column \d+, whose"):
         drafted(tmp_path, frame, outcome="dead_cod")
     with pytest.raises(ConfigError, match=r"must have at most 50 different values.* it has 200"):
         drafted(tmp_path, frame, outcome="dead_code")
