@@ -13,7 +13,7 @@ from tests.mgvae.sampler.sampler_tables import labels, quick, small
 
 RNG = np.random.default_rng(0)
 N, RARE = 120, 10
-TEXT = np.array([f"v{at}" for at in range(N)], dtype=object)
+TEXT = np.array([f"v{at // 2}" for at in range(N)], dtype=object)
 Y = labels(N - RARE, RARE)
 BASE = small(N)
 
@@ -32,8 +32,8 @@ EDGES = {
     "nothing but a constant": (pd.DataFrame({"k": np.ones(N)}), Y),
     "nothing at all": (pd.DataFrame({"k": np.full(N, np.nan), "t": pd.Series([None] * N, dtype="str")}), Y),
     "equal rows": (pd.DataFrame({"k": np.ones(N), "z": np.where(Y == 1, 1, 2)}), Y),
-    "categories seen once": (BASE.assign(c=pd.Categorical(TEXT)), Y),
-    "text seen once": (BASE.assign(c=TEXT), Y),
+    "categories seen twice": (BASE.assign(c=pd.Categorical(TEXT)), Y),
+    "text seen twice": (BASE.assign(c=TEXT), Y),
     "heavy tail": (BASE.assign(a=np.exp(9 * RNG.normal(size=N)), b=RNG.standard_cauchy(N) * 1e6), Y),
     "whole numbers as floats": (BASE.assign(a=RNG.poisson(3, N).astype(float), b=RNG.integers(0, 2000, N).astype(float)), Y),
     "many zeros": (BASE.assign(a=np.where(RNG.random(N) < 0.95, 0.0, BASE["a"].abs())), Y),

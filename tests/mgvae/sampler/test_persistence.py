@@ -158,7 +158,7 @@ def test_nothing_is_pickled(monkeypatch, fitted, tmp_path):
 def test_no_row_and_no_rare_level_is_in_the_files(tmp_path):
     rng = np.random.default_rng(0)
     n = 300
-    names = np.array([f"Patient-{at:04d}" for at in range(n)], dtype=object)
+    names = np.array([f"Patient-{at // 2:04d}" for at in range(n)], dtype=object)
     village = np.where(np.arange(n) < FEWEST_ROWS - 1, "Smallville", np.where(np.arange(n) < 20, "Midtown", "Metropolis"))
     table = pd.DataFrame(
         {
