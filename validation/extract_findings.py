@@ -9,7 +9,7 @@ import pandas as pd
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.build import Cohort
-from mgvae.cohort.repeats import one_row_each, repeated_patients, split_by
+from mgvae.cohort.repeats import one_row_each, repeated_patients, shared_within, split_by
 from mgvae.cohort.separation import Cells, suspicion
 from mgvae.config.dictionary import NUMERIC_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
@@ -78,6 +78,8 @@ def _repeated(config: CohortConfig, frame: pd.DataFrame) -> list[str]:
     candidates = {name: _codes(frame[name]) for name in _may_name_patients(config, frame)}
     traits = {name: _codes(frame[name]) for name in config.columns.features if names.trait(name) and name in frame}
     by_structure = {one.name for one in repeated_patients(candidates, traits)}
+    if repeated_patients({"group": group}, traits):  # of patients: what also never mixes sexes may be a matched set
+        by_structure = set()
     out = []
     for name, codes in candidates.items():
         sure = name in by_structure or ("identifier" in config.columns[name].role and names.person(name))
@@ -145,13 +147,14 @@ def _coded(column: Column, cells: pd.Series) -> bool:
 def _copies(config: CohortConfig, frame: pd.DataFrame) -> Finding | None:
     """Return a finding on rows that are copies, unless others like them are likely by chance.
 
-    What is expected by chance counts the given cells of the predictors alone: what is missing is often missing together, and
-    members of a group are often matched.
+    What is expected by chance counts only given cells of predictors that change within groups: what is missing is often missing
+    together, and rows of one patient share much.
     """
     codes = pd.DataFrame({name: _codes(frame[name]) for name in frame if not _names_rows(config, frame, str(name))})
     expected = np.full(len(frame), np.log(max(len(frame), 1)))
+    group = None if config.group is None else _codes(frame[config.group])
     for name in config.columns.features:
-        if name in codes:
+        if name in codes and (group is None or not shared_within(group, codes[name].to_numpy())):
             shares = np.append(np.bincount(codes[name][codes[name] >= 0]) / len(frame), 1.0)  # the last: missing
             expected += np.log(shares[codes[name]])
     copied = codes.duplicated().to_numpy() & (expected < np.log(BY_CHANCE))

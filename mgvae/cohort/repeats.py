@@ -11,6 +11,7 @@ from mgvae.arrays import BoolArray, FloatArray, IntArray
 
 FEWEST = 20  # distinct values of a patient's column
 CONSTANT = 0.98  # share of pairs of rows that must agree; records hold errors
+SHARED = 0.5  # share of pairs from which rows of a key count as having a value in common
 AGREEING = 0.9  # share of agreeing pairs by chance from which a column cannot tell
 SURE = 1e-6  # probability that so many pairs agree by chance
 SEVERAL, MOST_ROWS = (
@@ -91,6 +92,14 @@ def constant_within(key: IntArray, cells: IntArray) -> bool | None:
         return None
     agree = float((values[1:] == values[:-1])[same_key].mean())
     return agree >= CONSTANT and 1 - agree <= 0.1 * (1 - chance)
+
+
+def shared_within(key: IntArray, cells: IntArray) -> bool:
+    """Return whether a column mostly stays the same within the values of a key; false where each has one row."""
+    known = (key >= 0) & (cells >= 0)
+    order = np.argsort(key[known], kind="stable")
+    same_key = np.diff(key[known][order]) == 0
+    return bool(same_key.any() and (np.diff(cells[known][order]) == 0)[same_key].mean() >= SHARED)
 
 
 def split_by(key: IntArray, group: IntArray) -> int:

@@ -7,7 +7,11 @@ from mgvae.draft.draft import draft
 from tests.benchmarks.drafts import DATA, EXPECTED, RAW, Expected, drafted, judged
 
 TABLE = pd.DataFrame(
-    {"age": [row % 60 + 20 for row in range(200)], "time": range(200), "died": [int(row % 9 == 0) for row in range(200)]}
+    {
+        "age": [row % 60 + 20 for row in range(200)],
+        "time": [row % 97 for row in range(200)],
+        "died": [int(row % 9 == 0) for row in range(200)],
+    }
 )
 
 

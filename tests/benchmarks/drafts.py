@@ -138,7 +138,11 @@ def judged(made: Draft, expected: Expected) -> Iterator[tuple[str, bool]]:
         yield f"excludes {name}", name in roles and "feature" not in roles[name]
     for name in expected.kept:
         yield f"keeps {name}", "feature" in roles.get(name, ())
-    others = [column.name for column in made.columns if column.role == ("excluded",) and column.name not in expected.excluded]
+    others = [
+        column.name
+        for column in made.columns
+        if column.role == ("excluded",) and column.name not in (*expected.excluded, made.outcome_name)
+    ]
     yield f"excludes little else ({', '.join(others) or 'nothing'})", len(others) <= 0.25 * len(made.columns)
 
 

@@ -82,6 +82,23 @@ def test_patients_are_found_by_what_never_changes_on_any_name():
     assert "MGV102" not in findings(frame, {"RANDID": {"kind": "count", "range": [0, 300]}})
 
 
+def test_a_matched_set_beside_a_group_of_patients_is_no_patient():
+    rng = np.random.default_rng(0)
+    matched = np.arange(N) // 6
+    frame = table(patient=(np.arange(N) // 3).astype(str), matched=matched.astype(str), sex=rng.choice(["f", "m"], N)[matched])
+    columns = {"matched": {"role": "identifier"}}
+    assert "MGV102" not in findings(frame, columns, group="patient")
+    assert "'patient' has 200 values" in findings(frame, columns, group=None)["MGV102"]
+
+
+def test_what_a_patient_shares_makes_no_copies():
+    patient = np.arange(N) // 3
+    frame = table(family=patient.astype(str))
+    for name in ("crp", "bmi", "age", "sex"):
+        frame[name] = table()[name].to_numpy()[patient]
+    assert "MGV107" not in findings(frame)
+
+
 def test_rows_without_names_or_group():
     assert list(findings(subject_id=None, group=None)) == ["MGV103"]
     assert list(findings(group=None)) == ["MGV111"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mgvae.cohort.repeats import constant_within, one_row_each, repeated_patients, split_by
+from mgvae.cohort.repeats import constant_within, one_row_each, repeated_patients, shared_within, split_by
 
 PATIENTS, VISITS = 200, 3
 N = PATIENTS * VISITS
@@ -86,3 +86,11 @@ def test_one_row_of_each_the_first_with_the_event():
     key = np.array([2, 2, 0, 0, 0, -1, -1, 1])
     event = np.array([0, 0, 0, 1, 1, 0, 1, np.nan])
     assert one_row_each(key, event).tolist() == [True, False, False, True, False, True, True, True]
+
+
+def test_what_rows_of_a_key_share():
+    key = np.repeat(np.arange(50), 2)
+    assert shared_within(key, key * 7)
+    assert not shared_within(key, np.arange(100))
+    assert not shared_within(np.arange(100), np.zeros(100, dtype=int))
+    assert shared_within(key, np.where(np.arange(100) % 2 == 0, -1, key)) is False  # no pair is given
