@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mgvae.config.formats import date_format, number_format, plain_text
+from mgvae.config.formats import date_format, number_format, plain_name
 from mgvae.config.levels import LEVEL_KINDS as LEVEL_KINDS  # also by this module's name
 from mgvae.config.levels import NUMERIC_KINDS as NUMERIC_KINDS
 from mgvae.config.levels import Kind as Kind
@@ -151,7 +151,7 @@ class Dictionary(Strict):
     def _plain_names(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        plain = {plain_text(name) if isinstance(name, str) else name: column for name, column in value.items()}
+        plain = {plain_name(name) if isinstance(name, str) else name: column for name, column in value.items()}
         if len(plain) < len(value):
             raise ValueError("two names differ only in blanks or in letters that look alike; rename one, in the extract too")
         return plain

@@ -9,7 +9,7 @@ from pydantic import Field, StrictBool, field_validator, model_validator
 from mgvae.config.classifiers import Classifier as Classifier  # also by this module's name
 from mgvae.config.classifiers import ImportPath, MLPLoss, names_and_paths, require_known
 from mgvae.config.dictionary import Level
-from mgvae.config.formats import plain_text
+from mgvae.config.formats import plain_name
 from mgvae.config.strict import Strict
 from mgvae.findings import kind_of
 
@@ -45,7 +45,7 @@ class Outcome(Strict):
     @field_validator("column")
     @classmethod
     def _plain_column(cls, value: str) -> str:
-        return plain_text(value)
+        return plain_name(value)
 
     @field_validator("expected_prevalence")
     @classmethod

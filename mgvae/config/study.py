@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.conditions import columns_of
 from mgvae.config.dictionary import Dictionary, read_dictionary
-from mgvae.config.formats import plain_text
+from mgvae.config.formats import plain_name
 from mgvae.config.reviews import Reviews, count_reviews, refuse_open
 from mgvae.config.sections import Drift, Evaluation, Findings, Gates, Outcome, Split, Synthesis, Training
 from mgvae.config.stability import Instability, LearningCurve
@@ -120,7 +120,7 @@ class CohortConfig(Strict):
     @field_validator("subject_id", "group", "index_date")
     @classmethod
     def _plain_column(cls, value: str | None) -> str | None:
-        return None if value is None else plain_text(value)
+        return None if value is None else plain_name(value)
 
     @model_validator(mode="after")
     def _names_columns(self) -> CohortConfig:

@@ -37,7 +37,7 @@ def zeros_ahead(values: Sequence[str]) -> bool:
 
 def several_spellings(values: Sequence[str]) -> bool:
     """Return whether one number occurs in two spellings with a point, as 250.1 and 250.10."""
-    pointed = [value for value in values if "." in value and NUMBER.fullmatch(value)]
+    pointed = [value for value in values if "." in value and NUMBER.fullmatch(value) and float(value) != 0]  # -0.0 is 0.0
     return len({float(value) for value in pointed}) < len(pointed)
 
 

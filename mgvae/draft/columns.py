@@ -17,7 +17,7 @@ from mgvae.draft.dates import all_dates, date_entry
 from mgvae.draft.entry import Drafted, identifier, left_out
 from mgvae.draft.nulls import number_codes, text_codes
 from mgvae.draft.scan import Seen
-from mgvae.draft.spellings import Numbers, grouped_by_points, numbers_spelt
+from mgvae.draft.spellings import Numbers, grouped_by_points, is_spelt, numbers_spelt
 from mgvae.draft.values import FEW, all_whole, of_levels, of_numbers, plain
 from mgvae.extract.cells import INFINITE, ZEROS_AHEAD
 
@@ -91,6 +91,8 @@ def _identifying(seen: Seen, known: tuple[str, ...], counts: IntArray) -> Drafte
         return None
     if dated or (numeric and not whole):
         return None
+    if numeric and names.identifies(name) and any("e" in value.lower() for value in known):
+        return identifier(name, "written as 1.23E+11, so its last digits are lost: export it as text", numeric=True)
     every = len(known) == rows
     if every and (names.identifies(name) or rows >= SURE or (whole and _consecutive(known))):
         return identifier(name, "likely an identifier: a different value in every row", numeric=numeric)
@@ -172,6 +174,9 @@ def _numeric(name: str, known: tuple[str, ...], counts: IntArray, shared: Sequen
 def _with_strays(name: str, known: tuple[str, ...], counts: IntArray, shared: Sequence[float]) -> Drafted | None:
     """Return the entry of numbers among a few texts, codes if they recur; else None."""
     number = np.array([_is_number(value) for value in known])
+    other = np.array([is_spelt(value) for value in known])
+    spelt = None if 2 * counts[number].sum() > counts.sum() else numbers_spelt([known[at] for at in np.flatnonzero(other)])
+    number = number if spelt is None else other
     texts = tuple(value for value, is_number in zip(known, number, strict=True) if not is_number)
     if names.code(name) or codes.lettered(texts):
         return None
@@ -182,9 +187,13 @@ def _with_strays(name: str, known: tuple[str, ...], counts: IntArray, shared: Se
         return None
     if (~number).sum() > STRAY or ((counts[~number] < 2).any() and not endless):
         return left_out(name, f"numbers, but {strays:,} cells hold other text: cells to fix, or codes to group into categories")
-    drafted = _numeric(name, tuple(np.array(known, dtype=object)[number]), counts[number], shared)
-    if drafted.kind is None:
-        return drafted
+    numbers = tuple(np.array(known, dtype=object)[number])
+    if spelt is None:
+        drafted = _numeric(name, numbers, counts[number], shared)
+    else:
+        drafted = _spelt(name, numbers, spelt, counts[number], shared)
+    if drafted.kind is None or (spelt is not None and drafted.kind not in NUMERIC_KINDS):
+        return drafted if drafted.kind is None else None
     said = "infinite numbers" if endless else "texts among numbers"
     note = f"{len(texts)} {said} taken as missing: see missing_codes"
     return replace(drafted, missing_codes=(*drafted.missing_codes, *texts)).note(note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import pandas as pd
 
 from mgvae.arrays import BoolArray, IntArray
 from mgvae.config.formats import NUMBER, DateFormat
+from mgvae.draft import names
 from mgvae.draft.entry import Drafted, left_out
 from mgvae.draft.spellings import OTHER_DATE, days_spelt
 from mgvae.extract.days import NO_DAY, STANDS_FOR_NOTHING, as_days, stands_for_nothing
@@ -18,6 +20,9 @@ from mgvae.extract.days import NO_DAY, STANDS_FOR_NOTHING, as_days, stands_for_n
 MOST = 0.95  # share of the values that look like dates, where not all do
 FEW_CODES = 5
 EIGHT = 8  # digits
+CLOCK_TIME = re.compile(r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:\s*[ap]m)?", re.IGNORECASE)
+YEAR_MONTH = re.compile(r"(?:18[5-9]|19\d|2[01]\d|22[0-4])\d(?:0[1-9]|1[0-2])(?:\.0+)?")
+COUNTED = ((7_000, 80_000), (1e9, 3e9), (1e12, 3e12), (1e15, 3e15))  # days since 1900 or 1960; seconds and less since 1970
 WHEN = "a date; usable as a feature once cohort.yaml has an index_date"
 
 
@@ -57,7 +62,9 @@ def _entry(name: str, found: _Found, written: DateFormat | None = None) -> Draft
 def _otherwise(name: str, values: Sequence[str], counts: IntArray) -> Drafted | None:
     """Return the entry of dates in another spelling; None where they are no dates."""
     if all(NUMBER.fullmatch(value) and not _closed(value) for value in values):
-        return None
+        return _counted(name, values)
+    if all(CLOCK_TIME.fullmatch(value) for value in values):
+        return left_out(name, "times of day, which no kind of column has; hours as numbers can be used")
     fits = np.array([OTHER_DATE.fullmatch(value) is not None or _closed(value) for value in values])
     if fits.mean() <= MOST and counts[fits].sum() <= MOST * counts.sum():
         return None
@@ -73,6 +80,17 @@ def _otherwise(name: str, values: Sequence[str], counts: IntArray) -> Drafted | 
         said = " or ".join(form.text for form in forms)
         return left_out(name, f"dates that are not ISO (2024-02-29): kind date with format {said}, which the days do not tell")
     return left_out(name, "dates that are not ISO (2024-02-29), or not all of them; write them so to use them")
+
+
+def _counted(name: str, values: Sequence[str]) -> Drafted | None:
+    """Return the entry of numbers that are dates: year and month, or counted from an origin that is not told."""
+    if len(values) > FEW_CODES and all(YEAR_MONTH.fullmatch(value) for value in values):
+        return left_out(name, "likely a year and a month, as 202106: dates must be ISO dates (2024-02-29) to be used")
+    numbers = [float(value) for value in values]
+    counted = any(low <= min(numbers) and max(numbers) <= high for low, high in COUNTED)
+    if len(values) > FEW_CODES and counted and names.dated(name):
+        return left_out(name, "by its name a date, but a number counted from an origin that is not told: write ISO dates")
+    return None
 
 
 def _closed(value: str) -> bool:

@@ -40,6 +40,7 @@ CLASSIFICATIONS = re.compile(
     r"(icd|phecode|phewas|loinc|snomed|hcpcs|opcs|icpc|rxnorm|meddra|atc|cpt|drg|msdrg|ccs|ndc|dx)(\d\w*|cm|code|codes|cd)?"
 )
 AMOUNTS = _these("n num number count total time days hours months years")
+DATED = _these("date datetime timestamp dob birthdate admitted discharged died")
 SUBGROUP = _these("sex gender race raceth ethnicity ethnic")
 TRAIT = SUBGROUP | _these("male female eth man woman")
 AFTER = _these(
@@ -107,6 +108,12 @@ def code(name: str) -> bool:
     found = [word for word in words(name) if not word.isdecimal()]
     classified = bool(found) and found[0] not in AMOUNTS and CLASSIFICATIONS.fullmatch(found[-1]) is not None
     return classified or (coded(name) and bool({"code", "codes", "icd", "diag", "diagnosis"} & set(found)))
+
+
+def dated(name: str) -> bool:
+    """Return whether a column of this name is a date: ``admission_date``, ``dob``, ``seen_on``."""
+    found = words(name)
+    return bool(found) and found[0] not in AMOUNTS and (bool(DATED & set(found)) or found[-1] in ("on", "at", "dt"))
 
 
 def subgroup(name: str) -> bool:

@@ -63,9 +63,8 @@ class _Affixed(NamedTuple):
 
 def numbers_spelt(values: Sequence[str]) -> Numbers | None:
     """Return what numbers a column of texts writes in another way; None where it is no such column."""
-    parts = [_parts(value) for value in values]
-    known = [part for part in parts if part is not None]
-    if len(known) < len(values):
+    known = [part for part in map(_parts, values) if part is not None]
+    if len(known) < max(len(values), 1):
         return None
     suffixes = sorted({part.suffix.strip() for part in known})
     if len(suffixes) > 1 or len({part.prefix for part in known}) > 1:
@@ -84,6 +83,11 @@ def numbers_spelt(values: Sequence[str]) -> Numbers | None:
     full = NumberFormat(chosen.group, chosen.point, prefix, suffix)
     plain = tuple(full.number(value) or "" for value in values)
     return Numbers(plain, full, _note(full))
+
+
+def is_spelt(value: str) -> bool:
+    """Return whether a text is a number in any spelling, whatever it carries."""
+    return _parts(value) is not None
 
 
 def grouped_by_points(values: Sequence[str]) -> bool:

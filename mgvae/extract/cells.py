@@ -15,7 +15,7 @@ from pyarrow import compute
 
 from mgvae.arrays import BoolArray, FloatArray
 from mgvae.config.dictionary import NUMERIC_KINDS, Column, Level, canonical
-from mgvae.config.formats import INVISIBLE, NUMBER, date_format, number_format
+from mgvae.config.formats import NUMBER, date_format, number_format, plain_text
 from mgvae.extract.days import as_days, readable, respelt
 
 Kind = Literal["boolean", "number", "date", "text", "other"]
@@ -162,8 +162,9 @@ def _plain(value: object) -> str | None:
 def _text(cells: Any) -> pd.Series:
     text = compute.cast(cells, pa.string(), safe=False)
     if compute.any(compute.invert(compute.string_is_ascii(text))).as_py():
-        text = compute.replace_substring_regex(text, INVISIBLE.pattern, "")
-    series = pd.Series(pd.array(compute.utf8_trim_whitespace(text).to_pandas(), dtype="str"))
+        series = respelt(pd.Series(pd.array(text.to_pandas(), dtype="str")), plain_text)
+    else:
+        series = pd.Series(pd.array(compute.utf8_trim_whitespace(text).to_pandas(), dtype="str"))
     return series.mask(series == "")
 
 

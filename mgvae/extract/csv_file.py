@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import codecs
 import csv
+import functools
 import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from mgvae.errors import ExtractError
@@ -51,9 +53,38 @@ def csv_batches(part: Part, header: Sequence[str], columns: Sequence[str]) -> It
     with opened(part) as file:
         for batch in arrow_csv.open_csv(file, read_options=read, parse_options=parse, convert_options=convert):
             rows += batch.num_rows
-            yield batch
+            _check_no_header(part, batch)
+            yield _filled(batch)
     if misfits.count:
         raise ExtractError(f"{part.label}: {misfits.message(rows)}")
+
+
+def _check_no_header(part: Part, batch: Any) -> None:
+    """Refuse rows that repeat the header: files were joined, headers and all."""
+    names = batch.schema.names
+    repeated = (
+        functools.reduce(
+            compute.and_, (compute.equal(compute.utf8_trim_whitespace(batch.column(name)), name) for name in names)
+        )
+        if len(names) > 1
+        else None
+    )
+    if repeated is not None and compute.any(repeated).as_py():
+        raise ExtractError(
+            f"{part.label}: only the first line must name the columns; {compute.sum(repeated).as_py()} rows repeat the header, "
+            f"as in files that were joined. Remove them."
+        )
+
+
+def _filled(batch: Any) -> Any:
+    """Return the rows of a batch that hold anything at all."""
+    filled = None
+    for column in batch.columns:
+        here = compute.not_equal(column, "")
+        filled = here if filled is None else compute.or_(filled, here)
+        if compute.all(filled).as_py():
+            return batch
+    return batch if filled is None else batch.filter(filled)
 
 
 def _check_first_rows(part: Part, rows: Sequence[Sequence[str]]) -> None:

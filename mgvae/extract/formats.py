@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
-from mgvae.config.formats import NUMBER, plain_text
+from mgvae.config.formats import NUMBER, plain_name
 from mgvae.errors import ExtractError
 from mgvae.extract.cells import stored_kind
 from mgvae.extract.csv_file import csv_batches, csv_header
@@ -51,8 +51,8 @@ def header(part: Part, known: Collection[str] = ()) -> Header:
         ExtractError: the part cannot be read, or a name occurs twice.
     """
     found, remarks = csv_header(part) if part.is_text else (_binary_header(part), ())
-    names = [plain_text(name) for name in found]
-    names = [*names, *(plain_text(key) for key, _ in part.keys if plain_text(key) not in names)]
+    names = [plain_name(name) for name in found]
+    names = [*names, *(plain_name(key) for key, _ in part.keys if plain_name(key) not in names)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         refuse_row(part, names)  # then the doubled "names" are a patient's values
@@ -73,7 +73,7 @@ def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
     else:
         with part.open() as file:
             schema = parquet.ParquetFile(file).schema_arrow
-    kinds = {plain_text(str(field.name)): stored_kind(field.type) for field in schema}
+    kinds = {plain_name(str(field.name)): stored_kind(field.type) for field in schema}
     return {name: kinds.get(name, "text") for name in names}
 
 
@@ -162,7 +162,7 @@ def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator
         names: its `header`.
         wanted: which of them.
     """
-    keys = {plain_text(name): value for name, value in part.keys}
+    keys = {plain_name(name): value for name, value in part.keys}
     stored = [name for name in wanted if name not in keys]
     own = [name for name in names if name not in keys]
     read = csv_batches(part, own, stored) if part.is_text else _binary_batches(part, stored)
@@ -182,14 +182,14 @@ def _binary_header(part: Part) -> list[str]:
 
 def _binary_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
     if part.format in READERS:
-        raw = {plain_text(name): name for name in statistics_header(part)}
+        raw = {plain_name(name): name for name in statistics_header(part)}
         yield statistics_batch(part, [raw[name] for name in columns]).rename_columns(list(columns))
         return
     with part.open() as file:
         table = parquet.ParquetFile(file)
-        raw = {plain_text(str(name)): str(name) for name in table.schema_arrow.names}
+        raw = {plain_name(str(name)): str(name) for name in table.schema_arrow.names}
         for batch in table.iter_batches(batch_size=ROWS, columns=[raw[name] for name in columns]):
-            yield batch.rename_columns([plain_text(name) for name in batch.schema.names])
+            yield batch.rename_columns([plain_name(name) for name in batch.schema.names])
 
 
 def _check_ends(part: Part, file: Any) -> None:

@@ -54,6 +54,8 @@ class Misfits:
             return self._hint_where_none_fits()
         if self.sizes == {self.fields + 1} and self.count > fitting:
             return "Most rows have one field more: name every column, and end no row with a separator."
+        if self.count > fitting and len(self.sizes) == 1 and min(self.sizes) > self.fields:
+            return "Most rows have more, so the first line is not the header: remove what stands before the columns' names."
         if min(self.sizes) > self.fields:
             return "Put cells that hold the separator into double quotes."
         if self.count == 1 and self.last > fitting + 1:

@@ -155,3 +155,30 @@ def test_a_day_is_one_that_python_can_read():
     read = days("0000-01-01", "0001-01-01", "9999-12-31", "10000-01-01", "2020-02-30", "2020-01-01T25:00", "2020-01-01T24:00")
     assert read.isna().tolist() == [True, False, False, True, True, True, False]
     assert np.array(read.dropna().dt.date.tolist()).min() == datetime.date(1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "words"),
+    [
+        ("seen", [202101 + month % 12 + 100 * (month % 3) for month in range(90)], "likely a year and a month"),
+        ("admission_date", [43831 + row % 300 for row in range(900)], "a number counted from an origin"),
+        ("seen_at", [1_577_836_800 + 86_400 * (row % 300) for row in range(900)], "a number counted from an origin"),
+        ("seen", [f"{row % 24:02}:{row % 60:02}" for row in range(900)], "times of day"),
+    ],
+)
+def test_dates_and_times_that_cannot_be_used_are_named(name, cells, words):
+    drafted = column(name, cells)
+    assert drafted.role == ("excluded",)
+    assert said(drafted, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("cost", [43831 + row % 300 for row in range(900)]),
+        ("days_since_admission_date", [43831 + row % 300 for row in range(900)]),
+        ("steps", [202113 + row for row in range(90)] * 2),
+    ],
+)
+def test_other_numbers_are_no_dates(name, cells):
+    assert column(name, cells).kind == "count"

@@ -8,7 +8,9 @@ import pytest
 from mgvae.draft.columns import draft_column
 from mgvae.draft.nulls import number_codes, text_codes
 from mgvae.draft.scan import look_at
+from mgvae.extract.read import read_extract
 from tests.mgvae.draft.test_columns import column, said
+from tests.mgvae.extract.test_csv_layout import study
 
 VALUES = [round(40 + 37.3 * row % 2900, 1) for row in range(120)]
 
@@ -196,3 +198,26 @@ def test_a_code_of_several_columns_is_found_in_all(tmp_path):
     assert drafted["ph"].missing_codes == drafted["beds"].missing_codes == drafted["calls"].missing_codes == (-1,)
     assert drafted["change"].missing_codes == ()
     assert draft_column(replace(look.columns[3], shared=())).missing_codes == ()
+
+
+@pytest.mark.parametrize("stray", ["<5", "haemolysed", "not done"])
+@pytest.mark.parametrize(
+    ("form", "spell"),
+    [("1,234.5", "{:,.1f}".format), ("1234.5 %", "{:.1f} %".format), ("1234,5", lambda x: f"{x:.1f}".replace(".", ","))],
+)
+def test_texts_that_recur_among_numbers_in_another_spelling(stray, form, spell):
+    drafted = column("x", spelt(spell) * 2 + [stray] * 9)
+    assert (drafted.format, drafted.missing_codes) == (form, (stray,))
+
+
+def test_a_true_minus_is_a_minus(tmp_path):
+    cells = [f"{row - 60.5:.1f}".replace("-", "\u2212") for row in range(120)]
+    (tmp_path / "t.csv").write_text("id,x,died\n" + "".join(f"{row},{cell},{row % 2}\n" for row, cell in enumerate(cells)))
+    drafted = draft_column(look_at(str(tmp_path / "t.csv")).columns[1])
+    assert (drafted.kind, drafted.missing_codes) == ("continuous", ())
+    columns = {"id": {"role": "identifier"}, "x": {"kind": "continuous"}}
+    assert read_extract(study(tmp_path / "t.csv", columns=columns)).frame["x"].tolist() == [row - 60.5 for row in range(120)]
+
+
+def test_identifiers_in_scientific_notation_have_lost_digits():
+    assert said(column("patient_id", [f"1.{row:05}E+11" for row in range(300)]), "its last digits are lost")

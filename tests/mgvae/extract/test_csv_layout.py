@@ -174,3 +174,37 @@ def test_a_question_mark_in_a_local_name_is_part_of_it(expected, tmp_path):
     with gzip.open(tmp_path / "a?b.csv.gz", "wt") as file:
         file.write(HEADER + ROWS)
     pd.testing.assert_frame_equal(read_extract(study(tmp_path / "a?b.csv.gz")).frame, expected)
+
+
+def test_a_row_that_holds_nothing_is_none(expected, tmp_path):
+    lines = (HEADER + ROWS).splitlines()
+    text = "\n".join([*lines[:20], ",,,", *lines[20:]]) + "\n"
+    pd.testing.assert_frame_equal(read(tmp_path, text), expected)
+    assert look_at(str(tmp_path / "t.csv")).rows == len(expected)
+    assert len(read(tmp_path, "\n".join([*lines[:20], "99,,,", *lines[20:]]) + "\n")) == len(expected) + 1
+
+
+def test_files_that_were_joined_with_their_headers_are_refused(tmp_path):
+    with pytest.raises(ExtractError, match="only the first line must name the columns; 1 rows repeat the header"):
+        read(tmp_path, HEADER + ROWS + HEADER + ROWS)
+    one = read(tmp_path, HEADER + ROWS + "ward,30,ward,1\n")  # a level may be called like its column
+    assert one["ward"].tolist()[-1] == "ward"
+
+
+def test_a_name_in_two_lines_is_one_line(tmp_path):
+    frame = read(tmp_path, 'id,"age\n  in years",ward,died\n' + ROWS, columns=COLUMNS | {"age in years": {"kind": "count"}})
+    assert frame["age in years"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ("Export of ward 3\n", "the first line is not the header: remove what stands before"),
+        ("# one\n# two\n", "the first line is not the header: remove what stands before"),
+        ("Export; of ward 3\n", "the first line is not the header: remove what stands before"),
+    ],
+)
+def test_lines_before_the_header_are_named_as_the_cause(before, words, tmp_path):
+    (tmp_path / "t.csv").write_text(before + HEADER + ROWS)
+    with pytest.raises(ExtractError, match=words):
+        look_at(str(tmp_path / "t.csv"))
