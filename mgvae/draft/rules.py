@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mgvae.arrays import BoolArray, FloatArray, IntArray
+from mgvae.arrays import BoolArray, FloatArray
 from mgvae.config.dictionary import NUMERIC_KINDS, canonical
 from mgvae.config.expression import level_text, name_text
 from mgvae.draft.columns import numbers_of, present
@@ -42,7 +43,7 @@ class _Column:
     name: str
     drafted: Drafted
     numbers: FloatArray
-    codes: IntArray
+    codes: NDArray[np.int32]
 
     @property
     def known(self) -> BoolArray:
@@ -79,16 +80,18 @@ def _column(name: str, seen: Seen, drafted: Drafted) -> _Column:
     numbers = numbers_of(seen.values, drafted.format if drafted.kind in NUMERIC_KINDS else None)
     places = {canonical(level): at for at, level in enumerate(drafted.categories)}
     spelt = [places.get(value, places.get(canonical(numbers[at]), -1)) for at, value in enumerate(seen.values)]
-    return _Column(name, drafted, np.append(numbers, np.nan)[cells], np.append(np.array(spelt, dtype=np.int64), -1)[cells])
+    values, codes = np.append(numbers, np.nan), np.array([*spelt, -1], dtype=np.int32)
+    return _Column(name, drafted, values[cells] if _counts(drafted) else values[:0], codes[cells])
+
+
+def _counts(drafted: Drafted) -> bool:
+    """Return whether a column's values are numbers, if only as names of levels."""
+    return drafted.kind in NUMERIC_KINDS or not any(isinstance(level, str) for level in drafted.categories)
 
 
 def _of_numbers(columns: Sequence[_Column]) -> Iterator[DraftedRule]:
     """Yield orders, sums and equal columns; levels that are numbers may be summed."""
-    some = [
-        column
-        for column in columns
-        if column.drafted.kind in NUMERIC_KINDS or not any(isinstance(level, str) for level in column.drafted.categories)
-    ]
+    some = [column for column in columns if _counts(column.drafted)]
     if not some:
         return
     summed = np.array([column.drafted.kind not in NUMERIC_KINDS for column in some])

@@ -1,23 +1,29 @@
 """Rules that are drafted: those that are in the data are found, those that are not hardly ever are."""
 
+import csv
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
 from scipy.stats import hypergeom
 
-from mgvae.cohort.rules import RowRules
+from mgvae.cohort.rules import RowRules, rules_within
 from mgvae.config.dictionary import Column
 from mgvae.config.rules import Rule
 from mgvae.draft import implications as mined
+from mgvae.draft import relations as drafted_relations
+from mgvae.draft import rules as rules_module
 from mgvae.draft.draft import draft
 from mgvae.draft.entry import Drafted
 from mgvae.draft.implications import Implication, Literal, implications
 from mgvae.draft.relations import LEAST_EXPECTED, LEAST_ROWS, relations
 from mgvae.draft.rules import drafted_rules
 from mgvae.draft.scan import Seen
+from mgvae.extract.read import read_extract
 from tests.mgvae.draft.test_round_trip import drafted as drafted_study
+from tests.mgvae.draft.test_round_trip import tables
 
 N = 1200
 
@@ -102,6 +108,22 @@ def test_the_extract_keeps_its_drafted_rules(tmp_path):
     text = (tmp_path / "dictionary.yaml").read_text()
     assert "  - dbp <= map  # review: 1,200 rows keep it, and none breaks it" in text
     assert "  - missing_together: [hdl, ldl]  # review: in " in text
+
+
+@given(tables())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_columns_and_levels_are_called_rules_can_be_read_and_hold(tmp_path, columns):
+    path = tmp_path / "extract.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (mined, drafted_relations, rules_module):  # chance rules, and many
+            patch.setattr(module, "LEAST_ROWS", 2)
+            patch.setattr(module, "LEAST_EXPECTED", 0.2)
+        patch.setattr(mined, "FALSE_ALARMS", 1e9)
+        config = drafted_study(path, tmp_path, outcome="died")
+    frame = read_extract(config).frame
+    assert not rules_within(config.columns, frame.columns).broken(frame).any()
 
 
 def literal(text, rows, column, **options):
