@@ -217,6 +217,8 @@ def _with_dictionary(values: dict[str, Any], path: Path, allow: Callable[[Path],
     reference = values.pop("dictionary", None)
     if reference is not None and "columns" in values:
         raise ConfigError(f"{path}: give either 'dictionary' (a file) or 'columns' (inline), not both.")
+    if reference is not None and "rules" in values:
+        raise ConfigError(f"{path}: 'rules' must stand in the data dictionary, {reference}; move them there.")
     if reference is not None:
         place = path.parent / str(reference)
         if allow is not None:

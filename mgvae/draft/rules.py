@@ -28,12 +28,23 @@ class DraftedRule:
     Attributes:
         text: as the dictionary states it; empty for columns that are missing together.
         together: those columns.
-        rows: how many rows decide it.
+        rows: how many rows decide it; of columns that are missing together: how many rows lack them.
+        copy: whether it says that two columns are equal.
     """
 
     text: str
     rows: int
     together: tuple[str, ...] = ()
+    copy: bool = False
+
+    @property
+    def note(self) -> str:
+        """What a person must look at."""
+        if self.together:
+            return f"missing in the same {self.rows:,} rows"
+        if self.copy:
+            return f"equal in all {self.rows:,} rows that have both: a copy? then exclude one of them"
+        return f"{self.rows:,} rows keep it, and none breaks it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +108,8 @@ def _of_numbers(columns: Sequence[_Column]) -> Iterator[DraftedRule]:
     summed = np.array([column.drafted.kind not in NUMERIC_KINDS for column in some])
     for one in relations(np.column_stack([column.numbers for column in some]), summed):
         left = " + ".join(some[at].name for at in one.left)
-        yield DraftedRule(f"{left} {one.sign} {some[one.right].name}", one.rows)
+        copy = one.sign == "==" and len(one.left) == 1
+        yield DraftedRule(f"{left} {one.sign} {some[one.right].name}", one.rows, copy=copy)
 
 
 def _literals(at: int, column: _Column, columns: Sequence[_Column], in_panel: bool) -> Iterator[Literal]:

@@ -166,10 +166,8 @@ def _rules(draft: Draft) -> Iterator[str]:
         yield "# No row of this extract breaks these rules, though dozens would by chance. Synthetic cases will keep them."
         yield "rules:"
     for rule in draft.rules:
-        if rule.together:
-            yield f"  - missing_together: [{', '.join(map(scalar, rule.together))}]  {REVIEW}in {rule.rows:,} rows"
-        else:
-            yield f"  - {scalar(rule.text)}  {REVIEW}{rule.rows:,} rows keep it, and none breaks it"
+        stated = f"missing_together: [{', '.join(map(scalar, rule.together))}]" if rule.together else scalar(rule.text)
+        yield f"  - {stated}  {REVIEW}{rule.note}"
 
 
 def _listed(key: str, values: Sequence[object]) -> Iterator[str]:

@@ -57,6 +57,7 @@ def test_what_may_be_said(rule):
     (found,) = dictionary(rule).rules
     again = dictionary(found.model_dump(exclude_unset=True)).rules
     assert again == (found,)  # what `load_config` passes on
+    assert dictionary(found.model_dump(mode="json")).rules[0].text == found.text  # what a manifest holds
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,15 @@ def test_rules_stand_in_the_dictionary_or_beside_inline_columns(tmp_path):
     assert named == inline
     assert [rule.text for rule in named.columns.rules] == ["a <= b", "died == 1 implies a > 0", "missing together: a, b"]
     assert read_dictionary(tmp_path / "dictionary.yaml").rules == named.columns.rules
+
+
+def test_rules_beside_a_dictionary_file(tmp_path):
+    (tmp_path / "dictionary.yaml").write_text("columns:\n  a: {kind: count}\n")
+    (tmp_path / "cohort.yaml").write_text(
+        "study: s\nextract: e\nsubject_id: null\ndictionary: dictionary.yaml\nrules: [a > 0]\n"
+    )
+    with pytest.raises(ConfigError, match=r"'rules' must stand in the data dictionary, dictionary\.yaml; move"):
+        load_config(tmp_path / "cohort.yaml")
 
 
 def test_a_rule_names_columns_that_are_read():

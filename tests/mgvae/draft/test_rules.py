@@ -107,7 +107,8 @@ def test_the_extract_keeps_its_drafted_rules(tmp_path):
     assert not RowRules(config.columns.rules, config.columns.columns).broken(frame).any()
     text = (tmp_path / "dictionary.yaml").read_text()
     assert "  - dbp <= map  # review: 1,200 rows keep it, and none breaks it" in text
-    assert "  - missing_together: [hdl, ldl]  # review: in " in text
+    assert "  - missing_together: [hdl, ldl]  # review: missing in the same " in text
+    assert "  - age == again  # review: equal in all 1,200 rows that have both: a copy? then exclude one of them" in text
 
 
 @given(tables())
