@@ -104,6 +104,7 @@ def _environment() -> dict[str, str]:
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "7776000",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_CLIENT_MAX_RETRIES": "9",  # a worker, and its runs, wait for a server that is away
         "OMP_NUM_THREADS": "1",  # small models gain nothing from more, and lose much on a busy machine
     }
     fixed = {"PREFECT_HOME": str(STATE / "prefect"), "PREFECT_API_URL": API, "PYTHONUNBUFFERED": "1"}

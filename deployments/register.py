@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 NIGHTLY = "mgvae-cohort/nightly"
+RECOVERY = "mgvae-recovery/lost"
 WEBHOOK_SETTING = "MGVAE_WEBHOOK"
 DEFAULTS = {
     "MGVAE_HOME": str(ROOT),
@@ -102,7 +103,8 @@ def register_automations(client: SyncPrefectClient, automations: list[dict[str, 
     """
     nightly = client.read_deployment_by_name(NIGHTLY)
     study = str(_read(ROOT / nightly.parameters["cohort"])["study"])
-    known = {"DEPLOYMENT": str(nightly.id), "STUDY": study}
+    recovery = client.read_deployment_by_name(RECOVERY)
+    known = {"DEPLOYMENT": str(nightly.id), "RECOVERY": str(recovery.id), "STUDY": study}
     address = os.environ.get(WEBHOOK_SETTING)
     if address:
         block = Webhook(url=SecretStr(address))

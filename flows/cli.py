@@ -110,11 +110,13 @@ def run(
     from flows.commands.terminal import reporting
     from flows.prefect_server import orchestrated
     from flows.study.flow import cohort_flow
+    from flows.study.outcome import result_of
     from mgvae.report.schema import read_report
 
     console = Console(stderr=True)
     with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
-        result = cohort_flow(str(cohort), extract=extract, out=str(out), seed=seed, settings=list(settings or ()), store=store)
+        given = {"extract": extract, "out": str(out), "seed": seed, "settings": list(settings or ()), "store": store}
+        result = result_of(cohort_flow, str(cohort), **given)
     folder = Path(result["run"])
     _print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))
     typer.echo(_relative_to_here(folder.parent / "latest" / "report.html"))

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import State, flow, get_run_logger, task
 
 from flows.allowed_paths import require_allowed
-from flows.inbox.folder import newest_landed
+from flows.inbox.selection import select_extracts
 from flows.redaction import redact_errors, unpickled
 from flows.runs.champion import Decision, consider
 from flows.runs.folder import drift_baseline
+from flows.runs.guard import guarded
 from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
 from flows.study.lineage import FinishedStage, config_sha256, place_of
+from flows.study.outcome import final_state
 from flows.study.placement import place
 from flows.study.prefect_pages import note_failure, posting, show_run
 from flows.study.report_assembly import Sources, complete_report, refused_report
@@ -35,7 +37,6 @@ from mgvae.store.artifact import Reference, digest
 from mgvae.store.open import AnyStore, open_store
 
 REPORT = "report.json"
-EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
 
 
 @flow(
@@ -56,7 +57,8 @@ def cohort_flow(
     store: str | None = None,
     inbox: str | None = None,
     promote: bool = False,
-) -> dict[str, Any]:
+    or_newer: bool = False,
+) -> State[dict[str, Any]]:
     """Run a study from its extract to its report.
 
     Args:
@@ -68,11 +70,13 @@ def cohort_flow(
         store: folder or URL of the artifact store, see `open_store`; it holds no credentials.
         inbox: where `mgvae land` puts extracts: without ``extract``, the newest of the study is taken, if any has landed.
         promote: make the run the study's champion if it is no worse than the present one, see `flows.runs.champion.consider`.
+        or_newer: with ``extract``, take a newer one of the inbox instead where one has landed, at the start and at the end.
 
     Returns:
-        ``{run, status, exit_code}``: the run folder, what the report says, and the command line's exit code.
+        A state with ``{run, status, exit_code}``: the run folder, what the report says, and the command line's exit code; see
+        `flows.study.outcome.final_state`. Where a newer extract landed meanwhile, it is that of the run on the newer one.
     """
-    with redact_errors():
+    with guarded(), redact_errors():
         require_allowed(cohort, "cohort")
         require_allowed(out, "out")
         config = load_config(
@@ -82,30 +86,26 @@ def cohort_flow(
             seed=seed,
             allow=lambda path: require_allowed(str(path), "dictionary"),
         )
-        if inbox is not None and extract is None:
+        if inbox is not None:
             require_allowed(inbox, "inbox")
-            config = _newest(config, Path(inbox))
-        require_allowed(config.extract, "extract")
+            if extract is not None and not or_newer:
+                inbox = None
+        extracts = select_extracts(config, Path(inbox), given=extract is not None) if inbox else iter([(config, "")])
         folder = Path(out).resolve()
         artifacts = open_store(folder, store)
         require_allowed(artifacts.label, "store")
         for remark in remarks_on(config.evaluation.own_classifiers):
             get_run_logger().warning(remark)
         with posting(config.study):
-            return _carry_out(config, artifacts, folder, promote=promote)
+            for selected, reason in extracts:
+                require_allowed(selected.extract, "extract")
+                state = _carry_out(selected, artifacts, folder, promote=promote, reason=reason)
+        return state
 
 
-def _newest(config: CohortConfig, inbox: Path) -> CohortConfig:
-    found = newest_landed(inbox, config.study)
-    log = get_run_logger()
-    if found is None:
-        log.info("No extract of %s has landed in the inbox: the configured one is used.", config.study)
-        return config
-    log.info("The newest extract of %s in the inbox is %s.", config.study, found.name)
-    return config.model_copy(update={"extract": str(found.resolve())})
-
-
-def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: bool) -> dict[str, Any]:
+def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: bool, reason: str) -> State[dict[str, Any]]:
+    if reason:
+        get_run_logger().info(reason)
     run = _StudyRun(config, store, out)
     run.stage(VALIDATE, extract_sha256=run.extract_sha256)
     check_extract_unchanged(run.folders["validate"], run.extract_sha256)
@@ -116,13 +116,15 @@ def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: boo
     content = report.model_dump(mode="json")
     folder = _publish(config, content, run.folders, out)
     note_run(store, out, content)
-    remarks = [f"Nothing new: extract, settings and code are those of run {report.run_id}."] if run.reused else []
+    remarks = [reason] if reason.startswith("Superseded") else []
+    if run.reused:
+        remarks.append(f"Nothing new: extract, settings and code are those of run {report.run_id}.")
     if promote:
         remarks.append(_considered(consider(config, store, out, folder, run.folders)))
     for remark in remarks:
         get_run_logger().info(remark)
     show_run(report, folder, remarks=remarks)
-    return {"run": str(folder), "status": report.status, "exit_code": EXIT[report.status]}
+    return final_state(report, folder, remarks)
 
 
 def _considered(decision: Decision) -> str:

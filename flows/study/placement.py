@@ -20,6 +20,7 @@ from prefect.states import Cancelling
 
 from flows.allowed_paths import require_allowed
 from flows.redaction import OrchestrationError, redact_errors, unpickled
+from flows.runs.guard import guarded
 from flows.runs.records import look_up
 from flows.study.stage_runner import StageCall, make_here, run_or_reuse
 from flows.study.stages.registry import STAGES
@@ -34,6 +35,7 @@ POLL_SECONDS = 0.5
 WARN_AFTER_SECONDS = 60.0  # without a worker, a person should learn why nothing happens
 GIVE_UP_AFTER_SECONDS = 6 * 3600.0
 SERVER_AWAY_SECONDS = 600.0  # how long a server may be away, as when it is restarted
+AGAIN_SECONDS = 120.0  # in which a stage whose process was killed is scheduled again, see flows.runs
 SETTINGS = "settings.json"
 
 
@@ -96,7 +98,7 @@ def write_settings(call: StageCall, folder: Path) -> None:
 
 def _wait_for(run: UUID, stage: str, pool: str) -> State[Any]:
     """Return the final state of a flow run; wait for a server that restarts."""
-    began = reached = time.monotonic()
+    began = reached = crashed = time.monotonic()
     warned = False
     with get_client(sync_client=True) as client:
         while True:
@@ -108,7 +110,9 @@ def _wait_for(run: UUID, stage: str, pool: str) -> State[Any]:
                 if now - reached > SERVER_AWAY_SECONDS:
                     raise
                 state = None
-            if state is not None and state.is_final():
+            if state is not None and not state.is_crashed():
+                crashed = now
+            if state is not None and state.is_final() and (not state.is_crashed() or now - crashed > AGAIN_SECONDS):
                 return state
             waits = state is not None and (state.is_scheduled() or state.is_pending())
             if waits and not warned and now - began > WARN_AFTER_SECONDS:
@@ -167,7 +171,7 @@ def stage_flow(
         extra: what the key holds besides.
         extract: path or URL of the extract, for the stage that reads it.
     """
-    with redact_errors():
+    with guarded(), redact_errors():
         require_allowed(out, "out")
         require_allowed(store, "store")
         require_allowed(extract or out, "extract")

@@ -21,9 +21,11 @@ from prefect.artifacts import (
 )
 from prefect.events import emit_event
 from prefect.logging import disable_run_logger
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows.prefect_server import served
 from flows.progress import Silent, listening, reporter
+from flows.study.outcome import REFUSED
 from mgvae.report.overview import advice, finding_lines
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric
@@ -48,15 +50,15 @@ def show_run(report: Report, folder: Path, *, remarks: list[str]) -> None:
     if not served():
         return
     name = artifact_key(report.study)
-    _attempt(
-        lambda: create_markdown_artifact(summary(report, folder, remarks=remarks), key=name, description="Summary of the run")
-    )
     if report.evaluation:
+        _attempt(lambda: _show_calibration(report, name))
         _attempt(
             lambda: create_table_artifact(arms_table(report), key=f"{name}-arms", description="Recalibrated, 95 % intervals")
         )
-        _attempt(lambda: _show_calibration(report, name))
-    if report.status in ("fail", "invalid"):
+    _attempt(  # last, as Prefect lists the newest first
+        lambda: create_markdown_artifact(summary(report, folder, remarks=remarks), key=name, description="Summary of the run")
+    )
+    if report.status in REFUSED:
         run = f"{report.study}/{report.run_id}"
         resource = {"prefect.resource.id": f"mgvae-cohort.run.{run}", "prefect.resource.name": run}
         _attempt(lambda: emit_event("mgvae.run.refused", resource=resource, payload={"status": report.status}))
@@ -71,7 +73,8 @@ def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
     """Return a run in Markdown: verdict, recommendation, counts, path of the report."""
     cohort = report.cohort
     place = _address(report, folder)
-    lines = [f"# {report.title or report.study}", "", f"**Status: {report.status}** {report.verdict.sentence}", ""]
+    refused = f"{REFUSED[report.status]}: " if report.status in REFUSED else ""
+    lines = [f"# {refused}{report.title or report.study}", "", f"**Status: {report.status}** {report.verdict.sentence}", ""]
     lines += [f"- {remark}" for remark in [*remarks, *finding_lines(report.findings), *report.warnings]]
     if report.recommendation:
         lines.append(f"- {advice(report)} {report.recommendation.reason}")
@@ -140,7 +143,8 @@ class Posted(Silent):
             else:
                 update_progress_artifact(self.artifact, percent, description=text)
 
-        _attempt(post)
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # the work need not wait for a server that is away
+            _attempt(post)
 
 
 @contextmanager
@@ -154,8 +158,11 @@ def posting(study: str) -> Iterator[None]:
 
 
 def note_failure(flow: Any, flow_run: Any, state: Any) -> None:
-    """Describe a failed, crashed or cancelled run on its page; a state hook."""
-    if not served():
+    """Describe a failed, crashed or cancelled run on its page; a state hook.
+
+    A refused run has its summary.
+    """
+    if not served() or (state is not None and state.name in REFUSED.values()):
         return
     reason = (state.message or "no reason given").strip().splitlines()[0]
     text = (

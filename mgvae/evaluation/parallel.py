@@ -6,6 +6,7 @@ end them in the middle of a call, and each of them first imports the program tha
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import pickle
@@ -26,6 +27,7 @@ from typing import Any, TypeVar
 from mgvae.errors import MGVAEError
 
 T = TypeVar("T")
+SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
     "from mgvae.evaluation.parallel import answer_calls; answer_calls(int(sys.argv[1]))"
@@ -126,6 +128,8 @@ def answer_calls(descriptor: int) -> None:
     Args:
         descriptor: file descriptor of the connection.
     """
+    if sys.platform == "linux":  # also while a call keeps the thread below from running
+        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     connection, calls = Connection(descriptor), SimpleQueue[bytes]()
 
     def receive() -> None:

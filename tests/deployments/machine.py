@@ -78,10 +78,12 @@ class Machine:
     def declare_lost_after(self, seconds: int) -> None:
         """Let the server declare a run lost sooner than the automation that ships says."""
         (found,) = self.get("automations/filter", automations={"name": {"any_": ["mgvae-lost-run"]}})
-        assert found["trigger"]["within"] == 90
-        kept = {name: found[name] for name in ("name", "description", "enabled", "actions")}
+        assert found["trigger"]["within"] == 300
+        kept = {name: found[name] for name in ("name", "description", "enabled")}
         trigger = {**found["trigger"], "within": seconds}
-        self.ask("PUT", f"automations/{found['id']}", {**kept, "trigger": trigger})
+        (action,) = found["actions"]
+        actions = [{**action, "parameters": {**action["parameters"], "patience": seconds}}]
+        self.ask("PUT", f"automations/{found['id']}", {**kept, "trigger": trigger, "actions": actions})
 
     def night(self, *parameters: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Start the nightly deployment as a person does, from another folder, and watch it; ``name=value`` parameters."""
@@ -104,6 +106,15 @@ class Machine:
             return str(found) if found in ENDED else None
 
         return str(wait_for(state, "the end of the run", seconds=seconds, every=0.5))
+
+    def states_of(self, run: str) -> list[str]:
+        """Return the names of a run's states, the oldest first."""
+        found = self.ask("GET", f"flow_run_states/?flow_run_id={run}").json()
+        return [state["name"] for state in sorted(found, key=lambda state: state["timestamp"])]
+
+    def message_of(self, run: str) -> str:
+        """Return the message of a run's state."""
+        return str(self.ask("GET", f"flow_runs/{run}").json()["state"]["message"])
 
     def complete(self, **parameters: Any) -> None:
         """Start the nightly deployment and wait until it has completed."""

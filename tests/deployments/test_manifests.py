@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,16 @@ import pytest
 from docker.utils import exclude_paths
 from prefect import Flow
 from prefect.events.schemas.automations import AutomationCore
+from prefect.server.events.schemas.automations import EventTrigger
+from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.settings.models.flows import FlowsSettings
 from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 from ruamel.yaml import YAML
 
-from deployments.local import _environment as server_environment
+from deployments import local
 from deployments.register import filled as with_names
+from flows.prefect_settings import configure_prefect
+from flows.runs.recovery import PATIENCE_SECONDS
 from tests.deployments.manifests import (
     COMPOSE,
     DEPLOYMENTS,
@@ -38,6 +44,8 @@ from tests.paths import ROOT
 POOL_FILES = (DEPLOYMENTS / "pools.yaml", KUBERNETES / "pools.yaml")
 VALUES = ("server-values.yaml", "worker-cpu-values.yaml", "worker-gpu-values.yaml")
 SECRET = re.compile(r"(password|passwd|secret|token|auth_?string|api_?key|encryption_?key|access_?key)", re.IGNORECASE)
+NAMES = ("DEPLOYMENT", "RECOVERY", "STUDY", "WEBHOOK")
+BEAT, BEAT_SECONDS = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY", 30
 OURS = ("server", "services", "migrate", "register", "land", "worker-cpu", "worker-gpu")
 
 
@@ -54,10 +62,17 @@ def image_names() -> list[str]:
     ]
 
 
-def test_each_server_forgets_old_runs_with_their_logs_and_artifacts() -> None:
+@pytest.fixture
+def of_make_up(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return what `make up` gives server and workers."""
+    monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "user:password")  # else one is made, and kept
+    return local._environment()
+
+
+def test_each_server_forgets_old_runs_with_their_logs_and_artifacts(of_make_up: dict[str, str]) -> None:
     chart = {one["name"]: one.get("value") for one in read("server-values.yaml", KUBERNETES)["global"]["prefect"]["env"]}
     services = compose()["services"]
-    for settings in (server_environment(), chart, *(services[name]["environment"] for name in ("server", "services"))):
+    for settings in (of_make_up, chart, *(services[name]["environment"] for name in ("server", "services"))):
         given = {name: settings[f"PREFECT_SERVER_SERVICES_DB_VACUUM_{name}"] for name in ("ENABLED", "RETENTION_PERIOD")}
         read_by_prefect = ServerServicesDBVacuumSettings.model_validate({name.lower(): one for name, one in given.items()})
         assert read_by_prefect.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
@@ -96,8 +111,69 @@ def test_entrypoints_are_flows_that_take_the_parameters(deployment: dict[str, An
 @pytest.mark.parametrize("told", read("automations.yaml")["automations"], ids=lambda one: str(one["name"]))
 def test_automations_are_ones(told: dict[str, Any]) -> None:
     some = str(UUID(int=1))
-    wanted = with_names({key: value for key, value in told.items() if key != "needs"}, {"DEPLOYMENT": some, "WEBHOOK": some})
+    wanted = with_names({key: value for key, value in told.items() if key != "needs"}, dict.fromkeys(NAMES, some))
     assert AutomationCore.model_validate(wanted).actions
+    assert not [value for value in walk(wanted) if isinstance(value, str) and value in NAMES]
+
+
+def lost_run() -> dict[str, Any]:
+    return next(one for one in read("automations.yaml")["automations"] if one["name"] == "mgvae-lost-run")
+
+
+@pytest.mark.parametrize(
+    ("flow", "ours"),
+    [("mgvae-cohort", True), ("mgvae-stage", True), ("mgvae-recovery", False), ("mgvae-paper", False), ("etl", False)],
+)
+@pytest.mark.parametrize("event", ["prefect.flow-run.heartbeat", "prefect.flow-run.Pending", "prefect.flow-run.Completed"])
+def test_only_runs_of_ours_can_be_lost(event: str, flow: str, ours: bool) -> None:
+    trigger = EventTrigger.model_validate(lost_run()["trigger"])
+    resource = {"prefect.resource.id": f"prefect.flow-run.{UUID(int=1)}"}
+    others = [
+        {"prefect.resource.id": f"prefect.flow.{UUID(int=2)}", "prefect.resource.role": "flow", "prefect.resource.name": flow},
+        {
+            "prefect.resource.id": "prefect.tag.mgvae-cohort",
+            "prefect.resource.role": "tag",
+            "prefect.resource.name": "mgvae-cohort",
+        },
+    ]
+    happened = ReceivedEvent.model_validate(
+        {"event": event, "resource": resource, "related": others, "id": UUID(int=3), "occurred": datetime.now(UTC)}
+    )
+    assert trigger.covers(happened) is ours
+
+
+def test_the_state_of_a_lost_run_is_confirmed_before_it_is_changed() -> None:
+    (action,) = lost_run()["actions"]
+    assert action["type"] == "run-deployment"
+    entrypoint = next(one["entrypoint"] for one in read("prefect.yaml")["deployments"] if one["name"] == "lost")
+    assert entrypoint == "flows/runs/recovery.py:recovery_flow"
+    assert lost_run()["trigger"]["within"] >= 10 * BEAT_SECONDS
+    assert FlowsSettings.model_fields["heartbeat_frequency"].default < PATIENCE_SECONDS  # of a run that was started otherwise
+
+
+def test_the_heart_beats_alike_wherever_a_run_is_started(monkeypatch: pytest.MonkeyPatch, of_make_up: dict[str, str]) -> None:
+    monkeypatch.delenv(BEAT, raising=False)
+    configure_prefect(debug=False)
+    deployed = [one for one in read("prefect.yaml")["deployments"] if one["name"] != "lost"]
+    settings = [
+        os.environ,
+        of_make_up,
+        *(one["work_pool"]["job_variables"]["env"] for one in deployed),
+        *(compose()["services"][name]["environment"] for name in ("worker-cpu", "worker-gpu")),
+        *(one["data"] for one in documents() if one["kind"] == "ConfigMap"),
+    ]
+    assert len(deployed) == 3
+    assert [one[BEAT] for one in settings] == [str(BEAT_SECONDS)] * len(settings)
+
+
+@pytest.mark.parametrize("file", POOL_FILES, ids=["process", "kubernetes"])
+def test_one_night_at_a_time_without_a_lease_that_a_server_could_lose(file: Path) -> None:
+    nightly = next(one for one in read("prefect.yaml")["deployments"] if one["name"] == "nightly")
+    assert "concurrency_limit" not in nightly
+    pool = next(one for one in read(file.name, file.parent)["pools"] if one["name"] == nightly["work_pool"]["name"])
+    limits = {queue["name"]: queue["limit"] for queue in pool["queues"]}
+    assert limits[nightly["work_pool"]["work_queue_name"]] == 1
+    assert limits["recovery"] > 1
 
 
 def test_images_are_pinned() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -34,9 +36,14 @@ def up(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(up):
-    done = up.night(f"out={up.folder}/runs")
-    assert "Completed" in done.stdout
+def watched(up):
+    """What `--watch` said of the first night."""
+    return up.night(f"out={up.folder}/runs").stdout
+
+
+@pytest.fixture(scope="module")
+def first(up, watched):
+    assert "Completed" in watched
     return report(up)
 
 
@@ -53,6 +60,27 @@ def test_a_night_ends_completed_and_is_promoted(up, first):
     assert set(stages(first)) == STAGES
     assert {stage["ran"]["pool"] for stage in stages(first).values()} == {"mgvae-cpu"}
     assert (up.folder / "runs" / "small" / "champion" / "predictions.parquet").exists()
+
+
+def test_the_last_lines_of_the_watch_and_of_the_log_say_how_it_ended(up, watched, first):
+    said = up.message_of(up.runs()[0]["id"])
+    for words in (
+        f"Status: {first['status']}.",
+        f"Champion: {first['run_id']}.",
+        f"Report: {up.folder}/runs/small/{first['run_id']}",
+    ):
+        assert words in said
+    assert said in " ".join(" ".join(watched.splitlines()[-12:]).split())
+    assert said in " ".join((up.folder / "local" / "cpu.log").read_text(encoding="utf-8").split())
+
+
+@ON_SQLITE
+def test_a_quiet_night_leaves_no_traceback_and_a_database_that_readers_do_not_lock(up, first):
+    for name in ("server", "cpu", "gpu"):
+        log = (up.folder / "local" / f"{name}.log").read_text(encoding="utf-8")
+        assert "Traceback" not in log, log[-5000:]
+    with closing(sqlite3.connect(up.folder / "local" / "prefect" / "prefect.db")) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_the_same_night_again_does_no_work_and_says_so(up, first):

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from flows.inbox.landing import land
 from tests.deployments.machine import machine, wait_for
 from tests.flows.simulated_study import table, write_study
 
@@ -75,11 +81,33 @@ def writing(out, file="*"):
 
 
 def again(up, out, run):
-    """Bring up what was killed, wait until the server knows that the run is lost, and run again."""
+    """Bring up what was killed, and wait until the run has gone on by itself and completed."""
     up.up()
-    assert up.end_of(run) == "CRASHED"
-    up.complete(out=str(out), settings=LONG)
+    wait_for(lambda: up.states_of(run)[-1] == "Completed", "the run to complete by itself", seconds=400, every=0.5)
+    assert up.states_of(run).count("AwaitingRetry") == 1
     return made(out)
+
+
+def guards(up):
+    """Return the processes that stand beside the runs of this machine."""
+    runs = up.flow_processes()
+    listed = subprocess.run(["ps", "-eo", "pid=,args="], text=True, capture_output=True, check=True).stdout.splitlines()
+    found = [line.split(maxsplit=1) for line in listed if "flows.runs.guard" in line]
+    return [int(pid) for pid, arguments in found if any(f" {run} " in arguments for run in runs)]
+
+
+def workers_of(run):
+    """Return the worker processes of a run."""
+    command = ["ps", "-o", "pid=,args=", "--ppid", str(run)]
+    listed = subprocess.run(command, text=True, capture_output=True, check=False).stdout.splitlines()
+    return [int(line.split()[0]) for line in listed if "mgvae.evaluation.parallel" in line]
+
+
+def lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_the_worker_is_killed_during_pretraining(up, undisturbed, tmp_path):
@@ -89,6 +117,55 @@ def test_the_worker_is_killed_during_pretraining(up, undisturbed, tmp_path):
     up.kill(up.pid("cpu"))
     assert again(up, out, run) == undisturbed
     assert cached(out)[:3] == ["validate", "split", "encode"]
+
+
+def test_a_worker_that_is_stopped_leaves_no_process_no_slot_and_no_lost_night(up, undisturbed, tmp_path):
+    out = tmp_path / "runs"
+    run = up.start(out=str(out), settings=LONG)
+    wait_for(lambda: on_record(out, "encode"), "pre-training", every=0.01)
+    worker, processes = up.pid("cpu"), up.flow_processes()
+    os.kill(worker, signal.SIGTERM)
+    wait_for(lambda: up.states_of(run)[-1] == "AwaitingRetry", "the run to wait for a worker", seconds=30)
+    wait_for(lambda: not any(map(lives, [worker, *processes])), "the end of all processes", seconds=30)
+    queue = up.get("work_pools/mgvae-cpu/queues/filter")
+    assert {one["name"]: one["concurrency_limit"] for one in queue}["nightly"] == 1  # counts Pending and Running
+    assert again(up, out, run) == undisturbed
+
+
+def test_a_run_that_is_killed_goes_on_once_and_its_workers_end(up, tmp_path):
+    out = tmp_path / "runs"
+    run = up.start(out=str(out), settings=LONG)
+    wait_for(lambda: on_record(out, "assess"), "evaluation", seconds=200, every=0.01)
+    (process,) = up.flow_processes()
+    workers = wait_for(lambda: workers_of(process), "its worker processes")
+    up.kill(process)
+    wait_for(lambda: not any(map(lives, workers)), "the end of its worker processes", seconds=10)
+    wait_for(lambda: up.states_of(run)[-1] in ("Running", "Retrying"), "the run to go on", seconds=120)
+    wait_for(lambda: guards(up), "its guard", seconds=60)
+    up.kill(*up.flow_processes())
+    wait_for(lambda: up.states_of(run)[-1] == "Crashed", "the run to be given up", seconds=60)
+    time.sleep(15)
+    assert up.states_of(run)[-1] == "Crashed"
+
+
+def test_a_run_that_is_killed_before_it_begins_holds_up_no_night(up, undisturbed, tmp_path):
+    out = tmp_path / "runs"
+    run = up.start(out=str(out), settings=LONG)
+    wait_for(lambda: up.flow_processes() and up.states_of(run)[-1] in ("Pending", "Submitting"), "its process", every=0.05)
+    up.kill(up.pid("cpu"), *up.flow_processes())  # before there is a guard, and with nobody who could tell
+    assert up.states_of(run)[-1] in ("Pending", "Submitting")
+    up.up()
+    second = up.start(out=str(out), settings=LONG)  # the next night
+    wait_for(lambda: up.states_of(second)[-1] == "Completed", "the next night", seconds=400, every=0.5)
+    assert again(up, out, run) == undisturbed
+
+
+def test_a_run_that_is_killed_before_it_begins_goes_on_by_itself(up, tmp_path):
+    run = up.start(out=str(tmp_path / "runs"), settings=LONG)
+    wait_for(lambda: up.flow_processes() and up.states_of(run)[-1] in ("Pending", "Submitting"), "its process", every=0.05)
+    up.kill(*up.flow_processes())
+    wait_for(lambda: up.states_of(run)[-1] == "Completed", "the run to complete by itself", seconds=400, every=0.5)
+    assert up.states_of(run).count("AwaitingRetry") == 1
 
 
 def test_the_run_is_killed_while_an_artifact_is_written(up, undisturbed, tmp_path):
@@ -108,7 +185,7 @@ def test_the_machine_is_lost_during_evaluation(up, undisturbed, tmp_path):
     out = tmp_path / "runs"
     run = up.start(out=str(out), settings=LONG)
     wait_for(lambda: on_record(out, "assess") and not on_record(out, "evaluate"), "evaluation", every=0.01)
-    up.kill(up.pid("server"), *up.flow_processes(), up.pid("cpu"))  # nobody is left to tell; the next server misses the heart
+    up.kill(*guards(up), up.pid("server"), *up.flow_processes(), up.pid("cpu"))  # nobody is left to tell
     assert again(up, out, run) == undisturbed
     assert {"pretrain", "finetune", "synthesise", "assess"} <= set(cached(out))
 
@@ -123,19 +200,19 @@ def test_the_server_is_killed_and_restarted_in_mid_run(up, undisturbed, tmp_path
     assert made(out) == undisturbed
 
 
-def test_an_extract_that_lands_during_a_run_waits_for_the_next(up, undisturbed, tmp_path):
+def test_an_extract_that_lands_during_a_run_is_taken_at_its_end(up, undisturbed, tmp_path):
     out, extract, cohort = tmp_path / "runs", tmp_path / "new.csv", up.folder / "study" / "cohort.yaml"
     table(n=610, events=41, seed=2).to_csv(extract, index=False)
     run = up.start(out=str(out), settings=LONG)
     wait_for(lambda: on_record(out, "encode"), "pre-training", every=0.01)
-    up.call("mgvae", "land", str(extract), "--cohort", str(cohort))
+    landed = land(extract, cohort=cohort, inbox=up.folder / "inbox")  # in silence: no run of its own is started
     assert up.end_of(run) == "COMPLETED"
-    assert made(out) == undisturbed
-    up.complete(out=str(out), settings=LONG)
     run_id, artifacts, _ = made(out)
     assert run_id != undisturbed[0]
     assert artifacts["validate"] != undisturbed[1]["validate"]
     assert "drift" in artifacts
+    assert f"Superseded: {landed.path.name} landed during the run on" in up.message_of(run)
+    assert (out / "small" / undisturbed[0]).is_dir()  # the night that was at work was finished first
 
 
 def test_a_failed_night_leaves_the_champion_and_its_predictions(up, undisturbed, tmp_path, told):
@@ -154,7 +231,16 @@ def test_a_failed_night_leaves_the_champion_and_its_predictions(up, undisturbed,
     assert any("The champion and its predictions stay" in one["data"] and "cut off" in one["data"] for one in failed)
     wait_for(lambda: any("prefect.flow-run.Failed" in one for one in told[1]), "the webhook to be told of the failed run")
     strict = ["gates.separation_warn=6", "gates.separation_fail=5"]
-    up.complete(out=str(out), extract=f"{up.folder}/study/extract.csv", settings=LONG + strict)
-    assert up.runs()[0]["state_name"] == "Completed"
+    done = up.night(
+        f"out={out}", f"extract={up.folder}/study/extract.csv", f"settings={json.dumps(LONG + strict)}", check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "Flow run finished in state 'Refused'." or "'Refused'" in done.stderr
+    said = up.message_of(up.runs()[0]["id"])
+    assert said in " ".join(done.stdout.split())
+    assert said in " ".join((up.folder / "local" / "cpu.log").read_text().split())
+    for words in ("Status: fail.", f"Champion: {champion.name}.", f"Report: {out / 'small'}"):
+        assert words in said
+    assert up.runs()[0]["state_name"] == "Refused"
     assert (out / "small" / "champion").resolve() == champion
     wait_for(lambda: any("mgvae.run.refused" in one for one in told[1]), "the webhook to be told of the failed gate")

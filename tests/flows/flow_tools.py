@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from flows.study.flow import cohort_flow
+from flows.study.outcome import result_of
 from flows.study.stages.registry import STAGES
 from mgvae.store.artifact import Reference
 from mgvae.store.local import Store
@@ -16,7 +17,7 @@ NAMES = [stage.name for stage in STAGES]
 
 def run_study(cohort, out, *settings, **options):
     """Run; return the result and the report."""
-    result = cohort_flow(str(cohort), out=str(out), settings=list(settings), **options)
+    result = result_of(cohort_flow, str(cohort), out=str(out), settings=list(settings), **options)
     return result, read(result)
 
 

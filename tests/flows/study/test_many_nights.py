@@ -17,6 +17,7 @@ import pytest
 
 from flows.inbox.landing import land
 from flows.study.flow import cohort_flow
+from flows.study.outcome import result_of
 from tests.flows.simulated_study import table, write_study
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,7 @@ def test_many_nights(database, tmp_path):
             land(extract, cohort=cohort, inbox=inbox)
         known = files(out) if out.exists() else set()
         start = processor_seconds()
-        result = cohort_flow(str(cohort), out=str(out), inbox=str(inbox), promote=True)
+        result = result_of(cohort_flow, str(cohort), out=str(out), inbox=str(inbox), promote=True)
         seconds.append(processor_seconds() - start)
         states.append(result["status"])
         runs.append(result["run"])

@@ -47,6 +47,19 @@ with ProcessPool(2) as pool:
 """
 
 
+IN_A_LONG_CALL = """
+import os, time
+from mgvae.evaluation.parallel import ProcessPool
+
+# as a library that computes without giving other threads a turn
+HOLD = "import ctypes; ctypes.PyDLL(None).usleep(40_000_000)"
+with ProcessPool(1) as pool:
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(exec, HOLD)
+    time.sleep(60)
+"""
+
+
 def program(text, **options):
     return subprocess.Popen(
         [sys.executable, "-c", text],
@@ -103,6 +116,17 @@ def test_workers_at_work_end_with_the_program_however_it_ends(send, number):
     assert time.monotonic() - start < 30
     assert code == -number
     assert err.count("Traceback") == (number == signal.SIGINT)  # of the program's own main thread
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel to end the worker")
+def test_a_worker_in_a_call_that_lets_no_other_thread_run_ends_too():
+    started = program(IN_A_LONG_CALL)
+    started.stdout.readline()
+    time.sleep(1.5)  # until the call is at work
+    start = time.monotonic()
+    os.kill(started.pid, signal.SIGKILL)
+    end_of(started)
+    assert time.monotonic() - start < 20
 
 
 def _leave_the_block():

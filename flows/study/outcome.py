@@ -1,0 +1,59 @@
+"""The final state of a run, as Prefect's list, `--watch` and the worker's log show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import State
+from prefect.client.schemas.objects import StateType
+
+from mgvae.report.overview import advice
+from mgvae.report.schema import Report
+
+EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
+# red in Prefect's list, and exit code 1 of --watch; events are called prefect.flow-run.<name>
+REFUSED = {"fail": "Refused", "invalid": "Invalid"}
+
+
+def final_state(report: Report, folder: Path, remarks: Sequence[str]) -> State[dict[str, Any]]:
+    """Return the state in which a run ends.
+
+    Args:
+        report: the run's report.
+        folder: the run folder.
+        remarks: what its reader should know besides, such as whether it was promoted.
+
+    Returns:
+        A state of type COMPLETED, or of type FAILED with a name of its own where the report's status is fail or invalid. Its
+        message says status, recommendation, champion and where the report is; its data is ``{run, status, exit_code}``.
+    """
+    champion = folder.parent / "champion"
+    parts = [
+        f"Status: {report.status}. {report.verdict.sentence}",
+        advice(report),
+        *remarks,
+        f"Champion: {champion.resolve().name if champion.exists() else 'none'}.",
+        f"Report: {folder / 'report.html'}",
+    ]
+    return State(
+        type=StateType.FAILED if report.status in REFUSED else StateType.COMPLETED,
+        name=REFUSED.get(report.status, "Completed"),
+        message=" ".join(part for part in parts if part),
+        data={"run": str(folder), "status": report.status, "exit_code": EXIT[report.status]},
+    )
+
+
+def result_of(run: Callable[..., State[dict[str, Any]]], *arguments: Any, **parameters: Any) -> dict[str, Any]:
+    """Return the result of a flow, also of one whose run is refused; raise what it raised.
+
+    Args:
+        run: the flow `flows.study.flow.cohort_flow`.
+        arguments: its parameters.
+        parameters: the same, by name.
+    """
+    found = run(*arguments, return_state=True, **parameters).result(raise_on_failure=False)
+    if isinstance(found, BaseException):
+        raise found
+    return dict(found)

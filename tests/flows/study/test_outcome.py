@@ -1,0 +1,79 @@
+"""The last state of a run says what people look for, and a refused night is not green."""
+
+import pytest
+
+from flows.study.flow import cohort_flow
+from flows.study.outcome import final_state, result_of
+from flows.study.prefect_pages import note_failure, summary
+from mgvae.errors import ConfigError
+from mgvae.report.overview import advice
+from mgvae.report.schema import read_report
+from tests.flows.flow_tools import run_study
+from tests.flows.simulated_study import CANARY
+
+STRICT = ("gates.separation_warn=6", "gates.separation_fail=5")
+STATES = [
+    ("pass", "COMPLETED", "Completed", 0),
+    ("warn", "COMPLETED", "Completed", 0),
+    ("fail", "FAILED", "Refused", 2),
+    ("invalid", "FAILED", "Invalid", 2),
+]
+
+
+@pytest.mark.parametrize(("status", "kind", "name", "code"), STATES)
+def test_the_state_has_a_name_and_a_message_of_its_own(status, kind, name, code, report, finished):
+    content = read_report(report).model_copy(update={"status": status})
+    state = final_state(content, finished.run, ["Run x: kept."])
+    assert (state.type.value, state.name) == (kind, name)
+    assert state.data == {"run": str(finished.run), "status": status, "exit_code": code}
+    for said in (
+        f"Status: {status}. ",
+        advice(content),
+        "Run x: kept.",
+        "Champion: none.",
+        f"Report: {finished.run}/report.html",
+    ):
+        assert said in state.message
+    assert CANARY not in state.message
+    assert "\n" not in state.message  # `prefect flow-run ls` and the log show one line
+
+
+def test_the_champion_is_named(report, finished, tmp_path):
+    out = finished.copied(tmp_path)
+    (out / "small" / "champion").symlink_to(finished.run.name)
+    assert f"Champion: {finished.run.name}." in final_state(read_report(report), out / "small" / finished.run.name, []).message
+
+
+def test_prefect_keeps_the_state_of_a_refused_run(finished, tmp_path):
+    out = finished.copied(tmp_path)
+    state = cohort_flow(str(finished.cohort), out=str(out), settings=list(STRICT), return_state=True)
+    assert (state.type.value, state.name) == ("FAILED", "Refused")
+    assert state.message.startswith("Status: fail. ")
+    result, report = run_study(finished.cohort, out, *STRICT)
+    assert (result["status"], result["exit_code"]) == ("fail", 2)
+    assert report["status"] == "fail"
+
+
+def test_an_error_is_still_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        result_of(cohort_flow, str(tmp_path / "none.yaml"))
+
+
+def test_a_refused_run_is_headed_so_and_no_failure(report, finished, monkeypatch, database):
+    content = read_report(report).model_copy(update={"status": "fail"})
+    assert summary(content, finished.run, remarks=[]).startswith("# Refused: ")
+    assert not summary(read_report(report), finished.run, remarks=[]).startswith("# Refused")
+    sent = []
+    monkeypatch.setattr("flows.study.prefect_pages.create_markdown_artifact", lambda *a, **b: sent.append(a))
+    note_failure(None, None, final_state(content, finished.run, []))
+    assert sent == []
+
+
+def test_the_summary_is_sent_last_as_prefect_lists_the_newest_first(report, finished, monkeypatch, database):
+    from flows.study import prefect_pages as pages
+
+    sent = []
+    for name in ("create_markdown_artifact", "create_table_artifact", "create_image_artifact"):
+        monkeypatch.setattr(pages, name, lambda *a, name=name, **b: sent.append(name))
+    pages.show_run(read_report(report), finished.run, remarks=[])
+    assert sent[-1] == "create_markdown_artifact"
