@@ -8,7 +8,7 @@ import pytest
 from mgvae.classifiers.factory import AVERAGED
 from tests.benchmarks.oversamplers.cohorts import DATA
 from tests.benchmarks.wide import __main__ as command
-from tests.benchmarks.wide.blocks import GUIDED_ENSEMBLE, Caps, measure, parts, wanted
+from tests.benchmarks.wide.blocks import Caps, measure, members_of, parts, wanted
 from tests.benchmarks.wide.printing import table
 from tests.benchmarks.wide.results import FILE, Block, Line, Measured, append, read
 from tests.benchmarks.wide.tables import BINARY, load, simulated
@@ -136,9 +136,11 @@ def test_differences_from_the_better_rival(tmp_path):
 def test_an_ensemble_of_members_measured_before_is_that_of_the_library(children):
     block = Block(table="autism", events=10, seed=0)
     few = replace(children, code_names=children.code_names[:40], codes=children.codes[:, :40])
-    together = dict(measure(few, block, [*AVERAGED, "majority_guided", "ensemble", GUIDED_ENSEMBLE], CAPS))
-    for name in ("ensemble", GUIDED_ENSEMBLE):
+    together = dict(measure(few, block, [*AVERAGED, "majority_guided", "ensemble", "guided_ensemble"], CAPS))
+    for name in ("ensemble", "guided_ensemble"):
         ((_, alone),) = measure(few, block, [name], CAPS)
         assert (together[name].auroc, together[name].auprc) == (alone.auroc, alone.auprc)
         assert together[name].seconds > sum(together[member].seconds for member in AVERAGED)
-    assert together["ensemble"].auroc != together[GUIDED_ENSEMBLE].auroc
+    assert members_of("guided_logistic_regression") == ("logistic_regression", "majority_guided")
+    assert members_of("majority_guided") == ()
+    assert together["ensemble"].auroc != together["guided_ensemble"].auroc

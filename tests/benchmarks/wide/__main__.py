@@ -56,7 +56,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="blocks of each kind, with seeds 0, 1, ...")
     parser.add_argument("--tables", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--events", type=int, nargs="+", default=EVENTS)
-    parser.add_argument("--methods", nargs="+", default=METHODS, help="names of the library's classifiers")
+    parser.add_argument(
+        "--methods", nargs="+", default=METHODS, help="classifiers of the library; guided_NAME: averaged with the score"
+    )
     parser.add_argument("--majority", type=int, default=Caps.majority, help="rows without the event to learn from, at most")
     parser.add_argument("--tested", type=int, default=Caps.tested, help="rows to be judged on, at most")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets that do not ship with the project")
