@@ -11,8 +11,9 @@ from mgvae.cohort.repeats import Repeats, one_row_each
 from mgvae.draft import names
 from mgvae.draft.columns import MOST_LEVELS, draft_column
 from mgvae.draft.entry import Drafted, identifier
+from mgvae.draft.follow_up import without_follow_up
 from mgvae.draft.index_date import without_later
-from mgvae.draft.leaks import within_follow_up, without_leaks
+from mgvae.draft.leaks import without_leaks
 from mgvae.draft.outcome import PLACEHOLDER, Outcome, few_events, outcome_of, proposed
 from mgvae.draft.ranges import with_range
 from mgvae.draft.rules import DraftedRule, drafted_rules
@@ -118,7 +119,7 @@ def draft(extract: str, *, outcome: str | None = None, event: str | None = None,
     columns = tuple(_entry(seen, target) for seen in look.columns)
     repeats = repeats_of(look, columns, PLACEHOLDER if target is None else target.entry.name)
     columns = tuple(_naming(column, repeats) for column in columns)
-    columns = within_follow_up(look, _without_leaks(look, columns, target, repeats))
+    columns = without_follow_up(look, _without_leaks(look, columns, target, repeats))
     if as_of is not None:
         columns = without_later(look, columns, as_of)
     if not any(column.predicts for column in columns):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -45,16 +46,21 @@ SUBGROUP = _these("sex gender race raceth ethnicity ethnic")
 TRAIT = SUBGROUP | _these("male female eth man woman")
 AFTER = _these(
     "death dead died deceased mortality expired autopsy discharge discharged disposition futime followup fu censor censored "
-    "survival survtime readmitted readmission outcome outcomes endpoint postop postoperative postdischarge sequelae"
+    "survival survtime readmitted readmission outcome outcomes endpoint postop postoperative postdischarge sequelae "
+    "mort dod deathtime alive"
 )
+AFTER_STEM = re.compile(r"death|mortalit|deceas|disch(arg|time|date)|expire|surviv|autops|readmi|followup|postop|dischg")
+BEFORE_STEM = re.compile(r"prior|previous|past|prev|history|baseline")
 WHOLE_AFTER = _these("time days day status event outcome vital_status follow_up time_to_event")
 BEFORE = _these("prior previous past history hx baseline before pre preop preoperative family")
 WHEN = _these("time t days day weeks months years date dt when age at to of in since from until till first last")
 STAY = _these("los length_of_stay lengthofstay time_in_hospital days_in_hospital")
 OUTCOME = _words(
-    "died dead death deceased mortality expired readmitted readmission outcome event endpoint complication adr autism status "
-    "target label class case y censor censored"
+    "died dead death deceased mortality mort expired expire readmitted readmission outcome event endpoint complication adr "
+    "autism status target label class case y censor censored"
 )
+DEAD = _these("dead died deceased expired death exitus")
+LIVING = _these("alive living survived survivor survive discharged")
 VAGUE = _these("status target label class case y")  # outcomes where the name says nothing else: not "smoking_status"
 VAGUE_WITH = frozenset(OUTCOME) | _these("vital final survival patient true binary")
 
@@ -128,12 +134,13 @@ def afterwards(name: str, outcome: str = "") -> bool:
     ``prior_discharges``.
     """
     found = words(name)
-    if BEFORE & set(found):
-        return False
     joined = "_".join(found)
+    if BEFORE & set(found) or BEFORE_STEM.match(joined):
+        return False
     rest = set(found) - WHEN
     timed = bool(rest) and len(rest) < len(set(found)) and rest <= set(words(outcome))
-    named = bool(AFTER & set(found)) or bool({joined, "".join(found)} & (WHOLE_AFTER | AFTER))
+    stuck = "".join(found)
+    named = bool(AFTER & set(found)) or bool({joined, stuck} & (WHOLE_AFTER | AFTER)) or bool(AFTER_STEM.search(stuck))
     return named or timed or "follow_up" in joined or "post_op" in joined
 
 
@@ -150,6 +157,12 @@ def person(name: str) -> bool:
 def unknown_outcome(level: str) -> bool:
     """Return whether a level of an outcome says that it is not known, as ``Lost to FU``."""
     return UNKNOWN_OUTCOME.search(level.replace("_", " ")) is not None
+
+
+def of_death(levels: Sequence[str]) -> bool:
+    """Return whether levels say who died and who lived, as ``Alive`` and ``Expired``."""
+    found = {word for level in levels for word in words(level)}
+    return bool(found & DEAD) and bool(found & LIVING)
 
 
 def outcome_rank(name: str) -> int | None:

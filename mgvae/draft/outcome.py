@@ -80,7 +80,10 @@ def outcome_of(look: Look, name: str, event: str | None) -> Outcome:
 
 def proposed(look: Look) -> str | None:
     """Return the likely outcome by its name and a rare value; one of two values before others."""
-    ranks = {seen.name: (_plausible(seen), names.outcome_rank(seen.name)) for seen in look.columns}
+    ranks = {
+        seen.name: (_plausible(seen), 0 if names.of_death(seen.values[:MOST_LEVELS]) else names.outcome_rank(seen.name))
+        for seen in look.columns
+    }
     found = {name: (values, rank) for name, (values, rank) in ranks.items() if values and rank is not None}
     return min(found, key=lambda name: found[name]) if found else None
 

@@ -238,6 +238,12 @@ def test_other_levels_are_asked_about(tmp_path):
     assert not two.outcome.notes
 
 
+def test_an_outcome_is_guessed_by_its_levels(tmp_path):
+    cells = np.where(levels(20) == 1, "Expired", "Alive")
+    assert drafted(tmp_path, table(unitstate=cells, label=levels(10))).outcome_name == "unitstate"
+    assert drafted(tmp_path, table(unitstate=np.where(levels(20) == 1, "Dead Sea", "Alps"))).outcome is None
+
+
 def test_an_outcome_of_several_values_is_guessed_where_its_name_is_plain(tmp_path):
     assert drafted(tmp_path, table(readmitted=levels(20, 40))).outcome_name == "readmitted"
     assert drafted(tmp_path, table(smoking_status=levels(20, 40))).outcome is None
