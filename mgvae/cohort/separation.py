@@ -75,13 +75,16 @@ def separation(cells: Cells, happened: BoolArray) -> Separation:
 
     Missing cells are put at either end of an order, and are a level of their own.
     """
-    tried = [ranked(_cross_fitted(_bands(cells), happened), happened)]
+    found = [_cross_fitted(_bands(cells), happened)]
     if cells.numbers is not None:
-        missing = np.isnan(cells.numbers)
-        for place in (-np.inf, np.inf) if missing.any() else (-np.inf,):
-            ordered = np.where(missing, place, cells.numbers)
-            tried += [ranked(ordered, happened), ranked(-ordered, happened)]
-    return max(tried, key=lambda one: one.auroc)
+        codes = cells.codes + 1  # 0 is missing
+        values = np.zeros(codes.max() + 1)
+        values[codes] = cells.numbers
+        events, others = _counted(codes, happened)
+        for place in (-np.inf, np.inf) if (codes == 0).any() else (-np.inf,):
+            values[0] = place
+            found += [_placed(values, events, others), _placed(-values, events, others)]
+    return max(found, key=lambda one: one.auroc)
 
 
 def ranked(values: FloatArray, happened: BoolArray) -> Separation:
@@ -95,13 +98,28 @@ def ranked(values: FloatArray, happened: BoolArray) -> Separation:
         happened: bool ``(n,)``, both values present.
     Source: DeLong et al. 1988, doi 10.2307/2531595.
     """
-    ranks = rankdata(values)
-    events, others = int(happened.sum()), int((~happened).sum())
-    of_events = (ranks[happened] - rankdata(values[happened])) / others
-    of_others = 1 - (ranks[~happened] - rankdata(values[~happened])) / events
-    with_one_more = np.append(of_events, 0.5)
-    variance = with_one_more.var(ddof=1) / len(with_one_more) + (of_others.var(ddof=1) / others if others > 1 else 0.0)
-    return Separation(float(of_events.mean()), float(with_one_more.mean() - Z * np.sqrt(variance)))
+    distinct, codes = np.unique(values, return_inverse=True)
+    return _placed(distinct, *_counted(codes, happened))
+
+
+def _placed(values: FloatArray, events: FloatArray, others: FloatArray) -> Separation:
+    """Return the AUROC of values that ``events`` rows with and ``others`` rows without the event have."""
+    distinct, at = np.unique(values, return_inverse=True)
+    with_event, without = (np.bincount(at, weights=rows, minlength=len(distinct)) for rows in (events, others))
+    m, n = with_event.sum(), without.sum()
+    of_events = (np.cumsum(without) - without / 2) / n
+    of_others = (m - np.cumsum(with_event) + with_event / 2) / m
+    auroc = float((with_event * of_events).sum() / m)
+    middle = (m * auroc + 0.5) / (m + 1)
+    spread = ((with_event * (of_events - middle) ** 2).sum() + (0.5 - middle) ** 2) / m
+    spread_of_others = (without * (of_others - auroc) ** 2).sum() / max(n - 1, 1)
+    return Separation(auroc, float(middle - Z * np.sqrt(spread / (m + 1) + spread_of_others / n)))
+
+
+def _counted(codes: IntArray, happened: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return how many rows of each code have the event, and how many have not."""
+    events = np.bincount(codes, weights=happened)
+    return events, np.bincount(codes) - events
 
 
 def known_for_one(known: BoolArray, happened: BoolArray) -> str | None:
@@ -136,14 +154,13 @@ def _bands(cells: Cells) -> IntArray:
     return band
 
 
-def _cross_fitted(levels: IntArray, happened: BoolArray) -> FloatArray:
-    """Return each row's share of events among rows of its level in the other half."""
-    half = np.zeros(len(levels), dtype=bool)
+def _cross_fitted(levels: IntArray, happened: BoolArray) -> Separation:
+    """Return the AUROC of levels, ordered by their share of events in the other half of the rows."""
+    half = np.zeros(len(levels), dtype=np.int64)
     for rows in (np.flatnonzero(happened), np.flatnonzero(~happened)):
-        half[rows[::2]] = True
-    share = np.zeros(len(levels))
-    for fitted in (half, ~half):
-        rows = np.bincount(levels[fitted], minlength=levels.max() + 1)
-        events = np.bincount(levels[fitted], weights=happened[fitted], minlength=levels.max() + 1)
-        share[~fitted] = ((events + happened.mean()) / (rows + 1))[levels[~fitted]]
-    return share
+        half[rows[::2]] = 1
+    most = int(levels.max()) + 1
+    codes = half * most + levels
+    rows, events = np.bincount(codes, minlength=2 * most), np.bincount(codes, weights=happened, minlength=2 * most)
+    share = (events + happened.mean()) / (rows + 1)
+    return _placed(np.roll(share, most), events, rows - events)

@@ -17,6 +17,7 @@ from mgvae.draft.scan import Look, Seen
 from mgvae.draft.values import FEW, all_whole, plain
 
 PLACE = "a place of care: performance is reported by it; name it as group to keep each place on one side of every split"
+MOST_JUDGED = 30  # columns of few levels that are looked at where no trait is known by its name
 MIXING = np.uint64(1_099_511_628_211)  # FNV-1a
 
 
@@ -50,12 +51,13 @@ def repeats_of(look: Look, columns: Sequence[Drafted], outcome: str) -> Repeats 
         if seen.name != outcome and _may_name(seen, drafted)
     }
     traits = {name: cells for name, cells in codes.items() if names.trait(name) and len(np.unique(cells)) <= FEW}
-    few = {
-        seen.name: codes[seen.name]
+    few = [
+        seen.name
         for seen, drafted in zip(look.columns, columns, strict=True)
         if seen.name != outcome and drafted.predicts and 2 <= len(seen.values) <= FEW
-    }
-    found = repeated_patients(candidates, traits) if traits else repeated_patients(candidates, few, least=2)
+    ]
+    any_few = {name: codes[name] for name in few[:: max(1, len(few) // MOST_JUDGED)]}
+    found = repeated_patients(candidates, traits) if traits else repeated_patients(candidates, any_few, least=2)
     return min(found, key=lambda one: (-one.rows, not names.person(one.name), not names.identifies(one.name)), default=None)
 
 
