@@ -118,8 +118,8 @@ def _placed(values: FloatArray, events: FloatArray, others: FloatArray) -> Separ
 
 def _counted(codes: IntArray, happened: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return how many rows of each code have the event, and how many have not."""
-    events = np.bincount(codes, weights=happened)
-    return events, np.bincount(codes) - events
+    events = np.bincount(codes, weights=happened).astype(np.float64)
+    return events, np.bincount(codes).astype(np.float64) - events
 
 
 def known_for_one(known: BoolArray, happened: BoolArray) -> str | None:
@@ -161,6 +161,8 @@ def _cross_fitted(levels: IntArray, happened: BoolArray) -> Separation:
         half[rows[::2]] = 1
     most = int(levels.max()) + 1
     codes = half * most + levels
-    rows, events = np.bincount(codes, minlength=2 * most), np.bincount(codes, weights=happened, minlength=2 * most)
-    share = (events + happened.mean()) / (rows + 1)
-    return _placed(np.roll(share, most), events, rows - events)
+    codes = np.append(codes, 2 * most - 1)  # a row of no weight, for the length
+    events, others = _counted(codes, np.append(happened, False))
+    others[-1] -= 1
+    share = (events + happened.mean()) / (events + others + 1)
+    return _placed(np.roll(share, most), events, others)
