@@ -68,7 +68,7 @@ def _options(
 
 @app.command()
 def init(
-    extract: Annotated[str, typer.Argument(metavar="EXTRACT", help="CSV or Parquet: path, glob or URL.")],
+    extract: Annotated[str, typer.Argument(metavar="EXTRACT", help="CSV, Parquet, SPSS, SAS or Stata: path, glob or URL.")],
     outcome: Annotated[str | None, typer.Option(metavar="COLUMN", help="The outcome's column; guessed if left out.")] = None,
     event: Annotated[
         str | None, typer.Option(metavar="VALUE", help="The value that is the event; the rarest if left out.")

@@ -114,7 +114,7 @@ class Column(Strict):
         if self.kind not in LEVEL_KINDS:
             raise ValueError(f"categories belong to {', '.join(LEVEL_KINDS)} columns; this one is {self.kind}")
         if len({canonical(level) for level in categories}) < len(categories):
-            raise ValueError("each category must be named once")
+            raise ValueError("each category must be named once; codes such as 250.1 and 250.10 need quotes")
         if self.kind == "binary" and len(categories) != 2:
             raise ValueError("a binary column has exactly two categories")
         if len(categories) < 2:

@@ -10,6 +10,7 @@ from functools import cache
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 DASHES = {ord(dash): "-" for dash in "\u2010\u2011\u2212"}  # hyphens and minus
 INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")  # soft hyphen, zero width, marks of direction
+DIGIT = re.compile(r"(?![0-9])\d")  # full-width, Arabic and the like
 BLANKS = re.compile(r"[^\S\r\n]+")
 APOSTROPHE = "\u2019"
 
@@ -30,13 +31,14 @@ ENGLISH = frozenset((*NAMES, "december"))
 
 
 def plain_text(text: str) -> str:
-    """Return text as one reads it: composed letters, single plain blanks, plain hyphens, nothing invisible.
+    """Return text as one reads it: composed letters, single plain blanks, plain digits and hyphens, nothing invisible.
 
     Two texts that look alike on a screen, such as ``Café`` in composed and in decomposed letters, are one.
     """
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
-    return BLANKS.sub(" ", INVISIBLE.sub("", unicodedata.normalize("NFC", text.translate(DASHES)))).strip()
+    text = INVISIBLE.sub("", unicodedata.normalize("NFC", text.translate(DASHES)))
+    return BLANKS.sub(" ", DIGIT.sub(lambda digit: str(unicodedata.decimal(digit.group())), text)).strip()
 
 
 def plain_name(text: str) -> str:

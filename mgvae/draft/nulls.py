@@ -13,16 +13,47 @@ from mgvae.config.formats import NUMBER
 
 WORDS = frozenset(
     (
-        *("na", "n/a", "n.a", "n.a.", "nan", "-nan", "nat", "null", "missing", "undefined", "missing value", "no data"),
+        *(
+            "na",
+            "n/a",
+            "n.a",
+            "n.a.",
+            "nan",
+            "-nan",
+            "nat",
+            "null",
+            "missing",
+            "undefined",
+            "missing value",
+            "missing data",
+            "no data",
+            "blank",
+        ),
         *("not available", "not applicable", "n/a n/a", "1.#qnan", "-1.#ind", "1.#ind", "num!", "div/0!", "value!", "ref!"),
         *("name?", "null!", "keine angabe", "k.a.", "k. a."),
     )
 )
 BRACKETED = frozenset(("", "none", "unknown", "blank", "empty", "nil", "void", "not set", "not recorded"))  # else levels
-SIGNS = re.compile(r"\?+|\.+|[-–—]+|_+")
+SIGNS = re.compile(r"\?+|\.[a-z]|\*+|\.+|[-–—]+|_+")
 ENCLOSED = re.compile(r"[<(\[{\"'#`]+(.*?)[>)\]}\"'#`]*")
 PERHAPS = frozenset(
-    ("none", "unknown", "unk", "unknown/invalid", "not known", "not recorded", "not measured", "not done", "not mapped", "nd")
+    (
+        "none",
+        "unknown",
+        "unk",
+        "unknown/invalid",
+        "not known",
+        "not recorded",
+        "not measured",
+        "not done",
+        "not mapped",
+        "nd",
+        "n/d",
+        "n.d",
+        "n.d.",
+        "nil",
+        "empty",
+    )
 )
 
 LOW = re.compile(r"-1|-(9+|8+|7+)(\.[09]+)?")
@@ -50,6 +81,13 @@ def _means_missing(text: str) -> bool:
         return True
     enclosed = ENCLOSED.fullmatch(text)
     return enclosed is not None and enclosed.group(1).strip() in WORDS | BRACKETED
+
+
+def doubtful(values: Sequence[str]) -> list[str]:
+    """Return levels that may mean "missing": ``unknown``, or -999 and the like among texts."""
+    coded = [value for value in values if len(value) > 1 and (LOW.fullmatch(value) or HIGH.fullmatch(value))]
+    few = 2 * len([value for value in values if NUMBER.fullmatch(value)]) < len(values)
+    return [value for value in values if value.lower() in PERHAPS or (few and value in coded)]
 
 
 def number_codes(values: FloatArray, counts: IntArray, shared: Sequence[float] = ()) -> list[float]:

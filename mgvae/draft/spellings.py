@@ -36,8 +36,12 @@ MONTH = (
     "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|fev|avr|jui|aoû|aou|déc|ene|abr|ago|dic|gen|mag|giu|"
     "lug|set|ott|out|mei|mrt|sty|lut|kwi|maj|cze|lip|sie|wrz|paź|paz|lis|gru|led|úno|bře|dub|kvě|čvn|čvc|srp|zář|říj|pro|des"
 )
-NAMED_DATE = rf"(?:\d{{1,4}}[ ./-]*)?(?:{MONTH})[^\W\d_]*\.?[ ,./'-]*(?:\d{{1,2}},?[ /-]+)?\d{{2,4}}"
-OTHER_DATE = re.compile(rf"(?:{NUMERIC_DATE}|{NAMED_DATE})(?:[T :,].*)?", re.IGNORECASE)
+WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim)[^\W\d]*\.?,?\s+)?"
+WEEK = r"\d{4}-?W\d{2}(?:-?\d)?"
+NAMED_DATE = (
+    rf"(?:\d{{1,4}}(?:st|nd|rd|th)?[ ./-]*)?(?:{MONTH})[^\W\d_]*\.?[ ,./'-]*(?:\d{{1,2}}(?:st|nd|rd|th)?,?[ /-]+)?\d{{2,4}}"
+)
+OTHER_DATE = re.compile(rf"{WEEKDAY}(?:{WEEK}|{NUMERIC_DATE}|{NAMED_DATE})(?:[T :,].*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

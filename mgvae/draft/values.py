@@ -12,7 +12,7 @@ from mgvae.arrays import FloatArray
 from mgvae.config.dictionary import Kind, Level
 from mgvae.draft import names
 from mgvae.draft.entry import Drafted
-from mgvae.draft.nulls import PERHAPS
+from mgvae.draft.nulls import doubtful
 
 BAND = re.compile(r"[\[(]?\s*(\d+\.?\d*)\s*(?:-|–|to|,|\.\.)\s*(\d+\.?\d*)\s*[)\]]?(?:\s*[a-z]+)?", re.IGNORECASE)
 OPEN_BELOW = re.compile(r"(?:<|<=|≤|under|below)\s*(\d+\.?\d*)", re.IGNORECASE)
@@ -79,7 +79,7 @@ def _notes(values: Sequence[str]) -> tuple[str, ...]:
     notes = []
     if len(set(lowered)) < len(lowered):
         notes.append("some levels differ only in capital letters")
-    perhaps = [value for value in values if value.lower() in PERHAPS]
+    perhaps = doubtful(values)
     if perhaps:
         notes.append(f"{' and '.join(map(repr, perhaps))} kept as a level; a missing code if it means that")
     return tuple(notes)

@@ -14,7 +14,7 @@ from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from mgvae.errors import ExtractError
-from mgvae.extract.csv_layout import DELIMITERS, first_rows, layout_of, opened, separator_of, unicode_of
+from mgvae.extract.csv_layout import DELIMITERS, first_rows, likely_separator, opened, separator_of, unicode_of
 from mgvae.extract.misfits import Misfits
 from mgvae.extract.parts import BLOCK, Part
 
@@ -98,7 +98,7 @@ def _check_first_rows(part: Part, rows: Sequence[Sequence[str]]) -> None:
 
 
 def _check_delimiter(part: Part) -> None:
-    own, found = separator_of(part), layout_of(part).separator
+    own, found = separator_of(part), likely_separator(part)
     if found == own:
         return
     named = DELIMITERS.get(own, f"'{own}'")
@@ -117,11 +117,19 @@ def _scan(part: Part) -> bool:
     """
     decoder = codecs.getincrementaldecoder(part.encoding or "utf-8")()
     size, lines, quotes, last = 0, 0, 0, ""
+    misnamed = _Utf8() if part.encoding and not codecs.lookup(part.encoding).name.startswith("utf-8") else None
     with part.open() as file:
         while block := file.read(BLOCK):
+            if misnamed is not None:
+                misnamed.see(block)
             text = _checked(part, block, decoder, before=size, lines=lines)
             size, lines = size + len(block), lines + text.count("\n")
             quotes, last = quotes + text.count('"'), text[-1:] or last
+    if misnamed is not None and misnamed.likely:
+        raise ExtractError(
+            f"{part.label}: must be {part.encoding} text, as named; it is UTF-8. Leave out 'encoding' in cohort.yaml, and give "
+            f"all parts one encoding."
+        )
     if decoder.getstate()[0]:
         raise ExtractError(f"{part.label}: the file is cut off in the middle of a character. {COPY}.")
     if not last.strip("\ufeff") and lines == 0:
@@ -129,6 +137,28 @@ def _scan(part: Part) -> bool:
     if quotes % 2:
         _check_quotes(part)
     return last in "\r\n"
+
+
+class _Utf8:
+    """Notice whether bytes that are named otherwise are UTF-8: letters would be read as two each."""
+
+    def __init__(self) -> None:
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
+        self.sound, self.beyond_ascii = True, False
+
+    @property
+    def likely(self) -> bool:
+        """Whether all bytes seen are UTF-8, and some are no ASCII."""
+        return self.sound and self.beyond_ascii
+
+    def see(self, block: bytes) -> None:
+        """Look at the next bytes."""
+        try:
+            text = self.decoder.decode(block) if self.sound else ""
+        except UnicodeDecodeError:
+            self.sound = False
+            return
+        self.beyond_ascii = self.beyond_ascii or not text.isascii()
 
 
 def _checked(part: Part, block: bytes, decoder: codecs.IncrementalDecoder, *, before: int, lines: int) -> str:
@@ -140,9 +170,10 @@ def _checked(part: Part, block: bytes, decoder: codecs.IncrementalDecoder, *, be
     pending = len(decoder.getstate()[0])
     try:
         text = decoder.decode(block)
-    except UnicodeDecodeError as error:
-        at = before - pending + error.start
-        line = lines + 1 + block[: max(error.start - pending, 0)].count(b"\n")
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)  # UTF-16 without its mark has none
+        at = before - pending + start
+        line = lines + 1 + block[: max(start - pending, 0)].count(b"\n")
         raise ExtractError(
             f"{part.label}: must be {part.encoding or 'UTF-8'} text; byte {at} (line {line}) is not. Save it as UTF-8, or name "
             f"its encoding in cohort.yaml, such as 'encoding: cp1252'."

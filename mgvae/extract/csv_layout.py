@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -50,8 +51,12 @@ def separator_of(part: Part) -> str:
 def layout_of(part: Part) -> Layout:
     """Return how a part is laid out, judged by its content."""
     encoding = part.encoding or found_encoding(part)
-    lines = first_lines(part.laid_out(part.separator, encoding))
-    return Layout(_separator(lines, own=separator_of(part)), encoding)
+    return Layout(likely_separator(part.laid_out(part.separator, encoding)), encoding)
+
+
+def likely_separator(part: Part) -> str:
+    """Return what most likely stands between the columns of a part, whose encoding is known."""
+    return _separator(_first_lines(part), own=separator_of(part))
 
 
 def found_encoding(part: Part) -> str | None:
@@ -95,7 +100,7 @@ def _decodes(part: Part, encoding: str) -> bool:
     return True
 
 
-def first_lines(part: Part) -> list[str]:
+def _first_lines(part: Part) -> list[str]:
     """Return the first lines from the header on, each without its end; none where they are no text in the part's encoding."""
     try:
         with opened(part) as file:
@@ -128,7 +133,7 @@ def _separator(lines: list[str], *, own: str) -> str:
 @contextmanager
 def opened(part: Part) -> Iterator[Any]:
     """Open a part as UTF-8 bytes that begin at the header: no mark, empty line or ``sep=`` before it."""
-    requote = _blanks_before_quotes(part)
+    requote = _blanks_before_quotes(part, part.state())
     with part.open() as file:
         chunks = _to_last_row(_from_header(decoded(file, part.encoding)), separator_of(part))
         yield _buffered(_requoted(chunks, separator_of(part)) if requote else chunks)
@@ -187,8 +192,14 @@ def _to_last_row(blocks: Iterator[bytes], separator: str) -> Iterator[bytes]:
         yield held
 
 
-def _blanks_before_quotes(part: Part) -> bool:
-    """Return whether blanks stand between separators and quotes throughout, as in ``1, "a"``."""
+@lru_cache(maxsize=64)
+def _blanks_before_quotes(part: Part, state: tuple[Any, ...]) -> bool:
+    """Return whether blanks stand between separators and quotes throughout, as in ``1, "a"``.
+
+    Args:
+        part: the file, which is read as a whole.
+        state: of the file, which tells a new file of the same name.
+    """
     separator = separator_of(part)
     pattern, tail, found = re.compile(re.escape(separator.encode()) + rb' +"'), b"", False
     with part.open() as file:

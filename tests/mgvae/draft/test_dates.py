@@ -62,6 +62,9 @@ def test_other_spellings_are_read_by_their_format(form, written):
         ["sty-91", "lut-91", "mar-92", "kwi-92"] * 30,
         ["janv. 2020", "févr. 2021", "déc. 2021"] * 30,
         ["2020-01", "2021-02", "2022-12"] * 30,
+        [f"{day}th January 2021" for day in range(4, 20)] * 30,
+        [f"Mon, {day:02} Jan 2021 10:00:00 GMT" for day in range(1, 20)] * 30,
+        [f"2021-W{week:02}" for week in range(1, 50)] * 30,
         ["31/01/2020", "01/02/2020", "29.02.2020"] * 30,
     ],
 )

@@ -221,3 +221,19 @@ def test_a_true_minus_is_a_minus(tmp_path):
 
 def test_identifiers_in_scientific_notation_have_lost_digits():
     assert said(column("patient_id", [f"1.{row:05}E+11" for row in range(300)]), "its last digits are lost")
+
+
+@pytest.mark.parametrize("digits", ["\uff10", "\u0660", "\u0966"])  # full-width, Arabic, Devanagari
+def test_digits_of_other_scripts_are_digits(digits, tmp_path):
+    cells = ["".join(chr(ord(digits) + int(place)) for place in str(20 + row)) for row in range(60)]
+    (tmp_path / "t.csv").write_text("id,x,died\n" + "".join(f"{row},{cell},{row % 2}\n" for row, cell in enumerate(cells)))
+    assert draft_column(look_at(str(tmp_path / "t.csv")).columns[1]).kind == "count"
+    columns = {"id": {"role": "identifier"}, "x": {"kind": "count"}}
+    assert read_extract(study(tmp_path / "t.csv", columns=columns)).frame["x"].tolist() == [20 + row for row in range(60)]
+
+
+@pytest.mark.parametrize(("level", "doubted"), [("-999", True), ("999", True), ("unknown", True), ("nil", True), ("9", False)])
+def test_levels_that_may_mean_missing_are_asked_about(level, doubted):
+    drafted = column("ward", ["A", "B", "C", level] * 30)
+    assert level in drafted.categories
+    assert said(drafted, "kept as a level; a missing code if it means that") == doubted

@@ -208,3 +208,31 @@ def test_lines_before_the_header_are_named_as_the_cause(before, words, tmp_path)
     (tmp_path / "t.csv").write_text(before + HEADER + ROWS)
     with pytest.raises(ExtractError, match=words):
         look_at(str(tmp_path / "t.csv"))
+
+
+def parts(tmp_path, *contents):
+    (tmp_path / "parts").mkdir()
+    for place, content in enumerate(contents):
+        (tmp_path / "parts" / f"{place}.csv").write_bytes(content)
+    return str(tmp_path / "parts")
+
+
+def test_parts_of_one_layout_are_one_table(tmp_path):
+    content = (HEADER + ROWS).replace(",", ";")
+    look = look_at(parts(tmp_path, content.replace("Zoë", "Zoe").encode(), content.encode("cp1252")))
+    assert (look.rows, look.encoding, look.separator) == (118, "cp1252", ";")
+    assert look.columns[2].values == ("Ward 2", "Zoe", "Zoë")
+
+
+@pytest.mark.parametrize("other", ["cp1252", "utf-16"])
+def test_parts_of_two_encodings_are_refused(other, tmp_path):
+    content = HEADER + ROWS
+    with pytest.raises(ExtractError, match=f"must be {other} text"):
+        look_at(parts(tmp_path, content.encode(), content.encode(other)))
+
+
+def test_a_file_in_utf_8_that_is_named_otherwise_is_refused(expected, tmp_path):
+    with pytest.raises(ExtractError, match=r"must be cp1252 text, as named; it is UTF-8\. Leave out 'encoding'"):
+        read(tmp_path, HEADER + ROWS, encoding="cp1252")
+    plain = read(tmp_path, (HEADER + ROWS).replace("Zoë", "Ward 2"), encoding="cp1252")
+    assert len(plain) == len(expected)
