@@ -20,6 +20,7 @@ LEAST_EXPECTED = 30.0
 LEAST_ROWS = 50  # that decide a relation
 SAMPLE = 2000  # rows from which most relations are refuted, and expected breaks estimated
 REFUTING, MOST_VERIFIED = 200, 500  # rows that refute most sums; sums that are then tried on all rows, for each total
+MOST_PARTS = 60  # candidates for the parts of a sum of three or more
 MOST_NUMBERS, MOST_SUMMED = 1000, 200  # columns between which orders, and sums, are looked for
 
 
@@ -47,9 +48,10 @@ def relations(numbers: FloatArray, summed: BoolArray) -> list[Relation]:
     alias = {one.right for one in equal}
     single = [one for one in orders if not alias & {one.left[0], one.right}]
     own = np.array([at for at in range(numbers.shape[1]) if at not in alias], dtype=np.int64)
-    sums = list(_sums(numbers, own))
     low = _extreme(numbers, np.fmin)
-    parts = {(part, one.right) for one in sums for part, other in (one.left, one.left[::-1]) if low[other] >= 0}
+    sums = list(_sums(numbers, own))
+    sums += _long_sums(numbers, [int(at) for at in own if low[at] >= 0], {one.right for one in sums})
+    parts = {(part, one.right) for one in sums for part in one.left if (low[list(set(one.left) - {part})] >= 0).all()}
     return [*equal, *(one for one in _reduced(single) if (one.left[0], one.right) not in parts), *sums]
 
 
@@ -113,21 +115,43 @@ def _sums(numbers: FloatArray, columns: IntArray) -> Iterator[Relation]:
             if not len(left):
                 break
         for a, b in list(zip(left.tolist(), right.tolist(), strict=True))[:MOST_VERIFIED]:
-            relation = _sum(numbers, a, b, int(total))
+            relation = _sum(numbers, (a, b), int(total))
             if relation is not None:
                 yield relation
 
 
-def _sum(numbers: FloatArray, a: int, b: int, total: int) -> Relation | None:
-    x, y, z = (numbers[:, at] for at in (a, b, total))
-    with np.errstate(invalid="ignore"):
-        known = ~np.isnan(x + y + z)
-    both = known & (x != 0) & (y != 0)
-    if both.sum() < LEAST_ROWS or _differ(x + y, z).any():
+def _long_sums(numbers: FloatArray, columns: list[int], done: set[int]) -> Iterator[Relation]:
+    """Yield sums of three columns or more, none of them negative, such as a score and its items.
+
+    No part exceeds its total, which leaves few candidates; least squares say which of them have weight 1 and which 0.
+    """
+    some = numbers[sample_rows(len(numbers), REFUTING)]
+    for total in columns:
+        with np.errstate(invalid="ignore"):
+            below = np.asarray(~(some[:, columns] > some[:, [total]]).any(axis=0))
+        parts = [at for at, is_below in zip(columns, below, strict=True) if is_below and at != total]
+        if total in done or not 3 <= len(parts) <= MOST_PARTS:
+            continue
+        complete = numbers[~np.isnan(numbers[:, [*parts, total]]).any(axis=1)][:SAMPLE]
+        if len(complete) < max(LEAST_ROWS, 2 * len(parts)):
+            continue
+        weight, _, rank, _ = np.linalg.lstsq(complete[:, parts], complete[:, total])
+        if rank == len(parts) and np.isin(np.round(weight, 6), (0.0, 1.0)).all():
+            used = tuple(part for part, one in zip(parts, weight, strict=True) if one > 0.5)
+            relation = _sum(numbers, used, total) if len(used) > 2 else None
+            if relation is not None:
+                yield relation
+
+
+def _sum(numbers: FloatArray, parts: tuple[int, ...], total: int) -> Relation | None:
+    summed, z = numbers[:, list(parts)].sum(axis=1), numbers[:, total]
+    known = ~np.isnan(summed + z)
+    counting = known & (numbers[:, list(parts)] != 0).all(axis=1)
+    if counting.sum() < LEAST_ROWS or _differ(summed, z).any():
         return None
-    if _breaks_if_shuffled((x + y)[known], z[known], strict=False) < LEAST_EXPECTED:
+    if _breaks_if_shuffled(summed[known], z[known], strict=False) < LEAST_EXPECTED:
         return None
-    return Relation((a, b), "==", total, int(known.sum()))
+    return Relation(parts, "==", total, int(known.sum()))
 
 
 def _differ(left: FloatArray, right: FloatArray) -> BoolArray:

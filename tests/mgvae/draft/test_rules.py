@@ -204,6 +204,18 @@ def test_a_sum_needs_rows_in_which_both_parts_count():
         assert len(found) == expected
 
 
+def test_a_score_is_the_sum_of_its_items():
+    rng = np.random.default_rng(2)
+    table = rng.integers(1, (5, 6, 7, 90, 2), (600, 5)).astype(float)  # eye, verbal, motor, age, something rare
+    table = np.column_stack([table, table[:, :3].sum(axis=1)])
+    table[rng.random((600, 6)) < 0.05] = np.nan
+    (one,) = relations(table, np.zeros(6, dtype=bool))
+    assert (one.left, one.sign, one.right) == ((0, 1, 2), "==", 5)
+    at = np.flatnonzero(~np.isnan(table).any(axis=1))[-1]
+    table[at, 5] += 1
+    assert not [one for one in relations(table, np.zeros(6, dtype=bool)) if one.sign == "=="]
+
+
 def test_sums_of_decimals_with_missing_cells():
     rng = np.random.default_rng(1)
     table = rng.normal(50, 9, (800, 3)).round(1)
