@@ -29,6 +29,21 @@ def require_allowed(path: str, parameter: str) -> None:
         raise ConfigError(f"{parameter}: must lie below one of the folders and URLs that {SETTING} lists; it lies elsewhere.")
 
 
+def require_allowed_extract(extract: str) -> None:
+    """Check an extract and each of its files, to which a link in a folder may lead.
+
+    Raises:
+        ConfigError: one lies elsewhere.
+        ExtractError: it cannot be found.
+    """
+    from mgvae.extract.parts import find_parts  # slow to import, and every command imports this module
+
+    require_allowed(extract, "extract")
+    if os.environ.get(SETTING):
+        for part in find_parts(extract):
+            require_allowed(part.label, "extract")
+
+
 def require_allowed_dictionary(path: Path) -> None:
     """Check the data dictionary that a cohort.yaml names, before it is read.
 

@@ -149,7 +149,7 @@ def show(
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. Give a run folder, such as runs/nafld/latest.") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise ConfigError(f"{path}: must be a readable report.json. Run the study again.") from None
     print_report(read_report(content), Console())
 

@@ -148,7 +148,7 @@ def parsed(lines: Sequence[bytes], path: Path) -> tuple[Change, ...]:
             change = Change(**cast("dict[str, Any]", {key: value for key, value in content.items() if key in known}))
             if change.action not in get_args(Action) or not all(NAME.fullmatch(name) for name in _names(change)):
                 raise ValueError("action or run")
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             raise _damaged(path, f"line {number} cannot be read") from None
         if change.previous_sha256 != last:
             raise _damaged(

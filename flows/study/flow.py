@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect import State, flow, get_run_logger, task
 
-from flows.allowed_paths import require_allowed
+from flows.allowed_paths import require_allowed, require_allowed_extract
 from flows.inbox.selection import select_extracts
 from flows.redaction import redact_errors, unpickled
 from flows.runs.champion import Decision, consider
@@ -92,13 +92,14 @@ def cohort_flow(
                 inbox = None
         extracts = select_extracts(config, Path(inbox), given=extract is not None) if inbox else iter([(config, "")])
         folder = Path(out).resolve()
+        require_allowed(str(folder / config.study), "out")  # it may be a link
         artifacts = open_store(folder, store)
         require_allowed(artifacts.label, "store")
         for remark in remarks_on(config.evaluation.own_classifiers):
             get_run_logger().warning(remark)
         with posting(config.study):
             for selected, reason in extracts:
-                require_allowed(selected.extract, "extract")
+                require_allowed_extract(selected.extract)
                 state = _carry_out(selected, artifacts, folder, promote=promote, reason=reason)
         return state
 

@@ -18,7 +18,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
 
-from flows.allowed_paths import require_allowed
+from flows.allowed_paths import require_allowed, require_allowed_extract
 from flows.redaction import OrchestrationError, redact_errors, unpickled
 from flows.runs.guard import guarded
 from flows.runs.records import look_up
@@ -174,7 +174,8 @@ def stage_flow(
     with guarded(), redact_errors():
         require_allowed(out, "out")
         require_allowed(store, "store")
-        require_allowed(extract or out, "extract")
+        if extract is not None:
+            require_allowed_extract(extract)
         artifacts = open_store(Path(out).resolve(), store)
         call = _call(artifacts, stage, settings, inputs, extra or {}, extract)
         if call.key != key:

@@ -33,6 +33,7 @@ from mgvae.results.numbers import Estimate
 
 REPORTS_SETTING = "MGVAE_REPORTS_URL"
 EVERY_SECONDS = 5.0
+MARKUP = re.compile(r"([\\`*_\[\]<>|~#]|:(?=//)|(?<=www)\.)")
 MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "balanced_accuracy")
 STILL = "The champion and its predictions stay as they were, and finished stages are kept: the next run goes on from there."
 
@@ -69,15 +70,21 @@ def artifact_key(study: str) -> str:
     return "mgvae-" + re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
 
 
+def escaped(text: object) -> str:
+    """Return text that Markdown shows as it is: no link, picture, HTML or line of its own."""
+    return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
+
+
 def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
     """Return a run in Markdown: verdict, recommendation, counts, path of the report."""
     cohort = report.cohort
     place = _address(report, folder)
     refused = f"{REFUSED[report.status]}: " if report.status in REFUSED else ""
-    lines = [f"# {refused}{report.title or report.study}", "", f"**Status: {report.status}** {report.verdict.sentence}", ""]
-    lines += [f"- {remark}" for remark in [*remarks, *finding_lines(report.findings), *report.warnings]]
+    title, verdict = escaped(report.title or report.study), escaped(report.verdict.sentence)
+    lines = [f"# {refused}{title}", "", f"**Status: {report.status}** {verdict}", ""]
+    lines += [f"- {escaped(remark)}" for remark in [*remarks, *finding_lines(report.findings), *report.warnings]]
     if report.recommendation:
-        lines.append(f"- {advice(report)} {report.recommendation.reason}")
+        lines.append(f"- {escaped(advice(report))} {escaped(report.recommendation.reason)}")
     if cohort.n is not None:
         lines.append(f"- {cohort.n:,} subjects, {cohort.events:,} events ({cohort.prevalence:.2%})")
     if report.synthetic:
@@ -90,7 +97,7 @@ def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
     for stage in report.lineage.stages:
         maker = (stage.ran.worker or stage.ran.host) if stage.ran else None
         reused = "reused" if stage.cached else "computed"
-        lines.append(f"| {stage.name} | {stage.seconds} | {reused} | {maker or '?'} |")
+        lines.append(f"| {stage.name} | {stage.seconds} | {reused} | {escaped(maker or '?')} |")
     return "\n".join(lines)
 
 
@@ -165,11 +172,10 @@ def note_failure(flow: Any, flow_run: Any, state: Any) -> None:
     if not served() or (state is not None and state.name in REFUSED.values()):
         return
     reason = (state.message or "no reason given").strip().splitlines()[0]
-    text = (
-        f"# This run ended {state.name}\n\n{reason}\n\n{STILL}\n\nWhat to do: deployments/README.md, 'When the night failed'."
-    )
+    ended, reason, about = escaped(state.name), escaped(reason), escaped(f"{flow.name} {flow_run.name}")
+    text = f"# This run ended {ended}\n\n{reason}\n\n{STILL}\n\nWhat to do: deployments/README.md, 'When the night failed'."
     with disable_run_logger():
-        _attempt(lambda: create_markdown_artifact(text, key="mgvae-failed", description=f"{flow.name} {flow_run.name}"))
+        _attempt(lambda: create_markdown_artifact(text, key="mgvae-failed", description=about))
 
 
 def _show_calibration(report: Report, name: str) -> None:
@@ -187,7 +193,8 @@ def _address(report: Report, folder: Path) -> str:
     if base:
         url = f"{base.rstrip('/')}/{report.study}/{report.run_id}/report.html"
         return f"[report.html]({url})"
-    return f"`{folder / 'report.html'}` on the machine of the worker"
+    path = " ".join(str(folder / "report.html").replace("`", "'").split())
+    return f"`{path}` on the machine of the worker"
 
 
 def _measured(measure: Estimate | None) -> str:

@@ -69,7 +69,7 @@ def parse_yaml(text: str, *, source: str) -> Any:
     """
     try:
         return _Reader(YAML(typ="safe", pure=True).parse(text), source).document()
-    except (YAMLError, ValueError, OverflowError) as error:  # the last two: an escape that is no character
+    except (YAMLError, ValueError, OverflowError, RecursionError) as error:  # the second two: an escape that is no character
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
         raise ConfigError(

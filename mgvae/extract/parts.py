@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import lzma
 import zlib
@@ -20,6 +22,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import infer_compression
 
 from mgvae.errors import ExtractError, nearest, reason_of
+from mgvae.extract.bounds import BoundedFile
 
 Format = Literal["csv", "tsv", "parquet", "sav", "sas7bdat", "xpt", "dta"]
 TEXT: dict[str, Format] = {".csv": "csv", ".tsv": "tsv"}
@@ -39,6 +42,7 @@ REMEDIES: dict[type[Exception], str] = {
     EOFError: CUT_OFF,
     zlib.error: CUT_OFF,
     lzma.LZMAError: CUT_OFF,
+    csv.Error: "every cell must have at most 131,072 characters, and each quote an end; one has not. Copy it from its source.",
 }
 
 
@@ -79,11 +83,14 @@ class Part:
     @contextmanager
     def open(self) -> Iterator[Any]:
         """Open decompressed bytes; errors, the caller's too, become an `ExtractError`."""
-        with (
-            _as_extract_errors(self.label),
-            self.fs.open(self.path, "rb", compression=_compression(_name(self.fs, self.path), self.format)) as file,
-        ):
-            yield file
+        packing = _compression(_name(self.fs, self.path), self.format)
+        with _as_extract_errors(self.label), self.fs.open(self.path, "rb", compression=packing) as file:
+            if not self.is_text:
+                yield file
+                return
+            packed = None if packing is None else int(self.fs.info(self.path).get("size") or 0)
+            bounded = BoundedFile(file, label=self.label, packed=packed, breaks=self.separator or "")
+            yield io.BufferedReader(bounded, BLOCK)
 
     def state(self) -> tuple[Any, ...]:
         """Return size and times or tags, which change when the file is written anew."""
@@ -145,6 +152,8 @@ def extension(name: str) -> str | None:
 
 def _file_system(extract: str) -> tuple[Any, str]:
     protocol = extract.partition("://")[0]
+    if "::" in extract:
+        raise ExtractError("The extract must be one path or URL; it is a chain, joined by '::'. Give the file itself.")
     try:
         fs, path = fsspec.core.url_to_fs(extract)
     except ImportError:
@@ -155,6 +164,10 @@ def _file_system(extract: str) -> tuple[Any, str]:
     except ValueError:
         raise ExtractError(
             f"The extract's protocol '{protocol}' is unknown; use a path or a URL such as s3://bucket/key."
+        ) from None
+    except Exception as error:  # whatever a protocol's package raises
+        raise ExtractError(
+            f"The extract's address, of protocol '{protocol}', cannot be used ({type(error).__name__}). Check it."
         ) from None
     return fs, str(path)
 

@@ -75,4 +75,6 @@ def _file_system(location: str) -> tuple[Any, str]:
         raise ConfigError(
             f"--store {protocol}://...: unknown protocol; give a folder or a URL such as s3://bucket/prefix."
         ) from None
+    except Exception as error:  # whatever a protocol's package raises
+        raise ConfigError(f"--store {protocol}://...: cannot be used ({type(error).__name__}). Check the address.") from None
     return fs, str(path)

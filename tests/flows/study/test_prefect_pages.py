@@ -1,11 +1,14 @@
 """What Prefect shows of a run: its numbers, where it lies, and no patient; a server that is away costs no night."""
 
+import re
+
+import markdown_it
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.progress import Silent, reporter
 from flows.study import prefect_pages as notices
-from flows.study.prefect_pages import Posted, arms_table, artifact_key, note_failure, posting, show_run, summary
+from flows.study.prefect_pages import Posted, arms_table, artifact_key, escaped, note_failure, posting, show_run, summary
 from mgvae.report.schema import read_report
 from tests.flows.simulated_study import CANARY
 
@@ -27,6 +30,35 @@ def test_the_summary_says_what_was_found_and_where_it_lies(report, finished):
     assert str(finished.run / "report.html") in text
     assert all(f"| {stage['name']} |" in text for stage in report["lineage"]["stages"])
     assert CANARY not in text
+
+
+HOSTILE = (
+    "[press](javascript:alert(1))",
+    "![seen](https://evil.org/pixel.png)",
+    "<img src=https://evil.org/pixel.png>",
+    "<javascript:alert(1)>",
+    "https://evil.org/now and www.evil.org",
+    "one\n\n[x]: javascript:alert(1)\n# [two][x]",
+    "`a` | b",
+)
+
+
+def rendered(text):
+    """Return the links, pictures and other HTML that a reader of GitHub's Markdown makes of a text."""
+    reader = markdown_it.MarkdownIt("gfm-like")
+    reader.validateLink = lambda url: True  # as a reader that knows no dangerous address
+    html = reader.render(text)
+    return re.findall(r"<(?:a|img|code|h1|h2)\b[^>]*>", html)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_of_a_study_is_no_markup(text, report, finished):
+    told = read_report(report)
+    named = told.model_copy(update={"title": text, "verdict": told.verdict.model_copy(update={"sentence": text})})
+    assert rendered(text)
+    plain = summary(told, finished.run, remarks=["x"])
+    assert rendered(summary(named, finished.run, remarks=[text])) == rendered(plain)
+    assert rendered(f"# {escaped(text)}") == ["<h1>"]
 
 
 def test_the_report_is_linked_where_it_is_served(report, finished, monkeypatch):
