@@ -153,7 +153,7 @@ def _copies(config: CohortConfig, frame: pd.DataFrame) -> Finding | None:
     codes = pd.DataFrame({name: _codes(frame[name]) for name in frame if not _names_rows(config, frame, str(name))})
     expected = np.full(len(frame), np.log(max(len(frame), 1)))
     group = None if config.group is None else _codes(frame[config.group])
-    for name in config.columns.features:
+    for name in (*config.columns.features, config.index_date):
         if name in codes and (group is None or not shared_within(group, codes[name].to_numpy())):
             shares = np.append(np.bincount(codes[name][codes[name] >= 0]) / len(frame), 1.0)  # the last: missing
             expected += np.log(shares[codes[name]])

@@ -49,7 +49,7 @@ def draft_column(seen: Seen) -> Drafted:
         return drafted
     if seen.name == PARENT:
         return drafted.excluded(f"synthetic rows carry the id of their parent as '{PARENT}'; rename the column to use it")
-    return _with_missing(seen, drafted.coded(texts))
+    return with_missing(seen, drafted.coded(texts))
 
 
 def present(seen: Seen, drafted: Drafted) -> BoolArray:
@@ -71,7 +71,7 @@ def numbers_of(values: tuple[str, ...], written: str | None = None) -> FloatArra
     return np.array([float(value) if NUMBER.fullmatch(value) else np.nan for value in texts])
 
 
-def _with_missing(seen: Seen, drafted: Drafted) -> Drafted:
+def with_missing(seen: Seen, drafted: Drafted) -> Drafted:
     """Return the entry with a ceiling on missing cells, above today's share."""
     share = float(1 - np.isin(seen.codes, np.flatnonzero(present(seen, drafted))).mean())
     if share > MOST_MISSING:

@@ -6,23 +6,26 @@ A range lets new patients in and catches a change of unit or a code such as 9999
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.config.dictionary import NUMERIC_KINDS
-from mgvae.draft.columns import numbers_of, present
+from mgvae.draft.columns import numbers_of, present, with_missing
 from mgvae.draft.entry import Bounds, Drafted
 from mgvae.draft.names import words
 from mgvae.draft.scan import Seen
-from mgvae.draft.values import rounded
+from mgvae.draft.values import plain, rounded
 
 TAILS = (0.01, 0.5, 0.99)
 LEAST_FACTOR = 1.25  # beyond the outer quantiles, at least
 BEYOND = 2.0  # times the distance of an outer quantile from the median, where values are not all positive
 FURTHER = (1.1, 0.25)  # beyond the extremes: a factor, a share of their distance from the median
 SMALL = 10  # a count that goes down to this may go down to 0
+CODE = re.compile(r"-1|-?(9+|8+|7+)")  # numbers that stand for "missing" where no such value can be
+MOST_CODES = 3
 FEW_BEYOND = 0.05  # share of rows from which values are in another unit rather than errors
 
 
@@ -55,6 +58,7 @@ QUANTITIES = (
     Quantity("an oxygen saturation", ("spo2", "sao2", "saturation"), ((0, 100, "%"),)),
     Quantity("a body mass index", ("bmi",), ((5, 120, "kg/m2"),)),
     Quantity("a Glasgow coma score", ("gcs", "gcs total", "glasgow coma score", "glasgow"), ((3, 15, ""),), whole=True),
+    Quantity("a calendar year", ("year", "yob"), ((1850, 2150, ""),)),
     Quantity("an Apgar score", ("apgar",), ((0, 10, ""),)),
 )
 OTHER_UNITS = frozenset(
@@ -78,6 +82,9 @@ def with_range(seen: Seen, drafted: Drafted) -> Drafted:
     low, high, unit = known.limits[best]
     if shares[best] == 0:
         return replace(drafted, range=(low, high))
+    codes = values[(values < low) | (values > high)]
+    if len(codes) <= MOST_CODES and all(CODE.fullmatch(f"{value:.12g}") for value in codes):
+        return with_missing(seen, replace(drafted.coded([plain(value) for value in codes]), range=(low, high)))
     limits = f"{low:g} to {high:g} {unit}".strip()
     cause = "another unit?" if shares[best] > FEW_BEYOND else "errors, or codes for missing?"
     beyond = int(counts[(values < low) | (values > high)].sum())

@@ -28,7 +28,21 @@ def bounds(values, **options):
         ("arterial_ph", "a pH"),
         ("sbp_admission", "a systolic blood pressure"),
         ("hr", "a heart rate"),
-        *((name, None) for name in ("stage", "age_months", "age_group", "phosphate", "hr_worked", "gcs_motor", "weight", "x")),
+        ("year_of_birth", "a calendar year"),
+        *(
+            (name, None)
+            for name in (
+                "stage",
+                "age_months",
+                "age_group",
+                "phosphate",
+                "hr_worked",
+                "gcs_motor",
+                "weight",
+                "years_of_school",
+                "x",
+            )
+        ),
     ],
 )
 def test_the_quantity_that_a_name_tells(name, known):
@@ -56,6 +70,15 @@ def test_values_beyond_the_limits_are_pointed_at_and_pass():
     assert found.range[1] >= 131
     assert any("1 rows lie beyond 0 to 120 years: errors" in note for note in found.notes)
     assert any("another unit?" in note for note in entry("age", [200.5, 400, 900] * 30).notes)
+
+
+@pytest.mark.parametrize(("name", "code", "limits"), [("ph", -1, (6.5, 8)), ("birth_year", 9999, (1850, 2150))])
+def test_a_number_that_cannot_be_is_a_code(name, code, limits):
+    sound = [1950 + row % 40 for row in range(60)] if name == "birth_year" else [7.1 + row % 40 / 100 for row in range(60)]
+    found = entry(name, [*sound, *[code] * 180])
+    assert (found.missing_codes, found.range) == ((code,), limits)
+    assert found.max_missing == 0.95
+    assert found.predicts
 
 
 RNG = np.random.default_rng(0)
