@@ -61,8 +61,9 @@ class RuleKeeper:
         for indicators in self._panels:
             rows[:, indicators] = rows[:, indicators[:1]]
         features = decode(self.encoding, rows)
-        for name, value in self._definitions:
-            features[name] = self._defined(name, value, features)
+        for _ in self._definitions:  # one may need what a later one gives: as many passes as there are settle any chain
+            for name, value in self._definitions:
+                features[name] = self._defined(name, value, features)
         return features
 
     def broken(self, features: pd.DataFrame) -> BoolArray:

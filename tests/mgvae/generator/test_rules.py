@@ -178,6 +178,15 @@ def test_a_rule_that_nothing_keeps_is_left_broken_and_counted(chain):
     assert kept.rules.borrowed == 0
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_number_is_calculated_from_one_that_is_calculated(chain, order):
+    texts = ["all + 50 == age", "urban + rural == all", "age - 3 == crp"][::order]
+    features = RuleKeeper(rules_of(*texts, panel=False), chain[0].encoding).decoded(chain[0].majority.clone())
+    expected = features["urban"] + features["rural"] + 50
+    assert (features["age"] == expected).all()
+    assert ((features["crp"] == expected - 3) | features["crp"].isna()).all()
+
+
 def test_a_calculated_number_stays_in_its_range(chain):
     narrow = {**MORE, "all": Column(kind="count", range=(0, 3))}
     rules = RowRules((Rule(rule=TEXTS[1]),), narrow)
