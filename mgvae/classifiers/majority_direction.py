@@ -22,6 +22,7 @@ from mgvae.errors import TrainingError
 FEWEST_EXPECTED = 5  # cases with a code, from which the normal approximation of its shift is right
 MANY_CODES = 200  # columns of rare codes from which their shifts have a common prior
 SHARE = 0.1  # of the majority's covariance in the metric; the rest is a multiple of the identity
+SMALLEST = 1e-10  # variances up to it, against a column's size squared, are none
 ROUNDING = 1e-7  # differences up to it, against a column's size, are none
 TOLERANCE, MOST_STEPS = 1e-8, 1_000  # of the conjugate gradients
 
@@ -67,14 +68,17 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     rounding = ROUNDING * (1 + np.abs(centre))
     shift = np.where(np.abs(shift - centre) > rounding, shift - centre, 0.0)
     variance = _mean(_squared(majority), own) - centre**2
-    variance = np.where(variance > rounding**2, variance, 0.0)
+    variance = np.where(variance > SMALLEST * (1 + centre**2), variance, 0.0)
     shrunk = shift * _kept(shift, variance / cases)
     scale = np.where(variance < 1, np.sqrt(np.sqrt(variance)), 1.0)
-    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0) & (cases * centre < FEWEST_EXPECTED))
+    rarer = np.minimum(centre, 1 - centre)  # a design may hold who lacks a rare code
+    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0) & (cases * rarer < FEWEST_EXPECTED))
     if len(codes) >= MANY_CODES:
         few = 0.5 / float(weights[~case].sum())
-        found = fit_code_shift(cases * (centre + shift)[codes], cases, np.clip(centre[codes], few, 1 - few))
-        shrunk[codes] = variance[codes] * found.log_odds_ratio
+        lacking, holding = centre[codes] > 0.5, (centre + shift)[codes]
+        with_code = cases * np.where(lacking, 1 - holding, holding)
+        found = fit_code_shift(with_code, cases, np.clip(rarer[codes], few, 1 - few))
+        shrunk[codes] = np.where(lacking, -1.0, 1.0) * variance[codes] * found.log_odds_ratio
         scale[codes] = np.sqrt(variance[codes])
     scale[variance == 0] = 1.0
     level = float((variance / scale**2).mean())

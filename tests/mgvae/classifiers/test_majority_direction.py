@@ -108,3 +108,23 @@ def test_the_covariance_finds_what_the_means_hide():
         return w @ best / np.linalg.norm(w) / np.linalg.norm(best)
 
     assert angle(found) > 0.97 > 0.95 > angle(plain)
+
+
+@pytest.mark.parametrize("sparsely", [False, True])
+def test_a_code_and_its_lack_say_the_same(sparsely):
+    rng = np.random.default_rng(3)
+    share = np.exp(rng.normal(np.log(0.003), 1.0, 300)).clip(0.001, 0.4)
+    X, case = (rng.random((3000, 300)) < share).astype(float), np.arange(3000) < 20
+    turned = np.where(rng.random(300) < 0.5, 1 - X, X)
+    first, second = (fitted(sparse.csr_array(one) if sparsely else one, case)(one) for one in (X, turned))
+    assert second - second.mean() == pytest.approx(first - first.mean(), abs=1e-6 * first.std())
+
+
+def test_a_column_in_which_the_majority_is_alike_does_not_lead():
+    """With shares of rows that do not add up to 1 exactly, a column of ones seems to vary."""
+    rng = np.random.default_rng(4)
+    X, case = rng.normal(size=(10_020, 4)), np.arange(10_020) < 20
+    X[:, 3] = 1.0
+    X[0, 3] = 0.0  # a case
+    found = fitted(sparse.csr_array(X), case)
+    assert np.abs(found.weights).max() < 10
