@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgvae.generator.plausibility import _case_ratio, _matching_weight, drawn_once, keep_plausible
+from mgvae.generator.judges import ALL, WIDE, RandomisedTrees, fit_case_ratio, judging, stacked
+from mgvae.generator.plausibility import _matching_weight, drawn_once, keep_plausible
 
 WAYS = ("matched", "filtered", "none")
 
@@ -119,7 +120,63 @@ def test_a_case_is_judged_by_classifiers_that_saw_neither_it_nor_its_group(size)
 def test_translations_that_differ_as_cases_do_weigh_alike():
     majority, cases, made = rows(600), rows(120, at=1.0, seed=2), rows(1200, at=1.0, seed=3)
     event = np.repeat([False, True], [600, 120])
-    ratio, *_ = _case_ratio(pd.concat([majority, cases], ignore_index=True), event, np.arange(720), seed=0)
+    ratio = fit_case_ratio(pd.concat([majority, cases], ignore_index=True), event, np.arange(720), seed=0)
     assert np.corrcoef(ratio(made), made["signal"])[0, 1] > 0.8
     weight = _matching_weight(ratio(made), made, majority, 300, seed=0)
     assert abs(np.polyfit(made["signal"], weight, 1)[0]) < 0.35
+
+
+def test_where_judges_are_equally_good_their_mean_judges():
+    rng = np.random.default_rng(0)
+    event = rng.random(4000) < 0.1
+    odds = np.where(event, 1.0, -1.0) + rng.normal(size=(2, 4000))
+    _, slopes = stacked(event, odds.T)
+    assert slopes[0] == pytest.approx(slopes[1], rel=0.15)
+
+
+@pytest.mark.parametrize("bad", [lambda odds, noise: noise, lambda odds, noise: -odds])
+def test_a_judge_that_fails_has_no_say(bad):
+    rng = np.random.default_rng(0)
+    event = rng.random(4000) < 0.1
+    good = np.where(event, 1.0, -1.0) + rng.normal(size=4000)
+    _, slopes = stacked(event, np.column_stack([good, bad(good, rng.normal(size=4000))]))
+    assert slopes.min() == slopes[1] == pytest.approx(0.0, abs=0.1)
+    assert slopes[0] > 1
+
+
+def test_slopes_are_those_of_the_penalised_likelihood():
+    """At the mode, the likelihood's gradient is the prior's pull, where no slope is 0."""
+    rng = np.random.default_rng(1)
+    event = rng.random(60) < 0.3
+    odds = np.where(event, 1.0, -1.0)[:, None] + 2 * rng.normal(size=(60, 2))
+    level, slopes = stacked(event, odds)
+    miss = event - 1 / (1 + np.exp(-(level + odds @ slopes)))
+    spread = odds.std(axis=0)
+    assert miss.sum() == pytest.approx(0.0, abs=1e-3)
+    np.testing.assert_allclose(miss @ (odds / spread), slopes * spread - 0.5, atol=1e-3)
+
+
+def test_judges_rank_a_rule_that_no_line_finds():
+    """Cases are inside a ring of the majority: what a forest learns from rows, translations must be able to carry."""
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame(rng.normal(size=(900, 2)), columns=list("ab"))
+    event = np.hypot(features["a"], features["b"]).to_numpy() < 0.4
+    ratio = fit_case_ratio(features, event, np.arange(900), seed=0)
+    grid = pd.DataFrame({"a": [0.0, 2.0, -2.0, 0.0, 0.0], "b": [0.0, 0.0, 0.0, 2.0, -2.0]})
+    assert ratio(grid)[0] - ratio(grid)[1:].max() > 2
+
+
+def test_randomised_trees_do_not_depend_on_a_columns_scale():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=300), "b": rng.normal(size=300)})
+    event = (table["a"] + rng.normal(size=300) > 1).astype(int).to_numpy()
+    far = table.assign(a=np.exp(2 * table["a"]))
+    risks = [RandomisedTrees(seed=0).fit(rows, event).predict_proba(rows) for rows in (table, far)]
+    assert np.mean(np.abs(risks[0] - risks[1])) < 0.01
+    assert 0 < risks[0].min() < risks[0].max() < 1
+
+
+@pytest.mark.parametrize(("columns", "judges"), [(WIDE, len(ALL)), (WIDE + 1, 1)])
+def test_a_wide_table_is_judged_by_logistic_regression_alone(columns, judges):
+    table = pd.DataFrame(np.zeros((2, columns))).rename(columns=str)
+    assert len(judging(table)) == judges
