@@ -1,6 +1,6 @@
 """Judge how much likelier a row is among cases than among majority patients.
 
-No one kind of classifier ranks best on every table, so four judge together. Their log odds are added with weights learned on
+No one kind of classifier ranks best on every table, so three judge together. Their log odds are added with weights learned on
 rows that they have not seen: a kind that fails on a table has no say there. A classifier learns from translations what the
 judges know, so they must rank as well as the classifiers that are fitted on the translations.
 
@@ -23,7 +23,7 @@ from sklearn.preprocessing import QuantileTransformer
 
 from mgvae.arrays import Array, FloatArray, IntArray
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, forest_rows
-from mgvae.classifiers.models import BoostingModel, Classifier, make
+from mgvae.classifiers.models import Classifier, make
 from mgvae.classifiers.recalibration import fit_recalibration, to_logit
 from mgvae.cohort.groups import Parts
 from mgvae.cohort.split import folds
@@ -34,8 +34,6 @@ WIDE = 500  # columns beyond which logistic regression judges alone: the others 
 FOLDS = 5
 TREES = 100
 QUANTILES = 1000
-# scikit-learn's own settings, which find rules that the library's modest ones do not
-DEEP = {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31, "max_features": 1.0, "min_samples_leaf": 20}
 Maker = Callable[[int], Classifier]
 
 
@@ -71,7 +69,6 @@ MODEST: dict[str, Maker] = {
 }
 ALL: dict[str, Maker] = {
     **MODEST,
-    "deep_boosting": lambda seed: BoostingModel(seed=seed, l2_regularization=0.0, **DEEP),
     "randomised_trees": lambda seed: RandomisedTrees(seed=seed),
 }
 
