@@ -23,7 +23,8 @@ from sklearn.preprocessing import QuantileTransformer
 
 from mgvae.arrays import Array, FloatArray, IntArray
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, forest_rows
-from mgvae.classifiers.models import Classifier, make
+from mgvae.classifiers.classifier import Classifier
+from mgvae.classifiers.factory import make
 from mgvae.classifiers.recalibration import fit_recalibration, to_logit
 from mgvae.cohort.groups import Parts
 from mgvae.cohort.split import folds
