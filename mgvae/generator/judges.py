@@ -18,12 +18,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit, logit
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.preprocessing import QuantileTransformer
 
 from mgvae.arrays import Array, FloatArray, IntArray
-from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, forest_rows
 from mgvae.classifiers.classifier import Classifier
+from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, forest_rows
 from mgvae.classifiers.factory import make
 from mgvae.classifiers.recalibration import fit_recalibration, to_logit
 from mgvae.cohort.groups import Parts
@@ -49,6 +47,9 @@ class RandomisedTrees:
 
     def fit(self, features: pd.DataFrame, event: IntArray, weights: FloatArray | None = None) -> RandomisedTrees:
         """Fit; see `Classifier.fit`."""
+        from sklearn.ensemble import ExtraTreesClassifier
+        from sklearn.preprocessing import QuantileTransformer
+
         self._design = fit_linear_design(features, rare=RARE_LEVEL)
         rows = forest_rows(self._design, features)
         few = min(QUANTILES, len(features))

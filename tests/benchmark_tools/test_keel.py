@@ -5,9 +5,10 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tests.benchmarks.keel import blocks as work
-from tests.benchmarks.keel.arms import ARMS, CLASSIFIERS, Treated, classifier, identity, probability, treated
+from tests.benchmarks.keel.arms import ARMS, CLASSIFIERS, Treated, classifier, identity, probabilities, probability, treated
 from tests.benchmarks.keel.blocks import Block, Measured, append, blocks, read, run, score
 from tests.benchmarks.keel.sets import DEVELOPMENT, KEPT_BACK, Described, chosen, load, plain
 from tests.benchmarks.keel.summary import interval, report
@@ -109,6 +110,13 @@ def test_probabilities_are_the_rare_classs(name, rows):
     risk = probability(name, Treated(columns, event), columns, seed=1)
     assert risk[event == 1].mean() > risk[event == 0].mean()
     assert np.array_equal(risk, probability(name, Treated(columns, event), columns, seed=1))
+
+
+def test_guided_is_a_classifier_in_the_place_of_all(rows):
+    columns, event = rows
+    risks = probabilities("guided", treated("guided", columns, event, seed=1), columns, seed=1)
+    assert set(risks) == set(CLASSIFIERS)
+    assert roc_auc_score(event, risks["boosting"]) > 0.8
 
 
 def test_measures_by_hand():

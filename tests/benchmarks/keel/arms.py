@@ -31,7 +31,8 @@ OVERSAMPLERS: dict[str, Callable[[int], Any]] = {
     "adasyn": lambda seed: ADASYN(random_state=seed),
     "mgvae": lambda seed: mgvae.MGVAEOverSampler(random_state=seed),
 }
-ARMS = ("none", "class_weight", *OVERSAMPLERS)
+OURS = ("mgvae", "guided")  # depend on the code of the library
+ARMS = ("none", "class_weight", *OVERSAMPLERS, "guided")  # guided is a classifier: it stands in the place of all four
 CLASSIFIERS = ("logistic_regression", "boosting", "random_forest", "bagged_trees")
 TREES = CLASSIFIERS[1:]
 REVISION = 1  # raise it when rows are treated, or classifiers made, differently: earlier results are then not used
@@ -58,8 +59,8 @@ class Treated:
 def identity(arm: str) -> str:
     """Return a digest of what an arm's numbers depend on besides the rows."""
     what = [arm, REVISION, version("scikit-learn"), version("imbalanced-learn")]
-    if arm == "mgvae":
-        what.append(code_digest(mgvae.MGVAEOverSampler.__module__))
+    if arm in OURS:
+        what.append(code_digest({"mgvae": mgvae.MGVAEOverSampler, "guided": mgvae.MajorityGuidedClassifier}[arm].__module__))
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
@@ -70,7 +71,7 @@ def treated(arm: str, columns: NDArray[np.float64], event: NDArray[np.int64], *,
         KeyError: there is no such arm.
     """
     if arm not in OVERSAMPLERS:
-        return Treated(columns, event, {"none": None, "class_weight": "balanced"}[arm])
+        return Treated(columns, event, {"none": None, "guided": None, "class_weight": "balanced"}[arm])
     start = time.perf_counter()
     try:
         made, label = OVERSAMPLERS[arm](derive(seed, arm) % 2**31).fit_resample(columns, event)
@@ -97,6 +98,14 @@ def classifier(name: str, class_weight: str | None, *, seed: int) -> Any:
         "bagged_trees": lambda: BaggingClassifier(tree, random_state=seed),
     }
     return makers[name]()
+
+
+def probabilities(arm: str, rows: Treated, tested: NDArray[np.float64], *, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Return by classifier the rare class's raw probability of tested rows ``(m, P)``."""
+    if arm == "guided":
+        model = mgvae.MajorityGuidedClassifier(random_state=derive(seed, arm) % 2**31).fit(rows.columns, rows.event)
+        return dict.fromkeys(CLASSIFIERS, np.asarray(model.predict_proba(tested)[:, 1]))
+    return {name: probability(name, rows, tested, seed=seed) for name in CLASSIFIERS}
 
 
 def probability(name: str, rows: Treated, tested: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score, br
 from sklearn.model_selection import StratifiedKFold
 
 from mgvae.reproducibility import derive
-from tests.benchmarks.keel.arms import CLASSIFIERS, identity, probability, treated
+from tests.benchmarks.keel.arms import identity, probabilities, treated
 from tests.benchmarks.keel.sets import Described, load
 
 MEASURES = ("average_precision", "auroc", "balanced_accuracy", "brier")
@@ -105,10 +105,8 @@ def measure(block: Block, arms: Sequence[str]) -> dict[str, Measured]:
     out = {}
     for arm in arms:
         rows = treated(arm, table.columns[train], table.event[train], seed=derive(seed, block.fold))
-        scores = {
-            name: score(table.event[test], probability(name, rows, table.columns[test], seed=derive(seed, block.fold)))
-            for name in CLASSIFIERS
-        }
+        risks = probabilities(arm, rows, table.columns[test], seed=derive(seed, block.fold))
+        scores = {name: score(table.event[test], risk) for name, risk in risks.items()}
         out[arm] = Measured(identity(arm), rows.seconds, rows.refused, scores)
     return out
 
