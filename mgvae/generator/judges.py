@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtri
 
 from mgvae.arrays import Array, FloatArray, IntArray
 from mgvae.classifiers.classifier import Classifier
@@ -32,7 +32,6 @@ from mgvae.reproducibility import derive
 WIDE = 500  # columns beyond which logistic regression judges alone: the others would take most of the time there
 FOLDS = 5
 TREES = 100
-QUANTILES = 1000
 Maker = Callable[[int], Classifier]
 
 
@@ -48,21 +47,28 @@ class RandomisedTrees:
     def fit(self, features: pd.DataFrame, event: IntArray, weights: FloatArray | None = None) -> RandomisedTrees:
         """Fit; see `Classifier.fit`."""
         from sklearn.ensemble import ExtraTreesClassifier
-        from sklearn.preprocessing import QuantileTransformer
 
         self._design = fit_linear_design(features, rare=RARE_LEVEL)
         rows = forest_rows(self._design, features)
-        few = min(QUANTILES, len(features))
-        self._scores = QuantileTransformer(n_quantiles=few, output_distribution="normal", subsample=None)
+        self._sorted = np.sort(rows, axis=0) if isinstance(rows, np.ndarray) else None
         self._model = ExtraTreesClassifier(TREES, bootstrap=True, random_state=self.seed)
-        self._model.fit(self._scores.fit_transform(rows) if isinstance(rows, np.ndarray) else rows, event, weights)
+        self._model.fit(self._scores(rows), event, weights)
         return self
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``, never 0 or 1: half a tree votes for each side."""
-        rows: Any = forest_rows(self._design, features)
-        share = self._model.predict_proba(self._scores.transform(rows) if isinstance(rows, np.ndarray) else rows)[:, 1]
+        share = self._model.predict_proba(self._scores(forest_rows(self._design, features)))[:, 1]
         return np.asarray((share * TREES + 0.5) / (TREES + 1), dtype=np.float64)
+
+    def _scores(self, rows: Any) -> Any:
+        """Return normal scores of the mid-ranks among the fitting rows; sparse rows as they are."""
+        if self._sorted is None:
+            return rows
+        ranks = [
+            (np.searchsorted(fitted, column, "left") + np.searchsorted(fitted, column, "right")) / 2
+            for fitted, column in zip(self._sorted.T, rows.T, strict=True)
+        ]
+        return ndtri((np.column_stack(ranks) + 0.5) / (len(self._sorted) + 1))
 
 
 MODEST: dict[str, Maker] = {
