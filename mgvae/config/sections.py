@@ -88,8 +88,8 @@ class Training(Strict):
         exemplar_weights: tilted (exemplars that resemble the cases weigh more in fine-tuning and translation, see
             mgvae/training/exemplar_weights.py) or uniform (as published).
         plausibility: matched (of more translations than needed, keep those that differ from the majority as real cases do, see
-            mgvae/generator/plausibility.py), filtered (drop those that look less like a case than nearly all real cases) or
-            none.
+            mgvae/generator/plausibility.py), stacked (the same by judges whose weights are learned), filtered (drop those that
+            look less like a case than nearly all real cases) or none.
         posterior_variance: free (each code has its own variance) or tied (all have that of the prior).
         leave_one_out: whether a row is left out of its own prior.
         ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
@@ -110,7 +110,7 @@ class Training(Strict):
     heldout_fraction: float = Field(default=0.15, gt=0, lt=0.5)
     exemplars: int | Literal["all"] = 2000
     exemplar_weights: Literal["tilted", "uniform"] = "tilted"
-    plausibility: Literal["matched", "filtered", "none"] = "matched"
+    plausibility: Literal["matched", "stacked", "filtered", "none"] = "matched"
     posterior_variance: Literal["free", "tied"] = "free"
     leave_one_out: StrictBool = True
     ewc_lambda: float | Literal["auto"] = 10.0

@@ -1,8 +1,7 @@
 """Judge how much likelier a row is among cases than among majority patients.
 
-No one kind of classifier ranks best on every table, so three judge together. Their log odds are added with weights learned on
-rows that they have not seen: a kind that fails on a table has no say there. A classifier learns from translations what the
-judges know, so they must rank as well as the classifiers that are fitted on the translations.
+Two modest classifiers judge, or three with weights learned on rows that they have not seen: a kind that fails on a table then
+has no say there. A classifier learns from translations what the judges know, so they should rank as well as it would alone.
 
 Source: stacking, Wolpert 1992, doi:10.1016/S0893-6080(05)80023-1; weights not below 0, Breiman 1996, doi:10.1007/BF00117832;
 extremely randomised trees, Geurts et al. 2006, doi:10.1007/s10994-006-6226-1.
@@ -102,8 +101,8 @@ class CaseRatio:
         return np.asarray(log_odds(self.judges, features) @ self.slopes)
 
 
-def fit_case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: int) -> CaseRatio:
-    """Fit the judges on training rows; learn their slopes by cross-fitting.
+def fit_case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: int, learned: bool = False) -> CaseRatio:
+    """Fit the judges on training rows; correct their slopes by cross-fitting.
 
     Args:
         features: rows ``(N, P)`` of both classes, typed.
@@ -111,15 +110,16 @@ def fit_case_ratio(features: pd.DataFrame, event: Array, group: Array, *, seed: 
         group: group codes, ``(N,)``; a group is on one side of a fold unless groups cannot be divided so that each fold has
             both classes.
         seed: of folds and judges.
+        learned: whether all three judge, with slopes of their own; else the mean log odds of the two modest ones.
     """
-    makers = judging(features)
+    makers = judging(features, ALL if learned else MODEST)
     pairs, remarks = _judging_folds(event, group, derive(seed, "judge"))
     unseen = np.empty((len(event), len(makers)))
     for train, test in pairs:
         unseen[test] = log_odds(
             fit_judges(makers, features.iloc[train].reset_index(drop=True), event[train], seed), features.iloc[test]
         )
-    level, slopes = stacked(event, unseen)
+    level, slopes = stacked(event, unseen) if learned else (0.0, np.full(len(makers), 1 / len(makers)))
     slopes = slopes * fit_recalibration(event.astype(np.int64), expit(level + unseen @ slopes)).slope
     return CaseRatio(fit_judges(makers, features, event, seed), slopes, unseen[event] @ slopes, remarks)
 

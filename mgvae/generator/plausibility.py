@@ -6,6 +6,7 @@ Judges, fitted on the training rows, say how much likelier a row is among cases 
 - ``matched``: they are drawn again with weights r_case(x) / r_made(x), where r_made is what the same kind of classifier finds
   between translations and majority patients. What is kept then differs from the majority as the real cases do; relabelled
   majority patients are thinned out, and so is what the decoder exaggerates.
+- ``stacked``: the same, with judges whose weights are learned, one of them randomised trees.
 - ``filtered``: those that look less like a case than nearly all real cases do are dropped.
 
 No translation is kept twice.
@@ -34,7 +35,7 @@ OVERSUPPLY = 4  # translations made for each that is kept
 ROUNDS = 3  # of weighing translations; on five cohorts one was too few, and six no better than two to four
 MOST_ROWS = 20_000  # majority rows that a judge is fitted on: with more, a rare class gains nothing
 IMPLAUSIBLE = 0.05  # share of the real cases that "filtered" would drop
-Plausibility = Literal["matched", "filtered", "none"]
+Plausibility = Literal["matched", "stacked", "filtered", "none"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def keep_plausible(
         return Kept(np.arange(n))
     kept = event | _some(len(event), MOST_ROWS, seed)
     rows = pd.concat([majority, cases], ignore_index=True)[kept].reset_index(drop=True)
-    ratio = fit_case_ratio(rows, event[kept], group[kept], seed=seed)
+    ratio = fit_case_ratio(rows, event[kept], group[kept], seed=seed, learned=how == "stacked")
     score = ratio(made)
     if how == "filtered":
         implausible = score < np.quantile(ratio.of_cases, IMPLAUSIBLE)

@@ -95,7 +95,7 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         finetune_epochs: int = DEFAULTS.finetune_epochs,
         ewc_lambda: float | Literal["auto"] = DEFAULTS.ewc_lambda,
         exemplar_weights: Literal["tilted", "uniform"] = DEFAULTS.exemplar_weights,
-        plausibility: Literal["matched", "filtered", "none"] = DEFAULTS.plausibility,
+        plausibility: Literal["matched", "stacked", "filtered", "none"] = DEFAULTS.plausibility,
         pretraining: bool = True,
         leave_one_out: bool = DEFAULTS.leave_one_out,
         posterior_variance: Literal["free", "tied"] = DEFAULTS.posterior_variance,

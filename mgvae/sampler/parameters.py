@@ -24,7 +24,7 @@ CONSTRAINTS: dict[str, Any] = {  # of the sampler's own parameters, as scikit-le
     "finetune_epochs": [POSITIVE],
     "ewc_lambda": [StrOptions({"auto"}), Interval(numbers.Real, 0, None, closed="left")],
     "exemplar_weights": [StrOptions({"tilted", "uniform"})],
-    "plausibility": [StrOptions({"matched", "filtered", "none"})],
+    "plausibility": [StrOptions({"matched", "stacked", "filtered", "none"})],
     "pretraining": ["boolean"],
     "leave_one_out": ["boolean"],
     "posterior_variance": [StrOptions({"free", "tied"})],

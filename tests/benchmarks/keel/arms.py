@@ -30,8 +30,9 @@ OVERSAMPLERS: dict[str, Callable[[int], Any]] = {
     "borderline_smote": lambda seed: BorderlineSMOTE(random_state=seed),
     "adasyn": lambda seed: ADASYN(random_state=seed),
     "mgvae": lambda seed: mgvae.MGVAEOverSampler(random_state=seed),
+    "mgvae_stacked": lambda seed: mgvae.MGVAEOverSampler(random_state=seed, plausibility="stacked"),
 }
-OURS = ("mgvae", "guided")  # depend on the code of the library
+OURS = ("mgvae", "mgvae_stacked", "guided")  # depend on the code of the library
 ARMS = ("none", "class_weight", *OVERSAMPLERS, "guided")  # guided is a classifier: it stands in the place of all four
 CLASSIFIERS = ("logistic_regression", "boosting", "random_forest", "bagged_trees")
 TREES = CLASSIFIERS[1:]
@@ -60,7 +61,8 @@ def identity(arm: str) -> str:
     """Return a digest of what an arm's numbers depend on besides the rows."""
     what = [arm, REVISION, version("scikit-learn"), version("imbalanced-learn")]
     if arm in OURS:
-        what.append(code_digest({"mgvae": mgvae.MGVAEOverSampler, "guided": mgvae.MajorityGuidedClassifier}[arm].__module__))
+        estimator = mgvae.MajorityGuidedClassifier if arm == "guided" else mgvae.MGVAEOverSampler
+        what.append(code_digest(estimator.__module__))
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
@@ -76,7 +78,7 @@ def treated(arm: str, columns: NDArray[np.float64], event: NDArray[np.int64], *,
     try:
         made, label = OVERSAMPLERS[arm](derive(seed, arm) % 2**31).fit_resample(columns, event)
     except (RuntimeError, ValueError):
-        if arm == "mgvae":
+        if arm in OURS:
             raise
         return Treated(columns, event, refused=True)
     return Treated(np.asarray(made), np.asarray(label), seconds=time.perf_counter() - start)

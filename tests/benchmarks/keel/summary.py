@@ -110,7 +110,7 @@ def _targets(done: Done, arms: Sequence[str]) -> str:
     lines = []
     for kind in ("trees", "all classifiers"):
         rank = _ranks(done, arms, "average_precision", kind)
-        others = [arm for arm in arms if arm in OVERSAMPLERS and arm != OURS]
+        others = [arm for arm in arms if arm in OVERSAMPLERS and not arm.startswith(OURS)]
         mean = {arm: _mean(done, arms, arm, "average_precision", kind) for arm in (OURS, REFERENCE)}
         compared = (*others, OURS, REFERENCE, "class_weight")
         accuracy = {arm: _mean(done, arms, arm, "balanced_accuracy", kind) for arm in arms if arm in compared}

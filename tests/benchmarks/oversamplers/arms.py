@@ -30,6 +30,7 @@ MGVAE_ARMS: dict[str, dict] = {  # the first is the one that the targets are abo
     "mgvae_no_leave_one_out": {"leave_one_out": False},
     "mgvae_tied_variance": {"posterior_variance": "tied"},
     "mgvae_uniform_exemplars": {"exemplar_weights": "uniform"},
+    "mgvae_stacked": {"plausibility": "stacked"},
     "mgvae_filtered": {"plausibility": "filtered"},
     "mgvae_unmatched": {"plausibility": "none"},
     "mgvae_fewer_rows": {"sampling_strategy": 0.2},

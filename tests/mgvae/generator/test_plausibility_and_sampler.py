@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mgvae.generator.judges import ALL, WIDE, RandomisedTrees, fit_case_ratio, judging, stacked
 from mgvae.generator.plausibility import _matching_weight, drawn_once, keep_plausible
 
-WAYS = ("matched", "filtered", "none")
+WAYS = ("matched", "stacked", "filtered", "none")
 
 
 def rows(n, *, at=0.0, seed=0):
@@ -161,7 +161,7 @@ def test_judges_rank_a_rule_that_no_line_finds():
     rng = np.random.default_rng(0)
     features = pd.DataFrame(rng.normal(size=(900, 2)), columns=list("ab"))
     event = np.hypot(features["a"], features["b"]).to_numpy() < 0.4
-    ratio = fit_case_ratio(features, event, np.arange(900), seed=0)
+    ratio = fit_case_ratio(features, event, np.arange(900), seed=0, learned=True)
     grid = pd.DataFrame({"a": [0.0, 2.0, -2.0, 0.0, 0.0], "b": [0.0, 0.0, 0.0, 2.0, -2.0]})
     assert ratio(grid)[0] - ratio(grid)[1:].max() > 2
 
@@ -186,3 +186,10 @@ def test_randomised_trees_take_numbers_of_any_size():
     table = pd.DataFrame({"a": [-1e308, -1e300, 0.0, 5e-324, 1e308] * 20, "b": np.arange(100.0)})
     risk = RandomisedTrees(seed=0).fit(table, np.arange(100) % 5 == 4).predict_proba(table)
     assert risk[4::5].min() > risk[3::5].max()
+
+
+def test_unless_weights_are_learned_the_two_modest_judges_count_alike():
+    features = pd.concat([rows(300), rows(60, at=1.0, seed=2)], ignore_index=True)
+    ratio = fit_case_ratio(features, np.repeat([False, True], [300, 60]), np.arange(360), seed=0)
+    assert len(ratio.judges) == 2
+    assert ratio.slopes[0] == ratio.slopes[1] > 0

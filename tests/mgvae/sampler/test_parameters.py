@@ -83,6 +83,7 @@ def test_the_docstring_describes_every_parameter():
     [
         {"plausibility": "filtered"},
         {"plausibility": "matched"},
+        {"plausibility": "stacked"},
         {"exemplar_weights": "uniform"},
         {"posterior_variance": "tied"},
         {"leave_one_out": False},
