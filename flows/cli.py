@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from flows.commands.audit import app as audit
 from flows.commands.cache import app as cache
 from flows.commands.champion import app as champion
 from flows.commands.land import land
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command()(land)
 app.command()(paper)
 app.command()(simulate)
+app.add_typer(audit)
 app.add_typer(cache)
 app.add_typer(champion)
 USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones

@@ -9,6 +9,7 @@ import typer
 
 from flows.allowed_paths import require_allowed
 from flows.commands.options import OUT, RUNS, Debug, StoreOption, allowed_store
+from flows.prefect_settings import configure_prefect
 from mgvae.store.open import AnyStore
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ def show(
     elif not found.problems:
         none = "no run has been considered yet. See mgvae champion promote --help."
         typer.echo(f"{folder.name} has no champion: {'no run passed its gates yet.' if found.changes else none}")
-    if found.problems:
-        raise StoreError(
-            "The champion is not what its audit log says:\n" + "\n".join(f"  {problem}" for problem in found.problems)
-        )
+    compared, wrong = _compared_with_prefect(folder) if found.changes else ("", None)
+    problems = [*found.problems, *([wrong] if wrong else [])]
+    if problems:
+        raise StoreError("The champion is not what its audit log says:\n" + "\n".join(f"  {problem}" for problem in problems))
     if found.changes:
         typer.echo(f"Checked: {len(found.changes)} lines of the audit log, each with the hash of the one before; files; model.")
+        typer.echo(compared)
 
 
 @app.command()
@@ -84,6 +86,13 @@ def rollback(study: Study, reason: Reason, out: OUT = RUNS, store: StoreOption =
 
     folder, _ = _located(study, out, store)
     _print_change(bring_back(folder, reason=reason, store=store))
+
+
+def _compared_with_prefect(study: Path) -> tuple[str, str | None]:
+    configure_prefect(debug=False)
+    from flows.study.prefect_pages import compare_head
+
+    return compare_head(study)
 
 
 def _located(study: str, out: Path, store: str | None) -> tuple[Path, AnyStore]:

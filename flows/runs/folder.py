@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mgvae.config.strict import build
+from mgvae.config.strict import Strict, build
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ConfigError, DamagedArtifactError, MissingArtifactError, StoreError, reason_of
 from mgvae.results.findings import RunVerdict
+from mgvae.results.numbers import Count
 from mgvae.store.artifact import MANIFEST, Reference, digest, digest_file, is_digest
 from mgvae.store.open import AnyStore, open_store
 
@@ -36,6 +37,35 @@ class RunLineage(BaseModel):
     artifacts: dict[str, str]
 
 
+class AuditHead(Strict):
+    """The head of an audit log.
+
+    Attributes:
+        lines: how many lines it has.
+        sha256: of the last one, which holds the hash of the line before; None for an empty log.
+    """
+
+    lines: Count
+    sha256: str | None
+
+    @property
+    def text(self) -> str:
+        """The head in one word: ``lines:sha256``."""
+        return f"{self.lines}:{self.sha256 or '-'}"
+
+    @classmethod
+    def parsed(cls, text: str) -> AuditHead:
+        """Return the head that a text names.
+
+        Raises:
+            ConfigError: it names none.
+        """
+        lines, _, sha256 = text.strip().partition(":")
+        if not (lines.isascii() and lines.isdecimal() and len(lines) < 10 and (is_digest(sha256) or sha256 == "-")):
+            raise ConfigError("A head must be LINES:SHA256, as mgvae audit verify prints it.")
+        return cls(lines=int(lines), sha256=None if sha256 == "-" else sha256)
+
+
 class RunManifest(BaseModel):
     """The content of a run folder's manifest.json.
 
@@ -47,6 +77,7 @@ class RunManifest(BaseModel):
         lineage: artifacts by stage, digests of extract and settings.
         config: the settings, less where the extract lies; None where an earlier version wrote it.
         files: digest of each file of the folder.
+        audit: head of the audit log when the run was published; None where an earlier version wrote it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +90,7 @@ class RunManifest(BaseModel):
     lineage: RunLineage
     config: dict[str, Any] | None = None
     files: dict[str, str] | None = None
+    audit: AuditHead | None = None
 
     @property
     def standing(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.runs.audit_anchor import disagreeing
 from flows.runs.audit_log import LOG, Change, champions, last_move, read
 from flows.runs.folder import CHAMPION, LATEST, is_whole, link_target
 from mgvae.errors import ConfigError, StoreError, nearest
@@ -35,6 +36,7 @@ def inspect_champion(study: Path, store: AnyStore) -> ChampionStatus:
     changes, wrong = read(study)
     stack, champion = champions(changes), last_move(changes)
     problems = [*wrong, *(_problems(study, store, champion) if champion is not None else ())]
+    problems += disagreeing(study) if not wrong else ()
     linked = link_target(study / CHAMPION)
     if champion is None and linked is not None and not wrong:
         problems.append(f"{study / LOG} must tell how {linked} became champion; it is lost.")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.runs.audit_anchor import head_of
 from flows.runs.folder import LATEST, RunManifest, is_whole, set_link
 from mgvae.cohort.files import load_cohort
 from mgvae.config.study import CohortConfig
@@ -53,8 +54,9 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
         if "synthesise" in folders:
             _write_synthetic(config, report, folders, folder / "synthetic.parquet")
         files = {file.name: digest_file(file) for file in sorted(folder.iterdir())}
+        audit = head_of(target.parent, before=target.name).model_dump()
         settings = config.model_dump(mode="json", exclude={"extract", "stages"})  # where the extract lies may hold a signature
-        manifest = RunManifest.model_validate({**report, "config": settings, "files": files})
+        manifest = RunManifest.model_validate({**report, "config": settings, "files": files, "audit": audit})
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2, exclude_unset=True), encoding="utf-8")
         for file in folder.iterdir():
             file.chmod(0o600)

@@ -19,17 +19,21 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
 from prefect.events import emit_event
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows.prefect_server import served
 from flows.progress import Silent, listening, reporter
+from flows.runs.audit_anchor import head_of, mismatch
+from flows.runs.folder import AuditHead
 from flows.study.outcome import REFUSED
 from mgvae.report.overview import advice, finding_lines
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric
 from mgvae.results.numbers import Estimate
+from mgvae.store.artifact import digest
 
 REPORTS_SETTING = "MGVAE_REPORTS_URL"
 EVERY_SECONDS = 5.0
@@ -63,6 +67,36 @@ def show_run(report: Report, folder: Path, *, remarks: list[str]) -> None:
         run = f"{report.study}/{report.run_id}"
         resource = {"prefect.resource.id": f"mgvae-cohort.run.{run}", "prefect.resource.name": run}
         _attempt(lambda: emit_event("mgvae.run.refused", resource=resource, payload={"status": report.status}))
+
+
+def show_head(study: Path) -> None:
+    """Have Prefect hold the head of a study's audit log, which its folder alone could not prove."""
+    if served():
+        head = head_of(study)
+        text = f"# Audit log of {study.name}\n\nHead after {head.lines} lines:\n\n`{head.text}`\n"
+        _attempt(lambda: create_markdown_artifact(text, key=_head_key(study), description="Audit log"))
+
+
+def _head_key(study: Path) -> str:
+    """Return the key for the log of this folder; another folder may hold a study of the same name."""
+    return f"{artifact_key(study.name)}-audit-{digest(str(study.resolve()))[:8]}"
+
+
+def compare_head(study: Path) -> tuple[str, str | None]:
+    """Return what was compared with the head that Prefect holds, and a problem or None."""
+    if not served():
+        return "Not compared with Prefect: no server is configured.", None
+    try:
+        wanted = {"artifacts": {"key": {"any_": [_head_key(study)]}}}
+        with get_client(sync_client=True) as client:
+            held = client.request("POST", "/artifacts/latest/filter", json=wanted).json()
+        found = re.search(r"`(\d+:[0-9a-f-]+)`", str(held[0]["data"])) if held else None
+    except Exception as error:  # whatever is wrong with the server
+        return f"Not compared with Prefect: the server did not answer ({type(error).__name__}).", None
+    if found is None:
+        return "Not compared with Prefect: it holds no head of this log.", None
+    head = AuditHead.parsed(found[1])
+    return f"Compared with Prefect: the head of line {head.lines}.", mismatch(study, head, holder="Prefect's artifact")
 
 
 def artifact_key(study: str) -> str:
