@@ -144,6 +144,26 @@ def show(
 ) -> None:
     """Print the numbers of a run's report."""
     from flows.commands.show import show as print_report
+
+    print_report(_report_of(run), Console())
+
+
+@app.command()
+def gates(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")], debug: Debug = False
+) -> None:
+    """Print the gates on a run's synthetic cases, and why those that do not pass do not.
+    Exit code 2 if one failed.
+    """
+    from flows.commands.show import show_gates
+
+    report = _report_of(run)
+    show_gates(report, Console())
+    if report.synthetic is not None and any(gate.verdict == "fail" for gate in report.synthetic.gates):
+        raise typer.Exit(2)
+
+
+def _report_of(run: Path) -> Report:
     from mgvae.report.schema import read_report
 
     path = run if run.name == "report.json" else run / "report.json"
@@ -153,7 +173,7 @@ def show(
         raise ConfigError(f"{path}: no such file. Give a run folder, such as runs/nafld/latest.") from None
     except (OSError, ValueError, RecursionError):
         raise ConfigError(f"{path}: must be a readable report.json. Run the study again.") from None
-    print_report(read_report(content), Console())
+    return read_report(content)
 
 
 @app.command()

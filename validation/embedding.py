@@ -44,6 +44,11 @@ class Embedding:
     columns: tuple[str, ...]
     numeric: dict[str, Numeric]
 
+    def owners(self, frame: pd.DataFrame) -> Floats:
+        """Return the position of the column that each coordinate belongs to, ``(coordinates,)``."""
+        widths = [2 if name in self.numeric else len(frame[name].cat.categories) + 1 for name in self.columns]
+        return np.repeat(np.arange(len(widths)), widths)
+
     def transform(self, frame: pd.DataFrame) -> Floats:
         """Return float32 ``(rows, coordinates)``."""
         blocks = [

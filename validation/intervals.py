@@ -70,14 +70,14 @@ def rate_ratio(first: int, n: float, second: int, m: float, *, level: float = LE
     return Interval(second / m * n / first, odds(given.low), odds(given.high))
 
 
-def auc_interval(auc: float, n_first: int, n_second: int) -> Interval:
+def auc_interval(auc: float, n_first: int, n_second: int, *, level: float = LEVEL) -> Interval:
     """Return an AUC with its interval from the sample sizes alone.
 
     Method 5 of Newcombe (Stat Med 2006;25:559-573). It inverts the score test with the variance of Hanley and McNeil (Radiology
     1982), so it stays open at an AUC of 0 or 1, where DeLong's closes to a point.
     """
     auc = min(max(auc, 0.0), 1.0)
-    z = float(stats.norm.ppf((1 + LEVEL) / 2))
+    z = float(stats.norm.ppf((1 + level) / 2))
 
     def gap(theta: float) -> float:
         return (auc - theta) ** 2 - z**2 * auc_variance(theta, n_first, n_second)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
+from sklearn.covariance import ledoit_wolf
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from mgvae.reproducibility import derive, numpy_generator
-from validation.embedding import Floats, plain_matrix
+from validation.embedding import Floats, fit_embedding, plain_matrix
 from validation.intervals import Interval, auc_interval
 
 MOST_ROWS = 1000  # of each sample; more would cost time and change nothing
 TREES = 50
+RIDGE = 1e-3  # of the mean variance
+
+Learner = Callable[[Floats, Floats, Floats, int], Floats]
 
 
 def two_sample_auc(
@@ -21,9 +28,11 @@ def two_sample_auc(
 ) -> Interval | None:
     """Return the cross-validated AUC of a classifier of ``first`` against ``second``.
 
-    It is near 0.5 where the samples do not differ, 1 where every row does. A random forest, each fold's AUC averaged (pooled
-    scores would lie below 0.5 in small samples), over ``repeats`` subsamples of equal size. The interval is for the rows; it
-    does not know that other rows would have trained another forest.
+    It is near 0.5 where the samples do not differ, 1 where every row does. Three learners try, and the strongest counts: a
+    random forest sees rounding, spikes and steps; logistic regression shifts of a column; the ratio of two normal densities
+    sees broken dependence between columns, also in a hundred rows. Each fold's AUC is averaged (pooled scores would lie below
+    0.5 in small samples), over ``repeats`` subsamples of equal size. The interval is for the rows; it does not know that
+    other rows would have trained another learner.
 
     Args:
         first, second: rows with the columns and dtypes of ``Cohort.features``.
@@ -37,20 +46,60 @@ def two_sample_auc(
     size = min(len(first), len(second), MOST_ROWS)
     if size < 2:
         return None
-    a, b = plain_matrix(first), plain_matrix(second)
+    embedding = fit_embedding(pd.concat([first, second], ignore_index=True))
+    plain = plain_matrix(first), plain_matrix(second)
+    scaled = embedding.transform(first), embedding.transform(second)
     label = np.repeat([1, 0], size)
-    values = []
+    values = np.empty((repeats, 3))
     for repeat in range(repeats):
         draw = numpy_generator(seed, "two-sample", repeat)
-        rows = np.concatenate([a[draw.permutation(len(a))[:size]], b[draw.permutation(len(b))[:size]]])
-        values.append(_cross_validated(rows, label, folds=min(folds, size), seed=derive(seed, "forest", repeat)))
-    return auc_interval(float(np.mean(values)), size, size)
+        chosen = [draw.permutation(len(rows))[:size] for rows in (first, second)]
+        trees, others = (np.concatenate([pair[0][chosen[0]], pair[1][chosen[1]]]) for pair in (plain, scaled))
+        tried: list[tuple[Learner, Floats]] = [(_forest, trees), (_logistic, others), (_densities, others)]
+        for place, (learner, rows) in enumerate(tried):
+            one = derive(seed, "forest", repeat)
+            values[repeat, place] = _cross_validated(learner, rows, label, folds=min(folds, size), seed=one)
+    return auc_interval(float(values.mean(axis=0).max()), size, size)
 
 
-def _cross_validated(rows: Floats, label: Floats, *, folds: int, seed: int) -> float:
+def embedded_auc(first: Floats, second: Floats, *, seed: int) -> Interval:
+    """Return the AUC of the stronger of two quick learners on embedded rows; 0.5 with fewer than four rows in either."""
+    draw = numpy_generator(seed, "embedded")
+    a, b = (rows[draw.permutation(len(rows))[:MOST_ROWS]] for rows in (first, second))
+    if min(len(a), len(b)) < 4:
+        return Interval(0.5, 0.0, 1.0)
+    rows, label = np.concatenate([a, b]), np.repeat([1, 0], [len(a), len(b)])
+    folds = min(5, len(a), len(b))
+    found = max(_cross_validated(learner, rows, label, folds=folds, seed=seed) for learner in (_logistic, _densities))
+    return auc_interval(found, len(a), len(b))
+
+
+def _cross_validated(learner: Learner, rows: Floats, label: Floats, *, folds: int, seed: int) -> float:
     values = []
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(rows, label):
-        forest = RandomForestClassifier(n_estimators=TREES, min_samples_leaf=3, random_state=seed)
-        score = forest.fit(rows[train], label[train]).predict_proba(rows[test])[:, 1]
-        values.append(roc_auc_score(label[test], score))
+        values.append(roc_auc_score(label[test], learner(rows[train], label[train], rows[test], seed)))
     return float(np.mean(values))
+
+
+def _forest(rows: Floats, label: Floats, test: Floats, seed: int) -> Floats:
+    forest = RandomForestClassifier(n_estimators=TREES, min_samples_leaf=3, random_state=seed)
+    return np.asarray(forest.fit(rows, label).predict_proba(test)[:, 1])
+
+
+def _logistic(rows: Floats, label: Floats, test: Floats, seed: int) -> Floats:  # noqa: ARG001 - one signature for all
+    return np.asarray(LogisticRegression(C=0.1, max_iter=500).fit(rows, label).decision_function(test))
+
+
+def _densities(rows: Floats, label: Floats, test: Floats, seed: int) -> Floats:  # noqa: ARG001
+    """Return the log ratio of normal densities with shrunk covariances."""
+    return _log_density(rows[label == 1], test) - _log_density(rows[label == 0], test)
+
+
+def _log_density(rows: Floats, at: Floats) -> Floats:
+    values = rows.astype(np.float64)
+    mean = values.mean(axis=0)
+    covariance, _ = ledoit_wolf(values - mean, assume_centered=True)
+    width = len(covariance)
+    covariance = covariance + (RIDGE * float(np.trace(covariance)) / width + 1e-9) * np.eye(width)
+    away = at.astype(np.float64) - mean
+    return np.asarray(-0.5 * ((away * np.linalg.solve(covariance, away.T).T).sum(axis=1) + np.linalg.slogdet(covariance)[1]))

@@ -35,7 +35,7 @@ from mgvae.results.evaluation import ArmScores, EvaluationSummary, Metric
 from mgvae.results.gates import Gate
 from mgvae.results.training import TrainingSummary
 
-TONES = {"pass": "green", "warn": "yellow", "fail": "red"}
+TONES = {"pass": "green", "warn": "yellow", "cannot_tell": "yellow", "fail": "red"}
 MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "calibration_slope", "balanced_accuracy")
 
 
@@ -119,6 +119,19 @@ def _training(training: TrainingSummary) -> RenderableType:
     elbo, weight = number(after.heldout_elbo, 2), plain(after.ewc_lambda)
     _add(table, "Fine-tuning", count(after.epochs), elbo, weight, duration(after.seconds))
     return table
+
+
+def show_gates(report: Report, console: Console) -> None:
+    """Print the gates on the synthetic cases, each with its reason and threshold."""
+    if report.synthetic is None:
+        console.print("No synthetic cases: nothing was trained on this extract.")
+        return
+    gates = report.synthetic.gates
+    console.print(_verdicts(f"Gates on {count(report.synthetic.n)} synthetic cases", gates))
+    for gate in gates:
+        if gate.verdict != "pass":
+            real = "" if gate.real is None else f" Real against real: {number(gate.real, 3)}."
+            console.print(Text.assemble(_verdict_of(gate), f" {gate.label}. {gate.detail}{real} Threshold: {gate.rule}."))
 
 
 def _verdicts(title: str, gates: Sequence[Gate]) -> RenderableType:

@@ -124,7 +124,7 @@ def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
     if report.synthetic:
         verdicts = [gate.verdict for gate in report.synthetic.gates]
         counted = ", ".join(
-            f"{verdicts.count(verdict)} {verdict}" for verdict in ("pass", "warn", "fail") if verdict in verdicts
+            f"{verdicts.count(verdict)} {VERDICTS[verdict]}" for verdict in VERDICTS if verdict in verdicts
         )
         lines.append(f"- {report.synthetic.n:,} synthetic cases; gates: {counted}")
     lines += ["", f"Report: {place}", "", "| stage | seconds | | made by |", "|---|---|---|---|"]

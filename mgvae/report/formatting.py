@@ -48,7 +48,7 @@ CLASSIFIERS = ClassifierNames(
     ensemble="Ensemble",
 )
 VARIANTS: dict[Variant, str] = {"raw": "raw", "offset": "prior-shift offset", "recalibrated": "recalibrated"}
-VERDICTS = {"pass": "pass", "warn": "warning", "fail": "fail"}
+VERDICTS = {"pass": "pass", "warn": "warning", "cannot_tell": "cannot tell", "fail": "fail"}
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def gate_numbers(gate: Gate) -> tuple[str, str, str]:
 
 def gate_known(gate: Gate) -> list[float]:
     """Return all numbers of a gate that are known."""
-    return [x for x in (gate.value, gate.low, gate.high, *gate.bounds) if x is not None]
+    return [x for x in (gate.value, gate.low, gate.high, gate.real, *gate.bounds) if x is not None]
 
 
 def plain(value: float | None) -> str:

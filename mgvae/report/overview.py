@@ -181,7 +181,7 @@ def _detail(report: Report) -> str:
     gates = report.synthetic.gates if report.synthetic else ()
     drift = report.drift.gates if report.drift else ()
     failed_gates, drifted = by_verdict(gates, "fail"), by_verdict(drift, "fail")
-    warned = by_verdict((*gates, *drift), "warn")
+    warned, unknown = (by_verdict((*gates, *drift), verdict) for verdict in ("warn", "cannot_tell"))
     sentences = []
     if drifted:
         sentences.append(f"The extract has drifted from the last accepted one: {listing(drifted)}. The run is not promoted.")
@@ -192,8 +192,10 @@ def _detail(report: Report) -> str:
         )
     if warned:
         sentences.append(f"{plural(len(warned), 'gate')} to look at: {listing(warned)}.")
+    if unknown:
+        sentences.append(f"{plural(len(unknown), 'gate')} cannot tell: {listing(unknown)}.")
     if gates and not failed_gates and not drifted:
-        sentences.insert(0, "No gate failed." if warned else f"All {plural(len(gates) + len(drift), 'gate')} pass.")
+        sentences.insert(0, "No gate failed." if warned or unknown else f"All {plural(len(gates) + len(drift), 'gate')} pass.")
     counted = counting(report.findings)
     if counted:
         sentences.append(f"{plural(len(counted), 'finding')} below.")

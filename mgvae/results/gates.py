@@ -8,8 +8,9 @@ from typing import Literal
 from mgvae.config.strict import Strict
 from mgvae.results.numbers import Number
 
-Verdict = Literal["pass", "warn", "fail"]
-RANK: dict[Verdict, int] = {"pass": 0, "warn": 1, "fail": 2}
+Verdict = Literal["pass", "warn", "cannot_tell", "fail"]
+Status = Literal["pass", "warn", "fail"]
+RANK: dict[Verdict, int] = {"pass": 0, "warn": 1, "cannot_tell": 1, "fail": 2}
 
 
 class Gate(Strict):
@@ -22,8 +23,10 @@ class Gate(Strict):
         low, high: its interval.
         threshold: a limit, or the lowest and the highest tolerable value.
         rule: the thresholds in words: which side is good.
-        verdict: pass, warn or fail.
+        verdict: pass, warn, fail, or cannot_tell where the measure cannot be taken.
         detail: how the value comes about, in a sentence or two.
+        real: the same measure of real cases against other real cases, the best that can be hoped for; None where unknown.
+        source: where the thresholds come from.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Gate(Strict):
     rule: str = ""
     verdict: Verdict
     detail: str
+    real: Number | None = None
+    source: str = ""
 
     @property
     def bounds(self) -> tuple[float | None, ...]:
@@ -42,6 +47,10 @@ class Gate(Strict):
         return self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the worst of some verdicts; pass if there are none."""
-    return max(verdicts, key=RANK.__getitem__, default="pass")
+def worst(verdicts: Iterable[Verdict]) -> Status:
+    """Return the worst of some verdicts; pass if there are none.
+
+    A gate that cannot tell is no pass: it counts as a warning.
+    """
+    found = max(verdicts, key=RANK.__getitem__, default="pass")
+    return "warn" if found == "cannot_tell" else found

@@ -26,13 +26,14 @@ _SHAPES = {
 
 
 def gate_bar(gate: Gate) -> Markup | None:
-    """Draw value, interval and threshold on a line; None where the value is unknown.
+    """Draw value, interval, threshold and real cases on a line; None if the value is unknown.
 
     The line runs from 0 to 1 where all numbers lie there, else from 0 (or the least, if negative) to beyond the largest.
     """
     if gate.value is None:
         return None
     low, high = _range(gate)
+    tone = "warn" if gate.verdict == "cannot_tell" else gate.verdict
 
     def at(x: float) -> float:
         return round(PAD + (WIDTH - 2 * PAD) * (x - low) / (high - low), 1)
@@ -43,9 +44,11 @@ def gate_bar(gate: Gate) -> Markup | None:
             parts.append(f'<path d="M{at(bound)} 3V23" stroke="var(--ink)" stroke-width="1.6" stroke-dasharray="3 2"/>')
     if gate.low is not None and gate.high is not None:
         parts.append(
-            f'<path d="M{at(gate.low)} 13H{at(gate.high)}" stroke="var(--{gate.verdict})" stroke-width="5" opacity=".5"/>'
+            f'<path d="M{at(gate.low)} 13H{at(gate.high)}" stroke="var(--{tone})" stroke-width="5" opacity=".5"/>'
         )
-    parts.append(f'<circle cx="{at(gate.value)}" cy="13" r="4.5" fill="var(--{gate.verdict})"/>')
+    parts.append(f'<circle cx="{at(gate.value)}" cy="13" r="4.5" fill="var(--{tone})"/>')
+    if gate.real is not None:
+        parts.append(f'<circle cx="{at(gate.real)}" cy="13" r="4" fill="none" stroke="var(--ink)" stroke-width="1.4"/>')
     value, limits, threshold = gate_numbers(gate)
     title = f"{gate.label}: {value} {limits}, threshold {threshold}"
     head = Markup('<svg class="bar" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>').format(

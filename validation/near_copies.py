@@ -1,0 +1,129 @@
+"""Near copies of patients: rows far nearer to a patient than another patient is.
+
+A row is a near copy if its distance to the nearest patient is below a share of that patient's distance to the nearest other
+patient (the nearest-neighbour distance ratio; Lowe, Int J Comput Vis 2004, doi:10.1023/B:VISI.0000029664.99615.94). The ratio
+has no unit and allows for sparse and dense regions. Patients with an exact twin are identified by nobody and do not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from mgvae.reproducibility import numpy_generator
+from validation.embedding import Floats, nearest, nearest_other
+from validation.intervals import Interval, share
+
+MOST_QUERIES = 4000  # synthetic rows, and real ones, that are judged
+MOST_OWN = 500
+DRAWS = 300  # samples of other patients, as many as the cases
+QUERIES = 400  # rows held against each
+UNLIKELY = 0.005  # of an excess by chance; several gates are judged at once
+DIFFERENT = 0.05
+
+
+@dataclass(frozen=True)
+class NearCopies:
+    """Near copies of one class of patients.
+
+    Attributes:
+        rate: share of synthetic rows that are near copies.
+        reference: the same share among real rows that are no training patient of this class.
+        excess: whether the rate is above that by more than chance explains.
+    """
+
+    rate: Interval
+    reference: float
+    excess: bool
+
+
+def near_case_copies(synthetic: Floats, cases: Floats, holdout: Floats, majority: Floats, *, ratio: float, seed: int) -> NearCopies:
+    """Compare synthetic rows with real rows in how often they nearly equal a case.
+
+    How often rows come near to few patients depends on who these are. So the reference draws as many majority patients as there
+    are cases, again and again, and holds other majority patients against them. Real cases take their place where they come near
+    to each other significantly more often.
+
+    Args:
+        synthetic, cases, holdout, majority: embedded rows.
+        ratio: share of the distance to the nearest other patient.
+        seed: of all draws.
+    """
+    made = _some(synthetic, MOST_QUERIES, seed)
+    near = int((neighbour_ratios(made, cases) < ratio).sum())
+    rates = _rates_by_chance(majority, len(cases), ratio=ratio, seed=seed)
+    own = np.concatenate([neighbour_ratios(holdout, cases), _own_ratios(cases, seed=seed)])
+    coinciding, rows = int((own < ratio).sum()), len(own)
+    usual = float(rates.mean()) if len(rates) else 0.0
+    if rows and (not len(rates) or float(stats.binom.sf(coinciding - 1, rows, usual)) < DIFFERENT):
+        return _against(near, len(made), coinciding, rows)
+    chance = float((1 + (rates >= near / len(made)).sum()) / (1 + len(rates)))
+    return NearCopies(share(near, len(made)), usual, chance < UNLIKELY and near > 0)
+
+
+def near_majority_copies(
+    synthetic: Floats, majority: Floats, holdout: Floats, cases_holdout: Floats, *, ratio: float, seed: int
+) -> NearCopies:
+    """Compare synthetic rows with held-out patients in how often they nearly equal a majority patient.
+
+    Args:
+        synthetic, majority: embedded rows.
+        holdout, cases_holdout: embedded held-out patients; the cases are the reference where they coincide more often.
+        ratio: share of the distance to the nearest other patient.
+        seed: of the subsamples.
+    """
+    made = _some(synthetic, MOST_QUERIES, seed)
+    near = int((neighbour_ratios(made, majority) < ratio).sum())
+    others, few = (neighbour_ratios(_some(rows, MOST_QUERIES, seed), majority) < ratio for rows in (holdout, cases_holdout))
+    usual = float(others.mean()) if len(others) else 0.0
+    if len(few) and float(stats.binom.sf(few.sum() - 1, len(few), usual)) < DIFFERENT:
+        return _against(near, len(made), int(few.sum()), len(few))
+    if not len(others):
+        return NearCopies(share(near, len(made)), 0.0, excess=False)
+    return _against(near, len(made), int(others.sum()), len(others))
+
+
+def neighbour_ratios(rows: Floats, patients: Floats) -> Floats:
+    """Return the distance to the nearest patient by that patient's own, ``(rows,)``.
+
+    It is infinite where that patient has an exact twin.
+    """
+    if len(patients) < 2 or len(rows) == 0:
+        return np.full(len(rows), np.inf)
+    found, places = nearest(rows, patients)
+    who, back = np.unique(places[:, 0], return_inverse=True)
+    own = np.linalg.norm(patients[who] - patients[nearest_other(patients, who)], axis=1)[back]
+    out = np.full(len(rows), np.inf)
+    np.divide(found[:, 0], own, out=out, where=own > 1e-6)
+    return out
+
+
+def _rates_by_chance(rows: Floats, size: int, *, ratio: float, seed: int) -> Floats:
+    """Return how often real rows come near to ``size`` others, for each draw of them."""
+    draw, count = numpy_generator(seed, "by chance"), min(QUERIES, len(rows) - size)
+    if count < 2 or size < 2:
+        return np.empty(0)
+    out = np.empty(DRAWS)
+    for place in range(DRAWS):
+        chosen = rows[draw.choice(len(rows), size + count, replace=False)]
+        out[place] = (neighbour_ratios(chosen[size:], chosen[:size]) < ratio).mean()
+    return out
+
+
+def _own_ratios(patients: Floats, *, seed: int) -> Floats:
+    if len(patients) < 3:
+        return np.empty(0)
+    chosen = numpy_generator(seed, "own").permutation(len(patients))[:MOST_OWN]
+    return np.concatenate([neighbour_ratios(patients[[row]], np.delete(patients, row, axis=0)) for row in chosen])
+
+
+def _against(near: int, total: int, found: int, rows: int) -> NearCopies:
+    table = [[near, total - near], [found, rows - found]]
+    chance = float(stats.fisher_exact(table, alternative="greater").pvalue)
+    return NearCopies(share(near, total), found / rows, chance < UNLIKELY)
+
+
+def _some(rows: Floats, most: int, seed: int) -> Floats:
+    return np.asarray(rows[numpy_generator(seed, "near").permutation(len(rows))[:most]])
