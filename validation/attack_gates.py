@@ -11,7 +11,7 @@ from validation.intervals import numbers
 from validation.judging import at_most, worse
 from validation.tables import Tables
 
-CUSTOMARY = "0.09: EMA policy 0070, Health Canada PRCI 2019"
+CUSTOMARY = "EMA policy 0070, Health Canada PRCI 2019"
 
 
 def membership_gates(tables: Tables, *, config: CohortConfig, seed: int) -> list[Gate]:
@@ -21,8 +21,15 @@ def membership_gates(tables: Tables, *, config: CohortConfig, seed: int) -> list
     parents, others = comparable(tables.parents, near["majority"], near["majority_holdout"], seed=seed)
     majority = membership(parents, others, near["synthetic"], seed=seed)
     return [
-        _membership_gate("membership_cases", "Training cases told from held-out cases by the strongest attack (AUC)", cases, config),
-        _membership_gate("membership_parents", "Parents told from held-out patients like them by the strongest attack (AUC)", majority, config),
+        _membership_gate(
+            "membership_cases", "Training cases told from held-out cases by the strongest attack (AUC)", cases, config
+        ),
+        _membership_gate(
+            "membership_parents",
+            "Parents told from held-out patients like them by the strongest attack (AUC)",
+            majority,
+            config,
+        ),
     ]
 
 
@@ -34,7 +41,9 @@ def disclosure_gates(tables: Tables, *, config: CohortConfig, seed: int) -> list
     inferred = attribute_inference(*rows, owners, frames, seed=seed)
     linked, singled = linkage(*rows, owners, seed=seed), singling_out(*frames, seed=seed)
     return [
-        _disclosure_gate("attribute_inference", "Columns of a training case guessed from the others, beyond hold-out cases", inferred, config),
+        _disclosure_gate(
+            "attribute_inference", "Columns of a training case guessed from the others, beyond hold-out cases", inferred, config
+        ),
         _disclosure_gate("linkage", "Training cases whose record's halves are linked, beyond hold-out cases", linked, config),
         _disclosure_gate("singling_out", "Predicates that single out a training case, beyond hold-out cases", singled, config),
     ]
@@ -89,9 +98,8 @@ def _disclosure_gate(name: str, label: str, found: Disclosure | None, config: Co
         label=label,
         **numbers(found.risk if found else None),
         threshold=limit,
-        rule=f"at most {limit:g}; fails when the interval lies above",
+        rule=f"at most {limit:g}; fails when the interval lies above; {CUSTOMARY}",
         verdict=at_most(found.risk if found else None, warn=limit, fail=limit),
         detail=detail,
         real=0.0 if found else None,
-        source=CUSTOMARY,
     )

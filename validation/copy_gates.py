@@ -7,7 +7,7 @@ from mgvae.results.gates import Gate
 from validation.intervals import numbers
 from validation.judging import at_most
 from validation.near_copies import near_case_copies, near_majority_copies
-from validation.privacy import closer_to_training, exact_copies, parent_closeness
+from validation.privacy import closer_to_training, exact_copies, majority_copies, parent_closeness
 from validation.tables import Tables
 
 
@@ -19,7 +19,7 @@ def copies_gate(tables: Tables) -> Gate:
     cases, majority = (tables.cases, tables.cases_holdout), (tables.majority, tables.majority_holdout)
     both = {
         "case": exact_copies(tables.synthetic, *cases, majority=majority),
-        "majority patient": exact_copies(tables.synthetic, *majority, majority=cases),
+        "majority patient": majority_copies(tables.synthetic, *majority, cases=cases),
     }
     who = max(both, key=lambda name: (both[name].excess, both[name].count))
     found = both[who]
@@ -42,16 +42,14 @@ def near_copies_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate
     near, ratio = tables.near, config.gates.near_copies
     all_majority = tables.all_near("majority", "majority_holdout")
     both = {
-        "case": near_case_copies(
-            near["synthetic"], near["cases"], near["cases_holdout"], all_majority, ratio=ratio, seed=seed
-        ),
+        "case": near_case_copies(near["synthetic"], near["cases"], near["cases_holdout"], all_majority, ratio=ratio, seed=seed),
         "majority patient": near_majority_copies(
-            near["synthetic"], near["majority"], near["majority_holdout"], near["cases_holdout"], ratio=ratio, seed=seed
+            near["synthetic"], near["majority"], near["majority_holdout"], ratio=ratio, seed=seed
         ),
     }
     found = max(both.values(), key=lambda one: (one.excess, one.rate.value - one.reference))
     rates = "; ".join(
-        f"near a training {name}: {one.rate} of synthetic cases, {100 * one.reference:.2g} % of real patients"
+        f"near a training {name}: {one.rate} of synthetic cases, expected {100 * one.reference:.2g} %"
         for name, one in both.items()
     )
     return Gate(
@@ -59,9 +57,9 @@ def near_copies_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate
         label="Synthetic cases that nearly equal a training patient",
         **numbers(found.rate),
         threshold=found.reference,
-        rule="fails where more frequent than among real patients (one-sided, 0.5 %)",
+        rule="fails where more frequent than chance explains (one-sided, 0.5 %)",
         verdict="fail" if any(one.excess for one in both.values()) else "pass",
-        detail=f"Nearer than {ratio:.2g} times that patient's distance to the nearest other one. {rates[0].upper()}{rates[1:]}.",
+        detail=f"Nearer than {ratio:.2g} times that patient's distance to the nearest other. {rates[0].upper()}{rates[1:]}.",
         real=found.reference,
     )
 
@@ -98,9 +96,8 @@ def closeness_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
         label="Synthetic cases closer to a training than to a hold-out case",
         **numbers(found),
         threshold=(low, high),
-        rule=f"between {low:g} and {high:g}; warns when the interval lies outside; never fails",
+        rule=f"between {low:g} and {high:g}; warns when the interval lies outside; never fails (arXiv:2505.01524)",
         verdict="cannot_tell" if found is None else "warn" if outside else "pass",
         detail="Equal numbers of training and hold-out cases are compared." if found else "Too few cases to judge.",
         real=0.5,
-        source="a diagnostic, no evidence of privacy: arXiv:2505.01524",
     )

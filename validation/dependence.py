@@ -84,4 +84,4 @@ def _from_moments(sums: Floats, products: Floats, count: int) -> Floats:
     covariance = products / count - np.outer(mean, mean)
     spread = np.sqrt(np.maximum(np.diag(covariance), 0))
     scale = np.outer(spread, spread)
-    return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 1e-9)
+    return np.asarray(np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 1e-9))

@@ -52,7 +52,9 @@ def energy(first: Floats, second: Floats, *, seed: int) -> Energy | None:
 
 
 def _half(apart: Floats, label: Floats, draw: np.random.Generator) -> float:
-    rows = np.concatenate([draw.permutation(np.flatnonzero(label == side))[: int((label == side).sum()) // 2] for side in (1, 0)])
+    rows = np.concatenate(
+        [draw.permutation(np.flatnonzero(label == side))[: int((label == side).sum()) // 2] for side in (1, 0)]
+    )
     return float(_coefficients(apart[np.ix_(rows, rows)], label[rows, None])[0])
 
 
@@ -63,4 +65,4 @@ def _coefficients(apart: Floats, label: Floats) -> Floats:
     to_second = apart.sum(axis=1)[:, None] - to_first
     between = (label * to_second).sum(axis=0) / (n * m)
     inside = (label * to_first).sum(axis=0) / n**2 + ((1 - label) * to_second).sum(axis=0) / m**2
-    return np.divide(2 * between - inside, 2 * between, out=np.zeros_like(between), where=between > 0)
+    return np.asarray(np.divide(2 * between - inside, 2 * between, out=np.zeros_like(between), where=between > 0))

@@ -79,11 +79,10 @@ def energy_gate(tables: Tables, *, seed: int) -> Gate:
         label="Energy distance between synthetic and real cases (0: alike, 1: apart)",
         **numbers(found.coefficient if found else None),
         threshold=None,
-        rule=f"warns where chance explains it with probability below {UNLIKELY:g}; never fails",
+        rule=f"warns where chance explains it with probability below {UNLIKELY:g}; never fails: Székely and Rizzo 2013",
         verdict="cannot_tell" if found is None else "warn" if unlikely else "pass",
         detail=detail,
         real=found.by_chance if found else None,
-        source="Székely and Rizzo 2013",
     )
 
 
@@ -96,7 +95,9 @@ def dependence_gate(tables: Tables, *, config: CohortConfig) -> Gate:
     detail = "Cannot be judged: too few rows, or real cases show no clear dependence."
     if found:
         first, second, real, made = found.largest
-        detail = f"Largest difference: correlation of {names[first]} with {names[second]}, {real:.2f} in real and {made:.2f} in "
+        detail = (
+            f"Largest difference: correlation of {names[first]} with {names[second]}, {real:.2f} in real and {made:.2f} in "
+        )
         detail += "synthetic cases."
     verdict = at_least(kept, warn=warn, fail=fail)
     if kept is not None:
@@ -119,9 +120,7 @@ def missing_gate(tables: Tables, *, config: CohortConfig) -> Gate:
     counts = {name: [int(np.isnan(cells_of(part[name])).sum()) for part in (real, tables.synthetic)] for name in real.columns}
     level = 1 - (1 - LEVEL) / len(counts)
     sizes = len(real), len(tables.synthetic)
-    gaps = {
-        name: _absolute(difference(a, sizes[0], b, sizes[1], level=level)) for name, (a, b) in counts.items()
-    }
+    gaps = {name: _absolute(difference(a, sizes[0], b, sizes[1], level=level)) for name, (a, b) in counts.items()}
     worst = max(gaps, key=lambda name: (gaps[name].low, gaps[name].value))
     found, (warn, fail) = gaps[worst], (config.gates.missing_warn, config.gates.missing_fail)
     shares = [count / size for count, size in zip(counts[worst], sizes, strict=True)]
@@ -131,7 +130,7 @@ def missing_gate(tables: Tables, *, config: CohortConfig) -> Gate:
         **numbers(found),
         threshold=warn,
         rule=f"at most {warn:g}; fails above {fail:g} when the interval lies above {warn:g}",
-        verdict=at_most(found, warn=max(warn, found.value if found.low <= 0 else warn), fail=fail),
+        verdict="pass" if found.low <= 0 else at_most(found, warn=warn, fail=fail),
         detail=f"{worst}: {100 * shares[0]:.0f} % missing in real and {100 * shares[1]:.0f} % in synthetic cases.",
         real=0.0,
     )
@@ -152,11 +151,12 @@ def coverage_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
         label="Real cases with a synthetic case nearby (1: as with further real cases)",
         **numbers(found),
         threshold=warn,
-        rule=f"at least {warn:g}; fails below {fail:g} when the interval lies below {warn:g}",
+        rule=f"at least {warn:g}; fails below {fail:g} when the interval lies below {warn:g}; arXiv:2002.09797",
         verdict=at_least(found, warn=warn, fail=fail),
-        detail="As many synthetic as real cases; nearby: as near as the fifth-nearest real case." if found else "Too few cases.",
+        detail="As many synthetic as real cases; nearby: as near as the fifth-nearest real case."
+        if found
+        else "Too few cases.",
         real=1.0,
-        source="Naeem et al. 2020, arXiv:2002.09797",
     )
 
 
@@ -171,11 +171,10 @@ def precision_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
         label="Synthetic cases that lie where real training cases do",
         **numbers(made),
         threshold=least,
-        rule=f"warns where the interval lies below {config.gates.kept_warn:g} times the share of hold-out cases; never fails",
+        rule=f"warns below {config.gates.kept_warn:g} times that of hold-out cases; never fails (arXiv:1904.06991)",
         verdict="cannot_tell" if made is None else "warn" if low else "pass",
         detail=f"Of hold-out cases {real} do." if real else "Too few cases to judge.",
         real=real.value if real else None,
-        source="Kynkäänniemi et al. 2019, arXiv:1904.06991",
     )
 
 
@@ -189,17 +188,18 @@ def variety_gate(tables: Tables, *, config: CohortConfig) -> Gate:
     elif np.isinf(found.value):
         detail = "No two synthetic cases are equal."
     else:
-        detail = f"{len(tables.synthetic)} synthetic cases are as varied as {found.value:,.0f} different ones, equally frequent."
+        detail = (
+            f"{len(tables.synthetic)} synthetic cases are as varied as {found.value:,.0f} different ones, equally frequent."
+        )
     return Gate(
         name="effective_rows",
         label="Effective number of different synthetic cases",
         **numbers(_at_most_all(found, len(tables.synthetic))),
         threshold=warn,
-        rule=f"at least {warn:.4g}, by the {len(tables.cases)} training cases; fails below {fail:.4g} on evidence",
+        rule=f"at least {warn:.4g}, by the {len(tables.cases)} training cases; fails below {fail:.4g} on evidence (Hill 1973)",
         verdict=at_least(found, warn=warn, fail=fail),
         detail=detail,
         real=float(as_many),
-        source="Hill 1973, number of order 2",
     )
 
 

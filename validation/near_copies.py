@@ -39,7 +39,9 @@ class NearCopies:
     excess: bool
 
 
-def near_case_copies(synthetic: Floats, cases: Floats, holdout: Floats, majority: Floats, *, ratio: float, seed: int) -> NearCopies:
+def near_case_copies(
+    synthetic: Floats, cases: Floats, holdout: Floats, majority: Floats, *, ratio: float, seed: int
+) -> NearCopies:
     """Compare synthetic rows with real rows in how often they nearly equal a case.
 
     How often rows come near to few patients depends on who these are. So the reference draws as many majority patients as there
@@ -52,9 +54,9 @@ def near_case_copies(synthetic: Floats, cases: Floats, holdout: Floats, majority
         seed: of all draws.
     """
     made = _some(synthetic, MOST_QUERIES, seed)
-    near = int((neighbour_ratios(made, cases) < ratio).sum())
+    near = int((neighbour_ratios(made, cases)[0] < ratio).sum())
     rates = _rates_by_chance(majority, len(cases), ratio=ratio, seed=seed)
-    own = np.concatenate([neighbour_ratios(holdout, cases), _own_ratios(cases, seed=seed)])
+    own = np.concatenate([neighbour_ratios(holdout, cases)[0], _own_ratios(cases, seed=seed)])
     coinciding, rows = int((own < ratio).sum()), len(own)
     usual = float(rates.mean()) if len(rates) else 0.0
     if rows and (not len(rates) or float(stats.binom.sf(coinciding - 1, rows, usual)) < DIFFERENT):
@@ -63,41 +65,40 @@ def near_case_copies(synthetic: Floats, cases: Floats, holdout: Floats, majority
     return NearCopies(share(near, len(made)), usual, chance < UNLIKELY and near > 0)
 
 
-def near_majority_copies(
-    synthetic: Floats, majority: Floats, holdout: Floats, cases_holdout: Floats, *, ratio: float, seed: int
-) -> NearCopies:
-    """Compare synthetic rows with held-out patients in how often they nearly equal a majority patient.
+def near_majority_copies(synthetic: Floats, majority: Floats, holdout: Floats, *, ratio: float, seed: int) -> NearCopies:
+    """Compare how many majority patients of the training part and held out are nearly equalled.
+
+    Without copying, who of them was trained on makes no difference: of those nearly equalled as many are from the training part
+    as its share of all explains (hypergeometric). Each patient counts once, however many synthetic rows come near.
 
     Args:
-        synthetic, majority: embedded rows.
-        holdout, cases_holdout: embedded held-out patients; the cases are the reference where they coincide more often.
+        synthetic, majority, holdout: embedded rows.
         ratio: share of the distance to the nearest other patient.
-        seed: of the subsamples.
+        seed: of the subsample.
     """
-    made = _some(synthetic, MOST_QUERIES, seed)
-    near = int((neighbour_ratios(made, majority) < ratio).sum())
-    others, few = (neighbour_ratios(_some(rows, MOST_QUERIES, seed), majority) < ratio for rows in (holdout, cases_holdout))
-    usual = float(others.mean()) if len(others) else 0.0
-    if len(few) and float(stats.binom.sf(few.sum() - 1, len(few), usual)) < DIFFERENT:
-        return _against(near, len(made), int(few.sum()), len(few))
-    if not len(others):
-        return NearCopies(share(near, len(made)), 0.0, excess=False)
-    return _against(near, len(made), int(others.sum()), len(others))
+    made, patients = _some(synthetic, MOST_QUERIES, seed), np.concatenate([majority, holdout])
+    ratios, who = neighbour_ratios(made, patients)
+    near = who[ratios < ratio]
+    trained, equalled = int((near < len(majority)).sum()), np.unique(near)
+    known = int((equalled < len(majority)).sum())
+    chance = float(stats.hypergeom.sf(known - 1, len(patients), len(majority), len(equalled)))
+    usual = (len(near) - trained) / len(made) * len(majority) / len(holdout) if len(holdout) else 0.0
+    return NearCopies(share(trained, len(made)), min(usual, 1.0), bool(len(holdout)) and chance < UNLIKELY)
 
 
-def neighbour_ratios(rows: Floats, patients: Floats) -> Floats:
-    """Return the distance to the nearest patient by that patient's own, ``(rows,)``.
+def neighbour_ratios(rows: Floats, patients: Floats) -> tuple[Floats, Floats]:
+    """Return the distance to the nearest patient by that patient's own, and who that is.
 
-    It is infinite where that patient has an exact twin.
+    Both have the shape ``(rows,)``. The ratio is infinite where that patient has an exact twin.
     """
     if len(patients) < 2 or len(rows) == 0:
-        return np.full(len(rows), np.inf)
+        return np.full(len(rows), np.inf), np.zeros(len(rows), dtype=int)
     found, places = nearest(rows, patients)
     who, back = np.unique(places[:, 0], return_inverse=True)
     own = np.linalg.norm(patients[who] - patients[nearest_other(patients, who)], axis=1)[back]
     out = np.full(len(rows), np.inf)
     np.divide(found[:, 0], own, out=out, where=own > 1e-6)
-    return out
+    return out, places[:, 0]
 
 
 def _rates_by_chance(rows: Floats, size: int, *, ratio: float, seed: int) -> Floats:
@@ -108,7 +109,7 @@ def _rates_by_chance(rows: Floats, size: int, *, ratio: float, seed: int) -> Flo
     out = np.empty(DRAWS)
     for place in range(DRAWS):
         chosen = rows[draw.choice(len(rows), size + count, replace=False)]
-        out[place] = (neighbour_ratios(chosen[size:], chosen[:size]) < ratio).mean()
+        out[place] = (neighbour_ratios(chosen[size:], chosen[:size])[0] < ratio).mean()
     return out
 
 
@@ -116,7 +117,7 @@ def _own_ratios(patients: Floats, *, seed: int) -> Floats:
     if len(patients) < 3:
         return np.empty(0)
     chosen = numpy_generator(seed, "own").permutation(len(patients))[:MOST_OWN]
-    return np.concatenate([neighbour_ratios(patients[[row]], np.delete(patients, row, axis=0)) for row in chosen])
+    return np.concatenate([neighbour_ratios(patients[[row]], np.delete(patients, row, axis=0))[0] for row in chosen])
 
 
 def _against(near: int, total: int, found: int, rows: int) -> NearCopies:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -81,6 +81,30 @@ def exact_copies(
     table = [[copies, len(synthetic) - copies], [pairs, real - pairs]]
     excess = copies > 0 and (pairs == 0 or float(stats.fisher_exact(table, alternative="greater").pvalue) < 0.025)
     return Copies(share(copies, len(synthetic)), copies, len(equal) - copies, pairs / real, excess=excess)
+
+
+def majority_copies(
+    synthetic: pd.DataFrame, majority: pd.DataFrame, holdout: pd.DataFrame, *, cases: Iterable[pd.DataFrame]
+) -> Copies:
+    """Count the synthetic cases that equal a majority training patient.
+
+    As ``exact_copies``; but cases lie where majority patients are rare, and in tables of few columns may meet one of them more
+    often than majority patients meet each other. They then meet those held out as well. So where they do, it is an excess only
+    if more of the patients met were trained on than their share among all explains (hypergeometric, one-sided, 0.5 %).
+
+    Args:
+        synthetic: synthetic cases.
+        majority, holdout: majority patients of the training part and held out.
+        cases: tables of real cases, none of whom is a majority patient.
+    """
+    found = exact_copies(synthetic, majority, holdout, majority=cases)
+    known = Counter(key for frame in (majority, holdout) for key in _keys(frame))
+    trained = set(_keys(majority))
+    met = {key for key in _keys(synthetic) if known[key] == 1}
+    if not found.excess or met <= trained:
+        return found
+    chance = float(stats.hypergeom.sf(len(met & trained) - 1, len(majority) + len(holdout), len(majority), len(met)))
+    return replace(found, excess=chance < 0.005)
 
 
 def parent_closeness(synthetic: Floats, parents: Floats, majority: Floats, *, seed: int) -> ParentCloseness | None:

@@ -241,7 +241,7 @@ class Gates(Strict):
     separation_fail: float = Field(default=0.5, ge=0)
     parent_share_warn: float = Field(default=0.05, ge=0, le=1)
     parent_share_fail: float = Field(default=0.25, ge=0, le=1)
-    near_copies: float = Field(default=1 / 3, gt=0, le=1)
+    near_copies: float = Field(default=0.33, gt=0, le=1)
     dcr_low: float = Field(default=0.45, ge=0, le=1)
     dcr_high: float = Field(default=0.55, ge=0, le=1)
     c2st_warn: float = Field(default=0.85, ge=0.5, le=1)

@@ -26,7 +26,6 @@ class Gate(Strict):
         verdict: pass, warn, fail, or cannot_tell where the measure cannot be taken.
         detail: how the value comes about, in a sentence or two.
         real: the same measure of real cases against other real cases, the best that can be hoped for; None where unknown.
-        source: where the thresholds come from.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Gate(Strict):
     verdict: Verdict
     detail: str
     real: Number | None = None
-    source: str = ""
 
     @property
     def bounds(self) -> tuple[float | None, ...]:
@@ -52,5 +50,8 @@ def worst(verdicts: Iterable[Verdict]) -> Status:
 
     A gate that cannot tell is no pass: it counts as a warning.
     """
-    found = max(verdicts, key=RANK.__getitem__, default="pass")
-    return "warn" if found == "cannot_tell" else found
+    found: Status = "pass"
+    for verdict in verdicts:
+        if RANK[verdict] > RANK[found]:
+            found = "warn" if verdict == "cannot_tell" else verdict
+    return found

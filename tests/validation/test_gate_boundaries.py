@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mgvae.results.drift import ChangedColumn, DriftColumns
-from validation import gates
+from validation import copy_gates, fidelity_gates
+from validation.copy_gates import closeness_gate, parent_gate
 from validation.drift_gates import column_gate, columns_gate, judged, ratio_gate
-from validation.gates import closeness_gate, parent_gate, separation_gate, two_sample_gate
+from validation.fidelity_gates import separation_gate, two_sample_gate
 from validation.intervals import Interval
 
 E = 1e-9
@@ -86,7 +87,7 @@ def asked(config, monkeypatch):
             handed.append((tables, options))
             return found
 
-        monkeypatch.setattr(gates, measure, measured)
+        monkeypatch.setattr(fidelity_gates if measure == "separation" else copy_gates, measure, measured)
         limits = config.gates.model_copy(update=limits)
         tables = SimpleNamespace(near={name: f"near {name}" for name in NAMES}, parents="parents")
         answer = gate(tables, config=config.model_copy(update={"gates": limits}), seed=3)
@@ -144,14 +145,14 @@ def test_closeness_to_training_warns_where_the_interval_lies_outside(low, high, 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.85, "pass"), (0.85 + E, "warn"), (1.0, "warn")])
 def test_the_two_sample_test_at_its_limit(value, verdict, config, monkeypatch, rng):
-    frames = {name: gates.pd.DataFrame({"a": [number]}) for number, name in enumerate(NAMES)}
+    frames = {name: fidelity_gates.pd.DataFrame({"a": [number]}) for number, name in enumerate(NAMES)}
     asked = []
 
     def measured(real, other, **options):
         asked.append((real["a"].tolist(), other["a"].tolist()))
         return Interval(value, value, value)
 
-    monkeypatch.setattr(gates, "two_sample_auc", measured)
+    monkeypatch.setattr(fidelity_gates, "two_sample_auc", measured)
     limits = config.gates.model_copy(update={"c2st_warn": 0.85})
     gate = two_sample_gate(SimpleNamespace(**frames), config=config.model_copy(update={"gates": limits}), seed=3)
     assert gate.verdict == verdict

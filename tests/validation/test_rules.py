@@ -7,7 +7,8 @@ from mgvae.config.rules import Rule
 from mgvae.results.synthetic import RuleRecord
 from tests.validation.simulated_patients import draw_patients, population_config
 from validation.checks import synthetic_table, validate
-from validation.gates import Tables, rules_gate
+from validation.gates import rules_gate
+from validation.tables import Tables
 
 RULE = "visits0 <= visits1"
 
@@ -66,7 +67,7 @@ def tables(rng, *, broken, rows=1000, real=0):
     for frame, count in ((synthetic, broken), (majority, real)):
         frame.loc[: count - 1, ["visits0", "visits1"]] = [2.0, 1.0]
     cases = keeping(draw_patients(rng, 10, cases=True))
-    return Tables(synthetic, np.zeros(rows), majority, cases, majority.iloc[:0], cases.iloc[:0], {})
+    return Tables(synthetic, np.zeros(rows), majority, cases, majority.iloc[:0], cases.iloc[:0], {}, np.zeros(0))
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,9 @@ def attribute_inference(
     """
     draw = numpy_generator(seed, "inference")
     near, cells = [], []
-    for table, frame, most in zip((synthetic, members, others), frames, (MOST_SYNTHETIC, MOST_PATIENTS, MOST_PATIENTS), strict=True):
+    for table, frame, most in zip(
+        (synthetic, members, others), frames, (MOST_SYNTHETIC, MOST_PATIENTS, MOST_PATIENTS), strict=True
+    ):
         rows = draw.permutation(len(table))[:most]
         near.append(table[rows])
         cells.append(_cells(frame)[rows])
@@ -123,17 +125,15 @@ def linkage(synthetic: Floats, members: Floats, others: Floats, owners: Floats, 
     return _disclosure(found[0], len(sides[0]), found[1], len(sides[1]))
 
 
-def singling_out(
-    synthetic: pd.DataFrame, members: pd.DataFrame, others: pd.DataFrame, *, seed: int
-) -> Disclosure | None:
+def singling_out(synthetic: pd.DataFrame, members: pd.DataFrame, others: pd.DataFrame, *, seed: int) -> Disclosure | None:
     """Guess predicates that hold for exactly one patient.
 
-    A predicate that holds for exactly one synthetic row joins three random columns: a level, or a number beyond the row's own on
-    the side away from the median. It succeeds where exactly one patient meets it, of as many members as there are others.
+    A predicate that holds for exactly one synthetic row joins three random columns: a level, or a number beyond the row's own
+    on the side away from the median. It succeeds where exactly one patient meets it, of as many members as there are others.
     """
     draw = numpy_generator(seed, "singling out")
     made, inside, outside = (_cells(frame) for frame in (synthetic, members, others))
-    made = made[draw.permutation(len(made))[: max(len(inside), FEWEST)]]  # of more rows hardly one stands alone
+    made = made[draw.permutation(len(made))[: max(len(inside), FEWEST)]]
     count = min(len(inside), len(outside))
     if count < FEWEST or len(made) < FEWEST:
         return None

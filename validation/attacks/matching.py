@@ -42,7 +42,9 @@ def comparable(parents: Floats, majority: Floats, holdout: Floats, *, seed: int)
         return majority[chosen], holdout
     models = [
         LogisticRegression(C=0.1, max_iter=500),
-        HistGradientBoostingClassifier(max_iter=60, learning_rate=0.08, min_samples_leaf=30, random_state=derive(seed, "trees")),
+        HistGradientBoostingClassifier(
+            max_iter=60, learning_rate=0.08, min_samples_leaf=30, random_state=derive(seed, "trees")
+        ),
     ]
     found = [model.fit(majority[fitted], chosen[fitted]).predict_proba(holdout)[:, 1] for model in models]
     likely = np.mean(found, axis=0)

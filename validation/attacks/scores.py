@@ -31,7 +31,8 @@ def attack_scores(patients: Floats, synthetic: Floats, *, seed: int) -> Floats:
 
     Distance: Chen et al. 2020, arXiv:1909.03935. Local neighbourhood and kernel density: Hilprecht et al. 2019, "Monte Carlo
     and Reconstruction Membership Inference Attacks". Density ratio: van Breugel et al. 2023, arXiv:2302.12580 (DOMIAS).
-    Generative likelihood: Ward et al. 2025, arXiv:2508.21146 (Gen-LRA). Classifier: Hayes et al. 2019, arXiv:1705.07663 (LOGAN).
+    Generative likelihood: Ward et al. 2025, arXiv:2508.21146 (Gen-LRA).
+    Classifier: Hayes et al. 2019, arXiv:1705.07663 (LOGAN).
 
     Args:
         patients: embedded rows of members and non-members, ``(N, P)``, N at least 3.
@@ -73,7 +74,7 @@ def kernel_log_density(rows: Floats, centres: Floats, width: float, *, leave_out
 def squared_distances(rows: Floats, others: Floats) -> Floats:
     """Return squared Euclidean distances, ``(N, M)``."""
     a, b = rows.astype(np.float64), others.astype(np.float64)
-    return np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T, 0.0)
+    return np.asarray(np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T, 0.0))
 
 
 def _likelihood_gain(patients: Floats, near_made: Floats, width: float) -> Floats:
@@ -92,7 +93,7 @@ def _likelihood_gain(patients: Floats, near_made: Floats, width: float) -> Float
         kernel[:, row] = -np.inf
         others = logsumexp(kernel, axis=1)
         out[row] = float((np.logaddexp(others, own) - others).sum())
-    return out / around
+    return np.asarray(out / around)
 
 
 def _classifier(patients: Floats, synthetic: Floats, *, seed: int) -> Floats:

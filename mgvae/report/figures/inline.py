@@ -43,9 +43,7 @@ def gate_bar(gate: Gate) -> Markup | None:
         if bound is not None:
             parts.append(f'<path d="M{at(bound)} 3V23" stroke="var(--ink)" stroke-width="1.6" stroke-dasharray="3 2"/>')
     if gate.low is not None and gate.high is not None:
-        parts.append(
-            f'<path d="M{at(gate.low)} 13H{at(gate.high)}" stroke="var(--{tone})" stroke-width="5" opacity=".5"/>'
-        )
+        parts.append(f'<path d="M{at(gate.low)} 13H{at(gate.high)}" stroke="var(--{tone})" stroke-width="5" opacity=".5"/>')
     parts.append(f'<circle cx="{at(gate.value)}" cy="13" r="4.5" fill="var(--{tone})"/>')
     if gate.real is not None:
         parts.append(f'<circle cx="{at(gate.real)}" cy="13" r="4" fill="none" stroke="var(--ink)" stroke-width="1.4"/>')

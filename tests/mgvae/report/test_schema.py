@@ -51,7 +51,7 @@ def _without(path):
         (("status",), "pass", "but a gate failed"),
         (("drift", "gates", 0, "verdict"), "fail", "but a gate failed"),
         (("drift", "reference", "run"), "x", "unknown key. Did you mean 'run_id'"),
-        (("synthetic", "gates", 0, "verdict"), "maybe", "verdict: .*'pass', 'warn' or 'fail'"),
+        (("synthetic", "gates", 0, "verdict"), "maybe", "verdict: .*'pass', 'warn', 'cannot_tell' or 'fail'"),
         (("synthetic", "marginals", 0, "edges"), [0.0, 1.0], "one length"),
         (("recommendation", "arm"), "vae", "not among evaluation.arms"),
         (("lineage", "sede"), 3, "unknown key. Did you mean 'seed'"),
