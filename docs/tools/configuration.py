@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from mgvae.config import sections, stability
+from mgvae.config import gates, sections, stability
 from mgvae.config.dictionary import Column, Level
 from mgvae.config.rules import Rule
 from mgvae.config.study import CohortConfig
@@ -33,7 +33,8 @@ def models() -> dict[str, type[BaseModel]]:
     parts = {
         f"cohort.yaml: {name}": field.annotation
         for name, field in CohortConfig.model_fields.items()
-        if isinstance(field.annotation, type) and field.annotation.__module__ in (sections.__name__, stability.__name__)
+        if isinstance(field.annotation, type)
+        and field.annotation.__module__ in (sections.__name__, stability.__name__, gates.__name__)
     }
     dictionary = {"dictionary.yaml: an entry of columns": Column, "dictionary.yaml: an entry of rules": Rule}
     return {"cohort.yaml: top level": CohortConfig, **parts, **dictionary}

@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 from docs.tools import configuration, report_schema
 from docs.tools.links import INCLUDED, for_the_site, relative_links
 from flows.cli import app
-from mgvae.config import sections, stability
+from mgvae.config import gates, sections, stability
 from mgvae.config.dictionary import Column
 from mgvae.config.strict import Strict
 from mgvae.config.study import CohortConfig, load_config
@@ -145,7 +145,7 @@ def described():
     found = {CohortConfig, Column}
     found |= {
         each
-        for each in (*vars(sections).values(), *vars(stability).values())
+        for each in (*vars(sections).values(), *vars(stability).values(), *vars(gates).values())
         if isinstance(each, type) and issubclass(each, Strict) and each is not Strict
     }
     return sorted(found, key=lambda model: model.__name__)

@@ -91,10 +91,10 @@ def shuffled(frame: pd.DataFrame, rows: int, rng: np.random.Generator) -> pd.Dat
     return pd.DataFrame({name: frame[name].iloc[rng.integers(0, len(frame), rows)].reset_index(drop=True) for name in frame})
 
 
-def mixed(patients: Patients, source: pd.DataFrame, noise: float, rng: np.random.Generator) -> pd.DataFrame:
-    """Return nine parts of patients whom nobody trained on, and one part of near copies of ``source``."""
-    fresh = patients.majority_holdout.iloc[rng.permutation(len(patients.majority_holdout))[: 9 * ROWS // 10]]
-    return pd.concat([fresh, noisy(source, ROWS // 10, noise, rng)], ignore_index=True)
+def mixed(patients: Patients, kind: str, noise: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Return nine parts of rows that copy nobody, their columns shuffled, and one part of near copies of ``kind``."""
+    fresh = shuffled(patients.majority, 9 * ROWS // 10, rng)
+    return pd.concat([fresh, noisy(getattr(patients, kind), ROWS // 10, noise, rng)], ignore_index=True)
 
 
 def case_like(patients: Patients, rows: int) -> pd.DataFrame:
@@ -108,10 +108,9 @@ def offers(patients: Patients, seed: int) -> dict[str, pd.DataFrame]:
     """Return each attack's rows."""
     rng, cases = np.random.default_rng(seed), patients.cases
     made = {f"cases with {noise:.1%} noise": noisy(cases, ROWS, noise, rng) for noise in (0.001, 0.01, 0.05, 0.2)}
-    made |= {f"a tenth near copies of cases, {noise:.0%} noise": mixed(patients, cases, noise, rng) for noise in (0.01, 0.1)}
-    return made | {
-        "a tenth near copies of majority patients": mixed(patients, patients.majority, 0.01, rng),
-        "case-like majority patients under other parents": case_like(patients, min(ROWS, len(patients.majority) // 2)),
-        "every column shuffled": shuffled(cases, ROWS, rng),
-        "one row 600 times": cases.iloc[[seed % len(cases)] * ROWS].reset_index(drop=True),
-    }
+    made["case-like majority patients under other parents"] = case_like(patients, min(ROWS, len(patients.majority) // 2))
+    made["every column shuffled"] = shuffled(cases, ROWS, rng)
+    made["one row 600 times"] = cases.iloc[[seed % len(cases)] * ROWS].reset_index(drop=True)
+    parts = {(kind, noise): mixed(patients, kind, noise, rng) for kind in ("cases", "majority") for noise in (0.01, 0.1)}
+    tenths = {f"a tenth near copies of {kind}, {noise:.0%} noise": found for (kind, noise), found in parts.items()}
+    return made | tenths
