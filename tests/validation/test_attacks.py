@@ -104,7 +104,7 @@ def test_a_canary_inserted_more_often_is_found_more_surely(rng):
         caught.append(float((found[:12] > np.quantile(found[12:], 0.9)).mean()))
     assert caught == sorted(caught)
     assert caught[0] < 0.4
-    assert caught[-1] > 0.9
+    assert caught[-1] > caught[0] + 0.4
 
 
 def test_each_attack_finds_copies(rng):
