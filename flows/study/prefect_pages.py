@@ -29,10 +29,10 @@ from flows.progress import Silent, listening, reporter
 from flows.runs.audit_anchor import head_of, mismatch
 from flows.runs.folder import AuditHead
 from flows.study.outcome import REFUSED
-from mgvae.report.formatting import VERDICTS
 from mgvae.report.overview import advice, finding_lines
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric
+from mgvae.results.gates import RANK
 from mgvae.results.numbers import Estimate
 from mgvae.store.artifact import digest
 
@@ -124,7 +124,7 @@ def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
         lines.append(f"- {cohort.n:,} subjects, {cohort.events:,} events ({cohort.prevalence:.2%})")
     if report.synthetic:
         verdicts = [gate.verdict for gate in report.synthetic.gates]
-        counted = ", ".join(f"{verdicts.count(verdict)} {VERDICTS[verdict]}" for verdict in VERDICTS if verdict in verdicts)
+        counted = ", ".join(f"{verdicts.count(verdict)} {verdict.replace('_', ' ')}" for verdict in RANK if verdict in verdicts)
         lines.append(f"- {report.synthetic.n:,} synthetic cases; gates: {counted}")
     lines += ["", f"Report: {place}", "", "| stage | seconds | | made by |", "|---|---|---|---|"]
     for stage in report.lineage.stages:
