@@ -42,7 +42,7 @@ STUDY: dict[str, Any] = {
         "ewc_lambda": 1.0,
         "device": "cpu",
     },
-    "gates": {"separation_warn": 0.3, "separation_fail": 0.1},
+    "gates": {"separation_warn": 0.3, "separation_fail": 0.1, "kept_warn": 0.3, "kept_fail": 0.1},  # six epochs learn little
     "evaluation": {
         "arms": ["none", "random_oversampling", "mgvae"],
         "classifiers": ["logistic_regression"],
