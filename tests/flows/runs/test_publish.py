@@ -1,5 +1,6 @@
 """The run folder: there whole or not at all; `latest` names it last; what is there is left as it is."""
 
+import hashlib
 import json
 import os
 import stat
@@ -78,6 +79,19 @@ def test_again_changes_nothing_but_latest(config, made, tmp_path):
     assert publish(config, report("one") | {"created_at": "later"}, made, tmp_path / "runs") == first
     assert {path.name: path.stat().st_mtime_ns for path in first.iterdir()} == before
     assert (tmp_path / "runs" / "small" / "latest").readlink().name == "one"
+
+
+def test_the_manifest_holds_the_audit_log_s_head_and_made_again_the_same(config, made, tmp_path):
+    log = tmp_path / "small" / "audit.jsonl"
+    log.parent.mkdir()
+    line = b'{"run_id": "zero"}'
+    log.write_bytes(line + b"\n")
+    run = publish(config, report("one"), made, tmp_path)
+    before = (run / "manifest.json").read_bytes()
+    assert json.loads(before)["audit"] == {"lines": 1, "sha256": hashlib.sha256(line).hexdigest()}
+    log.write_bytes(line + b'\n{"run_id": "one"}\n{"run_id": "two"}\n')
+    (run / "report.html").unlink()
+    assert (publish(config, report("one"), made, tmp_path) / "manifest.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("damage", ["flip", "delete", "no manifest", "other manifest", "list"])
