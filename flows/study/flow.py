@@ -21,7 +21,7 @@ from flows.study.cache_key import code_digest, stage_key
 from flows.study.lineage import FinishedStage, config_sha256, place_of
 from flows.study.outcome import final_state
 from flows.study.placement import place
-from flows.study.prefect_pages import note_failure, posting, show_head, show_run
+from flows.study.prefect_pages import announce_end, note_failure, posting, show_head, show_run
 from flows.study.report_assembly import Sources, complete_report, refused_report
 from flows.study.stage_runner import StageCall, StageResult, current_place, make_here, run_or_reuse
 from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
@@ -126,7 +126,9 @@ def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: boo
     for remark in remarks:
         get_run_logger().info(remark)
     show_run(report, folder, remarks=remarks)
-    return final_state(report, folder, remarks)
+    state = final_state(report, folder, remarks)
+    announce_end(report, state.message or "")
+    return state
 
 
 def _considered(decision: Decision) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from prefect import State
 from prefect.client.schemas.objects import StateType
 
+from mgvae.errors import MGVAEError
 from mgvae.report.overview import advice
 from mgvae.report.schema import Report
 
@@ -17,7 +18,19 @@ EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
 REFUSED = {"fail": "Refused", "invalid": "Invalid"}
 
 
-def final_state(report: Report, folder: Path, remarks: Sequence[str]) -> State[dict[str, Any]]:
+class RunRefusedError(MGVAEError):
+    """What a refused run is to those who wait for its result; not raised by its flow.
+
+    Attributes:
+        result: ``{run, status, exit_code}``.
+    """
+
+    def __init__(self, message: str, result: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def final_state(report: Report, folder: Path, remarks: Sequence[str]) -> State[Any]:
     """Return the state in which a run ends.
 
     Args:
@@ -27,7 +40,8 @@ def final_state(report: Report, folder: Path, remarks: Sequence[str]) -> State[d
 
     Returns:
         A state of type COMPLETED, or of type FAILED with a name of its own where the report's status is fail or invalid. Its
-        message says status, recommendation, champion and where the report is; its data is ``{run, status, exit_code}``.
+        message says status, recommendation, champion and where the report is; its data is ``{run, status, exit_code}``, or a
+        `RunRefusedError` with it, since Prefect raises the data of a failed state.
     """
     champion = folder.parent / "champion"
     parts = [
@@ -37,12 +51,12 @@ def final_state(report: Report, folder: Path, remarks: Sequence[str]) -> State[d
         f"Champion: {champion.resolve().name if champion.exists() else 'none'}.",
         f"Report: {folder / 'report.html'}",
     ]
-    return State(
-        type=StateType.FAILED if report.status in REFUSED else StateType.COMPLETED,
-        name=REFUSED.get(report.status, "Completed"),
-        message=" ".join(part for part in parts if part),
-        data={"run": str(folder), "status": report.status, "exit_code": EXIT[report.status]},
-    )
+    message = " ".join(part for part in parts if part)
+    result = {"run": str(folder), "status": report.status, "exit_code": EXIT[report.status]}
+    if report.status in REFUSED:
+        refusal = RunRefusedError(message, result)
+        return State(type=StateType.FAILED, name=REFUSED[report.status], message=message, data=refusal)
+    return State(type=StateType.COMPLETED, name="Completed", message=message, data=result)
 
 
 def result_of(run: Callable[..., State[dict[str, Any]]], *arguments: Any, **parameters: Any) -> dict[str, Any]:
@@ -54,6 +68,8 @@ def result_of(run: Callable[..., State[dict[str, Any]]], *arguments: Any, **para
         parameters: the same, by name.
     """
     found = run(*arguments, return_state=True, **parameters).result(raise_on_failure=False)
+    if isinstance(found, RunRefusedError):
+        return found.result
     if isinstance(found, BaseException):
         raise found
     return dict(found)

@@ -100,6 +100,14 @@ def compare_head(study: Path) -> tuple[str, str | None]:
     return f"Compared with Prefect: the head of line {head.lines}.", mismatch(study, head, holder="Prefect's artifact")
 
 
+def announce_end(report: Report, message: str) -> None:
+    """Emit ``mgvae.run.ended``, called ``message``, which `--watch` prints before its last line."""
+    if served():
+        run = f"mgvae-cohort.run.{report.study}/{report.run_id}"
+        resource = {"prefect.resource.id": run, "prefect.resource.name": message}
+        _attempt(lambda: emit_event("mgvae.run.ended", resource=resource))
+
+
 def artifact_key(study: str) -> str:
     """Return the key of a study's artifacts: lower-case letters, digits, dashes."""
     return "mgvae-" + re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
@@ -178,7 +186,8 @@ class Posted(Silent):
     def _post(self, percent: float, text: str) -> None:
         def post() -> None:
             if self.artifact is None:
-                made = create_progress_artifact(percent, key=f"{self.key}-progress-{self.stage}", description=text)
+                key = f"{self.key}-progress-{self.stage.replace('_', '-')}"
+                made = create_progress_artifact(percent, key=key, description=text)
                 self.artifact = made if isinstance(made, UUID) else None
             else:
                 update_progress_artifact(self.artifact, percent, description=text)

@@ -3,7 +3,7 @@
 import pytest
 
 from flows.study.flow import cohort_flow
-from flows.study.outcome import final_state, result_of
+from flows.study.outcome import RunRefusedError, final_state, result_of
 from flows.study.prefect_pages import note_failure, summary
 from mgvae.errors import ConfigError
 from mgvae.report.overview import advice
@@ -25,7 +25,8 @@ def test_the_state_has_a_name_and_a_message_of_its_own(status, kind, name, code,
     content = read_report(report).model_copy(update={"status": status})
     state = final_state(content, finished.run, ["Run x: kept."])
     assert (state.type.value, state.name) == (kind, name)
-    assert state.data == {"run": str(finished.run), "status": status, "exit_code": code}
+    result = state.data.result if kind == "FAILED" else state.data  # Prefect raises what a failed state holds
+    assert result == {"run": str(finished.run), "status": status, "exit_code": code}
     for said in (
         f"Status: {status}. ",
         advice(content),
@@ -49,6 +50,8 @@ def test_prefect_keeps_the_state_of_a_refused_run(finished, tmp_path):
     state = cohort_flow(str(finished.cohort), out=str(out), settings=list(STRICT), return_state=True)
     assert (state.type.value, state.name) == ("FAILED", "Refused")
     assert state.message.startswith("Status: fail. ")
+    with pytest.raises(RunRefusedError, match=r"^Status: fail\. "):
+        state.result()
     result, report = run_study(finished.cohort, out, *STRICT)
     assert (result["status"], result["exit_code"]) == ("fail", 2)
     assert report["status"] == "fail"
@@ -77,3 +80,24 @@ def test_the_summary_is_sent_last_as_prefect_lists_the_newest_first(report, fini
         monkeypatch.setattr(pages, name, lambda *a, name=name, **b: sent.append(name))
     pages.show_run(read_report(report), finished.run, remarks=[])
     assert sent[-1] == "create_markdown_artifact"
+
+
+def test_the_watch_prints_an_event_that_says_how_the_run_ended(report, finished, monkeypatch, database):
+    from flows.study import prefect_pages as pages
+
+    sent = []
+    monkeypatch.setattr(pages, "emit_event", lambda name, resource: sent.append((name, resource["prefect.resource.name"])))
+    pages.announce_end(read_report(report), "Status: pass. Report: x")
+    assert sent == [("mgvae.run.ended", "Status: pass. Report: x")]
+
+
+def test_progress_of_a_stage_with_an_underscore_has_a_key_that_prefect_takes(database, monkeypatch):
+    from flows.study import prefect_pages as pages
+
+    keys = []
+    monkeypatch.setattr(pages, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(pages, "create_progress_artifact", lambda percent, key, description: keys.append(key))
+    posted = pages.Posted("mgvae-small", pages.Silent())
+    posted.started("learning_curve")
+    posted.advanced(1, 10)
+    assert keys == ["mgvae-small-progress-learning-curve"]
