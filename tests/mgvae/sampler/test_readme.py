@@ -39,7 +39,7 @@ def test_every_option_of_the_table_exists():
     guide = (ROOT / "docs" / "sampler.md").read_text(encoding="utf-8")
     table = guide.split("| option | default | meaning |")[1].split("\n\n")[0]
     rows = [line.split("|")[1:3] for line in table.splitlines()[2:]]
-    assert len(rows) == 8
+    assert len(rows) == 9
     for names, defaults in rows:
         options = re.findall(r"`(\w+)`", names)
         assert eval(f"[{defaults.replace('`', '')}]") == [known[name] for name in options]  # noqa: S307
