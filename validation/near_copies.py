@@ -55,7 +55,7 @@ def near_case_copies(
     """
     made = _some(synthetic, MOST_QUERIES, seed)
     near = int((neighbour_ratios(made, cases)[0] < ratio).sum())
-    rates = _rates_by_chance(majority, len(cases), ratio=ratio, seed=seed)
+    rates = _rates_by_chance(majority, len(cases), min(QUERIES, len(made)), ratio=ratio, seed=seed)
     own = np.concatenate([neighbour_ratios(holdout, cases)[0], _own_ratios(cases, seed=seed)])
     coinciding, rows = int((own < ratio).sum()), len(own)
     usual = float(rates.mean()) if len(rates) else 0.0
@@ -101,10 +101,10 @@ def neighbour_ratios(rows: Floats, patients: Floats) -> tuple[Floats, Floats]:
     return out, places[:, 0]
 
 
-def _rates_by_chance(rows: Floats, size: int, *, ratio: float, seed: int) -> Floats:
-    """Return how often real rows come near to ``size`` others, for each draw of them."""
-    draw, count = numpy_generator(seed, "by chance"), min(QUERIES, len(rows) - size)
-    if count < 2 or size < 2:
+def _rates_by_chance(rows: Floats, size: int, queries: int, *, ratio: float, seed: int) -> Floats:
+    """Return how often ``queries`` real rows come near to ``size`` others, for each draw of them."""
+    draw, count = numpy_generator(seed, "by chance"), min(queries, len(rows) - size)
+    if count < 1 or size < 2:
         return np.empty(0)
     out = np.empty(DRAWS)
     for place in range(DRAWS):
