@@ -144,7 +144,8 @@ class MGVAEOverSampler(BaseOverSampler):  # type: ignore[misc]
         made, at, parents = self._fit_resample(table, code, group=group_codes(groups, len(table)), seed=seed)
         self.sample_parent_indices_ = parents
         asked = getattr(self, "_sklearn_output_config", {}).get("transform")
-        given = as_table(X).set_axis(self.get_feature_names_out(), axis=1) if asked and not isinstance(X, pd.DataFrame) else X
+        framed = asked == "pandas" and not isinstance(X, pd.DataFrame)
+        given = as_table(X).set_axis(self.get_feature_names_out(), axis=1) if framed else X
         out = append_rows(given, made, parents)
         return out, append_labels(y, self.classes_[at], parents, one_hot=one_hot)
 
