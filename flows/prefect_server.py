@@ -46,8 +46,9 @@ def orchestrated() -> Iterator[None]:
 def _embedded_server() -> Iterator[None]:
     """Have Prefect's embedded server answer, closed to pages in a browser.
 
-    It listens on 127.0.0.1 while the command runs. A page of another origin may read nothing (CORS) and change nothing (CSRF). A
-    password would keep out other accounts of this machine, too; Prefect's threads that do not inherit settings would not know it.
+    It listens on 127.0.0.1 while the command runs. A page of another origin may read nothing (CORS) and change nothing
+    (CSRF). A password would keep out other accounts of this machine, too; Prefect's threads that do not inherit settings
+    would not know it.
     """
     private = {
         PREFECT_SERVER_CORS_ALLOWED_ORIGINS: "",
