@@ -21,8 +21,8 @@ from flows.study.outcome import result_of
 from tests.flows.simulated_study import table, write_study
 
 pytestmark = pytest.mark.slow
-NIGHTS = int(os.environ.get("NIGHTS", "80"))
-SETTLED, EVERY = 30, 40  # after 30 nights all is warm; a new extract every 40th night
+NIGHTS = int(os.environ.get("NIGHTS", "50"))
+SETTLED, EVERY = 20, 25  # after 20 nights all is warm; a new extract every 25th night
 
 
 def handles():
@@ -76,4 +76,4 @@ def test_many_nights(database, tmp_path):
     assert late <= early + 2
     assert large <= small + 60
     quiet = [one for night, one in enumerate(seconds) if night % EVERY]
-    assert statistics.median(quiet[-30:]) < 1.5 * statistics.median(quiet[:30]) + 0.1
+    assert statistics.median(quiet[-20:]) < 1.5 * statistics.median(quiet[:20]) + 0.1
