@@ -24,7 +24,8 @@ class GuidedModel:
     """The majority-guided score on `scored_design.ScoredDesign`; see `fit_guided`.
 
     Attributes:
-        coefficients, intercept: log odds for one unit of each column of the design, ``(columns,)``.
+        design: of the rows.
+        score: log odds of a row of the design.
     """
 
     def __init__(self, *, seed: int, share: float = SHARE, rare: int = RARE_LEVEL) -> None:
@@ -39,13 +40,12 @@ class GuidedModel:
             OutcomeError: the rows hold one class only.
         """
         self.design = fit_scored_design(features, rare=self.rare)
-        score = fit_guided(self.design.rows(features), event, weights, seed=self.seed, share=self.share)
-        self.coefficients, self.intercept = score.weights, score.intercept
+        self.score = fit_guided(self.design.rows(features), event, weights, seed=self.seed, share=self.share)
         return self
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``."""
-        return np.asarray(expit(self.design.rows(features) @ self.coefficients + self.intercept), dtype=np.float64)
+        return np.asarray(expit(self.score(self.design.rows(features))), dtype=np.float64)
 
 
 def fit_guided(rows: Any, event: IntArray, weights: FloatArray | None = None, *, seed: int, share: float = SHARE) -> Direction:

@@ -71,14 +71,10 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     variance = np.where(variance > SMALLEST * (1 + centre**2), variance, 0.0)
     shrunk = shift * _kept(shift, variance / cases)
     scale = np.where(variance < 1, np.sqrt(np.sqrt(variance)), 1.0)
-    rarer = np.minimum(centre, 1 - centre)  # a design may hold who lacks a rare code
-    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0) & (cases * rarer < FEWEST_EXPECTED))
+    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0) & (cases * np.minimum(centre, 1 - centre) < FEWEST_EXPECTED))
     if len(codes) >= MANY_CODES:
-        few = 0.5 / float(weights[~case].sum())
-        lacking, holding = centre[codes] > 0.5, (centre + shift)[codes]
-        with_code = cases * np.where(lacking, 1 - holding, holding)
-        found = fit_code_shift(with_code, cases, np.clip(rarer[codes], few, 1 - few))
-        shrunk[codes] = np.where(lacking, -1.0, 1.0) * variance[codes] * found.log_odds_ratio
+        ratio = _code_ratios(centre[codes], (centre + shift)[codes], cases, fewest=0.5 / float(weights[~case].sum()))
+        shrunk[codes] = variance[codes] * ratio
         scale[codes] = np.sqrt(variance[codes])
     scale[variance == 0] = 1.0
     level = float((variance / scale**2).mean())
@@ -96,6 +92,21 @@ def _holds_codes(rows: Any) -> BoolArray:
     other = np.zeros(rows.shape[1], dtype=bool)
     other[rows.indices[(rows.data != 0) & (rows.data != 1)]] = True
     return ~other
+
+
+def _code_ratios(majority: FloatArray, holding: FloatArray, cases: float, *, fewest: float) -> FloatArray:
+    """Return the log odds ratios of codes, cases against majority, ``(P,)``.
+
+    Args:
+        majority, holding: shares of the majority and of the cases with a one, ``(P,)``; a design may hold who lacks a rare
+            code.
+        cases: how many cases there are.
+        fewest: the smallest share that the majority is taken to have.
+    """
+    lacking = majority > 0.5
+    with_code = cases * np.where(lacking, 1 - holding, holding)
+    found = fit_code_shift(with_code, cases, np.clip(np.minimum(majority, 1 - majority), fewest, 1 - fewest))
+    return np.where(lacking, -1.0, 1.0) * found.log_odds_ratio
 
 
 def _kept(shift: FloatArray, variance: FloatArray) -> FloatArray:

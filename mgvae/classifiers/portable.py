@@ -189,7 +189,7 @@ def _scorer_of_rarer(classifier: Classifier) -> Scorer:
     from mgvae.classifiers.own import OwnModel
 
     if isinstance(classifier, GuidedModel):
-        return LinearScorer(classifier.design, classifier.coefficients, classifier.intercept)
+        return LinearScorer(classifier.design, classifier.score.weights, classifier.score.intercept)
     if isinstance(classifier, EnsembleModel):
         members = tuple(scorer_of(member) for member in classifier.members)
         return EnsembleScorer(members, classifier.weights, classifier.intercept, classifier.floor)

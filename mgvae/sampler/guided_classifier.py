@@ -45,7 +45,7 @@ class _TableModel:
 
     @property
     def score(self) -> Direction:
-        return Direction(self.guide.coefficients, self.guide.intercept)
+        return self.guide.score
 
     def design_rows(self, table: pd.DataFrame) -> Any:
         return self.guide.design.rows(self.types.to_typed(table))

@@ -16,15 +16,16 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.classifier import Classifier
-from mgvae.classifiers.ensemble import with_guide
 from mgvae.classifiers.factory import make
 from mgvae.classifiers.recalibration import fit_recalibration, to_logit
 from mgvae.cohort.split import folds
 from mgvae.reproducibility import derive, numpy_generator
+from tests.benchmarks.averages import averaged, members_of
 from tests.benchmarks.oversamplers.cohorts import Table
 
 SINGLE = ("logistic_regression", "hist_gradient_boosting", "random_forest", "majority_guided")
-MODELS = (*SINGLE, "mean of LR and boosting", "ensemble", "ensemble with guided")
+AVERAGES = {"ensemble": "ensemble", "ensemble with guided": "guided_ensemble"}  # of models that are fitted already
+MODELS = (*SINGLE, "mean of LR and boosting", *AVERAGES)
 INNER_FOLDS = 4  # whose predictions recalibrate
 
 
@@ -89,10 +90,8 @@ def _predictions(features: pd.DataFrame, event: IntArray, test: pd.DataFrame, se
     pair = [to_logit(fitted[name].predict_proba(features)).std() for name in SINGLE[:2]]
     lines = [to_logit(out[name]) / spread for name, spread in zip(SINGLE[:2], pair, strict=True)]
     out["mean of LR and boosting"] = expit(np.mean(lines, axis=0) * np.mean(pair))
-    ensemble = make("ensemble", derive(seed, "ensemble"))
-    out["ensemble"] = ensemble.fit(features, event).predict_proba(test)
-    guided = with_guide(make("ensemble", derive(seed, "ensemble")), derive(seed, "guide"))
-    out["ensemble with guided"] = guided.fit(features, event).predict_proba(test)
+    for title, name in AVERAGES.items():
+        out[title] = averaged(members_of(name), fitted, seed).fit(features, event).predict_proba(test)
     return out
 
 

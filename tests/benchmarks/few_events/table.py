@@ -36,9 +36,8 @@ def _by_events(frame: pd.DataFrame, column: str, *, how: str = "mean") -> str:
     cohorts = frame.groupby(["model", "events", "cohort"])[column].agg(how).reset_index()
     shape = {"index": "model", "columns": "events", "values": column}
     values = cohorts.pivot_table(**shape).reindex(MODELS)
-    errors = cohorts.pivot_table(**shape, aggfunc="sem").reindex(MODELS)
-    cells = values.round(4).astype(str) + " ± " + errors.round(4).astype(str)
-    return cells.to_string()
+    errors = cohorts.pivot_table(**shape, aggfunc="sem").reindex_like(values)  # none of a single cohort
+    return (values.map("{:.4f}".format) + " ± " + errors.map("{:.4f}".format)).to_string()
 
 
 def _rows(key: str, scores: Mapping[str, Scores]) -> list[dict[str, Any]]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mgvae.classifiers.classifier import Classifier
-from mgvae.classifiers.ensemble import EnsembleModel
-from mgvae.classifiers.factory import AVERAGED, make
+from mgvae.classifiers.factory import make
 from mgvae.cohort.split import folds
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.reproducibility import derive, numpy_generator
 from mgvae.torch_runtime import one_thread
+from tests.benchmarks.averages import averaged, members_of
 from tests.benchmarks.wide.results import Block, Measured
 from tests.benchmarks.wide.tables import WideTable
 
-GUIDED = "guided_"  # before a classifier's name: what the arm `guided` makes of it
 METHODS = (
     *("logistic_regression", "hist_gradient_boosting", "majority_guided", "guided_logistic_regression"),
     *("guided_hist_gradient_boosting", "random_forest", "ensemble", "guided_ensemble"),
@@ -79,7 +78,7 @@ def measure(table: WideTable, block: Block, methods: Sequence[str], caps: Caps) 
     for name in methods:
         start = time.process_time()
         with one_thread():
-            model = _averaged(members_of(name), known, seed) if members_of(name) else make(name, seed)
+            model = averaged(members_of(name), known, seed) if members_of(name) else make(name, seed)
             known[name] = model.fit(train.features, train.event)
             probability = model.predict_proba(test.features)
         spent[name] = time.process_time() - start
@@ -96,20 +95,3 @@ def measure(table: WideTable, block: Block, methods: Sequence[str], caps: Caps) 
                 test_events=int(test.event.sum()),
             ),
         )
-
-
-def members_of(name: str) -> tuple[str, ...]:
-    """Return the classifiers that a method averages; none for a single classifier."""
-    if name.startswith(GUIDED):
-        guided = name.removeprefix(GUIDED)
-        return (*(members_of(guided) or (guided,)), "majority_guided")
-    return AVERAGED if name == "ensemble" else ()
-
-
-def _averaged(names: Sequence[str], known: Mapping[str, Classifier], seed: int) -> Classifier:
-    """Return an ensemble whose members are fitted where they are known."""
-    members = [known.get(name) or make(name, seed) for name in names]
-    for name, member in zip(names, members, strict=True):
-        if name in known:
-            vars(member)["fit"] = lambda *_, same=member: same
-    return EnsembleModel(members)
