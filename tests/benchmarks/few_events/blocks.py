@@ -118,6 +118,9 @@ def compute(tables: dict[str, Table], wanted: Iterable[Block], path: Path, *, mi
     """Measure what the file lacks, a line a block, until the time is over."""
     path.parent.mkdir(parents=True, exist_ok=True)
     known, end = read(path), time.monotonic() + 60 * minutes
+    if path.is_file() and not path.read_bytes().endswith(b"\n"):
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")  # after a line that was cut off
     for block in wanted:
         if block.key in known:
             continue
