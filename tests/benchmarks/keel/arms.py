@@ -76,7 +76,8 @@ def treated(arm: str, columns: NDArray[np.float64], event: NDArray[np.int64], *,
         return Treated(columns, event, {"none": None, "guided": None, "class_weight": "balanced"}[arm])
     start = time.perf_counter()
     try:
-        made, label = OVERSAMPLERS[arm](derive(seed, arm) % 2**31).fit_resample(columns, event)
+        stream = "mgvae" if arm in OURS else arm  # one training serves all arms of ours
+        made, label = OVERSAMPLERS[arm](derive(seed, stream) % 2**31).fit_resample(columns, event)
     except (RuntimeError, ValueError):
         if arm in OURS:
             raise

@@ -18,6 +18,7 @@ from sklearn.model_selection import StratifiedKFold
 from mgvae.reproducibility import derive
 from tests.benchmarks.keel.arms import identity, probabilities, treated
 from tests.benchmarks.keel.sets import Described, load
+from tests.benchmarks.keel.trained import kept_training
 
 MEASURES = ("average_precision", "auroc", "balanced_accuracy", "brier")
 FOLDS = 5
@@ -90,7 +91,8 @@ def run(todo: Iterable[Block], arms: Sequence[str], path: Path, *, minutes: floa
         if time.monotonic() >= stop:
             return False
         start = time.monotonic()
-        append(path, block, measure(block, lacking))
+        with kept_training(path.with_name("trained")):
+            append(path, block, measure(block, lacking))
         print(
             f"{block.name} seed {block.seed} fold {block.fold}: {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True
         )
