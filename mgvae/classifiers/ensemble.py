@@ -16,8 +16,9 @@ from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.classifier import Classifier
 from mgvae.classifiers.design import information
 from mgvae.classifiers.guided import GuidedModel
-from mgvae.classifiers.models import BoostingModel, ForestModel
+from mgvae.classifiers.models import BoostingModel, ForestModel, LogisticModel
 from mgvae.classifiers.recalibration import to_logit
+from mgvae.classifiers.scored_ridge import LinearMember
 from mgvae.errors import TrainingError
 
 TREES_NEED = 10  # events at which trees weigh half as much as the others
@@ -72,7 +73,7 @@ def _say(member: Classifier, events: float) -> float:
 def with_guide(classifier: Classifier, seed: int) -> EnsembleModel:
     """Return an unfitted classifier averaged with the majority-guided score.
 
-    It becomes one more member of an ensemble.
+    It becomes one more member of an ensemble. Beside it, logistic regression is penalised as wide tables need, where one is.
 
     Raises:
         TrainingError: the classifier is the score itself.
@@ -80,4 +81,5 @@ def with_guide(classifier: Classifier, seed: int) -> EnsembleModel:
     if isinstance(classifier, GuidedModel):
         raise TrainingError("The majority-guided score is this classifier already; see it without correction.")
     members = classifier.members if isinstance(classifier, EnsembleModel) else (classifier,)
+    members = tuple(LinearMember() if isinstance(member, LogisticModel) else member for member in members)
     return EnsembleModel((*members, GuidedModel(seed=seed)))

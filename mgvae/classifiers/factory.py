@@ -73,8 +73,9 @@ def _majority_guided(seed: int, options: Options) -> Classifier:
 
 def _ensemble(seed: int, options: Options) -> Classifier:
     from mgvae.classifiers.ensemble import EnsembleModel
+    from mgvae.classifiers.scored_ridge import LinearMember
 
-    return EnsembleModel([make(member, seed) for member in AVERAGED])
+    return EnsembleModel([LinearMember(), *(make(member, seed) for member in AVERAGED[1:])])
 
 
 _MAKERS: Mapping[str, Callable[[int, Options], Classifier]] = {

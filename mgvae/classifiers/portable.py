@@ -187,8 +187,11 @@ def _scorer_of_rarer(classifier: Classifier) -> Scorer:
     from mgvae.classifiers.guided import GuidedModel
     from mgvae.classifiers.mlp import MLPModel
     from mgvae.classifiers.own import OwnModel
+    from mgvae.classifiers.scored_ridge import LinearMember, ScoredRidgeModel
 
-    if isinstance(classifier, GuidedModel):
+    if isinstance(classifier, LinearMember):
+        return scorer_of(classifier.chosen)
+    if isinstance(classifier, GuidedModel | ScoredRidgeModel):
         return LinearScorer(classifier.design, classifier.score.weights, classifier.score.intercept)
     if isinstance(classifier, EnsembleModel):
         members = tuple(scorer_of(member) for member in classifier.members)

@@ -10,6 +10,17 @@ from mgvae.simulation.associations import ASSOCIATIONS
 from mgvae.simulation.code_book import code_book
 from mgvae.simulation.records import COLUMNS, EVENT, FAMILY, INDEX, SITES, SUBJECT, RecordColumn
 
+BOUNDED = """\
+# bounded, so that a run with 2,000 predictors takes minutes; without these lines it is the whole study, and takes hours
+training: {pretrain_epochs: 10, finetune_epochs: 40}
+evaluation:
+  arms: [none, mgvae, guided]
+  classifiers: [logistic_regression]
+  folds: 3
+  repeats: 1
+instability: {redevelopments: 10, generated: 0, arms: [none]}
+learning_curve: {shares: [0.5], repeats: 1}
+"""
 COHORT, DICTIONARY, EXTRACT, TRUTH = "cohort.yaml", "dictionary.yaml", "extract.parquet", "truth.parquet"
 
 
@@ -35,7 +46,7 @@ def cohort_text(n: int, *, seed: int, prevalence: float) -> str:
             "  event: 1",
             "  label: Autism",
             f"  expected_prevalence: [{low:.6g}, {high:.6g}]",
-            "",
+            BOUNDED,
         ]
     )
 

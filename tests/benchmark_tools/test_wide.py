@@ -1,14 +1,21 @@
 """The benchmark of wide tables: blocks that keep groups apart, results that are resumed, and the table of differences."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from mgvae.classifiers.factory import AVERAGED
+from mgvae import MGVAEOverSampler
+from mgvae.classifiers import scored_ridge
+from mgvae.classifiers.ensemble import with_guide
+from mgvae.classifiers.factory import AVERAGED, make
+from mgvae.reproducibility import derive
 from tests.benchmarks.oversamplers.cohorts import DATA
 from tests.benchmarks.wide import __main__ as command
-from tests.benchmarks.wide.blocks import Caps, measure, members_of, parts, wanted
+from tests.benchmarks.wide import blocks as work
+from tests.benchmarks.wide.blocks import RIDGE, Caps, measure, members, parts, wanted, with_cases
 from tests.benchmarks.wide.printing import table
 from tests.benchmarks.wide.results import FILE, Block, Line, Measured, append, read
 from tests.benchmarks.wide.tables import BINARY, load, simulated
@@ -133,14 +140,28 @@ def test_differences_from_the_better_rival(tmp_path):
     assert "| - |" in table({Block(table="t", events=1, seed=0): {"own": measured(0.5)}}, ("own",))
 
 
-def test_an_ensemble_of_members_measured_before_is_that_of_the_library(children):
+def test_an_ensemble_of_members_measured_before_is_that_of_the_library(children, monkeypatch):
     block = Block(table="autism", events=10, seed=0)
     few = replace(children, code_names=children.code_names[:40], codes=children.codes[:, :40])
-    together = dict(measure(few, block, [*AVERAGED, "majority_guided", "ensemble", "guided_ensemble"], CAPS))
+    monkeypatch.setattr(scored_ridge, "WIDE", 10)
+    together = dict(measure(few, block, [RIDGE, *AVERAGED, "majority_guided", "ensemble", "guided_ensemble"], CAPS))
+    learned, tested = (few.rows(at) for at in parts(few, block, CAPS))
     for name in ("ensemble", "guided_ensemble"):
-        ((_, alone),) = measure(few, block, [name], CAPS)
-        assert (together[name].auroc, together[name].auprc) == (alone.auroc, alone.auprc)
-        assert together[name].seconds > sum(together[member].seconds for member in AVERAGED)
-    assert members_of("guided_logistic_regression") == ("logistic_regression", "majority_guided")
-    assert members_of("majority_guided") == ()
+        ensemble = make("ensemble", derive(0, "wide"))
+        model = with_guide(ensemble, derive(0, "wide")) if name != "ensemble" else ensemble
+        probability = model.fit(learned.features, learned.event).predict_proba(tested.features)
+        assert together[name].auroc == pytest.approx(roc_auc_score(tested.event, probability), abs=1e-12)
+        assert together[name].seconds > sum(together[member].seconds for member in AVERAGED[1:])
+    assert members("guided_logistic_regression") == ("scored_ridge", "majority_guided")
+    assert members("majority_guided") == ()
     assert together["ensemble"].auroc != together["guided_ensemble"].auroc
+
+
+def test_rows_of_the_sampler_are_cases_of_their_own(children, monkeypatch):
+    few = replace(children, code_names=children.code_names[:10], codes=children.codes[:, :10])
+    monkeypatch.setattr(work, "MGVAEOverSampler", partial(MGVAEOverSampler, epochs=1, finetune_epochs=1, device="cpu"))
+    rows = few.rows(parts(few, Block(table="autism", events=12, seed=0), CAPS)[0])
+    more = with_cases(rows, seed=1)
+    assert more.features.iloc[: len(rows)].equals(rows.features)
+    assert more.event[len(rows) :].tolist() == [1] * (60 - 12)  # a fifth of 300
+    assert len(set(more.group[len(rows) :]) - set(rows.group)) == 48

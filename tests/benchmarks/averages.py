@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mgvae.classifiers.classifier import Classifier
 from mgvae.classifiers.ensemble import EnsembleModel
@@ -19,9 +19,11 @@ def members_of(name: str) -> tuple[str, ...]:
     return AVERAGED if name == "ensemble" else ()
 
 
-def averaged(names: Sequence[str], known: Mapping[str, Classifier], seed: int) -> Classifier:
-    """Return an ensemble whose members are fitted where they are known."""
-    members = [known.get(name) or make(name, seed) for name in names]
+def averaged(
+    names: Sequence[str], known: Mapping[str, Classifier], seed: int, maker: Callable[[str, int], Classifier] = make
+) -> Classifier:
+    """Return an ensemble whose members are fitted where they are known, else made by ``maker``."""
+    members = [known.get(name) or maker(name, seed) for name in names]
     for name, member in zip(names, members, strict=True):
         if name in known:
             vars(member)["fit"] = lambda *_, same=member: same

@@ -57,7 +57,10 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--events", type=int, nargs="+", default=EVENTS)
     parser.add_argument(
-        "--methods", nargs="+", default=METHODS, help="classifiers of the library; guided_NAME: averaged with the score"
+        "--methods",
+        nargs="+",
+        default=METHODS,
+        help="of the library, or scored_ridge; guided_NAME: averaged with the score; mgvae_NAME: with the sampler's rows",
     )
     parser.add_argument("--majority", type=int, default=Caps.majority, help="rows without the event to learn from, at most")
     parser.add_argument("--tested", type=int, default=Caps.tested, help="rows to be judged on, at most")

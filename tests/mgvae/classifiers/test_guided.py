@@ -93,7 +93,7 @@ def test_a_member_that_knows_nothing_has_no_say():
 
 def test_the_guide_joins_an_ensemble_as_one_more_member():
     assert [type(one).__name__ for one in with_guide(make("ensemble", 0), 1).members] == [
-        *("LogisticModel", "BoostingModel", "ForestModel", "GuidedModel"),
+        *("LinearMember", "BoostingModel", "ForestModel", "GuidedModel"),
     ]
     assert [type(one).__name__ for one in with_guide(make("mlp", 0), 1).members] == ["MLPModel", "GuidedModel"]
     with pytest.raises(TrainingError, match="is this classifier already"):
