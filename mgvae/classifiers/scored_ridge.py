@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -68,9 +70,9 @@ class LinearMember:
         return self.chosen.predict_proba(features)
 
 
-def _spread(rows: FloatArray | sparse.csr_array, weights: FloatArray | None) -> FloatArray:
-    """Return the weighted standard deviation of each column, ``(P,)``."""
+def _spread(rows: Any, weights: FloatArray | None) -> FloatArray:
+    """Return the weighted standard deviation of each column of dense or CSR rows, ``(P,)``."""
     share = np.ones(rows.shape[0]) if weights is None else weights
     share = share / share.sum()
-    squares = rows.multiply(rows) if sparse.issparse(rows) else rows**2
-    return np.sqrt(np.maximum(np.asarray(share @ squares) - np.asarray(share @ rows) ** 2, 0.0))
+    mean, squares = share @ rows, share @ (rows.multiply(rows) if sparse.issparse(rows) else rows**2)
+    return np.asarray(np.sqrt(np.maximum(squares - mean**2, 0.0)), dtype=np.float64)
