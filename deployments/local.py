@@ -33,6 +33,7 @@ ORIGINS = f"http://127.0.0.1:{PORT},http://localhost:{PORT}"  # the server's own
 PASSWORD = STATE / "password"
 USER = "mgvae"
 PROFILE = "mgvae-local"
+MORE = {"server": {"PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "deployments.server_log.ServerConsole"}}
 WORKERS = {"cpu": (), "gpu": ("--limit", "1")}
 HEALTHY_WITHIN_SECONDS = 120
 STOPPED_WITHIN_SECONDS = 30
@@ -133,7 +134,7 @@ def _start(running: dict[str, Any], name: str, *command: str) -> None:
         process = subprocess.Popen(  # noqa: S603 - a fixed command
             [sys.executable, "-m", "prefect", *command],
             cwd=ROOT,
-            env=_environment(),
+            env={**_environment(), **MORE.get(name, {})},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -212,11 +213,15 @@ def _cancel_runs() -> None:
     from prefect.states import Cancelling
 
     busy = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}})
-    with temporary_settings(_access()), get_client(sync_client=True) as client:
-        active = client.read_flow_runs(flow_run_filter=busy)
-        for run in active:
-            client.set_flow_run_state(run.id, Cancelling(), force=True)
-        _wait_until(lambda: not client.read_flow_runs(flow_run_filter=busy), STOPPED_WITHIN_SECONDS)
+    try:
+        with temporary_settings(_access()), get_client(sync_client=True) as client:
+            active = client.read_flow_runs(flow_run_filter=busy)
+            for run in active:
+                client.set_flow_run_state(run.id, Cancelling(), force=True)
+            _wait_until(lambda: not client.read_flow_runs(flow_run_filter=busy), STOPPED_WITHIN_SECONDS)
+    except Exception as error:  # whatever is wrong with the server, everything must stop
+        _say(f"Active runs were not cancelled: the server did not do it ({type(error).__name__}). They end with the workers.")
+        return
     if active:
         _say(f"Cancelled {len(active)} active runs; finished stages are kept.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from mgvae.errors import MGVAEError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+RUN_LOGGERS = ("prefect.flow_runs", "prefect.engine")  # of a run's process
+TASK_LOGGER = "prefect.task_runs"
 
 
 class DefectError(MGVAEError):
@@ -48,11 +51,13 @@ def unpickled(body: Callable[P, T]) -> Callable[P, T]:
     """Have a flow that raises end Failed without its exception being stored.
 
     What a flow raises is pickled into Prefect's storage, which nobody empties. A state that it returns is kept in this process
-    alone; whoever calls the flow is raised the same exception from it.
+    alone; whoever calls the flow is raised the same exception from it. The message of the state is the last that the run's log
+    says of it.
     """
 
     @wraps(body)
     def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        _keep_tracebacks_out()
         try:
             return body(*args, **kwargs)
         except MGVAEError as error:
@@ -61,3 +66,20 @@ def unpickled(body: Callable[P, T]) -> Callable[P, T]:
             return Failed(message=f"Flow run encountered an exception: {type(error).__name__}: {error}", data=error)
 
     return cast("Callable[P, T]", call)
+
+
+def _keep_tracebacks_out() -> None:
+    """Have Prefect log errors of ours without a traceback: their messages say what to do, and states hold them."""
+    for name in RUN_LOGGERS:
+        logging.getLogger(name).addFilter(_is_no_error_of_ours)
+    logging.getLogger(TASK_LOGGER).addFilter(_without_our_traceback)
+
+
+def _is_no_error_of_ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], MGVAEError))
+
+
+def _without_our_traceback(record: logging.LogRecord) -> bool:
+    if not _is_no_error_of_ours(record):
+        record.exc_info = record.exc_text = None
+    return True

@@ -75,6 +75,7 @@ def promote(
 
     require_allowed(str(run.resolve()), "RUN")
     _print_change(make_champion(run, reason=reason, force=force, store=store))
+    _hold_head(run.resolve().parent)
 
 
 @app.command()
@@ -86,6 +87,7 @@ def rollback(study: Study, reason: Reason, out: OUT = RUNS, store: StoreOption =
 
     folder, _ = _located(study, out, store)
     _print_change(bring_back(folder, reason=reason, store=store))
+    _hold_head(folder)
 
 
 def _compared_with_prefect(study: Path) -> tuple[str, str | None]:
@@ -93,6 +95,17 @@ def _compared_with_prefect(study: Path) -> tuple[str, str | None]:
     from flows.study.prefect_pages import compare_head
 
     return compare_head(study)
+
+
+def _hold_head(study: Path) -> None:
+    """Have Prefect hold the new head of the audit log, where a server answers."""
+    configure_prefect(debug=False)
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    from flows.study.prefect_pages import show_head
+
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # nobody waits at the terminal for a server that is away
+        typer.echo(show_head(study))
 
 
 def _located(study: str, out: Path, store: str | None) -> tuple[Path, AnyStore]:

@@ -1,4 +1,4 @@
-"""Bound what a text file may hold: the size it unpacks to, and the length of a cell."""
+"""Bound what a compressed file may hold: the size it unpacks to, and the length of a cell."""
 
 from __future__ import annotations
 
@@ -11,6 +11,38 @@ from mgvae.errors import ExtractError
 LONGEST_CELL = 1 << 17  # bytes; Python's reader of CSV takes no longer one either
 MOST_TIMES = 200  # as large as the packed file; tables of numbers and codes reach 5 to 50
 ALWAYS_ALLOWED = 1 << 30  # bytes
+
+
+def check_size(unpacked: int, packed: int, label: str, *, instead: str) -> None:
+    """Refuse a compressed file that is larger than any table's.
+
+    Args:
+        unpacked: bytes that it unpacks to, as far as is known.
+        packed: bytes of the file itself.
+        label: its name for messages.
+        instead: what to do if it is right.
+    Raises:
+        ExtractError: it is larger.
+    """
+    most = max(ALWAYS_ALLOWED, MOST_TIMES * packed)
+    if unpacked > most:
+        raise ExtractError(
+            f"{label}: must unpack to at most {most:,} bytes, {MOST_TIMES} times the compressed file; it is larger. Check what "
+            f"it is; if it is right, {instead}."
+        )
+
+
+def check_cell(length: int, label: str, *, at: str) -> None:
+    """Refuse a cell of ``length`` bytes, ``at`` some place, that is longer than any table's.
+
+    Raises:
+        ExtractError: it is longer.
+    """
+    if length > LONGEST_CELL:
+        raise ExtractError(
+            f"{label}: every cell must have at most {LONGEST_CELL:,} bytes; {at} has more. Check that the file is a table, and "
+            "what separates its columns."
+        )
 
 
 class BoundedFile(io.RawIOBase):
@@ -29,7 +61,7 @@ class BoundedFile(io.RawIOBase):
             breaks: what separates its columns, besides comma, semicolon, tab and bar.
         """
         self.file, self.label = file, label
-        self.most = None if packed is None else max(ALWAYS_ALLOWED, MOST_TIMES * packed)
+        self.packed = packed
         self.breaks = re.compile(b"[\n\r,;\t|" + re.escape(breaks.encode()) + b"]")
         self.at = 0  # bytes read, from the start
         self.since = 0  # bytes of the cell at which reading is
@@ -60,11 +92,8 @@ class BoundedFile(io.RawIOBase):
         data = self.file.read(len(buffer))
         buffer[: len(data)] = data
         self.at += len(data)
-        if self.most is not None and self.at > self.most:
-            raise ExtractError(
-                f"{self.label}: must unpack to at most {self.most:,} bytes, {MOST_TIMES} times the compressed file; it is "
-                "larger. Check what it is; if it is right, unpack it and give the file itself."
-            )
+        if self.packed is not None:
+            check_size(self.at, self.packed, self.label, instead="unpack it and give the file itself")
         self._check_cells(data)
         return len(data)
 
@@ -73,7 +102,4 @@ class BoundedFile(io.RawIOBase):
             found = self.breaks.search(data, start, start + LONGEST_CELL)
             self.since = 0 if found else self.since + min(LONGEST_CELL, len(data) - start)
             if self.since >= 2 * LONGEST_CELL:
-                raise ExtractError(
-                    f"{self.label}: every cell must have at most {LONGEST_CELL:,} bytes; the one at byte {self.at:,} has more. "
-                    "Check that the file is a table, and what separates its columns."
-                )
+                check_cell(self.since, self.label, at=f"the one at byte {self.at:,}")

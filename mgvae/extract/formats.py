@@ -7,20 +7,18 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from pyarrow import parquet
 
 from mgvae.config.formats import NUMBER, plain_name
 from mgvae.errors import ExtractError
 from mgvae.extract.cells import stored_kind
 from mgvae.extract.csv_file import csv_batches, csv_header
 from mgvae.extract.csv_layout import first_rows
+from mgvae.extract.parquet_file import parquet_batches, parquet_header, parquet_schema
 from mgvae.extract.parts import Part
 from mgvae.extract.statistics_file import READERS, statistics_batch, statistics_header
 
 NO_NAMES = ("", "?", ".", "NA", "N/A", "NULL", "NaN")
-ROWS = 1 << 17
 LISTED = 5
-MAGIC = b"PAR1"
 
 
 def place(parts: Sequence[Part]) -> str:
@@ -68,11 +66,7 @@ def stored(part: Part, names: Sequence[str]) -> dict[str, str]:
     """Return how columns are stored: number, text (all CSV), date, boolean or other."""
     if part.is_text:
         return dict.fromkeys(names, "text")
-    if part.format in READERS:
-        schema = statistics_batch(part, statistics_header(part)).schema
-    else:
-        with part.open() as file:
-            schema = parquet.ParquetFile(file).schema_arrow
+    schema = statistics_batch(part, statistics_header(part)).schema if part.format in READERS else parquet_schema(part)
     kinds = {plain_name(str(field.name)): stored_kind(field.type) for field in schema}
     return {name: kinds.get(name, "text") for name in names}
 
@@ -173,36 +167,12 @@ def batches(part: Part, names: Sequence[str], wanted: Sequence[str]) -> Iterator
 
 
 def _binary_header(part: Part) -> list[str]:
-    if part.format in READERS:
-        return statistics_header(part)
-    with part.open() as file:
-        _check_ends(part, file)
-        return [str(name) for name in parquet.ParquetFile(file).schema_arrow.names]
+    return statistics_header(part) if part.format in READERS else parquet_header(part)
 
 
 def _binary_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
-    if part.format in READERS:
-        raw = {plain_name(name): name for name in statistics_header(part)}
-        yield statistics_batch(part, [raw[name] for name in columns]).rename_columns(list(columns))
+    if part.format not in READERS:
+        yield from parquet_batches(part, columns)
         return
-    with part.open() as file:
-        table = parquet.ParquetFile(file)
-        raw = {plain_name(str(name)): str(name) for name in table.schema_arrow.names}
-        for batch in table.iter_batches(batch_size=ROWS, columns=[raw[name] for name in columns]):
-            yield batch.rename_columns([plain_name(name) for name in batch.schema.names])
-
-
-def _check_ends(part: Part, file: Any) -> None:
-    first = file.read(len(MAGIC))
-    size = file.seek(0, 2)
-    file.seek(max(size - len(MAGIC), 0))
-    last = file.read(len(MAGIC))
-    file.seek(0)
-    if size == 0:
-        raise ExtractError(f"{part.label}: must hold at least one row; the file is empty. Export it again.")
-    if first != MAGIC:
-        raise ExtractError(f"{part.label}: must be Parquet, as its name says; it is not. Export it again or correct its name.")
-    if last != MAGIC or size < 3 * len(MAGIC):
-        raise ExtractError(
-            f"{part.label}: the file is cut off: the end of a Parquet file is missing. Copy it again from its source."
-        )
+    raw = {plain_name(name): name for name in statistics_header(part)}
+    yield statistics_batch(part, [raw[name] for name in columns]).rename_columns(list(columns))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from contextlib import closing
 
@@ -79,9 +78,7 @@ def test_the_last_lines_of_the_watch_and_of_the_log_say_how_it_ended(up, watched
 def test_a_quiet_night_leaves_no_traceback_and_a_database_that_readers_do_not_lock(up, first):
     for name in ("server", "cpu", "gpu"):
         log = (up.folder / "local" / f"{name}.log").read_text(encoding="utf-8")
-        errors = re.findall(r"^[\w.]+(?:Error|Exception): .*", log, re.MULTILINE)
-        # what no setting of Prefect prevents where the machine is too busy for a minute: deployments/README.md has the remedy
-        assert not [error for error in errors if "database is locked" not in error], log[-5000:]
+        assert "Traceback" not in log, log[-5000:]
     with closing(sqlite3.connect(up.folder / "local" / "prefect" / "prefect.db")) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 

@@ -107,7 +107,7 @@ def test_promote_and_rollback(nights, mgvae, monkeypatch):
     monkeypatch.setenv("MGVAE_USER", "a.person")
     said = mgvae("champion", "promote", nights.study / "latest", "--reason", "looked at it")
     assert (said.code, nights.champion) == (0, "three")
-    assert said.out.rstrip().endswith("Run three became champion, after two. a.person: looked at it")
+    assert "Run three became champion, after two. a.person: looked at it\n" in said.out
     said = mgvae("champion", "rollback", "small", "--out", nights.out, "--reason", "it was worse")
     assert (said.code, nights.champion) == (0, "two")
     assert "Run two came back, after three. a.person: it was worse" in said.out

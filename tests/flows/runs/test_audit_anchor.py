@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from prefect import flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.runs.audit_anchor import head_of, mismatch, verify
 from flows.runs.folder import AuditHead, set_link
@@ -97,6 +98,25 @@ def test_the_very_last_line_is_held_by_prefect_and_by_whoever_noted_it(anchored,
         said = mgvae(*command)
         assert said.code == 1
         assert "line 3 must be the one that" in said.err
+
+
+def test_what_a_person_decides_is_held_by_prefect_at_once(anchored, database, mgvae):
+    for command, line in ((("promote", anchored.study / "worse"), 4), (("rollback", "small", "--out", anchored.out), 5)):
+        said = mgvae("champion", *command, "--reason", "trial")
+        assert (said.code, said.err) == (0, "")
+        assert said.out.splitlines()[-1] == f"Prefect holds the audit log's head of line {line}."
+        assert compare_head(anchored.study) == (f"Compared with Prefect: the head of line {line}.", None)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"), [(None, "no server is configured."), ("http://127.0.0.1:9/api", "did not take it.")], ids=["none", "away"]
+)
+def test_a_person_decides_without_a_server_too(url, words, anchored, mgvae, monkeypatch):
+    with temporary_settings({PREFECT_API_URL: url}):
+        said = mgvae("champion", "promote", anchored.study / "worse", "--reason", "trial")
+    assert (said.code, said.err) == (0, "")
+    assert words in said.out.splitlines()[-1]
+    assert anchored.champion == "worse"
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "report.json"])

@@ -1,4 +1,4 @@
-"""What a text file may hold: a small file that unpacks without end is refused soon, and a table is read as before."""
+"""What a file may hold: a small file that unpacks without end is refused soon, and a table is read as before."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import bz2
 import gzip
 import lzma
 import tracemalloc
+from decimal import Decimal
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mgvae.draft.scan import look_at
 from mgvae.errors import ExtractError
-from mgvae.extract import bounds
+from mgvae.extract import bounds, parquet_file
 from mgvae.extract.csv_file import csv_batches, csv_header
+from mgvae.extract.parquet_file import parquet_batches, parquet_header
 from mgvae.extract.parts import find_parts
 
 PACK = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
@@ -66,6 +71,78 @@ def test_the_bound_is_exact(tmp_path, monkeypatch):
         else:
             with pytest.raises(ExtractError, match="must unpack to at most"):
                 read(one)
+
+
+def parquet(tmp_path, table, **options):
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, compression="zstd", **options)
+    return find_parts(str(path))[0]
+
+
+def read_parquet(one):
+    names = parquet_header(one)
+    return sum(batch.num_rows for batch in parquet_batches(one, names))
+
+
+LONG = "x" * 300_000
+CELL, SIZE = "every cell must have at most 131,072 bytes; one of column 2 has more", "must unpack to at most"
+BOMBS = {
+    "one text": (pa.array(["1", LONG]), CELL),
+    "one text, large type": (pa.array(["1", LONG], pa.large_string()), CELL),
+    "one text, views": (pa.array(["1", LONG], pa.string_view()), CELL),
+    "bytes": (pa.array([b"1", LONG.encode()]), CELL),
+    "one category": (pa.array(["1", LONG]).dictionary_encode(), CELL),
+    "texts": (pa.array(["x" * 1000] * 2000), SIZE),
+    "categories": (pa.array(["x" * 1000] * 2000).dictionary_encode(), SIZE),
+    "numbers": (pa.array(np.zeros(500_000, np.int8)), SIZE),
+    "bytes of one length": (pa.array([b"x" * 1000] * 2000, pa.binary(1000)), SIZE),
+    "decimals": (pa.array([Decimal(1)] * 100_000, pa.decimal128(30)), SIZE),
+    "a list": (pa.array([[0] * 300_000]), SIZE),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_parquet_file_that_unpacks_beyond_measure_is_refused(bomb, tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "ALWAYS_ALLOWED", 1_000_000)
+    cells, words = BOMBS[bomb]
+    one = parquet(tmp_path, pa.table({"first": np.zeros(len(cells), np.int8), "bomb": cells}))
+    assert one.fs.info(one.path)["size"] * bounds.MOST_TIMES < 1_000_000
+    for attempt in (lambda: read_parquet(one), lambda: look_at(one.path)):
+        with pytest.raises(ExtractError, match=words):
+            attempt()
+
+
+@pytest.mark.parametrize("bomb", ["texts", "categories", "bytes of one length"])
+def test_what_unpacks_beyond_measure_is_not_unpacked(bomb, tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "ALWAYS_ALLOWED", 1_000_000)
+    monkeypatch.setattr(parquet_file, "_declared", lambda *_: 0)  # as a file that lies of its size
+    one = parquet(tmp_path, pa.table({"bomb": BOMBS[bomb][0]}))
+    with pytest.raises(ExtractError, match=SIZE):
+        read_parquet(one)
+
+
+def test_the_bound_of_a_parquet_file_is_exact(tmp_path, monkeypatch):
+    one = parquet(tmp_path, pa.table({"a": ["yes"] * 1000, "n": np.zeros(1000)}))
+    unpacked = 1000 * (3 + 8 + 8) + 1000 // 8  # a bit says of each number that it is there
+    monkeypatch.setattr(bounds, "MOST_TIMES", 0)
+    for most, whole in ((unpacked, True), (unpacked - 1, False)):
+        monkeypatch.setattr(bounds, "ALWAYS_ALLOWED", most)
+        if whole:
+            assert read_parquet(one) == 1000
+        else:
+            with pytest.raises(ExtractError, match="must unpack to at most"):
+                read_parquet(one)
+
+
+def test_parquet_is_read_as_it_was_written(tmp_path):
+    texts = ["a", None, "x" * bounds.LONGEST_CELL, "", "b"] * 2
+    columns = {"kept": pa.array(texts).dictionary_encode(), "n": pa.array(range(10)), "day.x": pa.array([None] * 10)}
+    columns |= {"text": pa.array([f"p{number}" for number in range(10)]), "list": pa.array([[1], None] * 5)}
+    one = parquet(tmp_path, pa.table({**columns}), row_group_size=3)
+    found = [batch.to_pydict() for batch in parquet_batches(one, ["text", "kept", "n", "day.x", "list"])]
+    read = {name: [cell for batch in found for cell in batch[name]] for name in columns}
+    assert read == {name: column.to_pylist() for name, column in columns.items()}
+    assert sum(batch.num_rows for batch in parquet_batches(one, [])) == 10
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "^"])
