@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
 import threading
 from collections.abc import Iterator
@@ -9,8 +11,11 @@ from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 
 from prefect.client.orchestration import get_client
+from prefect.context import refresh_global_settings_context
 from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
+    PREFECT_SERVER_API_AUTH_STRING,
     PREFECT_SERVER_CORS_ALLOWED_ORIGINS,
     PREFECT_SERVER_CSRF_PROTECTION_ENABLED,
     temporary_settings,
@@ -44,16 +49,21 @@ def orchestrated() -> Iterator[None]:
 
 @contextmanager
 def _embedded_server() -> Iterator[None]:
-    """Have Prefect's embedded server answer, closed to pages in a browser.
+    """Have Prefect's embedded server answer this process alone.
 
-    It listens on 127.0.0.1 while the command runs. A page of another origin may read nothing (CORS) and change nothing
-    (CSRF). A password would keep out other accounts of this machine, too; Prefect's threads that do not inherit settings
-    would not know it.
+    It listens on 127.0.0.1 and asks for a password, which keeps out other accounts of this machine. A page of another origin
+    may read nothing (CORS) and change nothing (CSRF). The password stands in the environment of this process and in Prefect's
+    global settings: Prefect's threads do not inherit others, and some still send when the block has ended.
     """
+    password = f"mgvae:{secrets.token_urlsafe(24)}"
     private = {
         PREFECT_SERVER_CORS_ALLOWED_ORIGINS: "",
         PREFECT_SERVER_CSRF_PROTECTION_ENABLED: True,
+        PREFECT_SERVER_API_AUTH_STRING: password,
+        PREFECT_API_AUTH_STRING: password,
     }
+    os.environ |= {setting.name: str(value) for setting, value in private.items()}
+    refresh_global_settings_context()
     with temporary_settings(private):
         _start_embedded_server()
         yield

@@ -19,7 +19,7 @@ from typing import Any
 from tests.paths import ROOT
 from tests.ports import free_port
 
-LASTS_SECONDS = 300
+LASTS_SECONDS = 600  # waits end with their condition; on a machine that does much else, a night takes ten times as long
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -98,7 +98,7 @@ class Machine:
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         return str(self.get(f"deployments/{deployment['id']}/create_flow_run", **body)["id"])
 
-    def end_of(self, run: str, *, seconds: float = 240) -> str:
+    def end_of(self, run: str, *, seconds: float = LASTS_SECONDS) -> str:
         """Wait for the end of a run and return its state: COMPLETED, FAILED, CRASHED or CANCELLED."""
 
         def state() -> str | None:
@@ -222,7 +222,7 @@ def postgres() -> Iterator[str]:
             subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
 
 
-def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = 120, every: float = 0.1) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = LASTS_SECONDS, every: float = 0.1) -> Any:
     """Return what ``condition`` returns once it is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -20,7 +20,7 @@ from tests.flows.simulated_study import table, write_study
 
 pytestmark = pytest.mark.slow
 # pre-training takes seconds, so that a kill falls into it; redevelopments with a generator would be ten more of it
-LONG = ["training.pretrain_epochs=300", "training.patience=300", "evaluation.arms=[none, mgvae]"]
+LONG = ["training.pretrain_epochs=150", "training.patience=150", "evaluation.arms=[none, mgvae]"]
 LONG += ["instability.generated=0", "learning_curve.shares=[]"]
 LOST_AFTER_SECONDS = 45  # a heart beats every 30 seconds, Prefect's least
 FILES = ("synthetic.parquet", "predictions.parquet")
@@ -86,7 +86,7 @@ def writing(out, file="*"):
 def again(up, out, run):
     """Bring up what was killed, and wait until the run has gone on by itself and completed."""
     up.up()
-    wait_for(lambda: up.states_of(run)[-1] == "Completed", "the run to complete by itself", seconds=400, every=0.5)
+    wait_for(lambda: up.states_of(run)[-1] == "Completed", "the run to complete by itself", every=0.5)
     assert up.states_of(run).count("AwaitingRetry") == 1
     return made(out)
 
@@ -151,8 +151,8 @@ def test_a_worker_that_is_stopped_leaves_no_process_no_slot_and_no_lost_night(up
     wait_for(lambda: on_record(out, "encode"), "pre-training", every=0.01)
     worker, processes = up.pid("cpu"), up.flow_processes()
     os.kill(worker, signal.SIGTERM)
-    wait_for(lambda: up.states_of(run)[-1] == "AwaitingRetry", "the run to wait for a worker", seconds=120)
-    wait_for(lambda: not any(map(lives, [worker, *processes])), "the end of all processes", seconds=120)
+    wait_for(lambda: up.states_of(run)[-1] == "AwaitingRetry", "the run to wait for a worker")
+    wait_for(lambda: not any(map(lives, [worker, *processes])), "the end of all processes")
     queue = up.get("work_pools/mgvae-cpu/queues/filter")
     assert {one["name"]: one["concurrency_limit"] for one in queue}["nightly"] == 1  # counts Pending and Running
     assert again(up, out, run) == undisturbed
@@ -161,15 +161,15 @@ def test_a_worker_that_is_stopped_leaves_no_process_no_slot_and_no_lost_night(up
 def test_a_run_that_is_killed_goes_on_once_and_its_workers_end(up, tmp_path):
     out = tmp_path / "runs"
     run = up.start(out=str(out), settings=LONG)
-    wait_for(lambda: on_record(out, "assess"), "evaluation", seconds=200, every=0.01)
+    wait_for(lambda: on_record(out, "assess"), "evaluation", every=0.01)
     (process,) = up.flow_processes()
     workers = wait_for(lambda: workers_of(process), "its worker processes")
     up.kill(process)
     wait_for(lambda: not any(map(lives, workers)), "the end of its worker processes", seconds=10)
-    wait_for(lambda: up.states_of(run)[-1] in ("Running", "Retrying"), "the run to go on", seconds=120)
-    wait_for(lambda: guards(up), "its guard", seconds=60)
+    wait_for(lambda: up.states_of(run)[-1] in ("Running", "Retrying"), "the run to go on")
+    wait_for(lambda: guards(up), "its guard")
     up.kill(*up.flow_processes())
-    wait_for(lambda: up.states_of(run)[-1] == "Crashed", "the run to be given up", seconds=60)
+    wait_for(lambda: up.states_of(run)[-1] == "Crashed", "the run to be given up")
     wait_for(lambda: recovered(up, run), "the automation to look for the crashed run, too")
     assert up.states_of(run)[-1] == "Crashed"
     assert up.states_of(run).count("AwaitingRetry") == 1
@@ -183,7 +183,7 @@ def test_a_run_that_is_killed_before_it_begins_holds_up_no_night(up, undisturbed
     assert up.states_of(run)[-1] in ("Pending", "Submitting")
     up.up()
     second = up.start(out=str(out), settings=LONG)  # the next night
-    wait_for(lambda: up.states_of(second)[-1] == "Completed", "the next night", seconds=400, every=0.5)
+    wait_for(lambda: up.states_of(second)[-1] == "Completed", "the next night", every=0.5)
     assert again(up, out, run) == undisturbed
 
 
@@ -191,7 +191,7 @@ def test_a_run_that_is_killed_before_it_begins_goes_on_by_itself(up, tmp_path):
     run = up.start(out=str(tmp_path / "runs"), settings=LONG)
     wait_for(lambda: up.flow_processes() and up.states_of(run)[-1] in ("Pending", "Submitting"), "its process", every=0.05)
     up.kill(*up.flow_processes())
-    wait_for(lambda: up.states_of(run)[-1] == "Completed", "the run to complete by itself", seconds=400, every=0.5)
+    wait_for(lambda: up.states_of(run)[-1] == "Completed", "the run to complete by itself", every=0.5)
     assert up.states_of(run).count("AwaitingRetry") == 1
 
 
