@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from mgvae.config import gates, sections, stability
 from mgvae.config.dictionary import Column, Level
+from mgvae.config.privacy import Privacy
 from mgvae.config.rules import Rule
 from mgvae.config.study import CohortConfig
 
@@ -37,6 +38,7 @@ def models() -> dict[str, type[BaseModel]]:
         and field.annotation.__module__ in (sections.__name__, stability.__name__, gates.__name__)
     }
     dictionary = {"dictionary.yaml: an entry of columns": Column, "dictionary.yaml: an entry of rules": Rule}
+    parts["cohort.yaml: privacy"] = Privacy
     return {"cohort.yaml: top level": CohortConfig, **parts, **dictionary}
 
 

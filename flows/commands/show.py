@@ -51,6 +51,8 @@ def show(report: Report, console: Console) -> None:
         blocks += _drift(report.drift)
     if report.training:
         blocks.append(_training(report.training))
+    if report.privacy:
+        blocks.append(Text.assemble(("Privacy  ", "bold"), report.privacy.sentence))
     if report.synthetic:
         blocks.append(_verdicts(f"Gates on {count(report.synthetic.n)} synthetic cases", report.synthetic.gates))
     if report.evaluation:

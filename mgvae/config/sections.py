@@ -10,6 +10,7 @@ from mgvae.config.classifiers import Classifier as Classifier  # also by this mo
 from mgvae.config.classifiers import ImportPath, MLPLoss, names_and_paths, require_known
 from mgvae.config.dictionary import Level
 from mgvae.config.formats import plain_name
+from mgvae.config.privacy import Privacy
 from mgvae.config.strict import Strict
 from mgvae.findings import kind_of
 
@@ -95,6 +96,8 @@ class Training(Strict):
         ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
         ewc_grid: the weights that "auto" tries.
         device: auto, cpu or cuda.
+        privacy: differential privacy of the generator for the rare cases; in cohort.yaml it stands at the top, as
+            ``privacy: {epsilon: 5, delta: 1e-5}``. Then ``plausibility`` is none and ``ewc_lambda`` "auto" is 10. null: none.
     """
 
     latent_dim: int = Field(default=10, ge=1)
@@ -116,6 +119,7 @@ class Training(Strict):
     ewc_lambda: float | Literal["auto"] = 10.0
     ewc_grid: tuple[float, ...] = (1.0, 10.0, 100.0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    privacy: Privacy | None = None
 
     @field_validator("ewc_lambda", "ewc_grid")
     @classmethod

@@ -36,6 +36,7 @@ PlacedStage = Literal[
     "learning_curve",
     "subgroups",
 ]
+NOT_PRIVATE = ("vae", "mgvae_no_pretraining")  # arms whose generator learns everything from the cases
 Pool = Literal["cpu", "gpu"]
 PARENT = "parent_id"  # the column of synthetic rows that names the patient from whom each was translated
 
@@ -122,6 +123,27 @@ class CohortConfig(Strict):
     @classmethod
     def _plain_column(cls, value: str | None) -> str | None:
         return None if value is None else plain_name(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _privacy_of_training(cls, values: Any) -> Any:
+        """Move ``privacy``, which stands at the top of cohort.yaml, to the generator's settings."""
+        if not isinstance(values, dict) or "privacy" not in values:
+            return values
+        privacy, training = values["privacy"], values.get("training", {})
+        if not isinstance(training, dict) or training.get("privacy") not in (None, privacy):
+            raise ValueError("privacy must stand once, at the top; take it out of 'training'")
+        return {key: value for key, value in values.items() if key != "privacy"} | {"training": training | {"privacy": privacy}}
+
+    @model_validator(mode="after")
+    def _private_arms_have_a_majority(self) -> CohortConfig:
+        others = [arm for arm in self.evaluation.arms if arm in NOT_PRIVATE]
+        if self.training.privacy is not None and others:
+            raise ValueError(
+                "with privacy a generator must start from the majority, the only rows it may read freely; "
+                f"take arm '{others[0]}' out of evaluation.arms"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_columns(self) -> CohortConfig:

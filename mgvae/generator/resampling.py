@@ -70,8 +70,10 @@ def portable_generator(
     """Return a generator of rows like ``made``, which holds no patient row.
 
     Raises:
-        TrainingError: there are no majority rows.
+        TrainingError: there are no majority rows, or privacy is asked for.
     """
+    if settings.privacy is not None:
+        raise TrainingError("A portable generator learns from the cases, so it must be made without privacy. Use a study.")
     if inputs.majority is None:
         raise TrainingError("A portable generator translates majority rows; got none. Give the rows it was trained on.")
     tilt = None

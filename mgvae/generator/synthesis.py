@@ -18,6 +18,7 @@ from mgvae.cohort.rows import Rows
 from mgvae.cohort.rules import RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
+from mgvae.config.study import NOT_PRIVATE
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, Kept, keep_plausible
 from mgvae.generator.rules import NO_RULES, Repaired, RuleKeeper
@@ -29,8 +30,8 @@ from mgvae.reproducibility import derive
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.anchor import Anchor, anchor_at
 from mgvae.training.early_stopping import History, OnEpoch
-from mgvae.training.exemplar_weights import exemplar_log_weight
-from mgvae.training.inputs import GeneratorInputs, divide_by_event
+from mgvae.training.exemplar_weights import exemplar_log_weight, tilted
+from mgvae.training.inputs import GeneratorInputs, divide_by_event, encoding_rows
 from mgvae.training.loops import pretrain
 from mgvae.training.tuning import finetune_cases
 
@@ -116,12 +117,16 @@ def synthetic_cases(
         variant: mgvae or one of its ablations; vae is a plain VAE on the rare cases.
         rules: between the features; the cases keep them.
     Raises:
-        TrainingError: there is no case or no majority patient.
+        TrainingError: there is no case or no majority patient, or a variant cannot be private.
     """
     event = np.asarray(rows.event, dtype=bool)
+    if settings.privacy is not None and variant in NOT_PRIVATE:
+        raise TrainingError(
+            f"With privacy a generator must start from the majority; variant '{variant}' does not. Leave it out."
+        )
     if not event.any() or event.all():
         raise TrainingError(f"A generator needs cases and majority patients; got {int(event.sum())} and {int((~event).sum())}.")
-    encoding = fit_encoding(rows.features, columns)
+    encoding = fit_encoding(encoding_rows(rows.features, event, settings), columns)
     inputs = divide_by_event(encoding, encoded(encoding, rows.features, settings), event, rows.group)
     remarks: tuple[str, ...] = ()
     if variant in ("vae", "mgvae_no_pretraining") or inputs.majority is None:
@@ -133,26 +138,40 @@ def synthetic_cases(
     if variant == "vae":
         inputs = replace(inputs, majority=None)
     tuned = finetune_cases(start, anchor, inputs, settings, seed=seed)
-    made = synthesise(inputs, tuned.model, settings, n=n, seed=seed, rules=rules)
+    made = synthesise(inputs, tuned.model, settings, n=n, seed=seed, rules=rules, tilt=tuned.tilt)
     parent = made.parent if inputs.majority is None else np.flatnonzero(~event)[made.parent]
     return replace(made, parent=parent, remarks=remarks + tuned.history.remarks + made.remarks)
 
 
 def synthesise(
-    inputs: GeneratorInputs, model: MGVAE, settings: Training, *, n: int, seed: int, rules: RowRules = NO_RULES
+    inputs: GeneratorInputs,
+    model: MGVAE,
+    settings: Training,
+    *,
+    n: int,
+    seed: int,
+    rules: RowRules = NO_RULES,
+    tilt: Tensor | None = None,
 ) -> Synthetic:
     """Return ``n`` cases translated from majority rows, or drawn from the prior.
 
     The cases say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted, and which translations
-    are plausible, see `mgvae.generator.plausibility`. They keep ``rules``, see `mgvae.generator.rules`.
+    are plausible, see `mgvae.generator.plausibility`. They keep ``rules``, see `mgvae.generator.rules`. With
+    ``settings.privacy`` no case is read: ``tilt`` is the slope of the exemplars' weights, and every translation is plausible.
     """
+    if settings.privacy is not None:
+        inputs, settings = inputs.without_cases(), settings.model_copy(update={"plausibility": "none"})
     draws, encoding, majority = torch_generator(seed, "synthesise"), inputs.encoding, inputs.majority
     keeper = RuleKeeper(rules, encoding)
     if majority is None:
         features, redrawn = _drawn(keeper, lambda at: sample_prior(model, len(at), draws), n, known=None)
         repaired, parent = keeper.repaired(features, n, seed=derive(seed, "repair")), np.full(n, -1)
         return _kept(keeper, repaired, Kept(np.arange(n)), parent, redrawn)
-    weight = exemplar_log_weight(model.exemplar_means(majority), model.exemplar_means(inputs.cases), settings)
+    means = model.exemplar_means(majority)
+    if settings.privacy is not None:
+        weight = None if tilt is None else tilted(means, tilt)
+    else:
+        weight = exemplar_log_weight(means, model.exemplar_means(inputs.cases), settings)
     count = n if settings.plausibility == "none" else OVERSUPPLY * n
     parents = draw_parents(len(majority), count, draws, log_weight=weight)
     real = decode(encoding, majority), decode(encoding, inputs.cases)

@@ -18,6 +18,7 @@ from mgvae.results.findings import Finding, RunVerdict
 from mgvae.results.instability import InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult
 from mgvae.results.numbers import Seconds
+from mgvae.results.privacy import PrivacyRecord
 from mgvae.results.recommendation import Recommendation
 from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
@@ -68,7 +69,8 @@ class Report(Strict):
 
     A refused extract (``status`` invalid) has no training, synthetic, evaluation, recommendation, explanations or subgroups.
     ``drift`` is None where there is no accepted run to compare the extract with. ``status`` is the worst verdict of the gates;
-    ``verdict`` adds the ``findings``, of which the muted ones do not count.
+    ``verdict`` adds the ``findings``, of which the muted ones do not count. ``privacy`` is there where the generator is
+    differentially private for the cases.
     """
 
     schema_version: Literal[1]
@@ -84,6 +86,7 @@ class Report(Strict):
     validation: ExtractValidation
     drift: DriftSummary | None = None
     training: TrainingSummary | None
+    privacy: PrivacyRecord | None = None
     synthetic: SyntheticSummary | None
     evaluation: EvaluationSummary | None
     recommendation: Recommendation | None

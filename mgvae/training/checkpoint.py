@@ -23,6 +23,7 @@ from mgvae.training.anchor import Anchor
 
 FORMAT = 2
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+TILT = "tilt"
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,30 @@ class Checkpoint:
         model: on the CPU.
         encoding: of the table it was trained on.
         anchor: what EWC holds on to; None where none was saved.
+        tilt: slope of a private tilt, ``(D,)``; None where none was saved.
     """
 
     model: MGVAE
     encoding: Encoding
     anchor: Anchor | None
+    tilt: torch.Tensor | None = None
 
 
 def save_checkpoint(
-    folder: Path, model: MGVAE, encoding: Encoding, settings: Training, *, anchor: Anchor | None = None
+    folder: Path,
+    model: MGVAE,
+    encoding: Encoding,
+    settings: Training,
+    *,
+    anchor: Anchor | None = None,
+    tilt: torch.Tensor | None = None,
 ) -> None:
     """Write ``model.safetensors`` and ``model.json`` into ``folder``."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     if anchor is not None:
         tensors |= {f"anchor.{name}": value for name, value in anchor.parameters.items()}
         tensors |= {f"fisher.{name}": value for name, value in anchor.fisher.items()}
+    tensors |= {} if tilt is None else {TILT: tilt}
     save_tensors(plain(tensors), folder / WEIGHTS)
     description = {
         "format": FORMAT,
@@ -70,7 +80,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         encoding, model = _described(description)
         model.load_state_dict(below(tensors, "model."))
     anchor = Anchor(below(tensors, "anchor."), below(tensors, "fisher."))
-    return Checkpoint(model, encoding, anchor if anchor.parameters else None)
+    return Checkpoint(model, encoding, anchor if anchor.parameters else None, tensors.get(TILT))
 
 
 def read_pair(description: Path, weights: Path, *, version: int) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from mgvae.arrays import Array
+from mgvae.config.sections import Training
 from mgvae.model.encoding import Encoding
 
 
@@ -34,6 +36,15 @@ class GeneratorInputs:
     def group(self) -> Array:
         """Group codes of the majority rows, then of the cases."""
         return np.concatenate([self.majority_group, self.case_group])
+
+    def without_cases(self) -> GeneratorInputs:
+        """Return the same without any case: what holds none cannot read one."""
+        return replace(self, cases=self.cases[:0], case_group=self.case_group[:0])
+
+
+def encoding_rows(features: pd.DataFrame, event: Array, settings: Training) -> pd.DataFrame:
+    """Return the rows ``(n, P)`` that an encoding is fitted on: with privacy, the majority alone."""
+    return features if settings.privacy is None else features[~np.asarray(event, dtype=bool)].reset_index(drop=True)
 
 
 def divide_by_event(encoding: Encoding, rows: Tensor, event: Array, group: Array) -> GeneratorInputs:

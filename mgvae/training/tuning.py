@@ -8,20 +8,24 @@ averaged over folds epoch by epoch, and the best pair of lambda and epochs is th
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mgvae.cohort.groups import balanced_folds
 from mgvae.config.sections import Training
 from mgvae.model.network import MGVAE
 from mgvae.reproducibility import derive
+from mgvae.results.privacy import PrivacyRecord
 from mgvae.training.anchor import Anchor
 from mgvae.training.early_stopping import Epoch, History, OnEpoch
 from mgvae.training.exemplars import ExemplarSchedule
 from mgvae.training.inputs import GeneratorInputs
 from mgvae.training.loops import FinetunePlan, finetune
+from mgvae.training.private import finetune_privately
 
 FOLDS = 3
 ONE_CASE = "Lambda and epochs were chosen by the one case that was trained on, for there is no other to hold out."
@@ -45,12 +49,16 @@ class Finetuned:
         history: mean over folds of the chosen lambda's epochs; its heldout_elbo is cross-validated.
         ewc_lambda: the chosen weight; 0 without an anchor.
         candidates: every lambda that was tried.
+        tilt: slope of the exemplars' weights, ``(D,)``, where it was learned privately.
+        privacy: what was spent; None without differential privacy.
     """
 
     model: MGVAE
     history: History
     ewc_lambda: float
     candidates: tuple[Candidate, ...]
+    tilt: Tensor | None = None
+    privacy: PrivacyRecord | None = None
 
 
 def finetune_cases(
@@ -71,8 +79,12 @@ def finetune_cases(
             are too few or too uneven.
         settings: how to train; ``ewc_lambda`` "auto" tries ``settings.ewc_grid``.
         seed: the seed.
-        on_epoch: called after each epoch of all fine-tunings together.
+        on_epoch: called after each epoch of all fine-tunings together; not with privacy, where no ELBO of cases may be known.
+    Raises:
+        TrainingError: privacy is asked for without majority rows.
     """
+    if settings.privacy is not None:
+        return _private(model, anchor, inputs, settings, seed=seed)
     seed, lambdas, cases = derive(seed, "tune"), _lambdas(anchor, settings), inputs.cases
     exemplars = None if inputs.majority is None else ExemplarSchedule(inputs.majority, settings)
     folds = balanced_folds(inputs.case_group, FOLDS, seed=seed)
@@ -97,6 +109,15 @@ def finetune_cases(
     remarks = folds.remarks("Cross-validation over the cases chose lambda and epochs") if len(cases) > 1 else (ONE_CASE,)
     history = History(curves[best.ewc_lambda], best.epochs, best.heldout_elbo, seconds + final.seconds, remarks)
     return Finetuned(tuned, history, best.ewc_lambda, candidates)
+
+
+def _private(model: MGVAE, anchor: Anchor | None, inputs: GeneratorInputs, settings: Training, *, seed: int) -> Finetuned:
+    start, weight = time.perf_counter(), settings.ewc_lambda
+    weight = float(Training().ewc_lambda if weight == "auto" else weight) if anchor is not None else 0.0
+    tuned = copy.deepcopy(model)
+    tilt, record = finetune_privately(tuned, anchor, inputs, settings, ewc_lambda=weight, seed=derive(seed, "tune"))
+    history = History((), record.mechanisms[0].steps, None, time.perf_counter() - start)
+    return Finetuned(tuned, history, weight, (), tilt, record)
 
 
 def _lambdas(anchor: Anchor | None, settings: Training) -> tuple[float, ...]:

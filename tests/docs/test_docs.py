@@ -19,6 +19,7 @@ from flows.cli import app
 from mgvae.config import gates, sections, stability
 from mgvae.config.dictionary import Column
 from mgvae.config.strict import Strict
+from mgvae.config.privacy import Privacy
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.report.schema import Report
 from tests.paths import ROOT
@@ -153,7 +154,11 @@ def described():
 
 @pytest.mark.parametrize("model", described(), ids=lambda model: model.__name__)
 def test_the_configuration_reference_is_complete(model):
-    heading = {CohortConfig: "cohort.yaml: top level", Column: "dictionary.yaml: an entry of columns"}
+    heading = {
+        CohortConfig: "cohort.yaml: top level",
+        Column: "dictionary.yaml: an entry of columns",
+        Privacy: "cohort.yaml: privacy",
+    }
     sections_of = {field.annotation: f"cohort.yaml: {name}" for name, field in CohortConfig.model_fields.items()}
     title = (sections_of | heading)[model]
     part = configuration.reference().split(f"## {title}\n")[1].split("\n## ")[0]

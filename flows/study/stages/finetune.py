@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from flows.study.stages.encoded import encoded_rows
-from flows.study.stages.stage import HISTORY, Inputs, Stage, sections, write_result
+from flows.study.stages.stage import HISTORY, PRIVACY, Inputs, Stage, sections, write_result
 from flows.study.stages.training import report_epoch, training_record, write_clock
 from mgvae.config.study import CohortConfig
 from mgvae.generator.synthesis import device_of
@@ -22,7 +22,7 @@ from mgvae.training.tuning import Finetuned, finetune_cases
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
-    """Fine-tune with EWC; write checkpoint, ``history.json``, ``clock.json``."""
+    """Fine-tune with EWC; write checkpoint, ``history.json``, ``clock.json``, and ``privacy.json`` if private."""
     training, rows = config.training, encoded_rows(inputs["encode"])
     device = device_of(training)
     start = load_checkpoint(inputs["pretrain"])
@@ -32,7 +32,9 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         tuned = finetune_cases(
             start.model.to(device), anchor, divided, training, seed=derive(config.seed, "generator"), on_epoch=report_epoch
         )
-    save_checkpoint(folder, tuned.model, start.encoding, training)
+    save_checkpoint(folder, tuned.model, start.encoding, training, tilt=tuned.tilt)
+    if tuned.privacy is not None:
+        write_result(folder / PRIVACY, tuned.privacy)
     write_result(folder / HISTORY, _record(tuned))
     write_clock(folder, tuned.history)
 

@@ -15,7 +15,7 @@ from mgvae.training.early_stopping import History
 def training_record(history: History) -> Pretraining:
     """Return a history without its seconds: the same whenever the same is trained."""
     return Pretraining(
-        epochs=len(history.epochs),
+        epochs=len(history.epochs) or history.best_epoch,
         seconds=None,
         heldout_elbo=history.heldout_elbo,
         best_epoch=history.best_epoch,

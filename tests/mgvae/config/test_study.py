@@ -210,3 +210,43 @@ def test_shipped_configurations_load():
     root = ROOT / "data"
     studies = [load_config(path).study for path in sorted(root.glob("*/cohort.yaml"))]
     assert studies == ["actg320", "nafld"]
+
+
+def test_privacy_stands_at_the_top_and_reaches_the_generator(tmp_path):
+    config = load(tmp_path, changed(privacy={"epsilon": 5}))
+    assert (config.training.privacy.epsilon, config.training.privacy.delta) == (5, 1e-5)
+    assert load(tmp_path, settings=("privacy.epsilon=2", "training.latent_dim=3")).training.privacy.epsilon == 2
+    assert CohortConfig.model_validate(config.model_dump(mode="json")) == config  # as manifests keep it
+    assert load(tmp_path).training.privacy is None
+    assert load(tmp_path, changed(privacy={"epsilon": 5}), settings=("privacy=null",)).training.privacy is None
+
+
+@pytest.mark.parametrize(
+    ("privacy", "expected"),
+    [
+        ({"epsilon": 0}, "training.privacy.epsilon"),
+        ({"epsilon": -1}, "training.privacy.epsilon"),
+        ({"epsilon": float("inf")}, "training.privacy.epsilon"),
+        ({"epsilon": 5, "delta": 0}, "training.privacy.delta"),
+        ({"epsilon": 5, "delta": 1}, "training.privacy.delta"),
+        ({"delta": 1e-5}, "training.privacy.epsilon"),
+        ({"epsilon": 5, "unit": "family"}, "training.privacy.unit"),
+        ({"epsilon": 5, "epsilom": 5}, "epsilon"),
+        (5, "training.privacy"),
+    ],
+)
+def test_a_budget_that_protects_nobody_is_refused(tmp_path, privacy, expected):
+    text = json.dumps(changed(privacy=privacy)).replace("Infinity", ".inf")
+    assert expected in message(tmp_path, text)
+
+
+def test_privacy_stands_once(tmp_path):
+    values = changed(privacy={"epsilon": 5}, training__privacy={"epsilon": 9})
+    assert "privacy must stand once, at the top" in message(tmp_path, values)
+
+
+@pytest.mark.parametrize("arm", ["vae", "mgvae_no_pretraining"])
+def test_arms_that_learn_everything_from_the_cases_are_refused_with_privacy(tmp_path, arm):
+    arms = {"evaluation__arms": ["none", arm]}
+    assert f"take arm '{arm}' out" in message(tmp_path, changed(privacy={"epsilon": 5}, **arms))
+    assert load(tmp_path, changed(**arms)).evaluation.arms == ("none", arm)
