@@ -76,10 +76,9 @@ class Protected:
         In double precision; what is not finite counts 0, for it could not be clipped.
         """
         rows = torch.nan_to_num(rows.double(), 0.0, 0.0, 0.0)
-        norm = rows.norm(dim=1, keepdim=True).clamp(min=1e-30)
-        total = (rows * (limit / norm).clamp(max=1.0)).sum(0)
-        draws: Tensor = torch.from_numpy(normal(self.source, rows.shape[1])).to(total)
-        return total + limit * noise * draws
+        norm: Tensor = rows.norm(dim=1, keepdim=True).clamp(min=1e-30)
+        total: Tensor = (rows * (limit / norm).clamp(max=1.0)).sum(0)
+        return total + limit * noise * torch.from_numpy(normal(self.source, rows.shape[1])).to(total)
 
 
 def plan(units: int, privacy: Privacy, *, tilt: bool) -> tuple[Mechanism, Mechanism | None]:

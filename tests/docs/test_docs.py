@@ -18,8 +18,8 @@ from docs.tools.links import INCLUDED, for_the_site, relative_links
 from flows.cli import app
 from mgvae.config import gates, sections, stability
 from mgvae.config.dictionary import Column
-from mgvae.config.strict import Strict
 from mgvae.config.privacy import Privacy
+from mgvae.config.strict import Strict
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.report.schema import Report
 from tests.paths import ROOT
