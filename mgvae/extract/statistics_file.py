@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mgvae.errors import ExtractError
+from mgvae.extract.bounds import check_size
 from mgvae.extract.parts import Part
 
 STATA, STATA_END = b"<stata_dta>", b"</stata_dta>"
@@ -20,9 +21,12 @@ def statistics_header(part: Part) -> list[str]:
     """Return the column names of a table of SPSS, SAS or Stata.
 
     Raises:
-        ExtractError: it is damaged, or pyreadstat is not installed.
+        ExtractError: it is damaged, unpacks to more than any table, or pyreadstat is not installed.
     """
-    return [str(name) for name in _read(part, metadataonly=True)[1].column_names]
+    about = _read(part, metadataonly=True)[1]
+    unpacked = max(about.number_rows or 0, 0) * sum(about.variable_storage_width.values())
+    check_size(unpacked, int(part.fs.info(part.path).get("size") or 0), part.label, instead="save it in several files")
+    return [str(name) for name in about.column_names]
 
 
 def statistics_batch(part: Part, columns: Sequence[str]) -> Any:

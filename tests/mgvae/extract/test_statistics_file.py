@@ -8,7 +8,10 @@ import pytest
 
 from mgvae.draft.scan import look_at
 from mgvae.errors import ExtractError
+from mgvae.extract import bounds
+from mgvae.extract.parts import find_parts
 from mgvae.extract.read import read_extract
+from mgvae.extract.statistics_file import statistics_header
 from tests.mgvae.extract.test_csv_layout import study
 
 pyreadstat = pytest.importorskip("pyreadstat")
@@ -99,3 +102,17 @@ def test_without_the_package_it_says_which(table, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyreadstat", None)
     with pytest.raises(ExtractError, match=r"need the package pyreadstat; it is not installed. Install it with pip"):
         read_extract(config(path, 1))
+
+
+def test_a_table_that_unpacks_beyond_measure_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "ALWAYS_ALLOWED", 1_000_000)
+    monkeypatch.setattr(bounds, "MOST_TIMES", 100)
+    path = tmp_path / "t.sav"
+    for rows, whole in ((4_000, True), (6_000, False)):
+        pyreadstat.write_sav(pd.DataFrame({"a": np.zeros(rows), "t": ["x" * 200] * rows}), str(path), compress=True)
+        one = find_parts(str(path))[0]
+        if whole:
+            assert statistics_header(one) == ["a", "t"]
+        else:
+            with pytest.raises(ExtractError, match=r"must unpack to at most .*; it is larger. .* save it in several files"):
+                statistics_header(one)
