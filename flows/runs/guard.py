@@ -23,7 +23,7 @@ PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from flows.r
 DONE = b"."
 STOP_SECONDS = 20.0  # for a run whose worker has died, to end in order
 VERDICT_SECONDS = 2.0  # a worker that lives declares a run crashed sooner
-SETTLED_SECONDS = 10.0  # or later, on a busy machine
+SETTLED_SECONDS = 10.0  # or later, on a busy machine; later still, mgvae-crashed-run sees to it
 AWAY_SECONDS = 900.0  # how long a server may be away
 LOOK_EVERY_SECONDS = 5.0
 REASON = "The process of this run was ended from outside: its worker was stopped, or it was killed."
@@ -138,20 +138,20 @@ def _recover(run: UUID, worker: int | None) -> None:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-    from flows.runs.recovery import AGAIN, names_of_states, run_again
+    from flows.runs.recovery import AGAIN, CRASHED, names_of_states, run_again
 
     def lives() -> bool:
         return worker is not None and not select.select([worker], [], [], 0)[0]
 
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 2}), get_client(sync_client=True) as client:
         end = time.monotonic() + VERDICT_SECONDS
-        while lives() and time.monotonic() < end and "Crashed" not in names_of_states(client, run)[-1:]:
+        while lives() and time.monotonic() < end and CRASHED not in names_of_states(client, run)[-1:]:
             time.sleep(0.2)
         again = run_again(client, run, REASON) == AGAIN
         end = time.monotonic() + SETTLED_SECONDS
         while again and lives() and time.monotonic() < end:
-            if names_of_states(client, run)[-2:] == [AGAIN, "Crashed"]:  # the worker's verdict on the process that has gone
-                run_again(client, run, REASON, times=2)
+            if names_of_states(client, run)[-2:] == [AGAIN, CRASHED]:  # the worker's verdict on the process that has gone
+                run_again(client, run, REASON)
                 return
             time.sleep(0.5)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from uuid import UUID
 
 from prefect import flow, get_run_logger
@@ -15,7 +17,7 @@ BEAT = "prefect.flow-run.heartbeat"
 RESOURCE = "prefect.flow-run."
 PATIENCE_SECONDS = 200  # longer than Prefect's own interval of 180, for a run that was started with other settings
 LOOK_EVERY_SECONDS = 5.0
-AGAIN = "AwaitingRetry"
+AGAIN, CRASHED = "AwaitingRetry", "Crashed"
 
 
 def names_of_states(client: SyncPrefectClient, run: UUID) -> list[str | None]:
@@ -23,7 +25,19 @@ def names_of_states(client: SyncPrefectClient, run: UUID) -> list[str | None]:
     return [one.name for one in sorted(client.read_flow_run_states(run), key=lambda one: one.timestamp)]
 
 
-def run_again(client: SyncPrefectClient, run: UUID, reason: str, *, times: int = 1) -> str:
+def restarts(names: Sequence[str | None]) -> int:
+    """Return how often a run has begun again by itself.
+
+    A worker on a busy machine may say late that a process crashed, when the run already waits to go on: then the crash is the
+    state after AwaitingRetry, and the run has not begun again.
+
+    Args:
+        names: of its states, the oldest first.
+    """
+    return sum(name == AGAIN and after != CRASHED for name, after in pairwise(names))
+
+
+def run_again(client: SyncPrefectClient, run: UUID, reason: str) -> str:
     """Schedule a lost run once more, or declare it crashed; return its state's name.
 
     A run that has ended, waits or is being cancelled is left as it is. One without a deployment cannot be scheduled. Finished
@@ -33,12 +47,11 @@ def run_again(client: SyncPrefectClient, run: UUID, reason: str, *, times: int =
         client: of the server.
         run: the flow run.
         reason: why it was lost, for the state's message.
-        times: how often it may be scheduled so, all in all.
     """
     found = client.read_flow_run(run)
     if found.state is None or found.state.type not in (StateType.PENDING, StateType.RUNNING, StateType.CRASHED):
         return found.state_name or ""
-    if found.deployment_id is not None and names_of_states(client, run).count(AGAIN) < times:
+    if found.deployment_id is not None and not restarts(names_of_states(client, run)):
         message = f"{reason} It runs again by itself, once; finished stages are reused."
         client.set_flow_run_state(run, AwaitingRetry(message=message))
     elif not found.state.is_crashed():

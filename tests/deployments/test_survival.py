@@ -15,6 +15,7 @@ from threading import Thread
 import pytest
 
 from flows.inbox.landing import land
+from flows.runs.recovery import restarts
 from tests.deployments.machine import machine, wait_for
 from tests.flows.simulated_study import table, write_study
 
@@ -87,7 +88,7 @@ def again(up, out, run):
     """Bring up what was killed, and wait until the run has gone on by itself and completed."""
     up.up()
     wait_for(lambda: up.states_of(run)[-1] == "Completed", "the run to complete by itself", every=0.5)
-    assert up.states_of(run).count("AwaitingRetry") == 1
+    assert restarts(up.states_of(run)) == 1
     return made(out)
 
 
@@ -172,7 +173,7 @@ def test_a_run_that_is_killed_goes_on_once_and_its_workers_end(up, tmp_path):
     wait_for(lambda: up.states_of(run)[-1] == "Crashed", "the run to be given up")
     wait_for(lambda: recovered(up, run), "the automation to look for the crashed run, too")
     assert up.states_of(run)[-1] == "Crashed"
-    assert up.states_of(run).count("AwaitingRetry") == 1
+    assert restarts(up.states_of(run)) == 1
 
 
 def test_a_run_that_is_killed_before_it_begins_holds_up_no_night(up, undisturbed, tmp_path):
@@ -192,7 +193,7 @@ def test_a_run_that_is_killed_before_it_begins_goes_on_by_itself(up, tmp_path):
     wait_for(lambda: up.flow_processes() and up.states_of(run)[-1] in ("Pending", "Submitting"), "its process", every=0.05)
     up.kill(*up.flow_processes())
     wait_for(lambda: up.states_of(run)[-1] == "Completed", "the run to complete by itself", every=0.5)
-    assert up.states_of(run).count("AwaitingRetry") == 1
+    assert restarts(up.states_of(run)) == 1
 
 
 def test_the_run_is_killed_while_an_artifact_is_written(up, undisturbed, tmp_path):

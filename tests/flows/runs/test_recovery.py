@@ -10,7 +10,7 @@ from prefect.events.schemas.events import Event, Resource
 from prefect.states import AwaitingRetry, Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
 
 from flows.runs import recovery
-from flows.runs.recovery import names_of_states, recovery_flow, run_again
+from flows.runs.recovery import names_of_states, recovery_flow, restarts, run_again
 from tests.deployments.machine import wait_for
 
 
@@ -51,6 +51,31 @@ def test_a_lost_run_is_scheduled_once_more_and_then_crashed(state, client, run_i
     assert run_again(client, run, "It was lost.") == "Crashed"
     assert run_again(client, run, "It was lost.") == "Crashed"
     assert names_of_states(client, run).count("AwaitingRetry") == 1
+
+
+def test_a_crash_that_is_said_late_costs_no_night(client, run_in):
+    run = run_in(Running())
+    for _ in range(2):
+        assert run_again(client, run, "It was lost.") == "AwaitingRetry"
+        client.set_flow_run_state(run, Crashed(), force=True)  # of the process that was lost; the run has not begun again
+    recovery_flow(str(run), patience=0)  # as mgvae-crashed-run has it
+    assert names_of_states(client, run)[-1] == "AwaitingRetry"
+    client.set_flow_run_state(run, Pending(), force=True)
+    assert run_again(client, run, "It was lost.") == "Crashed"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["Running", "Crashed"], 0),
+        (["Running", "AwaitingRetry"], 0),
+        (["Running", "AwaitingRetry", "Crashed", "AwaitingRetry"], 0),
+        (["Running", "AwaitingRetry", "Pending", "Crashed"], 1),
+        (["Running", "AwaitingRetry", "Crashed", "AwaitingRetry", "Running", "Crashed"], 1),
+    ],
+)
+def test_a_run_begins_again_once(names, expected):
+    assert restarts(names) == expected
 
 
 def test_a_run_without_a_deployment_cannot_be_scheduled(client, run_in):
