@@ -211,6 +211,22 @@ REGISTRY: dict[str, FindingKind] = {
             "It may be a trace of the outcome, or a proxy for who was measured; without it little of the model is left.",
             "Check when and for whom it is recorded. If it is known only after the index date, give it the role excluded.",
         ),
+        FindingKind(
+            "MGV401",
+            "severe",
+            "outcome",
+            "The champion predicts these patients clearly worse than when it was promoted",
+            "The outcome may be joined to the wrong patients or not yet known, or the patients changed; nobody can judge.",
+            "Check outcome and join of the extract. If the change is real, decide by hand: mgvae champion promote.",
+        ),
+        FindingKind(
+            "MGV402",
+            "warning",
+            "analysis",
+            "A new model is not clearly better than chance",
+            "A model as good as a useless champion would take its place; with few events chance alone may look like a model.",
+            "Check outcome and join of the extract; if they are right, collect more events.",
+        ),
     )
 }
 

@@ -24,8 +24,9 @@ from mgvae.errors import StoreError, reason_of
 
 LOG = "audit.jsonl"
 USER = "MGVAE_USER"
-Action = Literal["promoted", "kept", "rolled_back", "refused"]
+Action = Literal["promoted", "kept", "rolled_back", "refused", "cannot_judge"]
 MOVES = ("promoted", "rolled_back")
+BY_HAND = "A person decided."
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -34,7 +35,8 @@ class Change:
     """One line: what was decided of a run.
 
     Attributes:
-        action: promoted (it is champion now), rolled_back (it is champion again), kept (the champion stayed), refused (a gate).
+        action: promoted (it is champion now), rolled_back (it is champion again), kept (the champion stayed), refused (a gate),
+            cannot_judge (the champion stayed, and somebody must look).
         run_id: the run that was considered, promoted or brought back.
         previous: the champion before; None for none.
         reason: why, in words.
@@ -62,11 +64,12 @@ class Log:
     """The log of one study, held alone by this process while `opened` lasts.
 
     Attributes:
+        study: folder of the study's runs.
         changes: its lines, the oldest first.
     """
 
     def __init__(self, descriptor: int, path: Path) -> None:
-        self._descriptor, self._path = descriptor, path
+        self._descriptor, self._path, self.study = descriptor, path, path.parent
         content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
         self._lines, self._half = _parted(content)
         self.changes = parsed(self._lines, path)

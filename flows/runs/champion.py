@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.runs.audit_log import LOG, Change, Log, champions, last_move, opened
-from flows.runs.comparison import compare_with_champion, unfit_to_serve
+from flows.runs.audit_log import BY_HAND, LOG, Change, Log, champions, last_move, opened
+from flows.runs.comparison import Comparison, History, compare_with_champion, first_judgement, unfit_to_serve
 from flows.runs.folder import AGAIN, CHAMPION, PASSED, finished_run, is_whole, link_target, manifest_of, set_link
+from flows.runs.holdout_use import note_use
 from flows.runs.registry import note_champions
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ConfigError, StoreError, reason_of
 from mgvae.evaluation.promotion import rule
+from mgvae.results.findings import Finding
 from mgvae.store.artifact import MANIFEST, digest_file
 from mgvae.store.open import AnyStore, open_store
 
-BY_HAND = "A person decided."
 REFUSED = {
     "invalid": "Its extract failed validation.",
     "fail": "A gate failed; its report says which.",
@@ -35,12 +36,14 @@ class Decision:
     """What was decided of a run.
 
     Attributes:
-        action: promoted, kept, refused, or unchanged: the same was decided of the same run before, and nothing was written.
+        action: promoted, kept, refused, cannot_judge, or unchanged: the same was decided of the same run before, and nothing
+            was written.
         run_id: the run.
         champion: the study's champion now; None for none.
         reason: why, in words without any patient's value.
         comparison: the numbers; None where there are none.
         warning: what a person must see to; None for nothing.
+        finding: why nobody can judge; None if one can.
     """
 
     action: str
@@ -49,6 +52,7 @@ class Decision:
     reason: str
     comparison: Mapping[str, Any] | None = None
     warning: str | None = None
+    finding: Finding | None = None
 
 
 def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path, folders: Mapping[str, Path]) -> Decision:
@@ -71,16 +75,19 @@ def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path,
         now = serving[-1] if serving else None
         if now is not None and now.run_id == run.run_id:
             return Decision("unchanged", run.run_id, now.run_id, "It is the champion already.", warning=broken)
-        change, unusable = _decide(config, store, run, folders, log)
+        change, found = _decide(config, store, run, folders, log)
+        unusable = f"The champion {change.previous} of {config.study} stays. {found.reason}" if found.broken else None
         warning = " ".join(text for text in (broken, unusable) if text) or None
-        if change in (_bare(earlier) for earlier in _since_last_move(log.changes)):
-            return Decision("unchanged", run.run_id, change.previous, change.reason, change.comparison, warning)
-        if change.action == "promoted":
+        written = any(_same(change, earlier) for earlier in _since_last_move(log.changes))
+        if not written and change.action == "promoted":
             _move(study, store, log, change)
-        else:
+        elif not written:
             log.append(change)
+        if not written and len(found.judges):
+            note_use(study, found.judges)
         after = run.run_id if change.action == "promoted" else change.previous
-        return Decision(change.action, run.run_id, after, change.reason, change.comparison, warning)
+        action = "unchanged" if written else change.action
+        return Decision(action, run.run_id, after, change.reason, change.comparison, warning, found.finding)
 
 
 def promote(run: Path, *, reason: str, force: bool = False, store: str | None = None) -> Change:
@@ -111,7 +118,8 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
             _repair_link(folder.parent, log)
             raise ConfigError(f"{run}: is the champion already, since {now.at}.")
         before = now.run_id if now else link_target(folder.parent / CHAMPION)
-        comparison = None if now is None else _comparison(found.config, artifacts, now, run, store)
+        history = History(folder.parent, log.changes)
+        comparison = None if now is None else _comparison(found.config, artifacts, now, run, store, history)
         lost = f"There was no {LOG}." if now is None and before is not None else None
         why = _with_muted(reason, found.config)
         change = Change("promoted", candidate.run_id, before, why, BY_HAND, comparison, candidate.sha256, note=lost)
@@ -165,30 +173,32 @@ class _Candidate:
 
 def _decide(
     config: CohortConfig, store: AnyStore, run: _Candidate, folders: Mapping[str, Path], log: Log
-) -> tuple[Change, str | None]:
-    """Return the change that the rule asks for, and a warning for a person or None."""
+) -> tuple[Change, Comparison]:
+    """Return the change that the rule asks for, and what came of the comparison."""
     now = (champions(log.changes) or (None,))[-1]
+    found = _judged(config, store, run, folders, log)
+    action: Any = "refused" if run.status not in PASSED else found.outcome
+    why = _with_muted(found.reason, config)
+    before = None if now is None else now.run_id
+    return Change(action, run.run_id, before, why, rule(config.promotion), found.comparison, run.sha256), found
 
-    def change(action: Any, reason: str, comparison: Mapping[str, Any] | None = None) -> Change:
-        before = None if now is None else now.run_id
-        why = _with_muted(reason, config)
-        return Change(action, run.run_id, before, why, rule(config.evaluation.margin), comparison, run.sha256)
 
+def _judged(config: CohortConfig, store: AnyStore, run: _Candidate, folders: Mapping[str, Path], log: Log) -> Comparison:
+    now = (champions(log.changes) or (None,))[-1]
     if run.status not in PASSED:
-        return change("refused", REFUSED[run.status]), None
-    withdrawn = _withdrawn(run, log.changes)
-    if withdrawn is not None:
-        return change("kept", withdrawn), None
-    unfit = unfit_to_serve(folders)
-    if unfit is not None:
-        return change("kept", unfit), None
+        return Comparison("kept", REFUSED[run.status])
+    stays = _withdrawn(run, log.changes) or unfit_to_serve(folders)
+    if stays is not None:
+        return Comparison("kept", stays)
     if now is None:
-        return change("promoted", "It is the first run whose gates passed."), None
-    if now.sha256.get("model") == run.sha256["model"]:
-        return change("promoted", "It has the champion's own model, so there is nothing to compare."), None
-    found = compare_with_champion(config, store, now.sha256.get("model"), folders)
-    warning = f"The champion {now.run_id} of {config.study} stays. {found.reason}" if found.broken else None
-    return change("promoted" if found.promoted else "kept", found.reason, found.comparison), warning
+        first = first_judgement(config, folders)
+        if first is not None:
+            return Comparison(first.outcome, first.reason, finding=first.finding)
+        return Comparison("promoted", "It is the first run whose gates passed.")
+    model = now.sha256.get("model")
+    if model == run.sha256["model"]:
+        return Comparison("promoted", "It has the champion's own model, so there is nothing to compare.")
+    return compare_with_champion(config, store, model, folders, History(log.study, log.changes))
 
 
 def _withdrawn(run: _Candidate, changes: tuple[Change, ...]) -> str | None:
@@ -203,14 +213,14 @@ def _withdrawn(run: _Candidate, changes: tuple[Change, ...]) -> str | None:
 
 
 def _comparison(
-    config: CohortConfig, store: AnyStore, now: Change, run: Path, location: str | None
+    config: CohortConfig, store: AnyStore, now: Change, run: Path, location: str | None, history: History
 ) -> Mapping[str, Any] | None:
     """Return the numbers for a run that a person promotes; None if unavailable."""
     try:
         folders = finished_run(run, location, needed=("split", "model")).folders
     except StoreError:
         return None
-    return compare_with_champion(config, store, now.sha256.get("model"), folders).comparison
+    return compare_with_champion(config, store, now.sha256.get("model"), folders, history).comparison
 
 
 def _move(study: Path, store: AnyStore, log: Log, change: Change) -> Change:
@@ -256,9 +266,14 @@ def _since_last_move(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     return changes if last is None else changes[changes.index(last) + 1 :]
 
 
-def _bare(change: Change) -> Change:
-    """Return a change as it was before it was written."""
-    return replace(change, at="", who="", previous_sha256=None, note=None)
+def _same(change: Change, earlier: Change) -> bool:
+    """Return whether the same was decided before, however often its judges have judged since."""
+
+    def bare(one: Change) -> Change:
+        numbers = one.comparison and {name: value for name, value in one.comparison.items() if name != "use"}
+        return replace(one, comparison=numbers, at="", who="", previous_sha256=None, note=None)
+
+    return bare(change) == bare(earlier)
 
 
 def _with_muted(reason: str, config: CohortConfig) -> str:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from flows.runs.audit_log import BY_HAND, Change
+from flows.runs.holdout_use import pseudonyms, use_of
+from mgvae.arrays import IntArray
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.cohort.files import load_cohort
+from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, OutcomeError, StoreError
-from mgvae.evaluation.deployed_model import EVALUATED, load_deployed, seen_in_training
-from mgvae.evaluation.promotion import compare_models, verdict
+from mgvae.evaluation.deployed_model import EVALUATED, PREDICTIONS, load_deployed, seen_in_training
+from mgvae.evaluation.promotion import (
+    MEASURES,
+    Judgement,
+    Performance,
+    above_chance,
+    change_of,
+    compare_models,
+    floor_of,
+    judge,
+    performance,
+    with_rule,
+)
 from mgvae.reproducibility import derive
-from mgvae.results.promotion import PromotionComparison
+from mgvae.results.findings import Finding
+from mgvae.results.promotion import Outcome, PromotionComparison
 from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 from mgvae.store.artifact import Reference
 from mgvae.store.open import AnyStore
@@ -25,16 +44,45 @@ class Comparison:
     """What came of it.
 
     Attributes:
-        promoted: whether the challenger takes the champion's place by `mgvae.evaluation.promotion.rule`.
+        outcome: what `mgvae.evaluation.promotion.rule` says.
         reason: why, or why nobody can tell.
         comparison: the numbers; None where there are none.
         broken: whether the champion's model cannot be used, so that a person must see to it.
+        finding: what a person must see to otherwise.
+        judges: hashes of the patients who judged.
     """
 
-    promoted: bool
+    outcome: Outcome
     reason: str
     comparison: Mapping[str, Any] | None = None
     broken: bool = False
+    finding: Finding | None = None
+    judges: IntArray = field(default_factory=lambda: np.array([], dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class History:
+    """What the champions before left behind.
+
+    Attributes:
+        study: folder of the study's runs.
+        changes: its audit log.
+    """
+
+    study: Path
+    changes: Sequence[Change]
+
+    @property
+    def lost(self) -> dict[str, float]:
+        """By measure, the sum of the differences from champion to champion since a clear gain or a person's choice."""
+        lost = dict.fromkeys(MEASURES, 0.0)
+        for change in reversed([one for one in self.changes if one.action in ("promoted", "rolled_back")]):
+            found = change.comparison or {}
+            if change.rule == BY_HAND or change.previous is None or found.get("gained"):
+                break
+            for name in MEASURES:
+                lost[name] += (found.get(name) or {}).get("value") or 0.0
+        return dict(lost)
 
 
 def unfit_to_serve(folders: Mapping[str, Path]) -> str | None:
@@ -54,15 +102,16 @@ def unfit_to_serve(folders: Mapping[str, Path]) -> str | None:
 
 
 def compare_with_champion(
-    config: CohortConfig, store: AnyStore, champion: str | None, folders: Mapping[str, Path]
+    config: CohortConfig, store: AnyStore, champion: str | None, folders: Mapping[str, Path], history: History
 ) -> Comparison:
     """Return how the challenger compares with the champion.
 
     Args:
-        config: the challenger's study: margin, resamples, seed.
+        config: the challenger's study: rule, resamples, seed.
         store: where the champion's model lies.
         champion: digest of the artifact that holds it.
         folders: the challenger's artifacts ``split`` and ``model``.
+        history: of the study.
     Raises:
         CheckpointError: the challenger's own model cannot be read.
     """
@@ -71,35 +120,89 @@ def compare_with_champion(
         place = store.folder(Reference("model", str(champion)))
         serving = load_deployed(place, EVALUATED)
         cohort, test = load_cohort(folders["split"])
-        holdout = cohort.take(test)
-        seen = seen_in_training(place, holdout, named=config.subject_id is not None)
+        named = config.subject_id is not None
+        known = seen_in_training(place, cohort, named=named)
     except (StoreError, CheckpointError) as error:
-        return Comparison(False, f"Cannot compare: the champion's model cannot be used. {error}", broken=True)
+        return Comparison("kept", f"Cannot compare: the champion's model cannot be used. {error}", broken=True)
     obstacle = serving.obstacle(challenger)
     if obstacle is not None:
-        return Comparison(False, f"Cannot compare with the champion's model: {obstacle}.", broken=True)
+        return Comparison("kept", f"Cannot compare with the champion's model: {obstacle}.", broken=True)
     unfit = unfit_to_serve(folders)
     if unfit is not None:
-        return Comparison(False, unfit)
+        return Comparison("kept", unfit)
+    holdout, seen = cohort.take(test), known[test]
     judges = holdout.take(~seen)
     if judges.events < FEW_EVENTS or judges.events == len(judges):
         return Comparison(
-            False,
+            "kept",
             f"Cannot tell: of {len(holdout):,} patients in the hold-out, {len(judges):,} with {judges.events:,} events are "
             f"none that the champion was trained on; at least {FEW_EVENTS} events are needed.",
         )
+    event, numbers, draws = judges.event.astype(int), config.promotion, _draws(config)
+    predicted = {"champion": serving.predict(judges.features), "challenger": challenger.predict(judges.features)}
     try:
-        found = compare_models(
-            judges.event.astype(int),
-            judges.group,
-            champion=serving.predict(judges.features),
-            challenger=challenger.predict(judges.features),
-            n=config.evaluation.bootstrap,
-            seed=derive(config.seed, "bootstrap", "champion"),
-        )
-    except OutcomeError as error:
-        return Comparison(False, f"Cannot tell: {error}")
-    margin = config.evaluation.margin
-    promoted, reason = verdict(found, margin)
-    comparison = PromotionComparison(**dict(found), left_out=int(seen.sum()), margin=margin)
-    return Comparison(promoted, reason, comparison.model_dump(mode="json"))
+        then = _promoted_performance(place, config)
+        now, new = (performance(event, judges.group, p, **draws) for p in predicted.values())
+        found = compare_models(event, judges.group, **predicted, **draws)
+    except (OutcomeError, CheckpointError) as error:
+        return Comparison("kept", f"Cannot tell: {error}")
+    names = pseudonyms(judges.subject.astype(str).tolist(), config.study)
+    complete = with_rule(
+        found,
+        numbers,
+        left_out=int(seen.sum()),
+        floor=floor_of(new, numbers.level),
+        change=change_of(then, now, numbers.level),
+        new_patients=float(1 - known[~test].mean()),
+        lost_before=history.lost,
+        use=use_of(history.study, names, window=config.split.window),
+    )
+    judged = judge(complete, numbers)
+    if judged.outcome == "promoted" and not is_temporal(cohort, test):
+        complete = _moved_on(complete, config)
+    return Comparison(judged.outcome, judged.reason, complete.model_dump(mode="json"), finding=judged.finding, judges=names)
+
+
+def first_judgement(config: CohortConfig, folders: Mapping[str, Path]) -> Judgement | None:
+    """Return that a study's first model is not clearly above chance; None if it is, or its hold-out has few events.
+
+    Raises:
+        CheckpointError: its predictions cannot be read.
+    """
+    if _own_holdout(folders["model"])["event"].sum() < FEW_EVENTS:
+        return None
+    found = _promoted_performance(folders["model"], config)
+    return above_chance(floor_of(found, config.promotion.level), "on its hold-out")
+
+
+def _promoted_performance(place: Path, config: CohortConfig) -> Performance:
+    """Return how well a model predicted its own hold-out.
+
+    Raises:
+        CheckpointError: the predictions cannot be read.
+        OutcomeError: draws lack one class again and again.
+    """
+    table = _own_holdout(place)
+    alone = pd.Series([f"/{row}" for row in range(len(table))], index=table.index)
+    group, _ = pd.factorize(table["group"].fillna(alone))
+    event, risk = table["event"].to_numpy(int), table["probability"].to_numpy(float)
+    return performance(event, group, risk, **_draws(config))
+
+
+def _own_holdout(place: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(place / PREDICTIONS, columns=["group", "event", "probability"])
+    except (OSError, ValueError, LookupError) as error:
+        raise CheckpointError(f"A model must have a readable {PREDICTIONS}; {type(error).__name__}.") from None
+
+
+def _draws(config: CohortConfig) -> dict[str, int]:
+    return {"n": config.evaluation.bootstrap, "seed": derive(config.seed, "bootstrap", "champion")}
+
+
+def _moved_on(found: PromotionComparison, config: CohortConfig) -> PromotionComparison:
+    """Return the comparison with the next hold-out, if its patients have judged often enough."""
+    use = found.use
+    if use is None or use.median < config.promotion.most_nights:
+        return found
+    return found.model_copy(update={"use": use.model_copy(update={"next_window": use.window + 1})})

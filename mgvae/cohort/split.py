@@ -34,7 +34,7 @@ def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:
         with suppress(OutcomeError):
             return holdout(cohort, split.model_copy(update={"method": "temporal"}), seed=seed)
     temporal = split.method == "temporal"
-    test = _latest(cohort, split.test_fraction) if temporal else _lowest(cohort, split.test_fraction, seed=seed)
+    test = _latest(cohort, split.test_fraction) if temporal else _lowest(cohort, split, seed=seed)
     remedy = "Change split.test_fraction" + (", or use split.method random." if temporal else ".")
     _check(cohort.event, [~test, test], parts="Training and test part", remedy=remedy)
     return test
@@ -68,17 +68,20 @@ def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[
     return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests]
 
 
-def _lowest(cohort: Cohort, fraction: float, *, seed: int) -> Array:
-    """Return the groups with the lowest numbers, about ``fraction`` of all: bool.
+def _lowest(cohort: Cohort, split: Split, *, seed: int) -> Array:
+    """Return the groups with the lowest numbers, about ``split.test_fraction`` of all: bool.
 
     A group's number is a hash of its name, so it is the same in every extract. The test part of tomorrow's extract, of mostly
     the same patients, is therefore mostly today's: who comes or goes moves the limit a little, and only those change sides
-    whose number lies near it. Groups with events are taken by events, the others by rows.
+    whose number lies near it. Groups with events are taken by events, the others by rows. The next window begins where the
+    first quarter of this one ends.
     """
+    fraction = split.test_fraction
     codes, first = _first_rows(cohort.group)
     rows = np.bincount(codes)
     events = np.bincount(codes, weights=cohort.event).astype(int)
-    order = np.argsort(_numbers(cohort, first, seed), kind="stable")
+    begin = np.uint64(int(split.window * fraction / 4 % 1 * 2**64))
+    order = np.argsort(_numbers(cohort, first, seed) - begin, kind="stable")  # modulo 2**64
     taken = np.zeros(len(rows), dtype=bool)
     with_event, without = order[events[order] > 0], order[events[order] == 0]
     taken[with_event] = _filled(events[with_event], fraction * events.sum())

@@ -64,10 +64,13 @@ class Split(Strict):
             patients who come after those that it learned from), or auto: temporal where the study has an index date that can
             be split, else random.
         test_fraction: share of the eligible subjects in the test part.
+        window: which random hold-out: each next one replaces a quarter of the one before. The nightly run moves it on by the
+            rule in `promotion.most_nights`, if that is further than what stands here.
     """
 
     method: Literal["auto", "random", "temporal"] = "auto"
     test_fraction: float = Field(default=0.25, ge=0.05, le=0.5)
+    window: int = Field(default=0, ge=0)
 
 
 class Training(Strict):
@@ -167,7 +170,6 @@ class Evaluation(Strict):
             mean net benefit over this range; null: from half to four times the training prevalence.
         deployment_prevalence: share of events where the model will be used; the positive predictive value is restated for it.
             null: not restated.
-        margin: largest loss in AUROC or scaled Brier score of a new champion that still counts as "not worse".
         relevant_gain: gain in AUROC over no correction from which a correction would matter. A study that would have found it
             and did not says "no gain"; one that could not says "cannot tell".
     """
@@ -181,7 +183,6 @@ class Evaluation(Strict):
     bootstrap: int = Field(default=500, ge=50)
     decision_thresholds: tuple[float, float] | None = None
     deployment_prevalence: float | None = Field(default=None, gt=0, lt=1)
-    margin: float = Field(default=0.005, ge=0)
     relevant_gain: float = Field(default=0.02, gt=0, lt=0.5)
 
     @model_validator(mode="before")

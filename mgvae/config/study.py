@@ -14,6 +14,7 @@ from mgvae.config.conditions import columns_of
 from mgvae.config.dictionary import Dictionary, read_dictionary
 from mgvae.config.formats import plain_name
 from mgvae.config.gates import Gates
+from mgvae.config.promotion import Promotion
 from mgvae.config.reviews import Reviews, count_reviews, refuse_open
 from mgvae.config.sections import Drift, Evaluation, Findings, Outcome, Split, Synthesis, Training
 from mgvae.config.stability import Instability, LearningCurve
@@ -58,8 +59,8 @@ class CohortConfig(Strict):
         index_date: date column at which the prediction is made.
         lookback_days: days before the index date from which predictors come; for the report only.
         horizon_days: days after the index date in which the outcome counts; for the report only.
-        outcome, split, training, synthesis, evaluation, gates, instability, learning_curve, drift, findings: a section of its
-            own, see below.
+        outcome, split, training, synthesis, evaluation, gates, instability, learning_curve, drift, promotion, findings: a
+            section of its own, see below.
         columns: the data dictionary, inline. Usually the key ``dictionary`` stands instead: the path of its file, relative to
             cohort.yaml.
         stages: stages that run on workers of another pool, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
@@ -88,6 +89,7 @@ class CohortConfig(Strict):
     instability: Instability = Instability()
     learning_curve: LearningCurve = LearningCurve()
     drift: Drift = Drift()
+    promotion: Promotion = Promotion()
     findings: Findings = Findings()
     stages: dict[PlacedStage, Pool] = Field(default_factory=dict)
     reviews: Reviews = Reviews()

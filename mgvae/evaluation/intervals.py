@@ -132,9 +132,14 @@ def few_events(events: float) -> float:
     return float(np.sqrt(events / (events - 1))) if 1 < events < np.inf else 1.0
 
 
-def t_quantile(events: float) -> float:
+def t_quantile(events: float, level: float = 0.95) -> float:
     """Return how many standard errors the limits of a mean over events lie from it; NaN below two events."""
-    return float(student.ppf(0.975, events - 1)) if events >= 2 else float("nan")
+    return float(student.ppf((1 + level) / 2, events - 1)) if events >= 2 else float("nan")
+
+
+def auroc_estimate(score: Score, level: float) -> Estimate:
+    """Return an AUROC with its limits at a level of choice."""
+    return _estimate(score.value, _symmetric("auroc", score, level) if np.isfinite(score.value) else NOTHING)
 
 
 def estimates(measures: Mapping[Metric, Score]) -> dict[Metric, Estimate]:
@@ -162,10 +167,10 @@ def _limits(metric: Metric, score: Score, measures: Mapping[Metric, Score]) -> L
     return _share_limits(metric, measures)
 
 
-def _symmetric(metric: Metric, score: Score) -> Limits:
+def _symmetric(metric: Metric, score: Score, level: float = 0.95) -> Limits:
     value, se, events = score.value, score.se, score.sample.events
     scale, few = SYMMETRIC[metric]
-    reach = t_quantile(events) if few or events < TOO_FEW else Z
+    reach = t_quantile(events, level) if few or events < TOO_FEW else Z
     if scale == "plain":
         return value - reach * se, value + reach * se
     if scale == "log":

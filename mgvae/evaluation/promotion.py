@@ -1,34 +1,86 @@
-"""Champion against challenger on the same patients, and the rule of promotion."""
+"""Champion against challenger on the same patients, and the rule of promotion.
+
+The numbers of the rule are `mgvae.config.promotion.Promotion`; its reasons: docs/decisions/0048.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.build import FEW_EVENTS
+from mgvae.config.promotion import Promotion
 from mgvae.evaluation.bootstrap import interval, resamples
+from mgvae.evaluation.intervals import Sample, Score, auroc_estimate, t_quantile
 from mgvae.evaluation.measures.accuracy import accuracy
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.results.evaluation import Metric
-from mgvae.results.numbers import number
-from mgvae.results.promotion import MeasureComparison, ModelComparison
+from mgvae.results.findings import Finding, found
+from mgvae.results.numbers import Estimate, number
+from mgvae.results.promotion import (
+    ChampionChange,
+    HoldoutUse,
+    MeasureComparison,
+    ModelComparison,
+    Outcome,
+    PromotionComparison,
+)
 
 MEASURES: dict[Literal["auroc", "scaled_brier"], str] = {"auroc": "AUROC", "scaled_brier": "scaled Brier score"}
+CHANCE = 0.5
 
 
-def rule(margin: float) -> str:
+def rule(numbers: Promotion) -> str:
     """Return the rule in plain English."""
+    level = f"{numbers.level:.4g}"
     return (
-        "A run becomes champion if its gates passed or only warned, and it is not worse than the present champion. Both models "
-        "predict the new run's hold-out without the patients, and their groups, that the champion was trained on. With fewer "
-        f"than {FEW_EVENTS} events there, the comparison is undecided and the champion stays. Otherwise the differences in "
-        "AUROC and scaled Brier score are computed on the same patients, with 95 % intervals from a paired bootstrap of whole "
-        f"groups. The new model is worse if, in either measure, its difference is below -{margin:g} or its interval wholly "
-        "below 0. Otherwise it is promoted: of two models without a clear difference, that trained on later patients serves."
+        "A run can become champion if its gates passed or only warned. Both models predict the new run's hold-out without the "
+        f"patients, and their groups, that the champion was trained on. With fewer than {FEW_EVENTS} events there, the "
+        "comparison is undecided and the champion stays. Nobody can judge, and somebody is told, if the champion's AUROC is "
+        f"more than {numbers.auroc_drop:g} below that on its own hold-out when it was promoted, or its observed/expected ratio "
+        f"another by a factor of more than {numbers.calibration_change:g}, each with the {level} interval of the change on "
+        f"that side; or if the new model's AUROC is not above {CHANCE:g} with its {level} interval. Otherwise the differences "
+        "in AUROC and scaled Brier score are computed on the same patients, with 0.95 intervals from a paired bootstrap of whole "
+        f"groups. The champion stays if an interval lies wholly below 0, or reaches down to -{numbers.margin:g}. Else the new "
+        "model is promoted if an interval lies wholly above 0. Of two models of which neither is better, the new one is "
+        f"promoted if the champion was not trained on at least {numbers.new_patients:.0%} of its training patients and the "
+        f"differences since the last clear gain add up to at least -{numbers.margin:g}; else the champion stays. A quarter of "
+        f"a random hold-out is replaced after a promotion, once its patients have judged {numbers.most_nights} times (median)."
     )
+
+
+@dataclass(frozen=True)
+class Performance:
+    """How well a model predicts some patients.
+
+    Attributes:
+        auroc: with its resamples.
+        calibration: logarithm of observed / expected events, with its resamples.
+    """
+
+    auroc: Score
+    calibration: Score
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What `rule` says.
+
+    Attributes:
+        outcome: promoted, kept, or that nobody can judge and the champion stays.
+        reason: in words.
+        finding: what somebody must see to; None for nothing.
+    """
+
+    outcome: Outcome
+    reason: str
+    finding: Finding | None = None
 
 
 def compare_models(
@@ -59,26 +111,161 @@ def compare_models(
     return ModelComparison(n=len(event), events=int(event.sum()), bootstrap=n, **measures)
 
 
-def verdict(comparison: ModelComparison, margin: float) -> tuple[bool, str]:
-    """Return whether `rule` promotes the challenger, and why, given enough events."""
-    found = {label: getattr(comparison, name) for name, label in MEASURES.items()}
-    numbers = "; ".join(f"{label} {_text(difference)}" for label, difference in found.items())
-    on = f"on {comparison.n:,} patients with {comparison.events:,} events that the champion was not trained on"
-    worse = []
-    for label, difference in found.items():
-        if difference.value is None or difference.low is None or difference.high is None:
-            return False, f"Cannot tell: a difference is undefined {on}: {numbers}."
-        if difference.value < -margin or difference.high < 0:
-            worse.append(label)
+def performance(event: IntArray, group: IntArray, probability: FloatArray, *, n: int, seed: int) -> Performance:
+    """Return how well one model predicts; arguments and errors are those of `compare_models`."""
+    sample = Sample(events=len(np.unique(group[event == 1])), others=len(np.unique(group[event == 0])))
+    once = _measure(event, probability, unit_weights(len(event)))
+    chunks = [_measure(event, probability, w) for w in resamples(event, group, n=n, seed=seed).chunks()]
+    draws = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in ("auroc", "observed_expected")}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Performance(
+            auroc=Score(once["auroc"], draws["auroc"], sample),
+            calibration=Score(np.log(once["observed_expected"]), np.log(draws["observed_expected"]), sample),
+        )
+
+
+def floor_of(challenger: Performance, level: float) -> Estimate:
+    """Return the challenger's AUROC with the limits that must lie above chance."""
+    return auroc_estimate(challenger.auroc, level)
+
+
+def change_of(then: Performance, now: Performance, level: float) -> ChampionChange:
+    """Return how the champion's performance changed since its promotion.
+
+    Then and now count as independent. Where the same patients judge again the limits are too wide, so a change is found too
+    seldom rather than too often.
+    """
+    ratio = _changed(then.calibration, now.calibration, level)
+    with np.errstate(over="ignore"):
+        factor = {key: number(float(np.exp(x))) for key, x in zip(("value", "low", "high"), ratio, strict=True)}
+    auroc = _changed(then.auroc, now.auroc, level)
+    return ChampionChange(
+        events=int(then.auroc.sample.events),
+        auroc=number(then.auroc.value),
+        auroc_change=Estimate(**{key: number(x) for key, x in zip(("value", "low", "high"), auroc, strict=True)}),
+        calibration_change=Estimate(**factor),
+    )
+
+
+def with_rule(
+    found: ModelComparison,
+    numbers: Promotion,
+    *,
+    left_out: int,
+    floor: Estimate,
+    change: ChampionChange,
+    new_patients: float,
+    lost_before: Mapping[str, float],
+    use: HoldoutUse,
+) -> PromotionComparison:
+    """Return a comparison with all that the rule reads.
+
+    Args:
+        found: the comparison.
+        numbers: of the rule.
+        left_out: patients who did not judge.
+        floor: see `floor_of`.
+        change: see `change_of`.
+        new_patients: share of the training patients that is new.
+        lost_before: by measure, the sum of the differences between champions since the last clear gain.
+        use: how often these patients have judged.
+    """
+    differences = {name: getattr(found, name) for name in MEASURES}
+    return PromotionComparison(
+        **dict(found),
+        left_out=left_out,
+        margin=numbers.margin,
+        floor=floor,
+        change=change,
+        new_patients=new_patients,
+        lost={name: lost_before.get(name, 0.0) + (one.value or 0.0) for name, one in differences.items()},
+        gained=any(one.low is not None and one.low > 0 for one in differences.values()),
+        use=use,
+    )
+
+
+def judge(found: PromotionComparison, numbers: Promotion) -> Judgement:
+    """Return what `rule` says of a comparison with enough events."""
+    on = f"on {found.n:,} patients with {found.events:,} events that the champion was not trained on"
+    told = _untrustworthy(found, numbers, on)
+    if told is not None:
+        return told
+    differences = {label: getattr(found, name) for name, label in MEASURES.items()}
+    texts = "; ".join(f"{label} {_text(difference)}" for label, difference in differences.items())
+    worse = [label for label, one in differences.items() if one.high < 0]
     if worse:
-        return False, f"Worse than the champion in {' and '.join(worse)} {on}: {numbers}."
-    return True, f"Not worse than the champion {on}: {numbers}."
+        return Judgement("kept", f"Worse than the champion in {' and '.join(worse)} {on}: {texts}.")
+    unsure = [label for label, one in differences.items() if one.low <= -numbers.margin]
+    if unsure:
+        loss = f"a loss of {numbers.margin:g} in {' and '.join(unsure)} is not excluded"
+        return Judgement("kept", f"Not shown to be as good as the champion: {loss} {on}: {texts}.")
+    if found.gained:
+        return Judgement("promoted", f"Better than the champion {on}: {texts}.")
+    alike = f"Neither better nor worse than the champion {on}: {texts}."
+    if (found.new_patients or 0.0) < numbers.new_patients:
+        few = f"only {found.new_patients or 0.0:.1%} of its training patients are new, {numbers.new_patients:.0%} are wanted"
+        return Judgement("kept", f"{alike} The champion stays: {few}.")
+    sums = {label: (found.lost or {}).get(name, 0.0) for name, label in MEASURES.items()}
+    lost = [f"{label} {value:+.4f}" for label, value in sums.items() if value < -numbers.margin]
+    if lost:
+        return Judgement("kept", f"{alike} The champion stays: since the last clear gain models lost {' and '.join(lost)}.")
+    return Judgement("promoted", f"{alike} {found.new_patients or 0.0:.1%} of its training patients are new.")
+
+
+def above_chance(floor: Estimate, on: str) -> Judgement | None:
+    """Return that nobody can judge a model which is not clearly above chance; None where it is."""
+    if floor.low is not None and floor.low > CHANCE:
+        return None
+    text = f"The new model's AUROC is {_estimate(floor)} {on}; the lower limit must be above {CHANCE:g}."
+    return Judgement("cannot_judge", f"Cannot judge. {text}", found("MGV402", text))
+
+
+def _untrustworthy(comparison: PromotionComparison, numbers: Promotion, on: str) -> Judgement | None:
+    """Return that nobody can judge, and why; None if one can."""
+    if any(x is None for name in MEASURES for x in _numbers(getattr(comparison, name))):
+        return Judgement("cannot_judge", f"Cannot judge: a difference is undefined {on}.")
+    fallen = [] if comparison.change is None else _fallen(comparison.change, numbers)
+    if fallen:
+        text = f"The champion's {' and '.join(fallen)} {on}."
+        return Judgement("cannot_judge", f"Cannot judge. {text}", found("MGV401", text))
+    return None if comparison.floor is None else above_chance(comparison.floor, on)
+
+
+def _fallen(change: ChampionChange, numbers: Promotion) -> list[str]:
+    auroc, ratio, out = change.auroc_change, change.calibration_change, []
+    if _all(auroc) and auroc.value < -numbers.auroc_drop and auroc.high < 0:  # type: ignore[operator]
+        out.append(f"AUROC was {change.auroc:.3f} when it was promoted and changed by {_estimate(auroc)}")
+    if _all(ratio):
+        value, low, high = math.log(ratio.value), math.log(ratio.low), math.log(ratio.high)  # type: ignore[arg-type]
+        nearest = low if value >= 0 else -high
+        if abs(value) > math.log(numbers.calibration_change) and nearest > 0:
+            out.append(f"observed/expected ratio changed since its promotion by a factor of {_estimate(ratio)}")
+    return out
+
+
+def _all(estimate: Estimate) -> bool:
+    return None not in (estimate.value, estimate.low, estimate.high) and 0 not in (estimate.value, estimate.low)
+
+
+def _changed(then: Score, now: Score, level: float) -> tuple[float, float, float]:
+    value = now.value - then.value
+    reach = t_quantile(min(then.sample.events, now.sample.events), level) * math.hypot(then.se, now.se)
+    return value, value - reach, value + reach
 
 
 def _measure(event: IntArray, probability: FloatArray, weights: FloatArray) -> dict[Metric, FloatArray]:
     return {**ranking(event, probability, weights), **accuracy(event, probability, weights)}
 
 
+def _numbers(difference: MeasureComparison) -> tuple[float | None, ...]:
+    return difference.value, difference.low, difference.high
+
+
+def _estimate(estimate: Estimate) -> str:
+    value, low, high = ("?" if x is None else f"{x:.3f}" for x in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
+
+
 def _text(difference: MeasureComparison) -> str:
-    value, low, high = ("?" if x is None else f"{x:+.4f}" for x in (difference.value, difference.low, difference.high))
+    value, low, high = ("?" if x is None else f"{x:+.4f}" for x in _numbers(difference))
     return f"{value} ({low} to {high})"

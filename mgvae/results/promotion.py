@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from mgvae.config.strict import Strict
-from mgvae.results.numbers import Count, Number
+from mgvae.results.numbers import Count, Estimate, Number, Share
+
+Outcome = Literal["promoted", "kept", "cannot_judge"]
 
 
 class MeasureComparison(Strict):
@@ -37,13 +41,56 @@ class ModelComparison(Strict):
     scaled_brier: MeasureComparison
 
 
+class ChampionChange(Strict):
+    """The champion on these patients, against itself on its own hold-out when it was promoted.
+
+    Attributes:
+        events: with the event then.
+        auroc: then.
+        auroc_change: AUROC now less then, with limits at `mgvae.config.promotion.Promotion.level`.
+        calibration_change: observed/expected now as a ratio to then, with such limits.
+    """
+
+    events: Count
+    auroc: Number | None
+    auroc_change: Estimate
+    calibration_change: Estimate
+
+
+class HoldoutUse(Strict):
+    """How often the patients who judge have judged before, and which hold-out is the next.
+
+    Attributes:
+        median, most: comparisons before this one in which they judged.
+        window: number of the hold-out by which was judged, from 0; see `mgvae.config.sections.Split.window`.
+        next_window: number of the hold-out from the next night on.
+    """
+
+    median: Number
+    most: Count
+    window: Count
+    next_window: Count
+
+
 class PromotionComparison(ModelComparison):
     """A comparison that decides on a promotion.
 
     Attributes:
         left_out: patients of the hold-out that the champion may have been trained on.
         margin: by how much a measure may be lower.
+        floor: the challenger's AUROC, with limits at `mgvae.config.promotion.Promotion.level`; None in older lines, as below.
+        change: the champion against itself at its promotion.
+        new_patients: share of the challenger's training patients whom the champion was not trained on.
+        lost: by measure, the sum of the recorded differences since the last clear gain, this one included.
+        gained: whether the challenger is clearly better in a measure.
+        use: how often these patients have judged.
     """
 
     left_out: Count
     margin: Number
+    floor: Estimate | None = None
+    change: ChampionChange | None = None
+    new_patients: Share | None = None
+    lost: dict[str, Number] | None = None
+    gained: bool | None = None
+    use: HoldoutUse | None = None

@@ -39,6 +39,7 @@ def config(**changes):
         "outcome": {"column": "died", "event": 1},
         "columns": {"columns": COLUMNS},
         "evaluation": {"arms": ["none"], "classifiers": ["logistic_regression"], "bootstrap": 60},
+        "promotion": {"new_patients": 0.01},
     }
     return CohortConfig.model_validate(values | changes)
 
@@ -88,10 +89,12 @@ class Nights:
     def study(self):
         return self.out / "small"
 
-    def night(self, run_id, *, n=PATIENTS, first=0, status="pass", spoilt=False, settings=None, seed=0):
+    def night(self, run_id, *, n=PATIENTS, first=0, status="pass", spoilt=False, joined_wrongly=False, settings=None, seed=0):
         """Leave a run as the flow does, `latest` included; the model of a spoilt one has learned from shuffled outcomes."""
         chosen = settings or config()
         people = cohort(n, first=first)
+        if joined_wrongly:
+            people = replace(people, event=np.random.default_rng(2).permutation(people.event))
         test = holdout(people, chosen.split, seed=seed)
         train = people.take(~test)
         if spoilt:

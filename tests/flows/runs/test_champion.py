@@ -9,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from flows.runs.audit_log import read
 from flows.runs.champion import promote
+from flows.runs.holdout_use import COUNTS, current_window
 from mgvae.cohort.files import save_cohort
 from mgvae.config.sections import Findings
 from mgvae.evaluation.deployed_model import load_deployed
+from mgvae.evaluation.promotion import rule
 from mgvae.store.artifact import digest_file
 from tests.flows.champion_tools import COLUMNS, Nights, config, considered, split_of, taken_up
 
@@ -42,8 +45,8 @@ def test_a_run_that_is_not_worse_takes_its_place_and_latest_stays(nights):
     assert (nights.study / "latest").readlink() == latest
     line = nights.lines()[-1]
     assert (line["previous"], line["reason"], line["comparison"]) == ("one", decision.reason, decision.comparison)
-    assert line["reason"].startswith("Not worse than the champion on ")
-    assert "not worse" in line["rule"]
+    assert line["reason"].startswith("Neither better nor worse than the champion on ")
+    assert line["rule"] == rule(taken_up(nights, "alike").config.promotion)
     assert {"champion", "challenger", "value", "low", "high"} == set(line["comparison"]["auroc"])
 
 
@@ -60,8 +63,9 @@ def test_the_hold_out_that_judges_is_less_whom_the_champion_was_trained_on(night
 def test_a_worse_run_is_kept_out_and_the_log_says_by_how_much(nights):
     before = nights.state()
     decision = considered(nights, "worse")
-    assert (decision.action, decision.champion) == ("kept", "one")
-    assert "Worse than the champion in AUROC" in decision.reason
+    assert (decision.action, decision.champion) == ("cannot_judge", "one")
+    assert "The new model's AUROC is" in decision.reason
+    assert decision.finding.code == "MGV402"
     log, *others = nights.state()
     assert others == list(before[1:])
     assert log.startswith(before[0])
@@ -104,6 +108,42 @@ def test_the_audit_log_keeps_why_findings_are_muted(nights):
     findings = Findings(mute={"MGV203": "a pilot", "MGV202": "by design"})
     night = replace(night, config=night.config.model_copy(update={"findings": findings}))
     assert nights.consider(night).reason.endswith(" Muted findings: MGV202, by design; MGV203, a pilot.")
+
+
+def test_a_first_model_no_better_than_chance_does_not_become_champion(tmp_path):
+    nights = Nights(tmp_path / "runs")
+    decision = nights.consider(nights.night("a", joined_wrongly=True))
+    assert (decision.action, decision.champion, decision.finding.code) == ("cannot_judge", None, "MGV402")
+    assert nights.consider(nights.night("b")).champion == "b"
+
+
+def test_a_wrongly_joined_outcome_promotes_nobody_and_is_told(nights):
+    """Model and hold-out of the night have outcomes of other patients; the champion shows it."""
+    decision = nights.consider(nights.night("wrong", n=1530, joined_wrongly=True))
+    assert (decision.action, nights.champion, decision.finding.code) == ("cannot_judge", "one", "MGV401")
+    assert "AUROC was 0.8" in decision.reason
+    change = decision.comparison["change"]["auroc_change"]
+    assert change["value"] < -0.2
+    assert change["high"] < 0
+
+
+def test_judges_are_counted_once_a_night_and_the_hold_out_moves_on_after_a_promotion(nights):
+    often = config(promotion={"new_patients": 0.01, "most_nights": 2})
+    first = considered(nights, "worse").comparison["use"]
+    assert first == {"median": 1.0, "most": 1, "window": 0, "next_window": 0}
+    considered(nights, "worse")  # decided already
+    second = nights.consider(nights.night("next", n=1560, settings=often))
+    assert (second.action, second.comparison["use"]) == ("promoted", {"median": 2.0, "most": 2, "window": 0, "next_window": 1})
+    changes = read(nights.study)[0]
+    assert current_window(changes) == 1
+    moved = config(split={"window": 1}, promotion=dict(often.promotion))
+    third = nights.consider(nights.night("moved", n=1620, settings=moved)).comparison
+    assert third["use"]["most"] == 3
+    assert 0.15 < third["left_out"] / (third["n"] + third["left_out"]) < 0.35, "a quarter was replaced"
+    counts = pd.read_parquet(nights.study / COUNTS)
+    assert set(counts) == {"judge", "comparisons"}
+    assert counts["judge"].dtype == "int64"
+    assert stat.S_IMODE((nights.study / COUNTS).stat().st_mode) == 0o600
 
 
 def test_a_study_whose_first_runs_fail_has_no_champion(tmp_path):
@@ -216,7 +256,7 @@ def _of_another_version(nights, night):
 def test_a_champion_whose_run_folder_is_gone_is_told(nights):
     shutil.rmtree(nights.study / "one")
     decision = considered(nights, "worse")
-    assert (decision.action, decision.champion) == ("kept", "one")
+    assert (decision.action, decision.champion) == ("cannot_judge", "one")
     assert "small/one of the champion is missing or damaged" in decision.warning
 
 

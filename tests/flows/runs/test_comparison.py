@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from flows.runs import comparison
-from flows.runs.comparison import compare_with_champion
+from flows.runs.audit_log import BY_HAND, Change
+from flows.runs.comparison import History, compare_with_champion
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.cohort.files import save_cohort
 from mgvae.errors import OutcomeError, StoreError
-from mgvae.evaluation.promotion import MEASURES
+from mgvae.evaluation.promotion import performance
 from tests.flows.champion_tools import cohort, config
 
 SETTINGS = {"arms": ["none"], "classifiers": ["logistic_regression"], "bootstrap": 60}
@@ -45,7 +46,7 @@ class OneModel:
 def judged(tmp_path, monkeypatch):
     """Return a function that judges on given patients; ``seen`` are the first ones of the hold-out."""
 
-    def call(*, events, seen=0, n=200, apart=0.0, train_events=60, settings=None):
+    def call(*, events, seen=0, n=200, apart=0.0, train_events=60, settings=None, known=None, changes=()):
         people = cohort(2 * n)
         test = np.arange(2 * n) >= n
         event = np.zeros(2 * n, dtype=bool)
@@ -53,7 +54,9 @@ def judged(tmp_path, monkeypatch):
         event[n : n + events] = True
         folder = tmp_path / f"split-{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
-        save_cohort(folder, replace(people, event=event), test)
+        features = people.features.assign(severity=people.features["severity"] + 2 * event)
+        people = replace(people, event=event, features=features)
+        save_cohort(folder, people, test)
         models = {"champion": Model(0.0), "challenger": Model(apart)}
 
         def load_deployed(place, name):
@@ -63,11 +66,15 @@ def judged(tmp_path, monkeypatch):
         monkeypatch.setattr(comparison, "load_deployed", load_deployed)
 
         def seen_in_training(place, held, *, named):
-            assert (place.name, named, len(held)) == ("champion", True, n)
-            return np.arange(n) < seen
+            assert (place.name, named, len(held)) == ("champion", True, 2 * n)
+            return np.arange(2 * n) < n + seen if known is None else np.arange(2 * n) < known
 
         monkeypatch.setattr(comparison, "seen_in_training", seen_in_training)
-        return compare_with_champion(settings or config(), OneModel(), "c" * 64, {"split": folder, "model": Path("challenger")})
+        risk = models["champion"].predict(people.features)
+        then = performance(event.astype(int), people.group, risk, n=60, seed=0) if event.sum() > 0 else None
+        monkeypatch.setattr(comparison, "_promoted_performance", lambda place, config: then)
+        artifacts, history = {"split": folder, "model": Path("challenger")}, History(tmp_path / "study", changes)
+        return compare_with_champion(settings or config(), OneModel(), "c" * 64, artifacts, history)
 
     return call
 
@@ -75,7 +82,7 @@ def judged(tmp_path, monkeypatch):
 def test_the_fewest_events_are_enough_and_one_less_is_not(judged):
     assert judged(events=FEW_EVENTS).comparison["events"] == FEW_EVENTS
     few = judged(events=FEW_EVENTS - 1)
-    assert (few.promoted, few.comparison, few.broken) == (False, None, False)
+    assert (few.outcome, few.comparison, few.broken) == ("kept", None, False)
     assert f"200 with {FEW_EVENTS - 1} events are none that the champion was trained on" in few.reason
 
 
@@ -97,24 +104,54 @@ def test_where_all_have_the_event_nobody_can_tell(judged):
     assert judged(events=199).comparison["events"] == 199
 
 
-def test_the_same_predictions_are_promoted_and_worse_ones_are_not(judged):
-    assert judged(events=100).promoted
-    assert judged(events=100).comparison["auroc"]["value"] == 0
+def test_the_same_predictions_are_promoted_where_enough_training_patients_are_new(judged):
+    """Of 200 training patients the champion knew the first 190: 5 % are new."""
+    five = {"promotion": {"new_patients": 0.05}}
+    assert judged(events=100, known=190, settings=config(**five)).outcome == "promoted"
+    assert judged(events=100, known=190, settings=config(**five)).comparison["auroc"]["value"] == 0
+    one_less = judged(events=100, known=191, settings=config(**five))
+    assert (one_less.outcome, one_less.comparison["new_patients"]) == ("kept", pytest.approx(0.045))
+    assert judged(events=100, known=200, settings=config(promotion={"new_patients": 0})).outcome == "promoted"
 
 
 def under(**evaluation):
     return config(evaluation={**SETTINGS, **evaluation})
 
 
-def test_the_margin_is_the_study_s(judged):
+def test_the_numbers_of_the_rule_are_the_study_s(judged):
     """The challenger loses a little, within what chance explains: the margin decides alone."""
-    found = judged(events=100, apart=0.1, settings=under()).comparison
-    loss = max(-found[name]["value"] for name in MEASURES)
-    assert loss > 0
-    assert all(found[name]["high"] >= 0 for name in MEASURES)
-    for margin in (0.9 * loss, 1.1 * loss):
-        decided = judged(events=100, apart=0.1, settings=under(margin=margin))
-        assert (decided.promoted, decided.comparison["margin"]) == (margin > loss, margin)
+    found = judged(events=100, apart=0.4, known=0).comparison
+    low = min(found[name]["low"] for name in ("auroc", "scaled_brier"))
+    print(found)
+    assert low < 0
+    for margin in (0.9 * -low, 1.1 * -low):
+        decided = judged(events=100, apart=0.4, known=0, settings=config(promotion={"margin": margin}))
+        assert (decided.outcome == "promoted", decided.comparison["margin"]) == (margin > -low, margin)
+    wide, narrow = (judged(events=100, settings=config(promotion={"level": one})).comparison for one in (0.999, 0.95))
+    assert wide["floor"]["low"] < narrow["floor"]["low"] < narrow["floor"]["value"] == wide["floor"]["value"]
+
+
+def promoted(run, value, *, gained=False, rule="", action="promoted", previous="one"):
+    numbers = {"auroc": {"value": value}, "scaled_brier": {"value": 0.0}, "gained": gained}
+    return Change(action, run, previous, "", rule, numbers, {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "lost"),
+    [
+        ([], 0.0),
+        ([promoted("a", -0.01), promoted("b", -0.02)], -0.03),
+        ([promoted("a", -0.01), promoted("b", 0.04, gained=True), promoted("c", -0.02)], -0.02),
+        ([promoted("a", -0.01), promoted("b", -0.5, rule=BY_HAND), promoted("c", -0.02)], -0.02),
+        ([promoted("a", -0.01), promoted("b", -0.02, action="kept"), promoted("c", -0.02, action="cannot_judge")], -0.01),
+        ([promoted("a", -0.01), promoted("b", 0.0, action="rolled_back", rule=BY_HAND)], 0.0),
+    ],
+    ids=["none", "two", "a gain", "by hand", "not promoted", "rolled back"],
+)
+def test_losses_add_up_since_the_last_clear_gain_or_choice_of_a_person(changes, lost, judged):
+    assert History(Path("study"), changes).lost["auroc"] == pytest.approx(lost)
+    here = judged(events=100, changes=changes).comparison["lost"]
+    assert here == {"auroc": pytest.approx(lost), "scaled_brier": 0.0}
 
 
 def test_resamples_and_seed_are_the_study_s(judged):
@@ -132,7 +169,7 @@ def test_a_champion_whose_model_is_gone_asks_for_a_person(judged, monkeypatch):
 
     monkeypatch.setattr(OneModel, "folder", gone)
     found = judged(events=100)
-    assert (found.promoted, found.broken) == (False, True)
+    assert (found.outcome, found.broken) == ("kept", True)
     assert found.reason.endswith("It is not in the store.")
 
 
@@ -142,12 +179,12 @@ def test_a_comparison_that_cannot_be_made_promotes_nobody(judged, monkeypatch):
 
     monkeypatch.setattr(comparison, "compare_models", undefined)
     found = judged(events=100)
-    assert (found.promoted, found.comparison, found.broken) == (False, None, False)
+    assert (found.outcome, found.comparison, found.broken) == ("kept", None, False)
     assert found.reason == "Cannot tell: No resample has both outcomes."
 
 
 def test_models_that_do_not_fit_together_ask_for_a_person(judged, monkeypatch):
     monkeypatch.setattr(Model, "obstacle", lambda self, other: "its columns differ")
     found = judged(events=100)
-    assert (found.promoted, found.comparison, found.broken) == (False, None, True)
+    assert (found.outcome, found.comparison, found.broken) == ("kept", None, True)
     assert found.reason == "Cannot compare with the champion's model: its columns differ."

@@ -12,7 +12,7 @@ from tests.flows.simulated_study import COLUMNS, table, write_study
 
 EVERY = (*STAGES, DRIFT)
 LABELS = {"study", "title", "lookback_days", "horizon_days"}  # words for the reader, which no artifact of a stage holds
-BESIDES = {"extract"}  # the key holds the digest of its content instead, see the flow
+BESIDES = {"extract", "promotion"}  # the key holds the digest of its content instead, see the flow
 CHANGES = {
     "study": "other",
     "title": "Other",
@@ -30,7 +30,8 @@ CHANGES = {
     "split": {"test_fraction": 0.4},
     "training": {"latent_dim": 2},
     "synthesis": {"prevalence": 0.3},
-    "evaluation": {"margin": 0.1},
+    "evaluation": {"relevant_gain": 0.1},
+    "promotion": {"margin": 0.1},
     "instability": {"redevelopments": 11},
     "learning_curve": {"repeats": 3},
     "gates": {"c2st_warn": 0.9},
