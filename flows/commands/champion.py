@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,13 @@ app = typer.Typer(
 )
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or the folder of its runs.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why. The audit log keeps it, with who and when (MGVAE_USER).")]
-DONE = {"promoted": "became champion", "kept": "did not become champion", "refused": "was refused", "rolled_back": "came back"}
+DONE = {
+    "promoted": "became champion",
+    "kept": "did not become champion",
+    "refused": "was refused",
+    "rolled_back": "came back",
+    "cannot_judge": "could not be judged",
+}
 
 
 @app.command()
@@ -48,6 +55,8 @@ def show(
         typer.echo(f"By {found.champion.who}. {found.champion.reason}")
         typer.echo(f"Predictions: {folder / 'champion' / 'predictions.parquet'}")
         typer.echo(f"Before: {found.before}; mgvae champion rollback returns to it." if found.before else "Before: none.")
+        for line in _since_then(found.changes):
+            typer.echo(line)
     elif not found.problems:
         none = "no run has been considered yet. See mgvae champion promote --help."
         typer.echo(f"{folder.name} has no champion: {'no run passed its gates yet.' if found.changes else none}")
@@ -88,6 +97,19 @@ def rollback(study: Study, reason: Reason, out: OUT = RUNS, store: StoreOption =
     folder, _ = _located(study, out, store)
     _print_change(bring_back(folder, reason=reason, store=store))
     _hold_head(folder)
+
+
+def _since_then(changes: Sequence[Change]) -> Iterator[str]:
+    """Yield how often the hold-out has judged, and why the last night could not judge, if so."""
+    use = next((one.comparison["use"] for one in reversed(changes) if (one.comparison or {}).get("use")), None)
+    if use is not None:
+        moved = " A quarter of them is replaced next." if use["next_window"] > use["window"] else ""
+        yield (
+            f"Judges: the patients of the last comparison have judged {use['median']:g} times (median), at most {use['most']}, "
+            f"hold-out {use['window']}.{moved}"
+        )
+    if changes[-1].action == "cannot_judge":
+        yield f"Run {changes[-1].run_id} of {changes[-1].at} could not be judged. {changes[-1].reason}"
 
 
 def _compared_with_prefect(study: Path) -> tuple[str, str | None]:

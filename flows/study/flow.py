@@ -12,16 +12,18 @@ from prefect import State, flow, get_run_logger, task
 from flows.allowed_paths import require_allowed, require_allowed_extract
 from flows.inbox.selection import select_extracts
 from flows.redaction import redact_errors, unpickled
+from flows.runs.audit_log import read as read_log
 from flows.runs.champion import Decision, consider
 from flows.runs.folder import drift_baseline
 from flows.runs.guard import guarded
+from flows.runs.holdout_use import current_window
 from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
 from flows.study.lineage import FinishedStage, config_sha256, place_of
 from flows.study.outcome import final_state
 from flows.study.placement import place
-from flows.study.prefect_pages import announce_end, note_failure, posting, show_head, show_run
+from flows.study.prefect_pages import announce_end, announce_unjudged, note_failure, posting, show_head, show_run
 from flows.study.report_assembly import Sources, complete_report, refused_report
 from flows.study.stage_runner import StageCall, StageResult, current_place, make_here, run_or_reuse
 from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
@@ -69,7 +71,7 @@ def cohort_flow(
         settings: further ``key=value`` changes of the configuration.
         store: folder or URL of the artifact store, see `open_store`; it holds no credentials.
         inbox: where `mgvae land` puts extracts: without ``extract``, the newest of the study is taken, if any has landed.
-        promote: make the run the study's champion if it is no worse than the present one, see `flows.runs.champion.consider`.
+        promote: make the run the study's champion if the rule says so, see `flows.runs.champion.consider`.
         or_newer: with ``extract``, take a newer one of the inbox instead where one has landed, at the start and at the end.
 
     Returns:
@@ -107,6 +109,8 @@ def cohort_flow(
 def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: bool, reason: str) -> State[dict[str, Any]]:
     if reason:
         get_run_logger().info(reason)
+    if promote:
+        config = _with_window(config, out)
     run = _StudyRun(config, store, out)
     run.stage(VALIDATE, extract_sha256=run.extract_sha256)
     check_extract_unchanged(run.folders["validate"], run.extract_sha256)
@@ -120,22 +124,35 @@ def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: boo
     remarks = [reason] if reason.startswith("Superseded") else []
     if run.reused:
         remarks.append(f"Nothing new: extract, settings and code are those of run {report.run_id}.")
-    if promote:
-        remarks.append(_considered(consider(config, store, out, folder, run.folders)))
+    decision = consider(config, store, out, folder, run.folders) if promote else None
+    if decision is not None:
+        remarks.append(_considered(decision))
         show_head(folder.parent)
     for remark in remarks:
         get_run_logger().info(remark)
     show_run(report, folder, remarks=remarks)
-    state = final_state(report, folder, remarks)
+    judged = decision is None or decision.finding is None
+    if not judged:
+        announce_unjudged(report)
+    state = final_state(report, folder, remarks, judged=judged)
     announce_end(report, state.message or "")
     return state
 
 
+def _with_window(config: CohortConfig, out: Path) -> CohortConfig:
+    """Return the configuration with the random hold-out that is due, see `mgvae.config.promotion.Promotion.most_nights`."""
+    window = current_window(read_log(out / config.study)[0])
+    split = config.split.model_copy(update={"window": max(window, config.split.window)})
+    return config.model_copy(update={"split": split})
+
+
 def _considered(decision: Decision) -> str:
-    if decision.warning:
-        get_run_logger().warning(decision.warning)
+    for warning in (decision.warning, decision.finding and decision.reason):
+        if warning:
+            get_run_logger().warning(warning)
     champion = f"The champion is run {decision.champion}." if decision.champion else "There is no champion."
-    return f"Run {decision.run_id}: {decision.action}. {decision.reason} {champion}"
+    code = f" {decision.finding.code}: {decision.finding.title}. {decision.finding.mend}" if decision.finding else ""
+    return f"Run {decision.run_id}: {decision.action.replace('_', ' ')}. {decision.reason}{code} {champion}"
 
 
 @dataclass

@@ -16,6 +16,7 @@ from mgvae.report.schema import Report
 EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
 # red in Prefect's list, and exit code 1 of --watch; events are called prefect.flow-run.<name>
 REFUSED = {"fail": "Refused", "invalid": "Invalid"}
+CANNOT_JUDGE = "CannotJudge"  # a run that is well, of which nobody can say whether it may be champion
 
 
 class RunRefusedError(MGVAEError):
@@ -30,18 +31,19 @@ class RunRefusedError(MGVAEError):
         self.result = result
 
 
-def final_state(report: Report, folder: Path, remarks: Sequence[str]) -> State[Any]:
+def final_state(report: Report, folder: Path, remarks: Sequence[str], *, judged: bool = True) -> State[Any]:
     """Return the state in which a run ends.
 
     Args:
         report: the run's report.
         folder: the run folder.
         remarks: what its reader should know besides, such as whether it was promoted.
+        judged: whether it could be judged if it may be champion.
 
     Returns:
-        A state of type COMPLETED, or of type FAILED with a name of its own where the report's status is fail or invalid. Its
-        message says status, recommendation, champion and where the report is; its data is ``{run, status, exit_code}``, or a
-        `RunRefusedError` with it, since Prefect raises the data of a failed state.
+        A state of type COMPLETED, called CannotJudge where that was not so, or of type FAILED with a name of its own where the
+        report's status is fail or invalid. Its message says status, recommendation, champion and where the report is; its data
+        is ``{run, status, exit_code}``, or a `RunRefusedError` with it, since Prefect raises the data of a failed state.
     """
     champion = folder.parent / "champion"
     parts = [
@@ -56,7 +58,8 @@ def final_state(report: Report, folder: Path, remarks: Sequence[str]) -> State[A
     if report.status in REFUSED:
         refusal = RunRefusedError(message, result)
         return State(type=StateType.FAILED, name=REFUSED[report.status], message=message, data=refusal)
-    return State(type=StateType.COMPLETED, name="Completed", message=message, data=result)
+    name = "Completed" if judged else CANNOT_JUDGE
+    return State(type=StateType.COMPLETED, name=name, message=message, data=result)
 
 
 def result_of(run: Callable[..., State[dict[str, Any]]], *arguments: Any, **parameters: Any) -> dict[str, Any]:

@@ -116,6 +116,14 @@ def compare_head(study: Path) -> tuple[str, str | None]:
     return f"Compared with Prefect: the head of line {head.lines}.", mismatch(study, head, holder="Prefect's artifact")
 
 
+def announce_unjudged(report: Report) -> None:
+    """Emit ``mgvae.champion.unjudged``: somebody must look, see `mgvae.evaluation.promotion.rule`."""
+    if served():
+        run = f"{report.study}/{report.run_id}"
+        resource = {"prefect.resource.id": f"mgvae-cohort.run.{run}", "prefect.resource.name": run}
+        _attempt(lambda: emit_event("mgvae.champion.unjudged", resource=resource))
+
+
 def announce_end(report: Report, message: str) -> None:
     """Emit ``mgvae.run.ended``, called ``message``, which `--watch` prints before its last line."""
     if served():

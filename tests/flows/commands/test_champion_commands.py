@@ -46,10 +46,13 @@ def test_show_tells_who_since_when_and_why(made, mgvae):
     said = mgvae("champion", "show", "small", "--out", made.out)
     assert (said.code, said.err) == (0, "")
     assert lines(said)[0].startswith("Champion of small: run two, since 20")
-    assert "Not worse than the champion on" in lines(said)[1]
+    assert "Neither better nor worse than the champion on" in lines(said)[1]
     assert lines(said)[2] == f"Predictions: {made.study / 'champion' / 'predictions.parquet'}"
     assert lines(said)[3] == "Before: one; mgvae champion rollback returns to it."
-    assert lines(said)[4].startswith("Checked: 3 lines of the audit log")
+    assert lines(said)[4].startswith(
+        "Judges: the patients of the last comparison have judged 2 times (median), at most 2, hold-out 0."
+    )
+    assert lines(said)[5].startswith("Checked: 3 lines of the audit log")
     assert mgvae("champion", "show", made.study).out == said.out
 
 

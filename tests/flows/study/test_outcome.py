@@ -39,6 +39,11 @@ def test_the_state_has_a_name_and_a_message_of_its_own(status, kind, name, code,
     assert "\n" not in state.message  # `prefect flow-run ls` and the log show one line
 
 
+def test_a_night_that_nobody_could_judge_has_a_state_of_its_own_and_is_no_failure(report, finished):
+    state = final_state(read_report(report), finished.run, [], judged=False)
+    assert (state.type.value, state.name, state.data["exit_code"]) == ("COMPLETED", "CannotJudge", 0)
+
+
 def test_the_champion_is_named(report, finished, tmp_path):
     out = finished.copied(tmp_path)
     (out / "small" / "champion").symlink_to(finished.run.name)
