@@ -101,7 +101,7 @@ def rollback(study: Study, reason: Reason, out: OUT = RUNS, store: StoreOption =
 
 def _since_then(changes: Sequence[Change]) -> Iterator[str]:
     """Yield how often the hold-out has judged, and why the last night could not judge, if so."""
-    use = next((one.comparison["use"] for one in reversed(changes) if (one.comparison or {}).get("use")), None)
+    use = next((use for one in reversed(changes) if (use := (one.comparison or {}).get("use"))), None)
     if use is not None:
         moved = " A quarter of them is replaced next." if use["next_window"] > use["window"] else ""
         yield (

@@ -75,14 +75,14 @@ class History:
     @property
     def lost(self) -> dict[str, float]:
         """By measure, the sum of the differences from champion to champion since a clear gain or a person's choice."""
-        lost = dict.fromkeys(MEASURES, 0.0)
+        lost: dict[str, float] = dict.fromkeys(MEASURES, 0.0)
         for change in reversed([one for one in self.changes if one.action in ("promoted", "rolled_back")]):
             found = change.comparison or {}
             if change.rule == BY_HAND or change.previous is None or found.get("gained"):
                 break
             for name in MEASURES:
                 lost[name] += (found.get(name) or {}).get("value") or 0.0
-        return dict(lost)
+        return lost
 
 
 def unfit_to_serve(folders: Mapping[str, Path]) -> str | None:
@@ -138,12 +138,12 @@ def compare_with_champion(
             f"Cannot tell: of {len(holdout):,} patients in the hold-out, {len(judges):,} with {judges.events:,} events are "
             f"none that the champion was trained on; at least {FEW_EVENTS} events are needed.",
         )
-    event, numbers, draws = judges.event.astype(int), config.promotion, _draws(config)
-    predicted = {"champion": serving.predict(judges.features), "challenger": challenger.predict(judges.features)}
+    event, numbers, n, seed = judges.event.astype(int), config.promotion, *_draws(config)
+    old, recent = serving.predict(judges.features), challenger.predict(judges.features)
     try:
         then = _promoted_performance(place, config)
-        now, new = (performance(event, judges.group, p, **draws) for p in predicted.values())
-        found = compare_models(event, judges.group, **predicted, **draws)
+        now, new = (performance(event, judges.group, risk, n=n, seed=seed) for risk in (old, recent))
+        found = compare_models(event, judges.group, champion=old, challenger=recent, n=n, seed=seed)
     except (OutcomeError, CheckpointError) as error:
         return Comparison("kept", f"Cannot tell: {error}")
     names = pseudonyms(judges.subject.astype(str).tolist(), config.study)
@@ -186,7 +186,8 @@ def _promoted_performance(place: Path, config: CohortConfig) -> Performance:
     alone = pd.Series([f"/{row}" for row in range(len(table))], index=table.index)
     group, _ = pd.factorize(table["group"].fillna(alone))
     event, risk = table["event"].to_numpy(int), table["probability"].to_numpy(float)
-    return performance(event, group, risk, **_draws(config))
+    n, seed = _draws(config)
+    return performance(event, group, risk, n=n, seed=seed)
 
 
 def _own_holdout(place: Path) -> pd.DataFrame:
@@ -196,8 +197,9 @@ def _own_holdout(place: Path) -> pd.DataFrame:
         raise CheckpointError(f"A model must have a readable {PREDICTIONS}; {type(error).__name__}.") from None
 
 
-def _draws(config: CohortConfig) -> dict[str, int]:
-    return {"n": config.evaluation.bootstrap, "seed": derive(config.seed, "bootstrap", "champion")}
+def _draws(config: CohortConfig) -> tuple[int, int]:
+    """Return the number of resamples, and their seed."""
+    return config.evaluation.bootstrap, derive(config.seed, "bootstrap", "champion")
 
 
 def _moved_on(found: PromotionComparison, config: CohortConfig) -> PromotionComparison:

@@ -62,6 +62,7 @@ def _counts(study: Path) -> pd.Series[int]:
     """Return comparisons by judge; none where there is no file, or it cannot be read."""
     try:
         table = pd.read_parquet(study / COUNTS)
-        return pd.Series(table["comparisons"].to_numpy("int64"), index=table["judge"].to_numpy("int64"))
+        comparisons, judges = table["comparisons"].to_numpy(np.int64), table["judge"].to_numpy(np.int64)
     except (OSError, ValueError, LookupError):
-        return pd.Series([], index=np.array([], dtype=np.int64), dtype="int64")
+        comparisons = judges = np.array([], dtype=np.int64)
+    return pd.Series(comparisons, index=judges)
