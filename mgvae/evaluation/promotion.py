@@ -1,6 +1,6 @@
 """Champion against challenger on the same patients, and the rule of promotion.
 
-The numbers of the rule are `mgvae.config.promotion.Promotion`; its reasons: docs/decisions/0048.
+The numbers of the rule are `mgvae.config.promotion.Promotion`; its reasons: docs/decisions/0049.
 """
 
 from __future__ import annotations
