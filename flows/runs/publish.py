@@ -15,6 +15,7 @@ from mgvae.errors import StoreError, reason_of
 from mgvae.evaluation.deployed_model import PREDICTIONS
 from mgvae.files import scratch_folder
 from mgvae.generator.release import load_synthetic, released, write_labelled
+from mgvae.results.privacy import privacy_record
 from mgvae.store.artifact import MANIFEST, digest_file
 
 
@@ -68,9 +69,12 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
 def _write_synthetic(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], path: Path) -> None:
     cohort, test = load_cohort(folders["split"])
     majority = cohort.take(~test & ~cohort.event)
-    write_labelled(released(load_synthetic(folders["synthesise"]), config, majority), path, note=gate_note(report["status"]))
+    note = gate_note(report["status"], folders["finetune"])
+    write_labelled(released(load_synthetic(folders["synthesise"]), config, majority), path, note=note)
 
 
-def gate_note(status: str) -> str:
-    """Return what the metadata of synthetic rows say of the gates of their run."""
-    return "A gate failed: not for the recommended model." if status == "fail" else "All gates passed or warned."
+def gate_note(status: str, finetuned: Path) -> str:
+    """Return what the metadata of synthetic rows say of the gates of their run, and of privacy if it was asked for."""
+    gates = "A gate failed: not for the recommended model." if status == "fail" else "All gates passed or warned."
+    record = privacy_record(finetuned)
+    return gates if record is None else f"{gates} {record.sentence}"

@@ -53,7 +53,7 @@ def generate(run: Path, *, n: int, out: Path, seed: int, store: str | None = Non
     table = _cases(found, n, seed)
     try:
         with scratch_folder(out.parent) as place:
-            write_labelled(table, place / out.name, note=gate_note(found.status))
+            write_labelled(table, place / out.name, note=gate_note(found.status, found.folders["finetune"]))
             (place / out.name).chmod(0o600)
             (place / out.name).replace(out)
     except OSError as error:

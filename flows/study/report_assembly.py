@@ -22,7 +22,6 @@ from flows.study.stages.stage import (
     HISTORY,
     INSTABILITY,
     LEARNING_CURVE,
-    PRIVACY,
     SUBGROUPS,
     SYNTHETIC,
     VALIDATION,
@@ -43,7 +42,7 @@ from mgvae.results.findings import RunVerdict
 from mgvae.results.gates import worst
 from mgvae.results.instability import InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult
-from mgvae.results.privacy import PrivacyRecord
+from mgvae.results.privacy import privacy_record
 from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
@@ -100,7 +99,7 @@ def complete_report(sources: Sources) -> Report:
     synthetic = read_result(folders["assess"] / SYNTHETIC, SyntheticSummary)
     evaluation = read_result(folders["evaluate"] / EVALUATION, EvaluationResult)
     drift = _drift(folders, sources.reference.run)
-    training, privacy = _training(folders), _privacy(folders["finetune"])
+    training, privacy = _training(folders), privacy_record(folders["finetune"])
     remarks = _remarks_on_groups(training, synthetic, evaluation)
     chosen = read_result(folders["model"] / RECOMMENDATION, Recommendation)
     status = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
@@ -199,11 +198,6 @@ def _training(folders: Mapping[str, Path]) -> TrainingSummary:
         pretrain=pretrained.pretrain.model_copy(update={"seconds": _seconds(folders["pretrain"])}),
         finetune=tuned.model_copy(update={"seconds": _seconds(folders["finetune"])}),
     )
-
-
-def _privacy(folder: Path) -> PrivacyRecord | None:
-    place = folder / PRIVACY
-    return read_result(place, PrivacyRecord) if place.is_file() else None
 
 
 def _seconds(folder: Path) -> float | None:

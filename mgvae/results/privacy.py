@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from mgvae.config.strict import Strict
 from mgvae.results.numbers import Count, Number, Share
 
+PRIVACY = "privacy.json"  # of a fine-tuned generator
 Use = Literal["decoder biases", "exemplar weights"]
 COVERED = (
     "The fine-tuned generator and all synthetic cases that it makes.",
@@ -86,3 +88,9 @@ class PrivacyRecord(Strict):
             f"of {self.epsilon:g}, {bound}, at delta {self.delta:g}, with {self.units:,} units protected. Majority patients "
             "are not protected, and neither this report nor the recommended model is private."
         )
+
+
+def privacy_record(finetuned: Path) -> PrivacyRecord | None:
+    """Return the record in the artifact of a fine-tuned generator; None where it is not private."""
+    place = finetuned / PRIVACY
+    return PrivacyRecord.model_validate_json(place.read_text(encoding="utf-8")) if place.is_file() else None

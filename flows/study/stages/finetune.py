@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from flows.study.stages.encoded import encoded_rows
-from flows.study.stages.stage import HISTORY, PRIVACY, Inputs, Stage, sections, write_result
+from flows.study.stages.stage import HISTORY, Inputs, Stage, sections, write_result
 from flows.study.stages.training import report_epoch, training_record, write_clock
 from mgvae.config.study import CohortConfig
 from mgvae.generator.synthesis import device_of
 from mgvae.reproducibility import derive
+from mgvae.results.privacy import PRIVACY
 from mgvae.results.training import Finetuning, LambdaTrial
 from mgvae.torch_runtime import one_thread
 from mgvae.training.anchor import Anchor

@@ -15,12 +15,7 @@ from mgvae.config.study import CohortConfig
 
 Inputs = Mapping[str, Path]
 FRAME = "frame.parquet"  # the extract as read, of stage validate
-VALIDATION, DRIFT, HISTORY, PRIVACY = (
-    "validation.json",
-    "drift.json",
-    "history.json",
-    "privacy.json",
-)  # files of typed results in artifacts
+VALIDATION, DRIFT, HISTORY = "validation.json", "drift.json", "history.json"  # files of typed results in artifacts
 SYNTHETIC, EVALUATION = "synthetic.json", "evaluation.json"
 EXPLANATIONS, SUBGROUPS = "explanations.json", "subgroups.json"
 INSTABILITY, LEARNING_CURVE = "instability.json", "learning_curve.json"
