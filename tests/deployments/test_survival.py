@@ -95,14 +95,14 @@ def again(up, out, run):
 def guards(up):
     """Return the processes that stand beside the runs of this machine."""
     runs = up.flow_processes()
-    listed = subprocess.run(["ps", "-eo", "pid=,args="], text=True, capture_output=True, check=True).stdout.splitlines()
+    listed = subprocess.run(["ps", "-wweo", "pid=,args="], text=True, capture_output=True, check=True).stdout.splitlines()
     found = [line.split(maxsplit=1) for line in listed if "flows.runs.guard" in line]
     return [int(pid) for pid, arguments in found if any(f" {run} " in arguments for run in runs)]
 
 
 def workers_of(run):
     """Return the worker processes of a run."""
-    command = ["ps", "-o", "pid=,args=", "--ppid", str(run)]
+    command = ["ps", "-wwo", "pid=,args=", "--ppid", str(run)]
     listed = subprocess.run(command, text=True, capture_output=True, check=False).stdout.splitlines()
     return [int(line.split()[0]) for line in listed if "mgvae.evaluation.parallel" in line]
 
