@@ -118,7 +118,7 @@ def test_the_password_is_its_owner_s_alone(up):
     for path in (up.folder / "local" / "password", up.folder / "home" / "profiles.toml"):
         assert path.stat().st_mode & 0o777 == 0o600
         assert password in path.read_text(encoding="utf-8")
-    listed = subprocess.run(["ps", "-wweo", "args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True).stdout
     assert re.search(r"prefect server start .*--port", listed)
     assert password not in listed + up.logs()
     up.up()

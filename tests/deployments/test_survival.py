@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 LONG = ["training.pretrain_epochs=150", "training.patience=150", "evaluation.arms=[none, mgvae]"]
 LONG += ["instability.generated=0", "learning_curve.shares=[]"]
 LOST_AFTER_SECONDS = 45  # a heart beats every 30 seconds, Prefect's least
+WIDE = "-ww"  # readline, which pytest imports, sets COLUMNS for children, and ps would cut command lines off
 FILES = ("synthetic.parquet", "predictions.parquet")
 
 
@@ -95,14 +96,14 @@ def again(up, out, run):
 def guards(up):
     """Return the processes that stand beside the runs of this machine."""
     runs = up.flow_processes()
-    listed = subprocess.run(["ps", "-wweo", "pid=,args="], text=True, capture_output=True, check=True).stdout.splitlines()
+    listed = subprocess.run(["ps", WIDE, "-eo", "pid=,args="], text=True, capture_output=True, check=True).stdout.splitlines()
     found = [line.split(maxsplit=1) for line in listed if "flows.runs.guard" in line]
     return [int(pid) for pid, arguments in found if any(f" {run} " in arguments for run in runs)]
 
 
 def workers_of(run):
     """Return the worker processes of a run."""
-    command = ["ps", "-wwo", "pid=,args=", "--ppid", str(run)]
+    command = ["ps", WIDE, "-o", "pid=,args=", "--ppid", str(run)]
     listed = subprocess.run(command, text=True, capture_output=True, check=False).stdout.splitlines()
     return [int(line.split()[0]) for line in listed if "mgvae.evaluation.parallel" in line]
 
