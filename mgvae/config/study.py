@@ -42,6 +42,24 @@ Pool = Literal["cpu", "gpu"]
 PARENT = "parent_id"  # the column of synthetic rows that names the patient from whom each was translated
 
 
+class AttritionStep(Strict):
+    """One step from event tables to the cohort.
+
+    Attributes:
+        label: what was asked of each row.
+        rows: rows left, one per subject and prediction.
+        subjects: subjects left.
+        events: rows left with the outcome in its window.
+        note: what a reader must know of those who left.
+    """
+
+    label: str
+    rows: int = Field(ge=0)
+    subjects: int = Field(ge=0)
+    events: int = Field(ge=0)
+    note: str | None = None
+
+
 class CohortConfig(Strict):
     """The whole of cohort.yaml.
 
@@ -65,6 +83,7 @@ class CohortConfig(Strict):
             cohort.yaml.
         stages: stages that run on workers of another pool, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
             process of the run. Placement changes no result and no digest.
+        attrition: the steps from event tables to this extract, as `mgvae build` writes them; for the report only.
         reviews: the open review lines of the draft; counted in the files, whatever stands here.
         seed: seed of all random draws.
     """
@@ -92,6 +111,7 @@ class CohortConfig(Strict):
     promotion: Promotion = Promotion()
     findings: Findings = Findings()
     stages: dict[PlacedStage, Pool] = Field(default_factory=dict)
+    attrition: tuple[AttritionStep, ...] = ()
     reviews: Reviews = Reviews()
     seed: int = Field(default=0, ge=0, lt=2**32)
 

@@ -1,0 +1,344 @@
+"""The section `source` of cohort.yaml: how event tables become one row per patient."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mgvae.config.strict import Strict
+from mgvae.errors import nearest
+
+Domain = Literal["condition", "drug", "procedure", "measurement", "observation", "device", "visit", "death", "event"]
+Aggregation = Literal["any", "count", "last", "min", "max", "mean", "slope", "days_since"]
+NUMERIC: tuple[Aggregation, ...] = ("last", "min", "max", "mean", "slope")
+EXPRESSION = re.compile(r"\s*(and|or)\s*\(\s*([^()]+?)\s*\)\s*")
+
+
+class CodePattern(Strict):
+    """Several codes at once.
+
+    Attributes:
+        regex: a regular expression that the code contains (``^`` and ``$`` bind it to the ends).
+        any: a list of codes.
+        file: a text file of codes, one a line, relative to cohort.yaml; ``#`` begins a comment.
+    """
+
+    regex: str | None = None
+    any: tuple[str, ...] | None = None
+    file: str | None = None
+
+    @field_validator("any", mode="before")
+    @classmethod
+    def _codes_are_text(cls, value: object) -> object:
+        return tuple(map(str, value)) if isinstance(value, list | tuple) else value
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"must be a regular expression; {error}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> CodePattern:
+        if sum(way is not None for way in (self.regex, self.any, self.file)) != 1:
+            raise ValueError("give one of regex, any, file")
+        return self
+
+
+class Predicate(Strict):
+    """Which events are meant, in the words of ACES (Xu et al. 2024, arXiv 2406.19653).
+
+    All that is given must hold. ``expr`` joins other predicates instead.
+
+    Attributes:
+        code: the event's code (in OMOP its concept's number), or a pattern.
+        source_code: the code of the source system (OMOP's ``*_source_value``), or a pattern.
+        concepts: OMOP concept numbers; with ``descendants``, all below them in ``concept_ancestor`` too.
+        descendants: see ``concepts``.
+        domain: the table of OMOP that the event comes from.
+        value_min, value_max: bounds of the numeric value.
+        value_min_inclusive, value_max_inclusive: whether the bound itself counts.
+        expr: ``or(a, b)`` any of the predicates; ``and(a, b)`` all of them at one time.
+    """
+
+    code: str | CodePattern | None = None
+    source_code: str | CodePattern | None = None
+    concepts: tuple[int, ...] = ()
+    descendants: bool = False
+    domain: Domain | None = None
+    value_min: float | None = None
+    value_max: float | None = None
+    value_min_inclusive: bool = True
+    value_max_inclusive: bool = True
+    expr: str | None = None
+
+    @field_validator("code", "source_code", mode="before")
+    @classmethod
+    def _code_is_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Predicate:
+        own = [self.code, self.source_code, self.concepts or None, self.domain, self.value_min, self.value_max]
+        given = sum(value is not None for value in own)
+        if self.expr is not None:
+            if given:
+                raise ValueError("expr joins other predicates and stands alone; give the rest a predicate of its own")
+            if not EXPRESSION.fullmatch(self.expr):
+                raise ValueError("expr must read or(a, b) or and(a, b); name longer expressions in steps")
+        elif not given:
+            raise ValueError("must say which events are meant: code, source_code, concepts, domain, value_min, value_max or expr")
+        if self.descendants and not self.concepts:
+            raise ValueError("descendants needs concepts")
+        return self
+
+    @property
+    def joined(self) -> tuple[str, tuple[str, ...]] | None:
+        """How ``expr`` joins which predicates; None without it."""
+        match = EXPRESSION.fullmatch(self.expr or "")
+        return None if match is None else (match[1], tuple(part.strip() for part in match[2].split(",")))
+
+
+class Without(Strict):
+    """Events that must not happen near the prediction.
+
+    Attributes:
+        events: name of the predicate.
+        start_days, end_days: days from the prediction time; the start is not part of it where times are times, the end is.
+    """
+
+    events: str
+    start_days: float
+    end_days: float
+
+
+class Index(Strict):
+    """When the prediction is made.
+
+    Attributes:
+        event: name of the predicate whose events are index events.
+        offset_days: days from that event to the prediction; 1 predicts at 24 hours.
+        first_only: true takes each subject's first event that meets ``min_age`` to ``until`` and the washout; ``ever`` the
+            very first, and the subject leaves where that one does not meet them; false takes all, and a subject has several rows.
+        min_age, max_age: age in years at the prediction, both included.
+        since, until: earliest and latest date, as 2019-12-31, both included.
+        without: events that must not happen near the prediction.
+    """
+
+    event: str
+    offset_days: float = 0
+    first_only: bool | Literal["ever"] = True
+    min_age: float | None = None
+    max_age: float | None = None
+    since: str | None = None
+    until: str | None = None
+    without: tuple[Without, ...] = ()
+
+    @field_validator("since", "until")
+    @classmethod
+    def _iso_date(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            raise ValueError("must be a date such as 2019-12-31")
+        return value
+
+
+class Observation(Strict):
+    """How long a subject must have been observed before.
+
+    Attributes:
+        washout_days: days of continuous observation before the prediction.
+    """
+
+    washout_days: float = Field(default=0, ge=0)
+
+
+class OutcomeWindow(Strict):
+    """What counts as the outcome, and when.
+
+    Attributes:
+        events: name of the predicate.
+        start_days, end_days: the window, in days from the prediction, both included where times are days; where times are
+            times the start is not.
+        until: instead of ``end_days``: the window ends at the next event of this predicate, which must come.
+        label: the outcome's name in the report.
+    """
+
+    events: str
+    start_days: float = 1
+    end_days: float | None = None
+    until: str | None = None
+    label: str | None = None
+
+    @model_validator(mode="after")
+    def _ends_once(self) -> OutcomeWindow:
+        if (self.end_days is None) == (self.until is None):
+            raise ValueError("give end_days, or until")
+        if self.end_days is not None and self.end_days < self.start_days:
+            raise ValueError(f"end_days must be at least start_days, {self.start_days:g}")
+        return self
+
+
+class PriorOutcome(Strict):
+    """What becomes of subjects who had the outcome before the window.
+
+    Attributes:
+        action: drop or keep.
+        lookback_days: how far back it counts; all of it if absent.
+    """
+
+    action: Literal["drop", "keep"] = "drop"
+    lookback_days: float | None = Field(default=None, gt=0)
+
+
+class FollowUp(Strict):
+    """How long a subject must be observed after the prediction.
+
+    Attributes:
+        min_days: days; to the end of the outcome's window if absent. A subject without the event who is observed for less than
+            the whole window has an unknown outcome and leaves.
+        keep_events: whether a subject with the event stays, however short the follow-up. Without it the dead leave.
+        keep_dead: whether a subject who died in the window without the event counts as followed to its end: no event can come.
+    """
+
+    min_days: float | None = Field(default=None, ge=0)
+    keep_events: bool = True
+    keep_dead: bool = True
+
+
+class Hierarchy(Strict):
+    """How rare codes are grouped.
+
+    Attributes:
+        prefix: a code of fewer than ``min_patients`` subjects counts as its first so many characters.
+        ancestors: OMOP concepts: an event counts for each of these above it, besides its own code.
+    """
+
+    prefix: int | None = Field(default=None, ge=1)
+    ancestors: tuple[int, ...] = ()
+
+
+class Predictors(Strict):
+    """What is known of each subject at the prediction.
+
+    Attributes:
+        lookback_days: windows that end at the prediction; ``all`` for all the past.
+        aggregations: any and count of events, days_since the last one; last, min, max, mean and slope (per day) of values.
+        domains: tables of OMOP that predictors come from.
+        exclude: predicates whose events are no predictors.
+        min_patients: codes of fewer subjects with an event in the longest window are grouped, or left out.
+        max_columns: the most frequent so many columns stay.
+        gap_days: days before the prediction that are not looked at; 1 in OMOP, whose times are days, so that nothing of the
+            day itself is used, and 0 in MEDS, where an event at the prediction time is known.
+        known_at_discharge: domains whose codes are filed when the visit ends: they are known from then on.
+        demographics: whether age, sex, race and ethnicity are predictors.
+        hierarchy: how rare codes are grouped.
+    """
+
+    lookback_days: tuple[float | Literal["all"], ...] = (30, 365, "all")
+    aggregations: tuple[Aggregation, ...] = ("any", "last")
+    domains: tuple[Domain, ...] = ("condition", "drug", "procedure", "measurement", "observation", "device", "visit", "event")
+    exclude: tuple[str, ...] = ()
+    min_patients: int = Field(default=20, ge=1)
+    max_columns: int = Field(default=2000, ge=1)
+    gap_days: float | None = Field(default=None, ge=0)
+    known_at_discharge: tuple[Domain, ...] = ("condition", "procedure")
+    demographics: bool = True
+    hierarchy: Hierarchy = Hierarchy()
+
+    @field_validator("lookback_days", "aggregations")
+    @classmethod
+    def _some_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("must name at least one, each once")
+        if any(isinstance(days, float | int) and days <= 0 for days in value):
+            raise ValueError("must be above 0, or all")
+        return value
+
+
+class Source(Strict):
+    """Event tables and the question put to them.
+
+    Attributes:
+        omop: folder of the OMOP CDM 5.3 or 5.4 tables as CSV or Parquet, or the URL of a database (``duckdb:///file.db`` and
+            what SQLAlchemy reads).
+        meds: folder of MEDS 0.4 shards, or one Parquet file.
+        tables: OMOP tables whose file has another name, such as ``{concept: 2b_concept.csv.gz}``.
+        columns: columns that have another name than the standard's, such as ``{numeric_value: value}``.
+        predicates: which events are meant, by name.
+        index, observation, outcome, prior_outcome, follow_up, predictors: see there.
+        censoring: exclude: a subject whose outcome is unknown because follow-up ended leaves.
+    """
+
+    omop: str | None = None
+    meds: str | None = None
+    tables: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default_factory=dict)
+    predicates: dict[str, Predicate]
+    index: Index
+    observation: Observation = Observation()
+    outcome: OutcomeWindow
+    prior_outcome: PriorOutcome = PriorOutcome()
+    follow_up: FollowUp = FollowUp()
+    censoring: Literal["exclude"] = "exclude"
+    predictors: Predictors = Predictors()
+
+    @field_validator("prior_outcome", mode="before")
+    @classmethod
+    def _one_word(cls, value: object) -> object:
+        return {"action": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_store(self) -> Source:
+        if (self.omop is None) == (self.meds is None):
+            raise ValueError("give omop or meds: where the event tables are")
+        if self.meds is not None and any(one.concepts for one in self.predicates.values()):
+            raise ValueError("concepts belong to OMOP; in MEDS give code")
+        return self
+
+    @model_validator(mode="after")
+    def _names_predicates(self) -> Source:
+        for name, predicate in self.predicates.items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"predicates: '{name}' must be letters, digits and '_', beginning with a letter")
+            for other in (predicate.joined or ("", ()))[1]:
+                if other not in self.predicates:
+                    raise ValueError(f"predicates.{name}: expr names '{other}', which is absent.{self._near(other)}")
+            self._check_no_circle((name,))
+        used = {
+            "index.event": (self.index.event,),
+            "index.without": tuple(one.events for one in self.index.without),
+            "outcome.events": (self.outcome.events,),
+            "outcome.until": (self.outcome.until,) if self.outcome.until else (),
+            "predictors.exclude": self.predictors.exclude,
+        }
+        for place, names in used.items():
+            for name in names:
+                if name not in self.predicates:
+                    raise ValueError(f"{place} names the predicate '{name}', which is absent.{self._near(name)}")
+        return self
+
+    def _near(self, name: str) -> str:
+        return nearest(name, self.predicates)
+
+    def _check_no_circle(self, path: tuple[str, ...]) -> None:
+        predicate = self.predicates.get(path[-1])
+        for other in (predicate.joined if predicate and predicate.joined else ("", ()))[1]:
+            if other in path:
+                raise ValueError(f"predicates.{other}: expr must not lead back to itself")
+            self._check_no_circle((*path, other))
+
+    @property
+    def gap_days(self) -> float:
+        """Days before the prediction that predictors do not look at."""
+        given = self.predictors.gap_days
+        return given if given is not None else 1.0 if self.omop is not None else 0.0
+
+    @property
+    def by_day(self) -> bool:
+        """Whether times are days (OMOP) rather than times (MEDS)."""
+        return self.omop is not None

@@ -1,0 +1,224 @@
+"""Write a study from event tables: extract, dictionary, cohort.yaml and the attrition."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from mgvae.config.source import Source
+from mgvae.config.strict import build as build_model
+from mgvae.config.study import AttritionStep
+from mgvae.config.yaml_reader import read_yaml
+from mgvae.ehr.cohort import CohortBuilder
+from mgvae.ehr.database import database
+from mgvae.ehr.meds import read_meds
+from mgvae.ehr.omop import read_omop
+from mgvae.ehr.predicates import Predicates
+from mgvae.ehr.predictors import Predictor, PredictorBuilder
+from mgvae.errors import ConfigError, reason_of
+from mgvae.files import scratch_folder
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+COHORT, DICTIONARY, EXTRACT, BUILT = "cohort.yaml", "dictionary.yaml", "extract.parquet", "built.json"
+ROW, SUBJECT, TIME, OUTCOME = "row_id", "subject_id", "prediction_time", "outcome"
+OWN = (ROW, SUBJECT, TIME, OUTCOME)
+DEMOGRAPHICS = ("sex", "race", "ethnicity")
+SOURCE_KEYS = ("extract", "dictionary", "columns", "subject_id", "group", "index_date", "outcome", "attrition", "horizon_days")
+MOST_LEVELS = 50
+
+
+@dataclass(frozen=True)
+class Built:
+    """A study as built.
+
+    Attributes:
+        folder: where its files are.
+        attrition: rows, subjects and outcomes after each step.
+        predictors: how many columns it has.
+        remarks: what a person must know of the event tables.
+    """
+
+    folder: Path
+    attrition: tuple[AttritionStep, ...]
+    predictors: int
+    remarks: tuple[str, ...]
+
+
+def load_source(cohort: Path) -> Source | None:
+    """Return the section `source` of cohort.yaml; None where it has none.
+
+    Raises:
+        ConfigError: the file cannot be read, or the section is wrong.
+    """
+    values = read_yaml(cohort)
+    if not isinstance(values, dict) or "source" not in values:
+        return None
+    clash = next((key for key in SOURCE_KEYS if key in values), None)
+    if clash is not None:
+        raise ConfigError(f"{cohort}: give either source or {clash}; with source it follows from the event tables. Take {clash} out.")
+    source = build_model(Source, values["source"], source=f"{cohort}: source")
+    place = {"omop": source.omop, "meds": source.meds}
+    moved = {key: _located(value, cohort.parent) for key, value in place.items() if value is not None}
+    return source.model_copy(update=moved)
+
+
+def build_study(cohort: Path, out: Path) -> Built:
+    """Build the extract that the section `source` of ``cohort`` asks for; write the study to ``out``.
+
+    All files are written or none; what an earlier build wrote there is replaced.
+
+    Raises:
+        ConfigError: the section is absent or wrong, or the folder cannot be written.
+        DataError: the tables cannot be read, or nobody is left.
+    """
+    source = load_source(cohort)
+    if source is None:
+        raise ConfigError(f"{cohort}: must have the section source: which event tables, and what is asked of them.")
+    _check_free(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(out) as place:
+            work = place / "work"
+            work.mkdir()
+            with database(work) as connection:
+                built = _build(connection, source, cohort, place, out)
+            shutil.rmtree(work)
+            for path in place.iterdir():
+                path.replace(out / path.name)
+    except OSError as error:
+        raise ConfigError(f"The folder {out} must be writable with space left; {reason_of(error)}. Give another with --out.") from None
+    return built
+
+
+def _check_free(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / BUILT).is_file())):
+        raise ConfigError(f"{out}: must be absent, empty, or an earlier build; it holds other files. Give another with --out.")
+
+
+def _build(connection: DuckDBPyConnection, source: Source, cohort: Path, place: Path, out: Path) -> Built:
+    remarks = (read_omop if source.omop is not None else read_meds)(connection, source)
+    predicates = Predicates(connection, source, cohort.parent)
+    chosen = CohortBuilder(connection, source, predicates)
+    chosen.build()
+    builder = PredictorBuilder(connection, source, predicates)
+    predictors = builder.build()
+    levels = _levels(connection) if source.predictors.demographics else {}
+    _write_extract(connection, builder, predictors, tuple(levels), place / EXTRACT, ages=source.predictors.demographics)
+    _write_json(place / DICTIONARY, _dictionary(source, predictors, levels))
+    _write_json(place / COHORT, _cohort(source, cohort, tuple(chosen.steps)))
+    _write_json(place / BUILT, {"digest": source_digest(source, cohort), "remarks": remarks, "predictors": len(predictors)})
+    return Built(out, tuple(chosen.steps), len(predictors), remarks)
+
+
+def _levels(connection: DuckDBPyConnection) -> dict[str, list[str]]:
+    """Return the levels of each demographic column that has at least two."""
+    found = {}
+    for name in DEMOGRAPHICS:
+        query = f"SELECT DISTINCT {name} FROM persons JOIN cohort USING (subject) WHERE {name} IS NOT NULL ORDER BY 1"
+        levels = [str(row[0]) for row in connection.execute(query).fetchall()]
+        if 2 <= len(levels) <= MOST_LEVELS:
+            found[name] = levels
+    return found
+
+
+def _write_extract(
+    connection: DuckDBPyConnection,
+    builder: PredictorBuilder,
+    predictors: tuple[Predictor, ...],
+    demographics: tuple[str, ...],
+    path: Path,
+    *,
+    ages: bool,
+) -> None:
+    age = ", date_diff('day', birth, time) / 365.25 AS age" if ages else ""
+    people = ", ".join(["", *(f"p.{name}" for name in demographics)])
+    query = f"""
+        SELECT c.subject || '@' || strftime(c.time, '%Y-%m-%dT%H:%M:%S') AS {ROW}, CAST(c.subject AS VARCHAR) AS {SUBJECT},
+               c.time AS {TIME}, CAST(c.event AS TINYINT) AS {OUTCOME}{age}{people}
+        FROM (SELECT * EXCLUDE (death) FROM cohort) c LEFT JOIN (SELECT subject, {", ".join(DEMOGRAPHICS)} FROM persons) p USING (subject)
+        ORDER BY row_number
+    """
+    own = connection.sql(query).to_arrow_table()
+    writer, at = None, 0
+    try:
+        for block in builder.blocks(predictors):
+            table = own.slice(at, len(block))
+            at += len(block)
+            for number, one in enumerate(predictors):
+                kind = pa.int8() if one.aggregation == "any" else pa.float32()
+                table = table.append_column(one.name, pa.array(block[:, number], from_pandas=True).cast(kind, safe=False))
+            writer = writer or parquet.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _dictionary(source: Source, predictors: tuple[Predictor, ...], levels: dict[str, list[str]]) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        ROW: {"role": "identifier"},
+        SUBJECT: {"role": "identifier"},
+        TIME: {"kind": "date", "role": "excluded"},
+        OUTCOME: {"kind": "binary", "role": "excluded", "label": source.outcome.label or source.outcome.events},
+    }
+    if source.predictors.demographics:
+        columns["age"] = {"kind": "continuous", "unit": "years", "label": "Age at the prediction"}
+    for name, values in levels.items():
+        kind = "binary" if len(values) == 2 else "categorical"
+        role = ["feature", "subgroup"] if name == "sex" else "feature"
+        columns[name] = {"kind": kind, "role": role, "label": name.capitalize(), "categories": values}
+    for one in predictors:
+        kind = {"any": "binary", "count": "count"}.get(one.aggregation, "continuous")
+        unit = {"days_since": "days"}.get(one.aggregation, one.unit)
+        columns[one.name] = {"kind": kind, "label": one.label, **({"unit": unit} if unit else {}), "max_missing": 1.0}
+    return {"columns": columns}
+
+
+def _cohort(source: Source, cohort: Path, steps: tuple[AttritionStep, ...]) -> dict[str, Any]:
+    values = {key: value for key, value in read_yaml(cohort).items() if key != "source"}
+    several = source.index.first_only is False
+    horizon = source.outcome.end_days
+    return {
+        **values,
+        "extract": EXTRACT,
+        "dictionary": DICTIONARY,
+        "subject_id": ROW if several else SUBJECT,
+        **({"group": SUBJECT} if several else {}),
+        "index_date": TIME,
+        **({"horizon_days": max(1, round(horizon))} if horizon is not None else {}),
+        "outcome": {"column": OUTCOME, "event": 1, "label": source.outcome.label or source.outcome.events},
+        "attrition": [step.model_dump(exclude_none=True) for step in steps],
+    }
+
+
+def source_digest(source: Source, cohort: Path) -> str:
+    """Return a digest of the configuration and of the names, sizes and times of the source's files.
+
+    Equal digests mean that a build need not be made anew.
+    """
+    place = Path(str(source.omop or source.meds))
+    files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+    states = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.is_file()]
+    lists = [one.file for predicate in source.predicates.values() for one in (predicate.code, predicate.source_code)
+             if one is not None and not isinstance(one, str) and one.file is not None]  # fmt: skip
+    texts = [(cohort.parent / name).read_text(encoding="utf-8-sig") for name in lists]
+    text = json.dumps([cohort.read_text(encoding="utf-8"), states, texts])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _located(place: str, folder: Path) -> str:
+    return place if "://" in place else str((folder / place).resolve())
+
+
+def _write_json(path: Path, values: object) -> None:
+    """Write JSON, which is YAML too."""
+    path.write_text(json.dumps(values, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
