@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows.commands.audit import app as audit
+from flows.commands.build import build
 from flows.commands.cache import app as cache
 from flows.commands.champion import app as champion
 from flows.commands.land import land
@@ -25,6 +26,7 @@ from flows.commands.paper import paper
 from flows.commands.simulate import simulate
 from flows.prefect_settings import configure_prefect
 from flows.redaction import redacted_message
+from flows.study.event_tables import runnable
 from mgvae.config.study import load_config
 from mgvae.errors import ConfigError, MGVAEError
 from mgvae.store.open import open_store
@@ -39,6 +41,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(build)
 app.command()(land)
 app.command()(paper)
 app.command()(simulate)
@@ -106,7 +109,7 @@ def run(
     Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error.
     """
     # refuse bad input before the slow imports
-    load_config(cohort, settings=tuple(settings or ()), extract=extract, seed=seed, strict=strict)
+    load_config(runnable(cohort), settings=tuple(settings or ()), extract=extract, seed=seed, strict=strict)
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
     configure_prefect(debug=debug)
     from flows.commands.terminal import reporting
@@ -132,7 +135,7 @@ def validate(
     """Check an extract against the data dictionary.
     Nothing is trained or written. Exit code 2 if it fails.
     """
-    config = load_config(cohort, settings=tuple(settings or ()), extract=extract, strict=strict)
+    config = load_config(runnable(cohort), settings=tuple(settings or ()), extract=extract, strict=strict)
     from flows.commands.validate import validate as check
 
     raise typer.Exit(check(config, Console()))

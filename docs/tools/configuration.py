@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from mgvae.config import gates, sections, stability
+from mgvae.config import gates, predicate, sections, source, stability
 from mgvae.config.dictionary import Column, Level
 from mgvae.config.privacy import Privacy
 from mgvae.config.rules import Rule
@@ -39,7 +39,23 @@ def models() -> dict[str, type[BaseModel]]:
     }
     dictionary = {"dictionary.yaml: an entry of columns": Column, "dictionary.yaml: an entry of rules": Rule}
     parts["cohort.yaml: privacy"] = Privacy
-    return {"cohort.yaml: top level": CohortConfig, **parts, **dictionary}
+    tables = {
+        f"cohort.yaml: source{'.' if name else ''}{name}": model
+        for name, model in {
+            "": source.Source,
+            "predicates": predicate.Predicate,
+            "predicates.code": predicate.CodePattern,
+            "index": source.Index,
+            "index.without": source.Without,
+            "observation": source.Observation,
+            "outcome": source.OutcomeWindow,
+            "prior_outcome": source.PriorOutcome,
+            "follow_up": source.FollowUp,
+            "predictors": source.Predictors,
+            "predictors.hierarchy": source.Hierarchy,
+        }.items()
+    }
+    return {"cohort.yaml: top level": CohortConfig, **parts, **tables, **dictionary}
 
 
 def reference() -> str:

@@ -20,6 +20,7 @@ from flows.runs.holdout_use import current_window
 from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
+from flows.study.event_tables import runnable
 from flows.study.lineage import FinishedStage, config_sha256, place_of
 from flows.study.outcome import final_state
 from flows.study.placement import place
@@ -64,7 +65,7 @@ def cohort_flow(
     """Run a study from its extract to its report.
 
     Args:
-        cohort: path of cohort.yaml.
+        cohort: path of cohort.yaml; from event tables (its section `source`) the extract is built first.
         extract: path or URL that replaces the configured extract; with ``inbox``, one that landed there.
         out: folder of the runs.
         seed: replaces the configured seed.
@@ -82,7 +83,7 @@ def cohort_flow(
         require_allowed(cohort, "cohort")
         require_allowed(out, "out")
         config = load_config(
-            Path(cohort),
+            runnable(Path(cohort)),
             settings=tuple(settings or ()),
             extract=extract,
             seed=seed,

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from mgvae.config.source import Source
-from mgvae.config.strict import build as build_model
+from mgvae.config.source import Source, load_source
 from mgvae.config.study import AttritionStep
 from mgvae.config.yaml_reader import read_yaml
 from mgvae.ehr.cohort import CohortBuilder
-from mgvae.ehr.database import database
+from mgvae.ehr.database import database, number, rows
 from mgvae.ehr.meds import read_meds
 from mgvae.ehr.omop import read_omop
 from mgvae.ehr.predicates import Predicates
@@ -32,8 +31,8 @@ COHORT, DICTIONARY, EXTRACT, BUILT = "cohort.yaml", "dictionary.yaml", "extract.
 ROW, SUBJECT, TIME, OUTCOME = "row_id", "subject_id", "prediction_time", "outcome"
 OWN = (ROW, SUBJECT, TIME, OUTCOME)
 DEMOGRAPHICS = ("sex", "race", "ethnicity")
-SOURCE_KEYS = ("extract", "dictionary", "columns", "subject_id", "group", "index_date", "outcome", "attrition", "horizon_days")
 MOST_LEVELS = 50
+AGE = "(date_diff('day', birth, time) / 365.25)"
 
 
 @dataclass(frozen=True)
@@ -51,24 +50,6 @@ class Built:
     attrition: tuple[AttritionStep, ...]
     predictors: int
     remarks: tuple[str, ...]
-
-
-def load_source(cohort: Path) -> Source | None:
-    """Return the section `source` of cohort.yaml; None where it has none.
-
-    Raises:
-        ConfigError: the file cannot be read, or the section is wrong.
-    """
-    values = read_yaml(cohort)
-    if not isinstance(values, dict) or "source" not in values:
-        return None
-    clash = next((key for key in SOURCE_KEYS if key in values), None)
-    if clash is not None:
-        raise ConfigError(f"{cohort}: give either source or {clash}; with source it follows from the event tables. Take {clash} out.")
-    source = build_model(Source, values["source"], source=f"{cohort}: source")
-    place = {"omop": source.omop, "meds": source.meds}
-    moved = {key: _located(value, cohort.parent) for key, value in place.items() if value is not None}
-    return source.model_copy(update=moved)
 
 
 def build_study(cohort: Path, out: Path) -> Built:
@@ -95,7 +76,9 @@ def build_study(cohort: Path, out: Path) -> Built:
             for path in place.iterdir():
                 path.replace(out / path.name)
     except OSError as error:
-        raise ConfigError(f"The folder {out} must be writable with space left; {reason_of(error)}. Give another with --out.") from None
+        raise ConfigError(
+            f"The folder {out} must be writable with space left; {reason_of(error)}. Give another with --out."
+        ) from None
     return built
 
 
@@ -111,40 +94,50 @@ def _build(connection: DuckDBPyConnection, source: Source, cohort: Path, place: 
     chosen.build()
     builder = PredictorBuilder(connection, source, predicates)
     predictors = builder.build()
-    levels = _levels(connection) if source.predictors.demographics else {}
-    _write_extract(connection, builder, predictors, tuple(levels), place / EXTRACT, ages=source.predictors.demographics)
-    _write_json(place / DICTIONARY, _dictionary(source, predictors, levels))
+    people = _demographics(connection) if source.predictors.demographics else Demographics(levels={}, ages=False)
+    _write_extract(connection, builder, predictors, people, place / EXTRACT)
+    _write_json(place / DICTIONARY, _dictionary(source, predictors, people))
     _write_json(place / COHORT, _cohort(source, cohort, tuple(chosen.steps)))
     _write_json(place / BUILT, {"digest": source_digest(source, cohort), "remarks": remarks, "predictors": len(predictors)})
     return Built(out, tuple(chosen.steps), len(predictors), remarks)
 
 
-def _levels(connection: DuckDBPyConnection) -> dict[str, list[str]]:
-    """Return the levels of each demographic column that has at least two."""
-    found = {}
+@dataclass(frozen=True)
+class Demographics:
+    """What is known of persons and differs between them.
+
+    Attributes:
+        levels: the levels of each column.
+        ages: whether age at the prediction is known.
+    """
+
+    levels: dict[str, list[str]]
+    ages: bool
+
+
+def _demographics(connection: DuckDBPyConnection) -> Demographics:
+    levels = {}
     for name in DEMOGRAPHICS:
         query = f"SELECT DISTINCT {name} FROM persons JOIN cohort USING (subject) WHERE {name} IS NOT NULL ORDER BY 1"
-        levels = [str(row[0]) for row in connection.execute(query).fetchall()]
-        if 2 <= len(levels) <= MOST_LEVELS:
-            found[name] = levels
-    return found
+        found = [str(row[0]) for row in rows(connection, query)]
+        if 2 <= len(found) <= MOST_LEVELS:
+            levels[name] = found
+    return Demographics(levels, ages=number(connection, f"SELECT count(DISTINCT {AGE}) FROM cohort") > 1)
 
 
 def _write_extract(
     connection: DuckDBPyConnection,
     builder: PredictorBuilder,
     predictors: tuple[Predictor, ...],
-    demographics: tuple[str, ...],
+    known: Demographics,
     path: Path,
-    *,
-    ages: bool,
 ) -> None:
-    age = ", date_diff('day', birth, time) / 365.25 AS age" if ages else ""
-    people = ", ".join(["", *(f"p.{name}" for name in demographics)])
+    age = f", {AGE} AS age" if known.ages else ""
+    people = ", ".join(["", *(f"p.{name}" for name in known.levels)])
     query = f"""
         SELECT c.subject || '@' || strftime(c.time, '%Y-%m-%dT%H:%M:%S') AS {ROW}, CAST(c.subject AS VARCHAR) AS {SUBJECT},
                c.time AS {TIME}, CAST(c.event AS TINYINT) AS {OUTCOME}{age}{people}
-        FROM (SELECT * EXCLUDE (death) FROM cohort) c LEFT JOIN (SELECT subject, {", ".join(DEMOGRAPHICS)} FROM persons) p USING (subject)
+        FROM cohort c LEFT JOIN (SELECT subject, {", ".join(DEMOGRAPHICS)} FROM persons) p USING (subject)
         ORDER BY row_number
     """
     own = connection.sql(query).to_arrow_table()
@@ -153,9 +146,9 @@ def _write_extract(
         for block in builder.blocks(predictors):
             table = own.slice(at, len(block))
             at += len(block)
-            for number, one in enumerate(predictors):
+            for column, one in enumerate(predictors):
                 kind = pa.int8() if one.aggregation == "any" else pa.float32()
-                table = table.append_column(one.name, pa.array(block[:, number], from_pandas=True).cast(kind, safe=False))
+                table = table.append_column(one.name, pa.array(block[:, column], from_pandas=True).cast(kind, safe=False))
             writer = writer or parquet.ParquetWriter(path, table.schema, compression="zstd")
             writer.write_table(table)
     finally:
@@ -163,16 +156,16 @@ def _write_extract(
             writer.close()
 
 
-def _dictionary(source: Source, predictors: tuple[Predictor, ...], levels: dict[str, list[str]]) -> dict[str, Any]:
+def _dictionary(source: Source, predictors: tuple[Predictor, ...], people: Demographics) -> dict[str, Any]:
     columns: dict[str, Any] = {
         ROW: {"role": "identifier"},
         SUBJECT: {"role": "identifier"},
         TIME: {"kind": "date", "role": "excluded"},
         OUTCOME: {"kind": "binary", "role": "excluded", "label": source.outcome.label or source.outcome.events},
     }
-    if source.predictors.demographics:
+    if people.ages:
         columns["age"] = {"kind": "continuous", "unit": "years", "label": "Age at the prediction"}
-    for name, values in levels.items():
+    for name, values in people.levels.items():
         kind = "binary" if len(values) == 2 else "categorical"
         role = ["feature", "subgroup"] if name == "sex" else "feature"
         columns[name] = {"kind": kind, "role": role, "label": name.capitalize(), "categories": values}
@@ -213,10 +206,6 @@ def source_digest(source: Source, cohort: Path) -> str:
     texts = [(cohort.parent / name).read_text(encoding="utf-8-sig") for name in lists]
     text = json.dumps([cohort.read_text(encoding="utf-8"), states, texts])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _located(place: str, folder: Path) -> str:
-    return place if "://" in place else str((folder / place).resolve())
 
 
 def _write_json(path: Path, values: object) -> None:

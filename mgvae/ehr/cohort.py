@@ -85,12 +85,15 @@ class CohortBuilder:
         if outcome.until is None:
             end = shift("c.time", outcome.end_days or 0)
         else:
-            end = f"(SELECT min(u.time) FROM {self._predicates.relation(outcome.until)} u WHERE u.subject = c.subject AND u.time {after} {start})"
+            ends = f"SELECT min(u.time) FROM {self._predicates.relation(outcome.until)} u"
+            end = f"({ends} WHERE u.subject = c.subject AND u.time {after} {start})"
         back = self._source.prior_outcome.lookback_days
         since = "" if back is None else f" AND e.time >= {shift('c.time', -back)}"
         before = "<" if by_day else "<="
         self._connection.execute(f"CREATE TABLE outcomes AS SELECT * FROM {self._predicates.relation(outcome.events)}")
-        self._connection.execute(f"CREATE TABLE windows AS SELECT c.*, {start} AS window_start, {end} AS window_end FROM candidates c")
+        self._connection.execute(
+            f"CREATE TABLE windows AS SELECT c.*, {start} AS window_start, {end} AS window_end FROM candidates c"
+        )
         self._connection.execute(f"""
             CREATE OR REPLACE TABLE candidates AS
             SELECT c.*, coalesce(bool_or(e.time {after} window_start AND e.time <= window_end), FALSE) AS event,
@@ -129,13 +132,14 @@ class CohortBuilder:
         if not self.steps[-1].rows:
             emptied = next(step.label for step in self.steps if not step.rows)
             raise DataError(
-                f"The cohort must have subjects; after the step '{emptied}' nobody is left. See the attrition, and widen that step."
+                f"The cohort must have subjects; after the step '{emptied}' nobody is left. "
+                f"Widen that step in the section source."
             )
 
     def _without_keeping(self, whole: str) -> str:
         """Say how many would stay if all had to be followed in full, the dead and those with the event too."""
-        query = f"SELECT count(*), count(*) FILTER (event), count(*) FILTER (NOT event AND death <= window_end) FROM candidates WHERE NOT ({whole})"
-        left, events, dead = rows(self._connection, query)[0]
+        counts = "count(*), count(*) FILTER (event), count(*) FILTER (NOT event AND death <= window_end)"
+        left, events, dead = rows(self._connection, f"SELECT {counts} FROM candidates WHERE NOT ({whole})")[0]
         return f"{left:,} are followed for less: {events:,} with the event, {dead:,} who died without it."
 
     def _first(self, label: str) -> None:
@@ -148,5 +152,6 @@ class CohortBuilder:
 
     def _count(self, label: str, note: str | None = None) -> None:
         found = rows(self._connection, "SELECT count(*), count(DISTINCT subject), count(*) FILTER (event) FROM candidates")[0]
-        self.steps.append(AttritionStep(label=label, rows=int(found[0]), subjects=int(found[1]), events=int(found[2]), note=note))
-
+        self.steps.append(
+            AttritionStep(label=label, rows=int(found[0]), subjects=int(found[1]), events=int(found[2]), note=note)
+        )

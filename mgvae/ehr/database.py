@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 MEMORY = "2GB"  # DuckDB writes what does not fit to the scratch folder
 TABLES = """
 CREATE TABLE events (
-    subject BIGINT, time TIMESTAMP, known TIMESTAMP, domain VARCHAR, code VARCHAR, source_code VARCHAR, value DOUBLE, unit VARCHAR
+    subject BIGINT, time TIMESTAMP, known TIMESTAMP, domain VARCHAR, code VARCHAR, source_code VARCHAR, value DOUBLE,
+    unit VARCHAR
 );
 CREATE TABLE persons (subject BIGINT, birth TIMESTAMP, death TIMESTAMP, sex VARCHAR, race VARCHAR, ethnicity VARCHAR);
 CREATE TABLE periods (subject BIGINT, start TIMESTAMP, stop TIMESTAMP);

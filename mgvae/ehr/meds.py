@@ -19,8 +19,8 @@ OPTIONAL = {"numeric_value": "DOUBLE", "recorded_time": "TIMESTAMP", "unit": "VA
 def read_meds(connection: DuckDBPyConnection, source: Source) -> tuple[str, ...]:
     """Fill the tables from the shards of ``source.meds``; return remarks.
 
-    A subject is observed from the first event that is no birth to the last. Events without a time are static: of these the codes
-    that begin with SEX, GENDER, RACE and ETHNICITY are read.
+    A subject is observed from the first event that is no birth to the last. Events without a time are static: of these the
+    codes that begin with SEX, GENDER, RACE and ETHNICITY are read.
 
     Raises:
         ExtractError: there is no shard, a column is absent, or a file cannot be read.
@@ -42,7 +42,9 @@ def _shards(place: str) -> str:
     data = path / "data" if (path / "data").is_dir() else path  # a MEDS dataset has data/ beside metadata/
     found = sorted(str(one) for one in data.rglob("*.parquet"))
     if not found:
-        raise ExtractError(f"{place}: must be a Parquet file or a folder of MEDS shards; no *.parquet is there. Check source.meds.")
+        raise ExtractError(
+            f"{place}: must be a Parquet file or a folder of MEDS shards; no *.parquet is there. Check source.meds."
+        )
     return "[" + ", ".join(map(quoted, found)) + "]"
 
 
@@ -68,8 +70,9 @@ def _fill(connection: DuckDBPyConnection, relation: str, taken: dict[str, str]) 
     code, value = f"CAST({taken['code']} AS VARCHAR)", f"CAST({taken['numeric_value']} AS DOUBLE)"
     connection.execute(f"""
         INSERT INTO events SELECT subject, time, greatest(time, coalesce(recorded, time)), 'event', code, NULL, value, unit
-        FROM (SELECT {subject} AS subject, {time} AS time, CAST({taken["recorded_time"]} AS TIMESTAMP) AS recorded, {code} AS code,
-                     CASE WHEN isfinite({value}) THEN {value} END AS value, CAST({taken["unit"]} AS VARCHAR) AS unit FROM {relation})
+        FROM (SELECT {subject} AS subject, {time} AS time, CAST({taken["recorded_time"]} AS TIMESTAMP) AS recorded,
+                     {code} AS code, CASE WHEN isfinite({value}) THEN {value} END AS value,
+                     CAST({taken["unit"]} AS VARCHAR) AS unit FROM {relation})
         WHERE time IS NOT NULL AND code NOT LIKE 'MEDS_BIRTH%'
     """)
     connection.execute(f"""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgvae.config.source import Source
 from mgvae.ehr.database import columns, identifier, number, quoted, reading
+from mgvae.ehr.table_files import relation_of, table_files
 from mgvae.errors import ExtractError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-ENDINGS = (".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ class Reader:
         self.connection = connection
         self.source = source
         self.place = str(source.omop)
-        self.files = _files(Path(self.place)) if "://" not in self.place else None
+        self.files = table_files(Path(self.place)) if "://" not in self.place else None
         if self.files is None:
             attach(connection, self.place)
 
@@ -121,9 +117,9 @@ class Reader:
             path = Path(self.place) / given
             if not path.exists():
                 raise ExtractError(f"source.tables.{name}: {path} must exist. Check its name.")
-            return _read(path)
+            return relation_of(path)
         found = self.files.get(name)
-        return None if found is None else _read(found)
+        return None if found is None else relation_of(found)
 
 
 def tables(connection: DuckDBPyConnection) -> list[str]:
@@ -148,49 +144,6 @@ def attach(connection: DuckDBPyConnection, url: str) -> None:
     if not file.is_file():
         raise ExtractError(f"source.omop: the database {file} must exist. Check the URL: three slashes, then the path.")
     connection.execute(f"ATTACH {quoted(str(file))} AS cdm (READ_ONLY)")
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise ExtractError(f"source.omop: {folder} must be a folder of OMOP tables. Check the path.")
-    found = {}
-    for path in sorted(folder.iterdir()):
-        name = path.name.lower()
-        ending = next((one for one in ENDINGS if name.endswith(one)), None)
-        if path.is_dir() and any(path.rglob("*.parquet")):
-            found[name.removesuffix(".parquet")] = path
-        elif path.is_file() and ending is not None:
-            found[name.removesuffix(ending)] = path
-    return found
-
-
-def _read(path: Path) -> str:
-    if path.is_dir():
-        return f"read_parquet({quoted(str(path / '**' / '*.parquet'))}, union_by_name = true)"
-    if path.name.lower().endswith(".parquet"):
-        return f"read_parquet({quoted(str(path))})"
-    return _read_csv(path)
-
-
-def _read_csv(path: Path) -> str:
-    """Return how SQL reads a CSV file: all cells as text under the names of its header, nothing guessed."""
-    opened = gzip.open if path.name.lower().endswith(".gz") else open
-    separator = "\t" if ".tsv" in path.name.lower() else ","
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            first = list(islice(csv.reader(file, delimiter=separator), 2))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error):
-        raise ExtractError(f"{path}: must be a whole CSV file in UTF-8; it cannot be read. Export it again.") from None
-    names = [name.strip().lower() for name in first[0]] if first else []
-    if not names or len(set(names)) < len(names):
-        raise ExtractError(f"{path}: the first row must name each column once. Export the table with its header.")
-    cells = len(first[1]) if len(first) > 1 else len(names)
-    names += [f"unnamed_{number}" for number in range(len(names), cells)]  # rows longer than the header, as exports do
-    named = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
-    return (
-        f"read_csv({quoted(str(path))}, columns = {{{named}}}, auto_detect = false, header = true, "
-        f"delim = {quoted(separator)}, quote = '\"', escape = '\"', nullstr = '')"
-    )
 
 
 def read_omop(connection: DuckDBPyConnection, source: Source) -> tuple[str, ...]:
@@ -221,7 +174,8 @@ def _persons(reader: Reader) -> None:
     table = reader.table("person", needed=True)
     assert table is not None  # noqa: S101 - it is needed
     year, month, day = (table.column(f"{part}_of_birth", "BIGINT") for part in ("year", "month", "day"))
-    birth = f"coalesce({table.column('birth_datetime', 'TIMESTAMP')}, make_timestamp({year}, coalesce({month}, 7), coalesce({day}, 1), 0, 0, 0))"
+    made = f"make_timestamp({year}, coalesce({month}, 7), coalesce({day}, 1), 0, 0, 0)"  # the middle of the year
+    birth = f"coalesce({table.column('birth_datetime', 'TIMESTAMP')}, {made})"
     sexes = " ".join(f"WHEN {concept} THEN {quoted(name)}" for concept, name in GENDERS.items())
     reader.connection.execute(f"""
         INSERT INTO persons SELECT {table.column("person_id", "BIGINT")}, {birth}, NULL,
@@ -244,7 +198,8 @@ def _visits(reader: Reader) -> None:
     reader.connection.execute("CREATE TEMP TABLE visit_ends (visit BIGINT, stop TIMESTAMP)")
     if table is not None:
         reader.connection.execute(f"""
-            INSERT INTO visit_ends SELECT {table.column("visit_occurrence_id", "BIGINT")} AS visit, max({table.day("visit_end")})
+            INSERT INTO visit_ends
+            SELECT {table.column("visit_occurrence_id", "BIGINT")} AS visit, max({table.day("visit_end")})
             FROM {table.relation} GROUP BY 1 HAVING visit IS NOT NULL
         """)
 
@@ -265,7 +220,8 @@ def _events(reader: Reader, kind: EventTable, table: Table) -> list[str]:
                      {table.column("visit_occurrence_id", "BIGINT")} AS visit FROM {table.relation}) e
     """
     reader.connection.execute(f"""
-        INSERT INTO events SELECT e.subject, e.time, {known}, {quoted(kind.domain)}, e.code, e.source_code, e.value, e.unit {query}
+        INSERT INTO events
+        SELECT e.subject, e.time, {known}, {quoted(kind.domain)}, e.code, e.source_code, e.value, e.unit {query}
         LEFT JOIN visit_ends v USING (visit) WHERE e.subject IS NOT NULL AND e.time IS NOT NULL AND e.code IS NOT NULL
     """)
     left = number(reader.connection, f"SELECT count(*) {query} WHERE e.subject IS NULL OR e.time IS NULL")
@@ -281,9 +237,7 @@ def _deaths(reader: Reader) -> None:
         FROM {table.relation} GROUP BY 1 HAVING subject IS NOT NULL AND min({table.day("death")}) IS NOT NULL
     """)
     reader.connection.execute("UPDATE persons SET death = d.time FROM deaths d WHERE d.subject = persons.subject")
-    reader.connection.execute(
-        "INSERT INTO events SELECT subject, time, time, 'death', 'death', NULL, NULL, NULL FROM deaths"
-    )
+    reader.connection.execute("INSERT INTO events SELECT subject, time, time, 'death', 'death', NULL, NULL, NULL FROM deaths")
 
 
 def _periods(reader: Reader, remarks: list[str]) -> None:
@@ -295,7 +249,9 @@ def _periods(reader: Reader, remarks: list[str]) -> None:
         """)
         reader.connection.execute("DELETE FROM periods WHERE subject IS NULL OR start IS NULL OR stop IS NULL")
     if not number(reader.connection, "SELECT count(*) FROM periods"):
-        remarks.append("observation_period is absent or empty: each person counts as observed from the first event to the last.")
+        remarks.append(
+            "observation_period is absent or empty: each person counts as observed from the first event to the last."
+        )
         reader.connection.execute("INSERT INTO periods SELECT subject, min(time), max(time) FROM events GROUP BY subject")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgvae.config.source import CodePattern, Predicate, Source
+from mgvae.config.predicate import CodePattern, Predicate
+from mgvae.config.source import Source
 from mgvae.ehr.database import number, quoted
 from mgvae.errors import ConfigError
 
@@ -70,8 +71,8 @@ class Predicates:
             return "code IN (" + ", ".join(quoted(str(concept)) for concept in predicate.concepts) + ")"
         if not number(self._connection, "SELECT count(*) FROM ancestors"):
             raise ConfigError(
-                f"predicates.{name}: descendants needs the OMOP table concept_ancestor, which is absent or empty. Export it from "
-                f"Athena's vocabulary, or list the concepts."
+                f"predicates.{name}: descendants needs the OMOP table concept_ancestor, which is absent or empty. Export it "
+                f"from Athena's vocabulary, or list the concepts."
             )
         below = f"SELECT CAST(descendant AS VARCHAR) FROM ancestors WHERE ancestor IN ({given})"
         return f"(code IN ({below}) OR code IN ({', '.join(quoted(str(one)) for one in predicate.concepts)}))"
@@ -99,7 +100,9 @@ def read_codes(path: Path, *, place: str) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"{place}: the code list {path} must be a readable text file in UTF-8. Check source.predicates.") from None
+        raise ConfigError(
+            f"{place}: the code list {path} must be a readable text file in UTF-8. Check source.predicates."
+        ) from None
     codes = tuple(dict.fromkeys(code for line in lines if (code := line.partition("#")[0].strip())))
     if not codes:
         raise ConfigError(NO_CODES.format(place=f"{place}: {path}"))

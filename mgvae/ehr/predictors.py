@@ -91,7 +91,7 @@ class PredictorBuilder:
         self._group_rare()
         chosen = self._choose()
         self._calculate(chosen)
-        return chosen
+        return self._without_constants(chosen)
 
     def blocks(self, predictors: tuple[Predictor, ...]) -> Iterator[FloatArray]:
         """Yield ``(rows, columns)`` blocks in the order of the rows; missing NaN, no event 0 for any and count."""
@@ -131,11 +131,14 @@ class PredictorBuilder:
             given = ", ".join(map(str, hierarchy.ancestors))
             self._connection.execute(f"""
                 INSERT INTO used SELECT row_number, prediction, known, domain, CAST(ancestor AS VARCHAR), NULL, NULL, time, days
-                FROM used JOIN ancestors ON CAST(descendant AS VARCHAR) = code WHERE ancestor IN ({given}) AND ancestor <> descendant
+                FROM used JOIN ancestors ON CAST(descendant AS VARCHAR) = code
+                WHERE ancestor IN ({given}) AND ancestor <> descendant
             """)
         subjects = "SELECT domain, code, count(DISTINCT subject) AS n FROM used JOIN cohort USING (row_number) GROUP BY ALL"
         if hierarchy.prefix is not None:
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE frequent AS SELECT domain, code FROM ({subjects}) WHERE n >= {least}")
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE frequent AS SELECT domain, code FROM ({subjects}) WHERE n >= {least}"
+            )
             self._connection.execute(f"""
                 UPDATE used SET code = left(code, {hierarchy.prefix}) || '*', value = NULL, unit = NULL
                 WHERE NOT EXISTS (SELECT 1 FROM frequent f WHERE f.domain = used.domain AND f.code = used.code)
@@ -188,8 +191,32 @@ class PredictorBuilder:
                     self._calculate_one(aggregation, days, numbered)
         self._connection.execute("RESET threads")
 
+    def _without_constants(self, chosen: tuple[Predictor, ...]) -> tuple[Predictor, ...]:
+        """Leave out columns that have one value, which tell patients from none; number the others anew."""
+        total = number(self._connection, "SELECT count(*) FROM cohort")
+        spread = {
+            int(column): int(count) if low == high else None
+            for column, count, low, high in rows(
+                self._connection, "SELECT number, count(*), min(value), max(value) FROM long GROUP BY number"
+            )
+        }
+        varying = []
+        for column, one in enumerate(chosen):
+            same = spread.get(column, 0)  # how many rows have the one value, None where there are several
+            if same is None or (0 < same < total and one.aggregation in ABSENT_IS_ZERO):
+                varying.append(column)
+        self._connection.execute("CREATE OR REPLACE TEMP TABLE kept (number INTEGER, place INTEGER)")
+        if varying:
+            self._connection.executemany("INSERT INTO kept VALUES (?, ?)", [(one, i) for i, one in enumerate(varying)])
+        self._connection.execute("""
+            CREATE OR REPLACE TABLE long AS SELECT row_number, place AS number, value FROM long JOIN kept USING (number)
+        """)
+        return tuple(chosen[column] for column in varying)
+
     def _calculate_one(self, aggregation: Aggregation, days: float | None, numbered: list[tuple[int, Predictor]]) -> None:
-        self._connection.execute("CREATE OR REPLACE TEMP TABLE wanted (number INTEGER, domain VARCHAR, code VARCHAR, measure VARCHAR)")
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE wanted (number INTEGER, domain VARCHAR, code VARCHAR, measure VARCHAR)"
+        )
         self._connection.executemany(
             "INSERT INTO wanted VALUES (?, ?, ?, ?)", [(i, one.domain, one.code, one.unit) for i, one in numbered]
         )
@@ -212,4 +239,6 @@ def check_known_before(connection: DuckDBPyConnection, gap_days: float) -> None:
     """
     late = number(connection, f"SELECT count(*) FROM used WHERE known > {shift('prediction', -gap_days)} OR time > known")
     if late:
-        raise DataError(f"Predictors must be known {gap_days:g} days before the prediction; {late:,} events were not. This is a defect.")
+        raise DataError(
+            f"Predictors must be known {gap_days:g} days before the prediction; {late:,} events were not. This is a defect."
+        )

@@ -16,11 +16,13 @@ class FlowStep(Strict):
         label: what the remaining subjects have in common.
         n: how many remain.
         events: remaining subjects with the event; None where the outcome is not considered yet.
+        note: what a reader must know of those who left; None where there is nothing.
     """
 
     label: str
     n: Count
     events: Count | None
+    note: str | None = None
 
 
 class ColumnSummary(Strict):
