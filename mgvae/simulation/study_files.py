@@ -13,6 +13,7 @@ from mgvae.simulation.records import COLUMNS, EVENT, FAMILY, INDEX, SITES, SUBJE
 BOUNDED = """\
 # bounded, so that a run with 2,000 predictors takes minutes; without these lines it is the whole study, and takes hours
 training: {pretrain_epochs: 10, finetune_epochs: 40}
+synthesis: {prevalence: 0.1}
 evaluation:
   arms: [none, mgvae, guided]
   classifiers: [logistic_regression]
