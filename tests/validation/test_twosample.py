@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
+from sklearn.covariance import ledoit_wolf
 
 from tests.validation.simulated_patients import draw_patients
-from validation.twosample import two_sample_auc
+from validation.twosample import RIDGE, _log_density, two_sample_auc
 
 
 def test_one_distribution_cannot_be_told_apart(rng):
@@ -41,3 +43,18 @@ def test_same_seed_same_answer(rng):
     tables = draw_patients(rng, 40, cases=True), draw_patients(rng, 90, cases=True)
     assert two_sample_auc(*tables, seed=5, repeats=1) == two_sample_auc(*tables, seed=5, repeats=1)
     assert two_sample_auc(*tables, seed=5, repeats=1) != two_sample_auc(*tables, seed=6, repeats=1)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(30, 29), (30, 30), (30, 31), (30, 200), (3, 40)])
+def test_densities_of_wide_tables_are_those_of_the_whole_covariance(rng, rows, width):
+    sample = rng.normal(size=(rows, width)) * rng.random(width) + rng.normal(size=(rows, 1))
+    at = rng.normal(size=(7, width))
+    mean = sample.mean(axis=0)
+    covariance, _ = ledoit_wolf(sample - mean, assume_centered=True)
+    covariance += (RIDGE * np.trace(covariance) / width + 1e-9) * np.eye(width)
+    wanted = multivariate_normal(mean, covariance).logpdf(at) + width / 2 * np.log(2 * np.pi)
+    assert np.allclose(_log_density(sample, at), wanted)
+
+
+def test_densities_of_rows_that_are_alike(rng):
+    assert np.isfinite(_log_density(np.ones((4, 10)), rng.normal(size=(3, 10)))).all()
