@@ -60,13 +60,13 @@ def _jackknife(rows: Floats, weight: Floats) -> tuple[float, float]:
     blocks = min(BLOCKS, len(rows))
     block = np.arange(len(rows)) % blocks
     sums, products = _moments(rows)
-    parts = [_moments(rows[block == place]) for place in range(blocks)]
-    left = [
-        float((weight * _from_moments(sums - part[0], products - part[1], len(rows) - int((block == place).sum()))).sum())
-        for place, part in enumerate(parts)
-    ]
+    left = np.empty(blocks)
+    for place in range(blocks):  # one at a time: each has P x P products
+        part = _moments(rows[block == place])
+        kept = _from_moments(sums - part[0], products - part[1], len(rows) - int((block == place).sum()))
+        left[place] = (weight * kept).sum()
     value = float((weight * _from_moments(sums, products, len(rows))).sum())
-    return value, (blocks - 1) / blocks * float(((np.array(left) - np.mean(left)) ** 2).sum())
+    return value, (blocks - 1) / blocks * float(((left - left.mean()) ** 2).sum())
 
 
 def _correlations(rows: Floats) -> Floats:
