@@ -73,15 +73,22 @@ def _options(
 
 @app.command()
 def init(
-    extract: Annotated[str, typer.Argument(metavar="EXTRACT", help="CSV, Parquet, SPSS, SAS or Stata: path, glob or URL.")],
-    outcome: Annotated[str | None, typer.Option(metavar="COLUMN", help="The outcome's column; guessed if left out.")] = None,
+    extract: Annotated[
+        str | None, typer.Argument(metavar="EXTRACT", help="CSV, Parquet, SPSS, SAS or Stata: path, glob or URL.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The outcome's column, guessed if left out; with --omop, a condition.")
+    ] = None,
     event: Annotated[
         str | None, typer.Option(metavar="VALUE", help="The value that is the event; the rarest if left out.")
     ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="COLUMN", help="The date at which the prediction is made.")
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the two files.")] = Path(),
+    omop: Annotated[
+        str | None, typer.Option(metavar="DIR", help="OMOP tables, instead of EXTRACT: a folder or duckdb:///FILE.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the files.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace cohort.yaml and dictionary.yaml that are there.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -89,8 +96,14 @@ def init(
     Lines that say review are for a person to decide.
     """
     from flows.commands.init import init as write_draft
-    from flows.commands.init import print_draft
+    from flows.commands.init import init_source, print_draft
 
+    if (extract is None) == (omop is None):
+        raise ConfigError("Give EXTRACT, or --omop with the folder of OMOP tables.")
+    if omop is not None:
+        init_source(omop, out, outcome=outcome, force=force, console=Console())
+        return
+    assert extract is not None  # noqa: S101 - one of both is given
     print_draft(write_draft(extract, out, outcome=outcome, event=event, force=force, as_of=as_of), extract, out, Console())
 
 

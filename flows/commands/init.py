@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mgvae.config.source import load_source
 from mgvae.config.study import load_config
 from mgvae.draft.draft import Draft, draft
 from mgvae.draft.entry import Drafted
+from mgvae.draft.event_tables import draft_source
 from mgvae.draft.yaml_text import COHORT, DICTIONARY, cohort_text, dictionary_text
 from mgvae.errors import ConfigError, reason_of
 from mgvae.files import scratch_folder
@@ -52,8 +54,36 @@ def init(extract: str, out: Path, *, outcome: str | None, event: str | None, for
     return made
 
 
-def _check_free(out: Path, *, force: bool) -> None:
-    for name in (COHORT, DICTIONARY):
+def init_source(omop: str, out: Path, *, outcome: str | None, force: bool, console: Console) -> None:
+    """Write a cohort.yaml that asks OMOP tables for an outcome; print what to review.
+
+    Raises:
+        ConfigError: the outcome is not given or not found, or the file is there.
+        ExtractError: a table is absent or cannot be read.
+    """
+    if not outcome:
+        raise ConfigError('--omop needs --outcome with the name of a condition, such as "myocardial infarction".')
+    _check_free(out, force=force, names=(COHORT,))
+    made = draft_source(omop if "://" in omop else str(Path(omop).resolve()), outcome)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(out) as place:
+            (place / COHORT).write_text(made.text, encoding="utf-8")
+            load_source(place / COHORT)  # what init writes, the other commands must take
+            (place / COHORT).replace(out / COHORT)
+    except OSError as error:
+        raise ConfigError(f"The folder {out} must be writable; {reason_of(error)}. Give another with --out.") from None
+    table = Table("Concept", "Name", "Persons", title="Concepts of the outcome")
+    for concept in made.outcome:
+        table.add_row(str(concept.number), escape(concept.name), f"{concept.persons:,}")
+    console.print(table)
+    cohort = out / COHORT
+    console.print(f"Wrote {escape(str(cohort))}; review its lines that say so.", soft_wrap=True, highlight=False)
+    console.print(f"Next: mgvae build {escape(shlex.quote(str(cohort)))}", soft_wrap=True, highlight=False)
+
+
+def _check_free(out: Path, *, force: bool, names: tuple[str, ...] = (COHORT, DICTIONARY)) -> None:
+    for name in names:
         path = out / name
         if path.is_dir():
             raise ConfigError(f"{path}: must not be a folder; init writes a file of that name. Give another folder with --out.")

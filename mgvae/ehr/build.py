@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from mgvae.config.reviews import REVIEW, open_lines
 from mgvae.config.source import Source, load_source
 from mgvae.config.study import AttritionStep
 from mgvae.config.yaml_reader import read_yaml
@@ -97,7 +98,7 @@ def _build(connection: DuckDBPyConnection, source: Source, cohort: Path, place: 
     people = _demographics(connection) if source.predictors.demographics else Demographics(levels={}, ages=False)
     _write_extract(connection, builder, predictors, people, place / EXTRACT)
     _write_json(place / DICTIONARY, _dictionary(source, predictors, people))
-    _write_json(place / COHORT, _cohort(source, cohort, tuple(chosen.steps)))
+    _write_json(place / COHORT, _cohort(source, cohort, tuple(chosen.steps)), comments=_open_reviews(cohort))
     _write_json(place / BUILT, {"digest": source_digest(source, cohort), "remarks": remarks, "predictors": len(predictors)})
     return Built(out, tuple(chosen.steps), len(predictors), remarks)
 
@@ -208,6 +209,12 @@ def source_digest(source: Source, cohort: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _write_json(path: Path, values: object) -> None:
-    """Write JSON, which is YAML too."""
-    path.write_text(json.dumps(values, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+def _open_reviews(cohort: Path) -> str:
+    """Return the review lines of cohort.yaml as comments: nobody settled them by building."""
+    return "".join(f"{REVIEW}{question}\n" for question in open_lines(cohort.read_text(encoding="utf-8")).values())
+
+
+def _write_json(path: Path, values: object, *, comments: str = "") -> None:
+    """Write JSON, which is YAML too, and comments of YAML."""
+    text = json.dumps(values, indent=1, ensure_ascii=False, default=str)
+    path.write_text(f"{comments}{text}\n", encoding="utf-8")

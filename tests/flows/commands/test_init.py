@@ -163,7 +163,7 @@ def test_an_outcome_that_shows_itself_is_a_guess(mgvae, extract):
         (("extract.csv", "--event", "yes"), ("needs --outcome",)),
         (("empty.csv",), ("the file is empty",)),
         (("extract.xlsx",), ("must be CSV (.csv, .csv.gz, .tsv) or Parquet",)),
-        ((), ("Missing argument 'EXTRACT'",)),
+        ((), ("Give EXTRACT, or --omop",)),
     ],
     ids=str,
 )
