@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.commands.options import Debug
-from mgvae.config.study import AttritionStep
+from mgvae.config.attrition import AttritionStep
 
 
 def build(

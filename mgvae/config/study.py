@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mgvae.config.attrition import AttritionStep
 from mgvae.config.conditions import columns_of
 from mgvae.config.dictionary import Dictionary, read_dictionary
 from mgvae.config.formats import plain_name
@@ -40,24 +41,6 @@ PlacedStage = Literal[
 NOT_PRIVATE = ("vae", "mgvae_no_pretraining")  # arms whose generator learns everything from the cases
 Pool = Literal["cpu", "gpu"]
 PARENT = "parent_id"  # the column of synthetic rows that names the patient from whom each was translated
-
-
-class AttritionStep(Strict):
-    """One step from event tables to the cohort.
-
-    Attributes:
-        label: what was asked of each row.
-        rows: rows left, one per subject and prediction.
-        subjects: subjects left.
-        events: rows left with the outcome in its window.
-        note: what a reader must know of those who left.
-    """
-
-    label: str
-    rows: int = Field(ge=0)
-    subjects: int = Field(ge=0)
-    events: int = Field(ge=0)
-    note: str | None = None
 
 
 class CohortConfig(Strict):

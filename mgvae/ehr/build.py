@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from mgvae.config.attrition import AttritionStep
 from mgvae.config.reviews import REVIEW, open_lines
 from mgvae.config.source import Source, load_source
-from mgvae.config.study import AttritionStep
 from mgvae.config.yaml_reader import read_yaml
 from mgvae.ehr.cohort import CohortBuilder
 from mgvae.ehr.database import database, number, rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mgvae.config.attrition import AttritionStep
 from mgvae.config.source import Source
-from mgvae.config.study import AttritionStep
 from mgvae.ehr.database import quoted, rows
 from mgvae.ehr.predicates import Predicates
 from mgvae.errors import DataError
