@@ -92,9 +92,9 @@ class Machine:
             "prefect", "deployment", "run", "mgvae-cohort/nightly", "--watch", *given, cwd=self.folder, check=check
         )
 
-    def start(self, **parameters: Any) -> str:
-        """Start the nightly deployment over the API, quicker than a command, and return the run's id."""
-        deployment = self.ask("GET", "deployments/name/mgvae-cohort/nightly").json()
+    def start(self, deployment_name: str = "mgvae-cohort/nightly", /, **parameters: Any) -> str:
+        """Start a deployment over the API, quicker than a command, and return the run's id."""
+        deployment = self.ask("GET", f"deployments/name/{deployment_name}").json()
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         return str(self.get(f"deployments/{deployment['id']}/create_flow_run", **body)["id"])
 

@@ -132,12 +132,6 @@ def stepped(process):
             os.kill(process, signal.SIGCONT)
 
 
-def recovered(up, run):
-    """Return the runs of the recovery that have looked for a run and ended."""
-    found = up.get("flow_runs/filter", flows={"name": {"any_": ["mgvae-recovery"]}})
-    return [one for one in found if one["parameters"]["run"].endswith(run) and one["state_type"] == "COMPLETED"]
-
-
 def test_the_worker_is_killed_during_pretraining(up, undisturbed, tmp_path):
     out = tmp_path / "runs"
     run = up.start(out=str(out), settings=LONG)
@@ -172,7 +166,7 @@ def test_a_run_that_is_killed_goes_on_once_and_its_workers_end(up, tmp_path):
     wait_for(lambda: guards(up), "its guard")
     up.kill(*up.flow_processes())
     wait_for(lambda: up.states_of(run)[-1] == "Crashed", "the run to be given up")
-    wait_for(lambda: recovered(up, run), "the automation to look for the crashed run, too")
+    assert up.end_of(up.start("mgvae-recovery/lost", run=run)) == "COMPLETED"  # as the automations start it
     assert up.states_of(run)[-1] == "Crashed"
     assert restarts(up.states_of(run)) == 1
 
