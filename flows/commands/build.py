@@ -23,7 +23,7 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Build the extract of a study from OMOP or MEDS event tables.
-    Writes extract.parquet, dictionary.yaml and cohort.yaml; prints the attrition.
+    Writes extract, dictionary, cohort.yaml and MEDS labels; prints the attrition.
     """
     from flows.commands.terminal import reporting
     from flows.progress import reporter

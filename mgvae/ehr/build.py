@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COHORT, DICTIONARY, EXTRACT, BUILT = "cohort.yaml", "dictionary.yaml", "extract.parquet", "built.json"
+LABELS = "labels.parquet"  # the cohort as MEDS labels, for the tools of MEDS
 ROW, SUBJECT, TIME, OUTCOME = "row_id", "subject_id", "prediction_time", "outcome"
 OWN = (ROW, SUBJECT, TIME, OUTCOME)
 DEMOGRAPHICS = ("sex", "race", "ethnicity")
@@ -97,6 +98,7 @@ def _build(connection: DuckDBPyConnection, source: Source, cohort: Path, place: 
     predictors = builder.build()
     people = _demographics(connection) if source.predictors.demographics else Demographics(levels={}, ages=False)
     _write_extract(connection, builder, predictors, people, place / EXTRACT)
+    _write_labels(connection, place / LABELS)
     _write_json(place / DICTIONARY, _dictionary(source, predictors, people))
     _write_json(place / COHORT, _cohort(source, cohort, tuple(chosen.steps)), comments=_open_reviews(cohort))
     _write_json(place / BUILT, {"digest": source_digest(source, cohort), "remarks": remarks, "predictors": len(predictors)})
@@ -155,6 +157,12 @@ def _write_extract(
     finally:
         if writer is not None:
             writer.close()
+
+
+def _write_labels(connection: DuckDBPyConnection, path: Path) -> None:
+    """Write who is asked, when, and the answer, in the label schema of MEDS."""
+    query = "SELECT subject AS subject_id, time AS prediction_time, event AS boolean_value FROM cohort ORDER BY row_number"
+    parquet.write_table(connection.sql(query).to_arrow_table(), path)
 
 
 def _dictionary(source: Source, predictors: tuple[Predictor, ...], people: Demographics) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mgvae.ehr.build import build_study
@@ -44,6 +46,9 @@ def test_labels_are_those_of_aces(tmp_path):
     labels = found.assign(subject_id=found.subject_id.astype(int)).rename(columns={"outcome": "boolean_value"})
     labels = labels[list(expected)].sort_values(["subject_id", "prediction_time"], ignore_index=True)
     pd.testing.assert_frame_equal(labels, expected, check_dtype=False)
+    written = pq.read_table(study.folder / "labels.parquet")
+    assert written.schema.types == [pa.int64(), pa.timestamp("us"), pa.bool_()]  # the label schema of MEDS 0.4
+    pd.testing.assert_frame_equal(written.to_pandas(), expected, check_dtype=False)
 
 
 def shard(path: Path, **renamed: str) -> Path:
