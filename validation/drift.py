@@ -2,7 +2,8 @@
 
 A gate of drift fails on evidence, as those on synthetic cases do: the measure lies beyond the limit that fails, and its
 interval wholly beyond the limit that warns. It warns where the measure lies beyond that and chance does not explain it. With
-hundreds of columns some stand out by chance, so all intervals hold at once: each is wrong with 5 % divided by their number.
+hundreds of columns some stand out by chance, so all intervals hold at once: half of the false alarms of a night,
+`mgvae.config.sections.Drift.false_alarms`, is divided by their number. The other half belongs to the checks of the joint table.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ from mgvae.config.study import CohortConfig
 from mgvae.errors import ShapeError
 from mgvae.results.drift import ChangedColumn, DriftColumns, DriftFeature, DriftResult, DriftRows
 from mgvae.results.gates import Gate, worst
-from validation.drift_gates import column_gate, columns_gate, judged, ratio_gate
-from validation.intervals import LEVEL, Interval, difference, rate_ratio
+from validation.drift_gates import column_gate, columns_gate, evidence_gate, judged, ratio_gate
+from validation.intervals import Interval, difference, rate_ratio
+from validation.joint_drift import dependence, joint, newcomers, relation, samples
 from validation.stability import binned, distance, noise, stability
+from validation.tail_drift import far_out
+
+SEED = 0  # of halves and trees: the answer does not depend on the study's seed
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def drift(before: Table, after: Table, config: CohortConfig) -> DriftResult:
         raise ShapeError("Drift needs at least one row in each extract; one of them has none.")
     series = {name: pair for name, pair in _pairs(before.frame, after.frame, config).items() if _class(*pair)}
     numeric = sum(pd.api.types.is_numeric_dtype(pair[0]) for pair in series.values())
-    tail = (1 - LEVEL) / 2 / (2 * len(series) + numeric + 2)
+    tail = config.drift.false_alarms / 4 / (2 * len(series) + numeric + 2)
     drifts = tuple(_column(name, pair, config, tail=tail) for name, pair in series.items())
     columns = _columns(before, after, config)
     gates = (
@@ -74,6 +79,7 @@ def drift(before: Table, after: Table, config: CohortConfig) -> DriftResult:
         _rows_gate(len(before.frame), len(after.frame), config, tail=tail),
         _prevalence_gate(_events(before, config), _events(after, config), config, tail=tail),
         *_column_gates(drifts, config),
+        *_joint_gates(before.frame, after.frame, config),
     )
     return DriftResult(
         rows=DriftRows(before=len(before.frame), after=len(after.frame)),
@@ -81,6 +87,23 @@ def drift(before: Table, after: Table, config: CohortConfig) -> DriftResult:
         features=tuple(drift.feature for drift in drifts),
         columns=columns,
     )
+
+
+def _joint_gates(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> Iterable[Gate]:
+    """Yield the gates that judge rows, not columns; each has a tenth of the false alarms."""
+    limits, level = config.drift, config.drift.false_alarms / 10
+    old, now, new = samples(before, after, config)
+    found = joint(old, new, seed=SEED)
+    yield evidence_gate("joint", found, level=level, warn=limits.joint_warn, fail=limits.joint_fail)
+    found = dependence(old, new, seed=SEED)
+    yield evidence_gate("dependence", found, level=level, warn=limits.joint_warn, fail=limits.joint_fail)
+    changed = relation(old, now, seed=SEED)
+    yield evidence_gate("relation", changed, level=level, warn=limits.relation_warn, fail=limits.relation_fail)
+    both = [name for name in config.columns.features if name in before and name in after]
+    plain = [name for name in both if config.columns[name].kind not in LEVEL_KINDS]
+    numeric = [name for name in plain if _class(before[name], after[name]) == "number"]
+    far = far_out(before, after, newcomers(before, after, config), numeric)
+    yield evidence_gate("tails", far, level=level, warn=limits.tails_warn, fail=limits.tails_fail)
 
 
 def judged_columns(config: CohortConfig) -> dict[str, Column | None]:

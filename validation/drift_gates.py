@@ -9,6 +9,7 @@ from mgvae.errors import first_few
 from mgvae.results.drift import DriftColumns
 from mgvae.results.gates import RANK, Gate, Verdict, worst
 from validation.intervals import Interval, numbers
+from validation.joint_drift import Evidence
 
 LABELS = {
     "rows": "Rows of the extract, as a ratio to those before",
@@ -16,6 +17,10 @@ LABELS = {
     "missing": "Largest change in a column's share of missing cells",
     "psi": "Largest population stability index of a column, less its value by chance",
     "ks": "Largest Kolmogorov-Smirnov distance of a numeric column",
+    "joint": "AUROC, above 0.5, of a classifier of the earlier patients and the new ones",
+    "dependence": "The same of a classifier that sees changed dependence between columns",
+    "relation": "Change in the AUROC of a model of the earlier extract",
+    "tails": "Largest share of rows, beyond what is expected, far out in a numeric column",
 }
 
 
@@ -72,6 +77,31 @@ def column_gate(name: str, found: Mapping[str, Interval], *, warn: float, fail: 
         rule=f"at most {warn:g}, unless by chance; fails beyond {fail:g} when the interval lies beyond {warn:g}",
         verdict=worst(verdicts.values()),
         detail=f"{len(drifted)} of {len(found)} columns: {first_few(drifted, separator='; ')}." if drifted else detail,
+    )
+
+
+def evidence_gate(name: str, found: Evidence | None, *, level: float, warn: float, fail: float) -> Gate:
+    """Judge a measure by its size and its p-value; one that cannot be taken passes.
+
+    Args:
+        name: of the gate.
+        found: the measure; None where it cannot be taken.
+        level: largest p-value of drift.
+        warn, fail: largest sizes.
+    """
+    verdict: Verdict = "pass"
+    if found is not None and found.p <= level and abs(found.value) > warn:
+        verdict = "fail" if abs(found.value) > fail else "warn"
+    return Gate(
+        name=f"drift_{name}",
+        label=LABELS[name],
+        value=None if found is None else found.value,
+        low=None,
+        high=None,
+        threshold=(-warn, warn) if name == "relation" else warn,
+        rule=f"at most {warn:g}, unless p is above {level:.2g}; fails beyond {fail:g}",
+        verdict=verdict,
+        detail="Too few patients or events to measure it." if found is None else f"{found.detail} p = {found.p:.2g}.",
     )
 
 

@@ -20,10 +20,9 @@ from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.reproducibility import derive, numpy_generator
 from validation.embedding import Floats
-from validation.intervals import Interval
-from validation.twosample import MOST_ROWS, density_ratio, grow_forest
+from validation.twosample import Learner, density_ratio, grow_forest
 
-FEWEST_ROWS, FEWEST_EVENTS, DRAWS = 40, 5, 9999
+FEWEST_ROWS, FEWEST_EVENTS, MOST_ROWS, DRAWS = 40, 5, 600, 2999
 RAREST = 0.01  # share from which a level has a column of its own
 
 
@@ -53,22 +52,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A measure of drift with its p-value; ``low`` and ``high`` of the interval are infinite where there is none."""
+    """A measure of drift with its p-value."""
 
     value: float
     p: float
     detail: str = ""
 
-    def interval(self) -> Interval:
-        """Return the value without limits."""
-        return Interval(self.value, -np.inf, np.inf)
-
 
 def samples(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> tuple[Sample, Sample, Sample]:
-    """Return the earlier patients, those of now, and of these the newcomers.
-
-    Where the extracts share patients, the newcomers are those whom the earlier one did not have, if they are enough; else all.
-    """
+    """Return the earlier patients, those of now, and of these the `newcomers`."""
     both = pd.concat([before, after], ignore_index=True)
     was = np.arange(len(both)) < len(before)
     table = _numbers(both, was, config)
@@ -76,14 +68,21 @@ def samples(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> 
     known = both[name].notna().to_numpy() if name in both else np.zeros(len(both), bool)
     event = np.full(len(both), np.nan)
     if known.any():
-        event[known] = (both.loc[known, name].map(canonical) == canonical(config.outcome.event)).to_numpy(float)
+        event[known] = both.loc[known, name].map(canonical) == canonical(config.outcome.event)
     subject = _names(both, config.subject_id, was)
     group = _names(both, config.group, was) if config.group else subject
     whole = Sample(table, event, [own if text == "" else text for text, own in zip(group, subject, strict=True)])
-    old = set(np.asarray(subject, dtype=object)[was]) if config.subject_id else set()
-    new = ~was & np.array([text not in old for text in subject])
-    shared = (~was & ~new).any()
-    return whole.take(was), whole.take(~was), whole.take(new if shared and new.sum() >= FEWEST_ROWS else ~was)
+    now = whole.take(~was)
+    return whole.take(was), now, now.take(newcomers(before, after, config))
+
+
+def newcomers(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> Floats:
+    """Return which patients the earlier extract did not have, bool; all where they are few or have no names."""
+    name = config.subject_id
+    if name is None or name not in before or name not in after:
+        return np.ones(len(after), dtype=bool)
+    new = ~after[name].isin(before[name]).to_numpy()
+    return new if new.sum() >= FEWEST_ROWS else np.ones(len(after), dtype=bool)
 
 
 def joint(first: Sample, second: Sample, *, seed: int) -> Evidence | None:
@@ -120,7 +119,7 @@ def relation(first: Sample, second: Sample, *, seed: int) -> Evidence | None:
     return Evidence(after - before, float(p), f"AUROC {before:.3f} before, {after:.3f} now.")
 
 
-def _told_apart(first: Sample, second: Sample, learner: object, seed: int) -> Evidence | None:
+def _told_apart(first: Sample, second: Sample, learner: Learner, seed: int) -> Evidence | None:
     values, p = [], []
     halves = [(sample.take(sample.first_half), sample.take(~sample.first_half)) for sample in (first, second)]
     if min(len(half.event) for pair in halves for half in pair) < FEWEST_ROWS // 2:
@@ -132,13 +131,14 @@ def _told_apart(first: Sample, second: Sample, learner: object, seed: int) -> Ev
         rows = np.concatenate([one[:size] for one in train])
         label = np.repeat([0, 1], size)
         test = [pair[1 - learn] for pair in halves]
-        score = learner(rows, label, np.concatenate([one.rows for one in test]), derive(seed, "learner", learn))  # type: ignore[operator]
+        score = learner(rows, label, np.concatenate([one.rows for one in test]), derive(seed, "learner", learn))
         cut = len(test[0].event)
         a, b = (_by_group(part, one.group) for part, one in zip((score[:cut], score[cut:]), test, strict=True))
         found = stats.mannwhitneyu(b, a, alternative="greater")
         values.append(float(found.statistic) / (len(a) * len(b)) - 0.5)
         p.append(float(found.pvalue))
-    return Evidence(float(np.mean(values)), min(1.0, 2 * min(p)), f"{len(first.event):,} patients before, {len(second.event):,} now.")
+    detail = f"{len(first.event):,} patients before, {len(second.event):,} now."
+    return Evidence(float(np.mean(values)), min(1.0, 2 * min(p)), detail)
 
 
 def _permuted(score: Floats, recent: Floats, rng: np.random.Generator) -> tuple[float, Floats]:
@@ -151,7 +151,7 @@ def _permuted(score: Floats, recent: Floats, rng: np.random.Generator) -> tuple[
     if min(m, n - m) > 100:
         return found, rng.normal(0.0, float(score.std(ddof=1)) * np.sqrt(1 / m + 1 / (n - m)), DRAWS)
     smaller, total = min(m, n - m), score.sum()
-    sums = np.array([score[rng.choice(n, smaller, replace=False)].sum() for _ in range(DRAWS)])
+    sums = np.array([score[rng.choice(n, smaller, replace=False, shuffle=False)].sum() for _ in range(DRAWS)])
     means = sums / smaller - (total - sums) / (n - smaller)
     return found, means if smaller == m else -means
 

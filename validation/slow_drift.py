@@ -1,8 +1,8 @@
 """Slow drift: an extract against the first of the accepted ones, and a cumulative chart over their newcomers.
 
 The chart is Hawkins' self-starting CUSUM (Technometrics 1987;29:315-323, doi 10.2307/1269340): each night's mean of the
-newcomers is compared with that of all nights before, so that it needs no known mean. Its limit follows from the wanted time to a
-false alarm by Siegmund's approximation (1985).
+newcomers is compared with that of all nights before, so that it needs no known mean. Its limit follows from the wanted time to
+a false alarm by Siegmund's approximation (1985).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ ALLOWANCE = 0.5  # of the chart: it is quickest for shifts of one standard error
 FEWEST = 10  # cells of a night
 
 
-def profile(frame: pd.DataFrame, newcomers: Floats, config: CohortConfig, extract_sha256: str) -> ExtractProfile:
+def profile(frame: pd.DataFrame, new_here: Floats, config: CohortConfig, extract_sha256: str) -> ExtractProfile:
     """Return the columns of an extract in numbers.
 
     Args:
         frame: the extract as read.
-        newcomers: bool ``(n,)``.
+        new_here: which patients are newcomers, bool ``(n,)``.
         config: the study; its outcome, predictors and subgroups count.
         extract_sha256: digest of the extract.
     """
@@ -38,7 +38,7 @@ def profile(frame: pd.DataFrame, newcomers: Floats, config: CohortConfig, extrac
     for name in dict.fromkeys([config.outcome.column, *(name for name, _ in config.columns.with_role("feature", "subgroup"))]):
         values = _values(frame, name, config)
         if values is not None:
-            known, new = np.isfinite(values), np.isfinite(values) & newcomers
+            known, new = np.isfinite(values), np.isfinite(values) & new_here
             columns[name] = ColumnProfile(
                 n=int(known.sum()),
                 mean=number(float(values[known].mean())) if known.any() else None,
@@ -61,10 +61,10 @@ def slow_gates(history: Sequence[ExtractProfile], now: ExtractProfile, config: C
     if len(history) < 2:
         return ()
     level = config.drift.false_alarms / 20  # a tenth of the half that is not the columns'
-    shifts = {name: found for name in now.columns if (found := _shift(history[0], now, name)) is not None}
-    charts = {name: found for name in now.columns if (found := chart([*history, now], name))}
+    shifts = {name: shift for name in now.columns if (shift := _shift(history[0], now, name)) is not None}
+    charts = {name: sums for name in now.columns if (sums := chart([*history, now], name))}
     limit = chart_limit(level / max(2 * len(charts), 1))
-    highest = {name: found[-1] for name, found in charts.items()}
+    highest = {name: sums[-1] for name, sums in charts.items()}
     count = max(len(shifts), 1)
     warned = {n for n, (value, p) in shifts.items() if abs(value) > config.drift.slow_warn and p * count <= level}
     values = {name: value for name, (value, _) in shifts.items()}

@@ -1,7 +1,7 @@
 """A part of the rows far out in a numeric column, as after an error of unit.
 
 Of n earlier values the one of rank k from the end is a limit. If nothing drifted, the number of m new values beyond it is
-beta-binomial, whatever the distribution (Wilks 1941, doi 10.1214/aoms/1177731788): exact, and conservative where values are tied.
+beta-binomial, whatever the distribution (Wilks 1941, doi 10.1214/aoms/1177731788): exact, and conservative where values tie.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from validation.joint_drift import FEWEST_ROWS, Evidence
 FAR = 0.005  # share of the earlier values beyond each limit
 
 
-def far_out(before: pd.DataFrame, after: pd.DataFrame, newcomers: Floats, names: list[str]) -> Evidence | None:
+def far_out(before: pd.DataFrame, after: pd.DataFrame, new: Floats, names: list[str]) -> Evidence | None:
     """Return the largest share of rows, beyond the expected one, that lie far out; None without numeric columns.
 
     The p-value is corrected for the columns, both sides, and for all rows and newcomers.
 
     Args:
         before, after: the extracts.
-        newcomers: which rows of ``after`` are newcomers, bool.
+        new: which rows of ``after`` are newcomers, bool.
         names: the numeric columns.
     """
-    parts = [(after, "all patients")] if newcomers.all() else [(after, "all patients"), (after[newcomers], "newcomers")]
+    parts = [(after, "all patients")] if new.all() else [(after, "all patients"), (after[new], "newcomers")]
     found = [one for name in names for rows, who in parts for one in _sides(before[name], rows[name], f"{name}, {who}")]
     if not found:
         return None

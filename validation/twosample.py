@@ -56,7 +56,7 @@ def two_sample_auc(
         draw = numpy_generator(seed, "two-sample", repeat)
         chosen = [draw.permutation(len(rows))[:size] for rows in (first, second)]
         trees, others = (np.concatenate([pair[0][chosen[0]], pair[1][chosen[1]]]) for pair in (plain, scaled))
-        tried: list[tuple[Learner, Floats]] = [(_forest, trees), (_logistic, others), (_densities, others)]
+        tried: list[tuple[Learner, Floats]] = [(grow_forest, trees), (_logistic, others), (density_ratio, others)]
         values[repeat] = _strongest(tried, label, folds=min(folds, size), seed=derive(seed, "forest", repeat))
     return auc_interval(float(values.mean()), size, size, level=1 - (1 - LEVEL) / 3)  # of three learners
 
@@ -68,7 +68,7 @@ def embedded_auc(first: Floats, second: Floats, *, seed: int) -> Interval:
     if min(len(a), len(b)) < 4:
         return Interval(0.5, 0.0, 1.0)
     rows, label = np.concatenate([a, b]), np.repeat([1, 0], [len(a), len(b)])
-    found = _strongest([(_logistic, rows), (_densities, rows)], label, folds=min(5, len(a), len(b)), seed=seed)
+    found = _strongest([(_logistic, rows), (density_ratio, rows)], label, folds=min(5, len(a), len(b)), seed=seed)
     return auc_interval(found, len(a), len(b))
 
 
@@ -86,7 +86,8 @@ def _strongest(tried: list[tuple[Learner, Floats]], label: Floats, *, folds: int
     return float(values[np.arange(folds), others.argmax(axis=1)].mean())
 
 
-def _forest(rows: Floats, label: Floats, test: Floats, seed: int) -> Floats:
+def grow_forest(rows: Floats, label: Floats, test: Floats, seed: int) -> Floats:
+    """Return the probabilities of label 1 by a random forest."""
     forest = RandomForestClassifier(n_estimators=TREES, min_samples_leaf=3, random_state=seed)
     return np.asarray(forest.fit(rows, label).predict_proba(test)[:, 1])
 
@@ -95,7 +96,7 @@ def _logistic(rows: Floats, label: Floats, test: Floats, seed: int) -> Floats:
     return np.asarray(LogisticRegression(C=0.1, max_iter=500).fit(rows, label).decision_function(test))
 
 
-def _densities(rows: Floats, label: Floats, test: Floats, seed: int) -> Floats:
+def density_ratio(rows: Floats, label: Floats, test: Floats, seed: int) -> Floats:
     """Return the log ratio of normal densities with shrunk covariances."""
     return _log_density(rows[label == 1], test) - _log_density(rows[label == 0], test)
 

@@ -12,6 +12,7 @@ from prefect import State, flow, get_run_logger, task
 from flows.allowed_paths import require_allowed, require_allowed_extract
 from flows.inbox.selection import select_extracts
 from flows.redaction import redact_errors, unpickled
+from flows.runs.accepted import accepted_profiles
 from flows.runs.audit_log import read as read_log
 from flows.runs.champion import Decision, consider
 from flows.runs.folder import drift_baseline
@@ -198,13 +199,16 @@ class _StudyRun:
         inputs = {done.name: done.reference for done in passed}
         code = digest(code_digest("flows.study.report_assembly", "mgvae.report.render"))
         baseline = self.baseline.run.artifact.sha256 if self.baseline.run else self.baseline.skipped_because
+        history = accepted_profiles(self.out / self.config.study, self.extract_sha256) if self.baseline.run else ()
         read = {"config": config_sha256(self.config), "seed": self.config.seed, "baseline": baseline}
+        if history:
+            read["history"] = digest([one.extract_sha256 for one in history])
         key = stage_key("report", code=code, parameters=read, inputs=inputs)
 
         def write(folder: Path) -> None:
             from mgvae.report.render import render
 
-            sources = Sources(self.config, self.extract_sha256, self.folders, passed, self.baseline)
+            sources = Sources(self.config, self.extract_sha256, self.folders, passed, self.baseline, history)
             facts = complete_report(sources) if valid else refused_report(sources)
             text = json.dumps(facts.model_dump(mode="json"), indent=1, allow_nan=False)
             (folder / REPORT).write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.runs.folder import DriftBaseline, ReferenceRun
+from flows.runs.folder import DriftBaseline
 from flows.study.findings import explanation_findings, gate_findings, gathered, sample_size_findings, verdict_of
 from flows.study.lineage import FinishedStage, lineage, run_id
 from flows.study.stages.stage import (
@@ -35,7 +35,7 @@ from mgvae.config.study import CohortConfig
 from mgvae.evaluation.findings import evaluation_findings
 from mgvae.report.schema import SCHEMA_VERSION, Report
 from mgvae.results.cohort import CohortSummary, ColumnSummary, ExtractRecord, FlowStep
-from mgvae.results.drift import DriftRecord, DriftReference, DriftResult, DriftSummary
+from mgvae.results.drift import DriftRecord, DriftReference, DriftResult, DriftSummary, ExtractProfile
 from mgvae.results.evaluation import EvaluationResult, EvaluationSummary
 from mgvae.results.explanations import Explanations
 from mgvae.results.findings import RunVerdict
@@ -49,6 +49,7 @@ from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
 from mgvae.store.artifact import CLOCK
 from validation.extract_findings import extract_findings
+from validation.slow_drift import slow_gates
 
 NOTHING = DriftBaseline()
 LATEST = "the patients with the latest index dates: they came after all on whom the models were trained"
@@ -65,6 +66,7 @@ class Sources:
         folders: the stages' artifacts.
         passed: the stages that ended, in order.
         reference: the accepted run that the extract was compared with, or the reason for none.
+        history: the accepted extracts, the oldest first.
     """
 
     config: CohortConfig
@@ -72,6 +74,7 @@ class Sources:
     folders: Mapping[str, Path]
     passed: Sequence[FinishedStage]
     reference: DriftBaseline = NOTHING
+    history: tuple[ExtractProfile, ...] = ()
 
 
 def refused_report(sources: Sources) -> Report:
@@ -98,7 +101,7 @@ def complete_report(sources: Sources) -> Report:
     cohort, test = load_cohort(folders["split"])
     synthetic = read_result(folders["assess"] / SYNTHETIC, SyntheticSummary)
     evaluation = read_result(folders["evaluate"] / EVALUATION, EvaluationResult)
-    drift = _drift(folders, sources.reference.run)
+    drift = _drift(sources)
     training, privacy = _training(folders), privacy_record(folders["finetune"])
     remarks = _remarks_on_groups(training, synthetic, evaluation)
     chosen = read_result(folders["model"] / RECOMMENDATION, Recommendation)
@@ -225,11 +228,14 @@ def _remarks_on_groups(training: TrainingSummary, synthetic: SyntheticSummary, e
     return tuple(dict.fromkeys(remark for part in parts if part is not None for remark in part.remarks))
 
 
-def _drift(folders: Mapping[str, Path], reference: ReferenceRun | None) -> DriftSummary | None:
+def _drift(sources: Sources) -> DriftSummary | None:
+    reference = sources.reference.run
     if reference is None:
         return None
-    record = read_result(folders["drift"] / DRIFT, DriftRecord)
+    record = read_result(sources.folders["drift"] / DRIFT, DriftRecord)
     measured = {name: getattr(record, name) for name in DriftResult.model_fields}
+    if record.profile is not None:
+        measured["gates"] = (*record.gates, *slow_gates(sources.history, record.profile, sources.config))
     return DriftSummary(**measured, reference=DriftReference(**reference.to_json()))
 
 

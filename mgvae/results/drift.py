@@ -62,13 +62,44 @@ class DriftRows(Strict):
     after: Count
 
 
+class ColumnProfile(Strict):
+    """A column of an extract in numbers; levels count as 0, 1, ... in the dictionary's order.
+
+    Attributes:
+        n, mean, sd: cells that are not missing.
+        missing: share of missing cells.
+        new, new_mean: cells of patients whom the extract before did not have, or of all if it shares none with it.
+    """
+
+    n: Count
+    mean: Number | None
+    sd: Number | None
+    missing: Share
+    new: Count
+    new_mean: Number | None
+
+
+class ExtractProfile(Strict):
+    """The columns of an accepted extract, for what drifts slowly."""
+
+    extract_sha256: str
+    rows: Count
+    columns: dict[str, ColumnProfile]
+
+
 class DriftResult(Strict):
-    """How an extract differs from an earlier one."""
+    """How an extract differs from an earlier one.
+
+    Attributes:
+        before, profile: the columns of both extracts in numbers; None where an earlier version wrote it.
+    """
 
     rows: DriftRows
     gates: tuple[Gate, ...]
     features: tuple[DriftFeature, ...]
     columns: DriftColumns
+    before: ExtractProfile | None = None
+    profile: ExtractProfile | None = None
 
 
 class DriftRecord(DriftResult):

@@ -1,0 +1,53 @@
+"""The accepted extracts of a study in numbers, for what drifts slowly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flows.runs.folder import PASSED, RunManifest
+from mgvae.results.drift import ExtractProfile
+from mgvae.store.artifact import MANIFEST
+
+REPORT = "report.json"
+KEYS = ("before", "profile")  # of a report's drift
+
+
+def accepted_profiles(study: Path, extract_sha256: str) -> tuple[ExtractProfile, ...]:
+    """Return the extracts that were accepted before one was, the oldest first.
+
+    The chain begins anew with a run for which drift was not judged. An extract that was accepted before is judged by what came
+    before it then, so that the same extract gives the same answer.
+
+    Args:
+        study: folder of the study's runs.
+        extract_sha256: digest of the extract to judge.
+    """
+    chain: dict[str, ExtractProfile] = {}
+    for sha256, before, now in _runs(study):
+        if sha256 == extract_sha256:
+            break
+        if now is None:
+            chain = {}
+        else:
+            found = [one for one in ([before] if before and not chain else []) + [now] if one.extract_sha256 not in chain]
+            chain |= {one.extract_sha256: one for one in found}
+    chain.pop(extract_sha256, None)
+    return tuple(chain.values())
+
+
+def _runs(study: Path) -> list[tuple[str, ExtractProfile | None, ExtractProfile | None]]:
+    """Return the extract and both profiles of each accepted run, the oldest first; unreadable runs are left out."""
+    found: list[tuple[tuple[str, int], tuple[str, ExtractProfile | None, ExtractProfile | None]]] = []
+    for path in study.glob(f"[!.]*/{MANIFEST}"):
+        try:
+            manifest = RunManifest.read(path.parent)
+            if path.parent.is_symlink() or manifest.status not in PASSED or manifest.lineage.extract_sha256 is None:
+                continue
+            drift = json.loads((path.parent / REPORT).read_bytes()).get("drift") or {}
+            before, now = (None if drift.get(key) is None else ExtractProfile.model_validate(drift[key]) for key in KEYS)
+        except (OSError, ValueError, AttributeError):
+            continue
+        order = (manifest.created_at, path.stat().st_mtime_ns)
+        found.append((order, (manifest.lineage.extract_sha256, before, now)))
+    return [run for _, run in sorted(found, key=lambda pair: pair[0])]
