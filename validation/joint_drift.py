@@ -61,9 +61,10 @@ class Evidence:
 
 def samples(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> tuple[Sample, Sample, Sample]:
     """Return the earlier patients, those of now, and of these the `newcomers`."""
+    before, after = (_in_order(frame, config) for frame in (before, after))
     both = pd.concat([before, after], ignore_index=True)
     was = np.arange(len(both)) < len(before)
-    table = _numbers(both, was, config)
+    table = _numbers(both, config)
     name = config.outcome.column
     known = both[name].notna().to_numpy() if name in both else np.zeros(len(both), bool)
     event = np.full(len(both), np.nan)
@@ -173,6 +174,13 @@ def _some(rows: Floats, rng: np.random.Generator) -> Floats:
     return rows[rng.permutation(len(rows))[:MOST_ROWS]]
 
 
+def _in_order(frame: pd.DataFrame, config: CohortConfig) -> pd.DataFrame:
+    """Return the rows in an order that does not depend on theirs: halves, draws and trees are then the same."""
+    used = (config.subject_id, config.group, config.outcome.column, config.index_date, *config.columns.features)
+    names = [name for name in dict.fromkeys(used) if name is not None and name in frame]
+    return frame.sort_values(names, key=lambda cells: cells.astype(str), kind="stable", ignore_index=True)
+
+
 def _names(frame: pd.DataFrame, column: str | None, was: Floats) -> list[str]:
     """Return names; rows without a column of names are all distinct, also between extracts."""
     if column is None or column not in frame:
@@ -180,7 +188,7 @@ def _names(frame: pd.DataFrame, column: str | None, was: Floats) -> list[str]:
     return frame[column].map(lambda cell: "" if pd.isna(cell) else str(cell)).tolist()
 
 
-def _numbers(both: pd.DataFrame, was: Floats, config: CohortConfig) -> Floats:
+def _numbers(both: pd.DataFrame, config: CohortConfig) -> Floats:
     """Return normal scores by the ranks of both extracts, levels and missing cells as indicators, each of some spread."""
     parts: list[Floats] = []
     for name, column in config.columns.features.items():
