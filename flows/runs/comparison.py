@@ -18,7 +18,7 @@ from mgvae.cohort.files import load_cohort
 from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, OutcomeError, StoreError
-from mgvae.evaluation.deployed_model import EVALUATED, PREDICTIONS, load_deployed, seen_in_training
+from mgvae.evaluation.deployed_model import EVALUATED, PREDICTIONS, load_deployed, met_before, seen_in_training
 from mgvae.evaluation.promotion import (
     MEASURES,
     Judgement,
@@ -121,7 +121,7 @@ def compare_with_champion(
         serving = load_deployed(place, EVALUATED)
         cohort, test = load_cohort(folders["split"])
         named = config.subject_id is not None
-        known = seen_in_training(place, cohort, named=named)
+        known, met = (found(place, cohort, named=named) for found in (seen_in_training, met_before))
     except (StoreError, CheckpointError) as error:
         return Comparison("kept", f"Cannot compare: the champion's model cannot be used. {error}", broken=True)
     obstacle = serving.obstacle(challenger)
@@ -153,7 +153,7 @@ def compare_with_champion(
         left_out=int(seen.sum()),
         floor=floor_of(new, numbers.level),
         change=change_of(then, now, numbers.level),
-        new_patients=float(1 - known[~test].mean()),
+        new_patients=float(1 - met[~test].mean()),
         lost_before=history.lost,
         use=use_of(history.study, names, window=config.split.window),
     )

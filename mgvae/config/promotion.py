@@ -16,8 +16,8 @@ class Promotion(Strict):
         calibration_change: factor by which its observed/expected ratio must have changed, up or down, besides the interval.
         margin: loss in AUROC and in scaled Brier score that the 95 % interval of the difference must exclude; also the largest
             sum of the losses since the last clear gain.
-        new_patients: share of the training patients whom the champion was not trained on, from which a model that is neither
-            better nor worse takes its place; 0: always.
+        new_patients: share of the training patients whom the champion's extract did not have, from which a model that is
+            neither better nor worse takes its place; 0: always.
         most_nights: how often the same patients of a random hold-out may judge (median) until a quarter of them is replaced,
             from the night after the next promotion.
     """

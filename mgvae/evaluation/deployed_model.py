@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,11 +198,20 @@ def seen_in_training(folder: Path, cohort: Cohort, *, named: bool) -> BoolArray:
     Raises:
         CheckpointError: the names cannot be read.
     """
+    return _among(folder, (TRAINED_ON,), cohort, named)
+
+
+def met_before(folder: Path, cohort: Cohort, *, named: bool) -> BoolArray:
+    """Return which subjects were in a model's extract, its hold-out included; arguments are those of `seen_in_training`."""
+    return _among(folder, (TRAINED_ON, PREDICTIONS), cohort, named)
+
+
+def _among(folder: Path, files: Sequence[str], cohort: Cohort, named: bool) -> BoolArray:
     try:
-        known = pd.read_parquet(folder / TRAINED_ON)
+        known = pd.concat([pd.read_parquet(folder / name, columns=["subject", "group"]) for name in files])
         subjects, groups = set(known["subject"]), set(known["group"].dropna())
     except (OSError, ValueError, LookupError) as error:
-        raise CheckpointError(f"A model must have a readable {TRAINED_ON}; {type(error).__name__}.") from None
+        raise CheckpointError(f"A model must have a readable {' and '.join(files)}; {type(error).__name__}.") from None
     own = _names(cohort)
     by_name = own["subject"].isin(subjects) if named else own["group"].isna()
     return np.asarray(by_name | own["group"].isin(groups), dtype=bool)

@@ -50,7 +50,7 @@ def rule(numbers: Promotion) -> str:
         "computed on the same patients, with 0.95 intervals from a paired bootstrap of whole groups. The champion "
         f"stays if an interval lies wholly below 0, or reaches down to -{numbers.margin:g}. Else the new model is "
         "promoted if an interval lies wholly above 0. Of two models of which neither is better, the new one is "
-        f"promoted if the champion was not trained on at least {numbers.new_patients:.0%} of its training patients "
+        f"promoted if the champion's extract lacked at least {numbers.new_patients:.0%} of its training patients "
         f"and the differences since the last clear gain add up to at least -{numbers.margin:g}; else the champion "
         "stays. A quarter of a random hold-out is replaced after a promotion, once its patients have judged "
         f"{numbers.most_nights} times (median)."
@@ -168,7 +168,7 @@ def with_rule(
         left_out: patients who did not judge.
         floor: see `floor_of`.
         change: see `change_of`.
-        new_patients: share of the training patients that is new.
+        new_patients: share of the training patients whom the champion's extract did not have.
         lost_before: by measure, the sum of the differences between champions since the last clear gain.
         use: how often these patients have judged.
     """

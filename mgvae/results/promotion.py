@@ -80,7 +80,7 @@ class PromotionComparison(ModelComparison):
         margin: by how much a measure may be lower.
         floor: the challenger's AUROC, with limits at `mgvae.config.promotion.Promotion.level`; None in older lines, as below.
         change: the champion against itself at its promotion.
-        new_patients: share of the challenger's training patients whom the champion was not trained on.
+        new_patients: share of the challenger's training patients whom the champion's extract did not have.
         lost: by measure, the sum of the recorded differences since the last clear gain, this one included.
         gained: whether the challenger is clearly better in a measure.
         use: how often these patients have judged.

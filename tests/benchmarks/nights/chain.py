@@ -52,10 +52,11 @@ class NightRecord:
 
 @dataclass
 class Model:
-    """A fitted model, whom it knows and how it did on its own hold-out."""
+    """A fitted model: whom it was trained on, whom its extract had, and how it did on its own hold-out."""
 
     pipeline: Pipeline
     known: set[str]
+    met: set[str]
     then: Performance
 
     def predict(self, features: pd.DataFrame) -> np.ndarray:
@@ -96,7 +97,7 @@ def one_night(state: State, frame: pd.DataFrame, truth: pd.DataFrame, night: int
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(numbers(train.features), train.event)
     risk = pipeline.predict_proba(numbers(held.features))[:, 1]
     event = held.event.astype(int)
-    model = Model(pipeline, set(train.subject), performance(event, held.group, risk, n=200, seed=night))
+    model = Model(pipeline, set(train.subject), set(cohort.subject), performance(event, held.group, risk, n=200, seed=night))
     action, code = promoted_or_not(state, model, held, train.subject)
     real = roc_auc_score(truth["died"] == "1", model.predict(truth))
     return NightRecord(night, said + code, action, float(real))
@@ -136,7 +137,7 @@ def promoted_or_not(state: State, model: Model, held: Cohort, training: np.ndarr
         left_out=len(held.event) - len(event),
         floor=floor_of(new, rule.level),
         change=change_of(old.then, now, rule.level),
-        new_patients=float(np.mean([name not in old.known for name in training])),
+        new_patients=float(np.mean([name not in old.met for name in training])),
         lost_before=state.lost,
         use=use,
     )

@@ -67,9 +67,13 @@ def judged(tmp_path, monkeypatch):
 
         def seen_in_training(place, held, *, named):
             assert (place.name, named, len(held)) == ("champion", True, 2 * n)
-            return np.arange(2 * n) < n + seen if known is None else np.arange(2 * n) < known
+            return (np.arange(2 * n) >= n) & (np.arange(2 * n) < n + seen)
+
+        def met_before(place, held, *, named):
+            return np.arange(2 * n) < (n if known is None else known)
 
         monkeypatch.setattr(comparison, "seen_in_training", seen_in_training)
+        monkeypatch.setattr(comparison, "met_before", met_before)
         risk = models["champion"].predict(people.features)
         then = performance(event.astype(int), people.group, risk, n=60, seed=0) if event.sum() > 0 else None
         monkeypatch.setattr(comparison, "_promoted_performance", lambda place, config: then)
@@ -105,7 +109,7 @@ def test_where_all_have_the_event_nobody_can_tell(judged):
 
 
 def test_the_same_predictions_are_promoted_where_enough_training_patients_are_new(judged):
-    """Of 200 training patients the champion knew the first 190: 5 % are new."""
+    """Of 200 training patients the champion's extract had the first 190: 5 % are new."""
     five = {"promotion": {"new_patients": 0.05}}
     assert judged(events=100, known=190, settings=config(**five)).outcome == "promoted"
     assert judged(events=100, known=190, settings=config(**five)).comparison["auroc"]["value"] == 0
