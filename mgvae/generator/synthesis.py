@@ -31,6 +31,7 @@ from mgvae.torch_runtime import torch_generator
 from mgvae.training.anchor import Anchor, anchor_at
 from mgvae.training.early_stopping import History, OnEpoch
 from mgvae.training.exemplar_weights import exemplar_log_weight, tilted
+from mgvae.training.exemplars import kin
 from mgvae.training.inputs import GeneratorInputs, divide_by_event, encoding_rows
 from mgvae.training.loops import pretrain
 from mgvae.training.tuning import finetune_cases
@@ -87,13 +88,15 @@ def pretrain_majority(
         seed: the seed.
         on_epoch: called after each epoch.
     """
-    parts = hold_out(group, settings.heldout_fraction, seed=seed)
+    codes = kin(majority, group)
+    parts = hold_out(codes, settings.heldout_fraction, seed=seed)
     held_out = torch.from_numpy(parts.held_out).to(majority.device)
     rows = majority[~held_out]
+    own = torch.from_numpy(codes).to(majority.device)[~held_out] if len(np.unique(codes)) < len(codes) else None
     model = new_model(encoding, rows, settings, seed=seed)
-    history = pretrain(model, rows, majority[held_out], settings, seed=seed, on_epoch=on_epoch)
+    history = pretrain(model, rows, majority[held_out], settings, seed=seed, kin=own, on_epoch=on_epoch)
     history = replace(history, remarks=parts.remarks("Early stopping of pre-training watched the ELBO"))
-    return Pretrained(model, anchor_at(model, rows, settings, seed=seed), history)
+    return Pretrained(model, anchor_at(model, rows, settings, seed=seed, kin=own), history)
 
 
 def synthetic_cases(

@@ -55,10 +55,8 @@ def elbo(
     return Elbo(model.decoder.log_prob(rows, z), log_q - log_r, z_mean)
 
 
-def elbo_with_own_means(
-    model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, *, leave_one_out: bool
-) -> Elbo:
-    """Return `elbo` of rows that are exemplars, with their means' gradient.
+def elbo_with_own_means(model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, *, own: Tensor | None) -> Elbo:
+    """Return `elbo` of rows some of which are exemplars, with their means' gradient.
 
     All other means come from ``cache``, where theirs are renewed: a step costs one encoding of the batch and one matrix
     product, whatever K is.
@@ -67,31 +65,32 @@ def elbo_with_own_means(
         model: the model.
         rows: ``(B, W)``.
         cache: exemplar means, ``(K, D)``; changed in place.
-        at: position of each row among the exemplars, ``(B,)``.
+        at: position of each row among the exemplars, ``(B,)``; -1 for none.
         noise: standard-normal draws, ``(B, D)``.
-        leave_one_out: whether a row is left out of its own prior.
+        own: the exemplars that a row does without; see `log_mixture`.
     """
     z_mean, z_log_var = model.posterior(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
-    own = at if leave_one_out else None
-    log_r = log_mixture(z, cache, model.prior_log_var, own=own, fresh=(at, z_mean))
+    inside = at >= 0
+    log_r = log_mixture(z, cache, model.prior_log_var, own=own, fresh=(at[inside], z_mean[inside]))
     return Elbo(model.decoder.log_prob(rows, z), log_gaussian(z, z_mean, z_log_var) - log_r, z_mean)
 
 
 def row_elbo(model: MGVAE, row: Tensor, means: Tensor, noise: Tensor, own: Tensor) -> Tensor:
-    """Return the ELBO of one row ``(W,)``, a scalar, for `torch.func.vmap`.
+    """Return the mean ELBO of a row's codes, a scalar, for `torch.func.vmap`.
 
     Args:
         model: the model.
         row: ``(W,)``.
         means: exemplar means, ``(K, D)``, held fixed.
-        noise: ``(D,)``.
+        noise: of each code, ``(R, D)``.
         own: bool ``(K,)``; no true entry where the row is no exemplar.
     """
     z_mean, z_log_var = model.posterior(row[None])
-    z = z_mean + torch.exp(0.5 * z_log_var) * noise[None]
-    log_r = plain_log_mixture(z, means, model.prior_log_var, own=own[None])
-    return (model.decoder.log_prob(row[None], z) - log_gaussian(z, z_mean, z_log_var) + log_r)[0]
+    z = z_mean + torch.exp(0.5 * z_log_var) * noise
+    log_r = plain_log_mixture(z, means, model.prior_log_var, own=own.expand(len(z), -1))
+    rows = row.expand(len(z), -1)
+    return (model.decoder.log_prob(rows, z) - log_gaussian(z, z_mean, z_log_var) + log_r).mean()
 
 
 def own_exemplar(at: Tensor, exemplars: int) -> Tensor:

@@ -14,9 +14,10 @@ from mgvae.model.ewc import MOST_ROWS, fisher_diagonal, normalised
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import own_exemplar, row_elbo
 from mgvae.torch_runtime import torch_generator
-from mgvae.training.exemplars import draw_carriers
+from mgvae.training.exemplars import draw_carriers, left_out
 
 FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
+DRAWS = 8  # codes of a row whose gradients are averaged before they are squared: of one code, noise doubles the encoder's share
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Anchor:
     fisher: Mapping[str, Tensor]
 
 
-def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> Anchor:
-    """Return the anchor at the model's parameters, from rows ``(n, W)``."""
+def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int, kin: Tensor | None = None) -> Anchor:
+    """Return the anchor at the model's parameters, from rows ``(n, W)``; see `pretrain` for kin."""
     draws = torch_generator(seed, "fisher")
     carriers, position = draw_carriers(rows, settings.exemplars, draws)
     at = torch.randperm(len(rows), generator=draws)[:FISHER_ROWS].to(rows.device)
@@ -40,11 +41,11 @@ def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int) -> A
         scalar: Tensor = functional_call(_RowElbo(model), named, (row, means, noise, own))
         return scalar
 
-    left_out = position[at] if settings.leave_one_out else torch.full_like(at, -1)
-    own = own_exemplar(left_out, len(carriers))
-    fisher = fisher_diagonal(
-        objective, parameters, rows[at], model.noise(len(at), draws), own, chunk=min(MOST_ROWS, model.at_once)
-    )
+    own = left_out(kin, at, carriers, position) if settings.leave_one_out else torch.full_like(at, -1)
+    own = own if own.dtype == torch.bool else own_exemplar(own, len(carriers))
+    noise = model.noise(DRAWS * len(at), draws).view(len(at), DRAWS, -1)
+    chunk = max(1, min(MOST_ROWS, model.at_once) // DRAWS)
+    fisher = fisher_diagonal(objective, parameters, rows[at], noise, own, chunk=chunk)
     return Anchor(parameters, normalised(fisher))
 
 

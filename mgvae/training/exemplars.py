@@ -1,14 +1,24 @@
-"""Draw the majority rows that carry the prior."""
+"""Draw the majority rows that carry the prior, and say which of them a row must do without."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from mgvae.arrays import Array, IntArray
 from mgvae.config.sections import Training
 from mgvae.model.network import MGVAE
+from mgvae.model.objective import own_exemplar
 from mgvae.model.prior import Exemplars
 from mgvae.training.exemplar_weights import exemplar_log_weight
+
+COPIES = (
+    0.1  # share of rows equal to another up to which equal rows are copies; where there are more, patients are alike by chance
+)
+MOST_KIN = 0.5  # share of the exemplars that a row does without: a group of more is no family
 
 
 class ExemplarSchedule:
@@ -47,3 +57,43 @@ def draw_carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) ->
     position = torch.full((n,), -1)
     position[carriers] = torch.arange(len(carriers))
     return carriers.to(rows.device), position.to(rows.device)
+
+
+def kin(rows: Tensor, group: Array) -> IntArray:
+    """Return a code for each row, which those share that are no independent patients, ``(n,)``.
+
+    They are of one group, or copies: equal in every column, in a table where hardly any rows are.
+
+    Args:
+        rows: encoded, ``(n, W)``.
+        group: code of each row's group, ``(n,)``.
+    """
+    bare = np.ascontiguousarray(rows.cpu().numpy() + 0.0)  # -0 is 0
+    keys = bare.view(np.dtype((np.void, bare.itemsize * bare.shape[1])))[:, 0]
+    _, copy, count = np.unique(keys, return_inverse=True, return_counts=True)
+    if (count[copy] > 1).mean() > COPIES:
+        copy = np.arange(len(bare))
+    _, family = np.unique(group, return_inverse=True)
+    n = len(bare)
+    ends = np.concatenate([n + family, n + family.max(initial=0) + 1 + copy])
+    graph = csr_array((np.ones(2 * n), (np.tile(np.arange(n), 2), ends)), shape=(4 * n, 4 * n))
+    return np.asarray(connected_components(graph, directed=False)[1][:n], dtype=np.int64)
+
+
+def left_out(codes: Tensor | None, at: Tensor, carriers: Tensor, position: Tensor) -> Tensor:
+    """Return the exemplars that rows do without in their own prior: themselves and their kin.
+
+    Args:
+        codes: of kin, ``(n,)``; None where nobody has any.
+        at: the rows, ``(B,)``.
+        carriers, position: see `draw_carriers`.
+    Returns:
+        Bool ``(B, K)``; without kin the rows' own positions, ``(B,)``, -1 for none.
+    """
+    own = position[at]
+    if codes is None:
+        return own
+    mask = codes[at][:, None] == codes[carriers][None, :]
+    alone = mask.double().mean(1) > MOST_KIN
+    mask[alone] = own_exemplar(own[alone], len(carriers))
+    return mask

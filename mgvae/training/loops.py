@@ -14,12 +14,12 @@ from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
 from mgvae.model.ewc import ewc_penalty
 from mgvae.model.network import MGVAE
-from mgvae.model.objective import Elbo, elbo, elbo_with_own_means
+from mgvae.model.objective import elbo, elbo_with_own_means
 from mgvae.model.prior import Exemplars
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.anchor import Anchor
 from mgvae.training.early_stopping import BestEpoch, Epoch, History, OnEpoch, heldout_elbo, is_worsening
-from mgvae.training.exemplars import ExemplarSchedule, draw_carriers
+from mgvae.training.exemplars import ExemplarSchedule, draw_carriers, left_out
 
 MAX_GRADIENT = 5.0
 FEWEST = 16  # cases in a step of fine-tuning, where there are as many
@@ -44,12 +44,20 @@ class FinetunePlan:
 
 
 def pretrain(
-    model: MGVAE, rows: Tensor, heldout: Tensor, settings: Training, *, seed: int, on_epoch: OnEpoch | None = None
+    model: MGVAE,
+    rows: Tensor,
+    heldout: Tensor,
+    settings: Training,
+    *,
+    seed: int,
+    kin: Tensor | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> History:
     """Train ``model`` in place on the majority; keep its best held-out ELBO.
 
-    Where all rows are exemplars, each step renews the means of its own rows, and no epoch encodes all of them again: means are
-    at most one epoch old while it trains and chooses, and fresh in the held-out ELBO that is returned.
+    Each step renews the means of its own rows that are exemplars, and the gradient reaches them. Where all rows are, no epoch
+    encodes all of them again: means are at most one epoch old while it trains and chooses, and fresh in the held-out ELBO that
+    is returned.
 
     Args:
         model: a fresh model.
@@ -57,6 +65,8 @@ def pretrain(
         heldout: encoded majority rows that training does not see, ``(m, W)``.
         settings: epochs, step size and the like.
         seed: names the streams of shuffling and noise.
+        kin: codes that rows share which are no independent patients, ``(n,)``, see `exemplars.kin`: they are left out of each
+            other's prior. None where there are no such rows.
         on_epoch: called after each epoch.
     Raises:
         TrainingError: fewer than two rows, none held out, or the objective is no longer finite.
@@ -77,7 +87,8 @@ def pretrain(
         total = 0.0
         for at in _batches(len(rows), settings.batch_size, draws):
             noise = model.noise(len(at), draws)
-            terms = _majority_step(model, rows[at], cache, position[at], noise, settings)
+            own = left_out(kin, at, carriers, position) if settings.leave_one_out else None
+            terms = elbo_with_own_means(model, rows[at], cache, position[at], noise, own=own)
             total += _step(model, optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total) * len(at)
             schedule.step()
         if len(carriers) < len(rows):  # else the steps have just renewed each mean
@@ -158,16 +169,6 @@ def finetune(
             break
     last = records[-1].heldout_elbo if records else None
     return History(tuple(records), len(records), last, time.perf_counter() - start)
-
-
-def _majority_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
-    """Return the objective of a step's rows and renew their means in ``cache``."""
-    if bool((position < 0).any()):  # only some rows are exemplars
-        terms = elbo(model, rows, cache, noise, own=position if settings.leave_one_out else None)
-        inside = position >= 0
-        cache.renew(position[inside], terms.z_mean[inside])
-        return terms
-    return elbo_with_own_means(model, rows, cache, position, noise, leave_one_out=settings.leave_one_out)
 
 
 def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:

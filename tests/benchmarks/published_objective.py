@@ -156,11 +156,11 @@ def ways(task: Task) -> dict[str, tuple[Step, Training]]:
     """Return the ways to carry the prior: how a step goes, and the settings."""
     some = {n: task.settings.model_copy(update={"exemplars": n}) for n in (1000, Training().exemplars)}
     return {
-        EXACT: (train._majority_step, task.settings),
+        EXACT: (train.elbo_with_own_means, task.settings),
         "exact, no gradient": (fixed_step, task.settings),
         f"exact, nearest {NEAREST}": (nearest_step(task.rows), task.settings),
-        OURS: (train._majority_step, some[Training().exemplars]),
-        "1000 exemplars": (train._majority_step, some[1000]),
+        OURS: (train.elbo_with_own_means, some[Training().exemplars]),
+        "1000 exemplars": (train.elbo_with_own_means, some[1000]),
     }
 
 
@@ -172,7 +172,7 @@ def contender(task: Task, step: Step, settings: Training, seconds: float) -> Run
         elbo_now = reported if settings.exemplars == "all" else task.evaluate(model)
         moments.append(Moment(time.perf_counter() - start, elbo_now))
 
-    with patch.object(train, "_majority_step", step):
+    with patch.object(train, "elbo_with_own_means", step):
         train.pretrain(model, task.rows, task.heldout, settings, seed=task.seed, on_epoch=note)
     return Run(moments, seconds * task.steps)
 
@@ -208,13 +208,13 @@ def stepper(task: Task, step: Step, settings: Training) -> Callable[[], object]:
 
     def make() -> None:
         noise = torch.randn(len(at), model.latent_dim, generator=draws)
-        terms = step(model, task.rows[at], cache, position[at], noise, settings)
+        terms = step(model, task.rows[at], cache, position[at], noise, own=position[at])
         train._step(model, optimizer, -terms.total.mean(), terms.total)
 
     return make
 
 
-def fixed_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
+def fixed_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, *, own: Tensor) -> Elbo:
     """Return the objective with every exemplar mean held fixed, the batch's own too."""
     terms = elbo(model, rows, cache, noise, own=position)
     cache.renew(position, terms.z_mean)
@@ -224,7 +224,7 @@ def fixed_step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, n
 def nearest_step(everyone: Tensor) -> Step:
     """Return a step that re-encodes, with gradient, the exemplars nearest to each row besides its own mean (retrieval)."""
 
-    def step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, settings: Training) -> Elbo:
+    def step(model: MGVAE, rows: Tensor, cache: Exemplars, position: Tensor, noise: Tensor, *, own: Tensor) -> Elbo:
         z_mean, z_log_var = model.encoder(rows)
         near = torch.cdist(z_mean.detach(), cache.means).topk(NEAREST, largest=False).indices.unique()
         means = cache.means.index_copy(0, near, model.encoder(everyone[near])[0]).index_copy(0, position, z_mean)

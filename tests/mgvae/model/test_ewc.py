@@ -46,7 +46,7 @@ def model_objective():
     def objective(parameters, *row):
         return functional_call(Objective(), {f"model.{name}": value for name, value in parameters.items()}, row)
 
-    return objective, dict(model.named_parameters()), (rows, normal(21, 3), own_exemplar(torch.arange(21), 21))
+    return objective, dict(model.named_parameters()), (rows, normal(21, 4, 3), own_exemplar(torch.arange(21), 21))
 
 
 def test_fisher_of_the_model_against_a_loop_over_rows():

@@ -64,14 +64,15 @@ def test_the_objective_is_a_lower_bound_of_the_evidence(off):
     assert (truth - draws.mean(0)).mean() > 0.01  # a diagonal Gaussian cannot be the posterior under a mixture
 
 
-@pytest.mark.parametrize("leave_one_out", [True, False])
-def test_cached_means_give_what_re_encoded_means_give(leave_one_out):
-    model, rows = small(), pixels(20)
-    at = torch.tensor([3, 0, 19, 7])
+AT = torch.tensor([3, 0, 19, 7])
+
+
+@pytest.mark.parametrize("own", [AT, own_exemplar(AT, 20) | own_exemplar(AT.flip(0), 20), None], ids=["row", "pair", "none"])
+def test_cached_means_give_what_re_encoded_means_give(own):
+    model, rows, at = small(), pixels(20), AT
     stale = model.exemplar_means(rows)
     stale[at] += 5.0  # those of the batch are never read from the cache
-    got = elbo_with_own_means(model, rows[at], Exemplars(stale), at, normal(4, 3), leave_one_out=leave_one_out)
-    own = at if leave_one_out else None
+    got = elbo_with_own_means(model, rows[at], Exemplars(stale), at, normal(4, 3), own=own)
     expected = elbo(model, rows[at], model.exemplar_means(rows), normal(4, 3), own=own)
     for one, other in zip(got, expected, strict=True):
         torch.testing.assert_close(one, other)
@@ -80,7 +81,7 @@ def test_cached_means_give_what_re_encoded_means_give(leave_one_out):
 def test_the_gradient_reaches_the_batchs_own_means_and_no_others():
     model, rows, at = small(), pixels(20), torch.tensor([3, 0, 19, 7])
     cache = model.exemplar_means(rows)
-    got = elbo_with_own_means(model, rows[at], Exemplars(cache), at, normal(4, 3), leave_one_out=True).total.sum()
+    got = elbo_with_own_means(model, rows[at], Exemplars(cache), at, normal(4, 3), own=at).total.sum()
     through_batch = torch.autograd.grad(got, model.encoder.mean.weight)[0]
     means = model.encoder(rows)[0]
     held = torch.ones(20, 1, dtype=torch.double)
@@ -96,8 +97,26 @@ def test_one_row_alone_gives_what_the_batch_gives():
     model, rows, at = small(), pixels(10), torch.tensor([4, -1, 0])
     means, noise = model.exemplar_means(rows), normal(3, 3)
     batch = elbo(model, rows[:3], means, noise, own=own_exemplar(at, 10)).total
-    alone = [row_elbo(model, rows[i], means, noise[i], own_exemplar(at, 10)[i]) for i in range(3)]
+    alone = [row_elbo(model, rows[i], means, noise[i, None], own_exemplar(at, 10)[i]) for i in range(3)]
     torch.testing.assert_close(torch.stack(alone), batch)
+
+
+def test_several_codes_of_a_row_give_their_mean():
+    model, rows, noise = small(), pixels(10), normal(5, 3)
+    means, own = model.exemplar_means(rows), own_exemplar(torch.tensor([4]), 10)[0]
+    each = [row_elbo(model, rows[4], means, one[None], own) for one in noise]
+    torch.testing.assert_close(row_elbo(model, rows[4], means, noise, own), torch.stack(each).mean())
+
+
+def test_the_gradient_reaches_means_of_those_rows_of_a_batch_that_are_exemplars():
+    model, rows, at = small(), pixels(20), torch.tensor([2, -1, 0])  # of a prior of the rows 7, 8 and 9
+    cache = model.exemplar_means(rows[7:10])
+    got = elbo_with_own_means(model, rows[[9, 3, 7]], Exemplars(cache), at, normal(3, 3), own=at).total.sum()
+    means = model.encoder(rows[[7, 8, 9]])[0]
+    mixed = torch.stack([means[0], cache[1], means[2]])
+    expected = elbo(model, rows[[9, 3, 7]], mixed, normal(3, 3), own=own_exemplar(at, 3)).total.sum()
+    weight = model.encoder.mean.weight
+    torch.testing.assert_close(*(torch.autograd.grad(value, weight)[0] for value in (got, expected)))
 
 
 def test_own_exemplar():

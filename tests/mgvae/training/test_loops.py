@@ -106,13 +106,13 @@ def test_exemplars_of_pretraining_are_drawn_anew_each_epoch(monkeypatch):
 
 @pytest.mark.parametrize("exemplars", [30, 48])
 def test_a_step_renews_the_means_of_its_own_exemplars_alone(exemplars):
-    model, rows, _, settings = start(60)
+    model, rows, _, _ = start(60)
     position = torch.full((48,), -1)
     position[48 - exemplars :] = torch.arange(exemplars)
     cache = Exemplars(torch.zeros(exemplars, 3))
     at = torch.arange(10, 40)
     noise = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
-    mgvae.training.loops._majority_step(model, rows[at], cache, position[at], noise, settings)
+    mgvae.training.loops.elbo_with_own_means(model, rows[at], cache, position[at], noise, own=position[at])
     expected = torch.zeros(exemplars, 3)
     inside = at[position[at] >= 0]
     expected[position[inside]] = model.exemplar_means(rows[inside])
