@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from mgvae.classifiers import guided
 from mgvae.classifiers.ensemble import EnsembleModel, with_guide
 from mgvae.classifiers.factory import make
-from mgvae.classifiers.guided import FLATTEST, GuidedModel, fit_guided
+from mgvae.classifiers.guided import FLATTEST, RIDGE, GuidedModel, fit_guided
+from mgvae.classifiers.majority_direction import Direction, fit_direction
 from mgvae.classifiers.models import LogisticModel
 from mgvae.classifiers.recalibration import to_logit
 from mgvae.errors import OutcomeError, TrainingError
@@ -53,6 +57,35 @@ def test_without_any_signal_ranks_stay_those_of_the_direction():
         found = fit_guided(X, event, seed=seed)
         spread = float((X @ found.weights).std())
         assert spread == 0 or spread >= 0.5 * FLATTEST
+
+
+def test_the_score_lies_half_way_between_direction_and_ridge_regression():
+    rng = np.random.default_rng(4)
+    X, event = rng.normal(size=(600, 5)) * [0.3, 1, 1, 2, 1], (np.arange(600) < 40).astype(int)
+    X[:40] += rng.normal(size=5)
+    direction = fit_direction(X, event == 1, np.ones(600), cases=40 * 560 / 600).weights
+    scale = np.where(X.std(axis=0) < 1, np.sqrt(X.std(axis=0)), 1.0)
+    ridge = LogisticRegression(C=RIDGE, tol=1e-8, max_iter=1000).fit(X / scale, event).coef_[0] / scale
+    expected = sum(part / (X @ part).std() for part in (direction, ridge))
+    found = fit_guided(X, event, seed=0).weights
+    assert found / np.linalg.norm(found) == pytest.approx(expected / np.linalg.norm(expected), abs=1e-3)
+    sparse_rows = fit_guided(sparse.csr_array(X), event, seed=0).weights
+    assert sparse_rows == pytest.approx(found, abs=1e-3)
+
+
+def test_where_no_mean_differs_the_ridge_regression_speaks_alone(monkeypatch):
+    X, event = np.random.default_rng(5).normal(size=(300, 3)), (np.arange(300) < 30).astype(int)
+    monkeypatch.setattr(guided, "fit_direction", lambda *_, **__: Direction(np.zeros(3), 0.0))
+    alone = fit_guided(X, event, seed=0).weights
+    ridge = LogisticRegression(C=RIDGE, tol=1e-8).fit(X / np.minimum(1, np.sqrt(X.std(axis=0))), event).coef_[0]
+    ridge = ridge / np.minimum(1, np.sqrt(X.std(axis=0)))
+    assert alone / np.linalg.norm(alone) == pytest.approx(ridge / np.linalg.norm(ridge), abs=1e-3)
+
+
+def test_columns_that_never_vary_make_no_score():
+    found = fit_guided(np.ones((40, 2)), (np.arange(40) < 8).astype(int), seed=0)
+    assert found.weights.tolist() == [0, 0]
+    assert expit(found.intercept) == pytest.approx(0.2)
 
 
 def test_one_class_is_refused():
