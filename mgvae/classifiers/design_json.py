@@ -35,7 +35,8 @@ def linear_design(content: Mapping[str, Any]) -> LinearDesign:
 def scored_design(content: Mapping[str, Any]) -> ScoredDesign:
     """Return the design in `as_json`'s result; a wrong key raises as in Python."""
     edges, scores = (tuple(np.array(one, dtype=np.float64) for one in content[key]) for key in ("edges", "scores"))
-    return ScoredDesign(linear_design(content["base"]), edges, scores)
+    curved = np.array(content.get("curved", []), dtype=np.int64)  # designs of earlier versions have none
+    return ScoredDesign(linear_design(content["base"]), edges, scores, curved)
 
 
 def tree_design(content: Mapping[str, Any]) -> TreeDesign:

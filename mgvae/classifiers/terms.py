@@ -13,7 +13,7 @@ from mgvae.classifiers.scored_design import ScoredDesign
 from mgvae.results.explanations import Coefficient
 
 PER_DEVIATION, PER_SCORE = "per standard deviation", "per normal score"
-IF_MISSING, RARE = "missing", "other levels"
+IF_MISSING, RARE, CURVED = "missing", "other levels", "curvature"
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Term:
 
     Attributes:
         column: the predictor that it belongs to.
-        name: what a coefficient of 1 means: a standard deviation more, a level, a missing value.
+        name: what a coefficient of 1 means: a standard deviation more, a level, a missing value; the square of a normal score.
     """
 
     column: str
@@ -46,7 +46,7 @@ def linear_terms(design: LinearDesign | ScoredDesign, features: pd.DataFrame) ->
         kept = [str(levels.categories[code]) for code in design.levels[name].kept]
         names = {OTHER: RARE, MISSING: IF_MISSING} | dict(enumerate(kept))
         terms += [Term(name, names[int(place)]) for place in places]
-    return terms
+    return terms + [Term(plain[place], CURVED) for place in (design.curved if isinstance(design, ScoredDesign) else ())]
 
 
 def coefficients(scorer: LinearScorer, features: pd.DataFrame) -> tuple[Coefficient, ...]:

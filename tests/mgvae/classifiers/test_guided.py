@@ -11,12 +11,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from mgvae.classifiers import guided
+from mgvae.classifiers.design_json import as_json, scored_design
 from mgvae.classifiers.ensemble import EnsembleModel, with_guide
 from mgvae.classifiers.factory import make
 from mgvae.classifiers.guided import FLATTEST, RIDGE, GuidedModel, fit_guided
 from mgvae.classifiers.majority_direction import Direction, fit_direction
 from mgvae.classifiers.models import LogisticModel
 from mgvae.classifiers.recalibration import to_logit
+from mgvae.classifiers.scored_design import fit_scored_design
+from mgvae.classifiers.terms import CURVED, PER_SCORE, linear_terms
 from mgvae.errors import OutcomeError, TrainingError
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
@@ -80,6 +83,56 @@ def test_where_no_mean_differs_the_ridge_regression_speaks_alone(monkeypatch):
     ridge = LogisticRegression(C=RIDGE, tol=1e-8).fit(X / np.minimum(1, np.sqrt(X.std(axis=0))), event).coef_[0]
     ridge = ridge / np.minimum(1, np.sqrt(X.std(axis=0)))
     assert alone / np.linalg.norm(alone) == pytest.approx(ridge / np.linalg.norm(ridge), abs=1e-3)
+
+
+def test_among_many_rare_codes_the_direction_stands_alone():
+    rng = np.random.default_rng(6)
+    X, event = (rng.random((500, 205)) < 0.05).astype(float), (np.arange(500) < 25).astype(int)
+    for columns, alone in ((205, True), (199, False)):
+        part = X[:, :columns]
+        cases = 25 * 475 / 500
+        direction = fit_direction(part, event == 1, np.ones(500), cases=cases).weights
+        found = fit_guided(part, event, seed=0).weights
+        assert (np.corrcoef(direction, found)[0, 1] > 1 - 1e-9) == alone
+
+
+def test_risks_that_are_high_at_both_ends_are_found_and_kept_apart_from_a_missing_value():
+    rng = np.random.default_rng(7)
+    x = pd.DataFrame({"u": rng.normal(size=4_000), "v": rng.normal(size=4_000)})
+    event = (rng.random(4_000) < expit(x["u"] ** 2 - 4)).to_numpy(int)
+    x.loc[:99, "u"] = np.nan
+    model = GuidedModel(seed=0).fit(x, event)
+    assert roc_auc_score(event[100:], model.predict_proba(x)[100:]) > 0.7
+    names = [(term.column, term.name) for term in linear_terms(model.design, x)]
+    squares = names.index(("u", CURVED))
+    rows = model.design.rows(x)
+    assert rows.shape == (4_000, len(names))
+    assert model.score.weights[squares] > 0
+    assert (rows[:100, squares] == 0).all()
+    score = rows[100:, names.index(("u", PER_SCORE))]
+    assert rows[100:, squares] == pytest.approx((score**2 - 1) * 0.25 / np.sqrt(2))
+    again = scored_design(as_json(model.design)).rows(x)
+    assert np.array_equal(again, rows)
+
+
+def test_few_levels_have_no_curvature_and_wide_tables_keep_theirs_sparse():
+    rng = np.random.default_rng(8)
+    x = pd.DataFrame({"four": rng.integers(4, size=300).astype(float), "five": rng.integers(5, size=300).astype(float)})
+    design = fit_scored_design(x, rare=10)
+    assert design.curved.tolist() == [1]
+    codes = pd.DataFrame({f"c{place}": pd.Categorical((rng.random(300) < 0.2).astype(str)) for place in range(300)})
+    wide = pd.concat([x, codes], axis=1)
+    rows = fit_scored_design(wide, rare=10).rows(wide)
+    assert sparse.issparse(rows)
+    assert rows.shape == (300, 303)
+    assert rows.toarray()[:, -1] == pytest.approx(design.rows(x)[:, -1])
+
+
+def test_a_design_of_an_earlier_version_has_no_squares():
+    x = pd.DataFrame({"u": np.arange(50.0)})
+    content = as_json(fit_scored_design(x, rare=10))
+    del content["curved"]
+    assert scored_design(content).rows(x).shape == (50, 1)
 
 
 def test_columns_that_never_vary_make_no_score():
