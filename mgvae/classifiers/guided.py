@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import RARE_LEVEL, information
-from mgvae.classifiers.majority_direction import SHARE, Direction, column_scale, fit_direction, moments, rare_codes
+from mgvae.classifiers.majority_direction import SHARE, Direction, column_scale, fit_direction, moments
 from mgvae.classifiers.scored_design import fit_scored_design
 from mgvae.errors import OutcomeError
 from mgvae.reproducibility import numpy_generator
@@ -62,7 +62,7 @@ def fit_guided(rows: Any, event: IntArray, weights: FloatArray | None = None, *,
     """Return the majority-guided score as log odds, calibrated by cross-fitting.
 
     It is the mean of `fit_direction` and a ridge regression on the same scale of columns, each in units of its standard
-    deviation over the rows; on tables of many rare codes it is the direction alone. Scores learned without a fold score that
+    deviation over the rows. Scores learned without a fold score that
     fold; a logistic regression on those scores, with a standard normal prior of the log odds for their standard deviation,
     gives slope and intercept. The slope stays above 0, so that ranks stay as they are.
 
@@ -95,15 +95,9 @@ def fit_guided(rows: Any, event: IntArray, weights: FloatArray | None = None, *,
 
 
 def _uncalibrated(rows: Any, event: IntArray, w: FloatArray, share: float) -> Direction:
-    """Return the mean of direction and ridge regression, each in units of its spread, as is their mean.
-
-    Where many columns hold rare codes, the direction stands alone: it knows their distribution.
-    """
-    cases, (mean, variance) = information(event, w), moments(rows, w)
-    one = _standardised(fit_direction(rows, event == 1, w, cases=cases, share=share), rows)
-    if len(rare_codes(rows, mean, variance, cases)):
-        return one
-    other = _standardised(_ridge(rows, event, w, column_scale(variance)), rows)
+    """Return the mean of direction and ridge regression, each in units of its spread, as is their mean."""
+    one = _standardised(fit_direction(rows, event == 1, w, cases=information(event, w), share=share), rows)
+    other = _standardised(_ridge(rows, event, w), rows)
     return _standardised(Direction((one.weights + other.weights) / 2, (one.intercept + other.intercept) / 2), rows)
 
 
@@ -114,7 +108,8 @@ def _standardised(score: Direction, rows: Any) -> Direction:
     return Direction(factor * score.weights, factor * (score.intercept - float(values.mean())))
 
 
-def _ridge(rows: Any, event: IntArray, w: FloatArray, scale: FloatArray) -> Direction:
+def _ridge(rows: Any, event: IntArray, w: FloatArray) -> Direction:
+    scale = column_scale(moments(rows, w)[1])
     scaled = sparse.csr_array(rows.multiply(1 / scale)) if sparse.issparse(rows) else rows / scale
     line = LogisticRegression(C=RIDGE, max_iter=1000).fit(scaled, event, sample_weight=w)
     return Direction(line.coef_[0] / scale, float(line.intercept_[0]))

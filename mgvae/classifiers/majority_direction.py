@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
-from mgvae.arrays import BoolArray, FloatArray, IntArray
+from mgvae.arrays import BoolArray, FloatArray
 from mgvae.classifiers.code_shift import fit_code_shift
 from mgvae.errors import TrainingError
 
@@ -69,8 +69,8 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     shift = np.where(np.abs(shift - centre) > rounding, shift - centre, 0.0)
     shrunk = shift * _kept(shift, variance / cases)
     scale = column_scale(variance)
-    codes = rare_codes(rows, centre, variance, cases)
-    if len(codes):
+    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0) & (cases * np.minimum(centre, 1 - centre) < FEWEST_EXPECTED))
+    if len(codes) >= MANY_CODES:
         ratio = _code_ratios(centre[codes], (centre + shift)[codes], cases, fewest=0.5 / float(weights[~case].sum()))
         shrunk[codes] = variance[codes] * ratio
         scale[codes] = np.sqrt(variance[codes])
@@ -92,18 +92,6 @@ def moments(rows: Any, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
 def column_scale(variance: FloatArray) -> FloatArray:
     """Return what columns are divided by, ``(P,)``: the root of a standard deviation below 1; 1 where nothing varies."""
     return np.where((variance > 0) & (variance < 1), np.sqrt(np.sqrt(variance)), 1.0)
-
-
-def rare_codes(rows: Any, mean: FloatArray, variance: FloatArray, cases: float) -> IntArray:
-    """Return the columns of codes that few of so many cases would have by chance, ``(C,)``; none where they are few.
-
-    Args:
-        rows: ``(N, P)``.
-        mean, variance: of the columns, ``(P,)``.
-        cases: how many there are.
-    """
-    codes = np.flatnonzero(_holds_codes(rows) & (variance > 0) & (cases * np.minimum(mean, 1 - mean) < FEWEST_EXPECTED))
-    return codes if len(codes) >= MANY_CODES else codes[:0]
 
 
 def _holds_codes(rows: Any) -> BoolArray:
