@@ -13,7 +13,7 @@ from mgvae.model.network import initialised
 from mgvae.model.objective import elbo
 from mgvae.paper.models.convolution import MOST_VALUES, convolutional
 from mgvae.torch_runtime import torch_generator
-from mgvae.training.anchor import anchor_at
+from mgvae.training.anchor import DRAWS, anchor_at
 from mgvae.training.exemplars import ExemplarSchedule
 from mgvae.training.loops import FinetunePlan, finetune, pretrain
 
@@ -125,7 +125,7 @@ def test_fisher_is_the_mean_of_squared_row_gradients():
         means = made.exemplar_means(rows)
         own = torch.arange(len(rows)) == at
         made.zero_grad()
-        elbo(made, rows[at : at + 1], means, noise[None], own=own[None]).total.sum().backward()
+        elbo(made, rows[[at] * DRAWS], means, noise, own=own.expand(DRAWS, -1)).total.mean().backward()
         for name, value in made.named_parameters():
             total[name] += value.grad.square()
     scale = sum(value.sum() for value in total.values()) / made.n_parameters()
@@ -137,7 +137,8 @@ def _noise_of_fisher(rows, made):
     """Return the rows and the noise that `anchor_at` draws, from the same named stream in the same order."""
     draws = torch_generator(0, "fisher")
     order = torch.randperm(len(rows), generator=draws)
-    return list(zip(order.tolist(), torch.randn(len(rows), made.latent_dim, generator=draws), strict=True))
+    noise = torch.randn(DRAWS * len(rows), made.latent_dim, generator=draws).view(len(rows), DRAWS, -1)
+    return list(zip(order.tolist(), noise, strict=True))
 
 
 def test_it_trains_fine_tunes_and_translates():
