@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import RARE_LEVEL, information
-from mgvae.classifiers.majority_direction import SHARE, Direction, column_scale, fit_direction, moments
+from mgvae.classifiers.majority_direction import SHARE, Direction, fit_direction
 from mgvae.classifiers.scored_design import fit_scored_design
+from mgvae.classifiers.scored_ridge import fit_ridge
 from mgvae.errors import OutcomeError
 from mgvae.reproducibility import numpy_generator
 
@@ -61,10 +61,9 @@ class GuidedModel:
 def fit_guided(rows: Any, event: IntArray, weights: FloatArray | None = None, *, seed: int, share: float = SHARE) -> Direction:
     """Return the majority-guided score as log odds, calibrated by cross-fitting.
 
-    It is the mean of `fit_direction` and a ridge regression on the same scale of columns, each in units of its standard
-    deviation over the rows. Scores learned without a fold score that
-    fold; a logistic regression on those scores, with a standard normal prior of the log odds for their standard deviation,
-    gives slope and intercept. The slope stays above 0, so that ranks stay as they are.
+    It is the mean of `fit_direction` and a ridge regression, each in units of its standard deviation over the rows. Scores
+    learned without a fold score that fold; a logistic regression on those scores, with a standard normal prior of the log odds
+    for their standard deviation, gives slope and intercept. The slope stays above 0, so that ranks stay as they are.
 
     Args:
         rows: of a design, dense or CSR, ``(N, P)``.
@@ -97,7 +96,7 @@ def fit_guided(rows: Any, event: IntArray, weights: FloatArray | None = None, *,
 def _uncalibrated(rows: Any, event: IntArray, w: FloatArray, share: float) -> Direction:
     """Return the mean of direction and ridge regression, each in units of its spread, as is their mean."""
     one = _standardised(fit_direction(rows, event == 1, w, cases=information(event, w), share=share), rows)
-    other = _standardised(_ridge(rows, event, w), rows)
+    other = _standardised(fit_ridge(rows, event, w, strength=RIDGE), rows)
     return _standardised(Direction((one.weights + other.weights) / 2, (one.intercept + other.intercept) / 2), rows)
 
 
@@ -106,13 +105,6 @@ def _standardised(score: Direction, rows: Any) -> Direction:
     values = score(rows)
     factor = 1 / float(values.std()) if values.std() > FLAT else 0.0
     return Direction(factor * score.weights, factor * (score.intercept - float(values.mean())))
-
-
-def _ridge(rows: Any, event: IntArray, w: FloatArray) -> Direction:
-    scale = column_scale(moments(rows, w)[1])
-    scaled = sparse.csr_array(rows.multiply(1 / scale)) if sparse.issparse(rows) else rows / scale
-    line = LogisticRegression(C=RIDGE, max_iter=1000).fit(scaled, event, sample_weight=w)
-    return Direction(line.coef_[0] / scale, float(line.intercept_[0]))
 
 
 def _folds(event: IntArray, folds: int, generator: np.random.Generator) -> IntArray:

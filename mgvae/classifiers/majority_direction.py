@@ -64,34 +64,25 @@ def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: flo
     """
     majority, shift = rows[~case], _mean(rows[case], weights[case])
     own = weights[~case] / weights[~case].sum()
-    centre, variance = moments(majority, own)
+    centre = _mean(majority, own)
     rounding = ROUNDING * (1 + np.abs(centre))
     shift = np.where(np.abs(shift - centre) > rounding, shift - centre, 0.0)
+    variance = _mean(_squared(majority), own) - centre**2
+    variance = np.where(variance > SMALLEST * (1 + centre**2), variance, 0.0)
     shrunk = shift * _kept(shift, variance / cases)
-    scale = column_scale(variance)
+    scale = np.where(variance < 1, np.sqrt(np.sqrt(variance)), 1.0)
     codes = np.flatnonzero(_holds_codes(rows) & (variance > 0) & (cases * np.minimum(centre, 1 - centre) < FEWEST_EXPECTED))
     if len(codes) >= MANY_CODES:
         ratio = _code_ratios(centre[codes], (centre + shift)[codes], cases, fewest=0.5 / float(weights[~case].sum()))
         shrunk[codes] = variance[codes] * ratio
         scale[codes] = np.sqrt(variance[codes])
+    scale[variance == 0] = 1.0
     level = float((variance / scale**2).mean())
     if level == 0:
         return Direction(np.zeros(len(centre)), 0.0)
     scaled = _Scaled(majority, centre, scale, own, share, (1 - share) * level)
     direction = scaled.solve(shrunk / scale) / scale
     return Direction(direction, -float(direction @ (centre + shift / 2)))
-
-
-def moments(rows: Any, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return weighted means and variances of the columns, ``(P,)``; rounding is no variance."""
-    mean = _mean(rows, weights)
-    variance = _mean(_squared(rows), weights) - mean**2
-    return mean, np.where(variance > SMALLEST * (1 + mean**2), variance, 0.0)
-
-
-def column_scale(variance: FloatArray) -> FloatArray:
-    """Return what columns are divided by, ``(P,)``: the root of a standard deviation below 1; 1 where nothing varies."""
-    return np.where((variance > 0) & (variance < 1), np.sqrt(np.sqrt(variance)), 1.0)
 
 
 def _holds_codes(rows: Any) -> BoolArray:

@@ -38,17 +38,28 @@ class ScoredRidgeModel:
     def fit(self, features: pd.DataFrame, event: IntArray, weights: FloatArray | None = None) -> ScoredRidgeModel:
         """Fit; see `Classifier.fit`."""
         self.design = fit_scored_design(features, rare=self.rare)
-        rows = self.design.rows(features)
-        scale = np.sqrt(_spread(rows, weights))
-        scale[scale == 0] = 1.0
-        scaled = rows @ sparse.diags_array(1 / scale) if sparse.issparse(rows) else rows / scale
-        model = LogisticRegression(C=self.strength, max_iter=2000).fit(scaled, event, sample_weight=weights)
-        self.score = Direction(model.coef_[0] / scale, float(model.intercept_[0]))
+        self.score = fit_ridge(self.design.rows(features), event, weights, strength=self.strength)
         return self
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``."""
         return np.asarray(expit(self.score(self.design.rows(features))), dtype=np.float64)
+
+
+def fit_ridge(rows: Any, event: IntArray, weights: FloatArray | None, *, strength: float) -> Direction:
+    """Return the log odds of ridge logistic regression, each column divided by the root of its standard deviation.
+
+    Args:
+        rows: of a design, dense or CSR, ``(N, P)``.
+        event: outcome in {0, 1}, ``(N,)``.
+        weights: of the rows, ``(N,)``; None for 1 each.
+        strength: C.
+    """
+    scale = np.sqrt(_spread(rows, weights))
+    scale[scale == 0] = 1.0
+    scaled = rows @ sparse.diags_array(1 / scale) if sparse.issparse(rows) else rows / scale
+    model = LogisticRegression(C=strength, max_iter=2000).fit(scaled, event, sample_weight=weights)
+    return Direction(model.coef_[0] / scale, float(model.intercept_[0]))
 
 
 class LinearMember:

@@ -67,7 +67,7 @@ def test_the_score_lies_half_way_between_direction_and_ridge_regression():
     X, event = rng.normal(size=(600, 5)) * [0.3, 1, 1, 2, 1], (np.arange(600) < 40).astype(int)
     X[:40] += rng.normal(size=5)
     direction = fit_direction(X, event == 1, np.ones(600), cases=40 * 560 / 600).weights
-    scale = np.where(X.std(axis=0) < 1, np.sqrt(X.std(axis=0)), 1.0)
+    scale = np.sqrt(X.std(axis=0))
     ridge = LogisticRegression(C=RIDGE, tol=1e-8, max_iter=1000).fit(X / scale, event).coef_[0] / scale
     expected = sum(part / (X @ part).std() for part in (direction, ridge))
     found = fit_guided(X, event, seed=0).weights
@@ -80,8 +80,8 @@ def test_where_no_mean_differs_the_ridge_regression_speaks_alone(monkeypatch):
     X, event = np.random.default_rng(5).normal(size=(300, 3)), (np.arange(300) < 30).astype(int)
     monkeypatch.setattr(guided, "fit_direction", lambda *_, **__: Direction(np.zeros(3), 0.0))
     alone = fit_guided(X, event, seed=0).weights
-    ridge = LogisticRegression(C=RIDGE, tol=1e-8).fit(X / np.minimum(1, np.sqrt(X.std(axis=0))), event).coef_[0]
-    ridge = ridge / np.minimum(1, np.sqrt(X.std(axis=0)))
+    scale = np.sqrt(X.std(axis=0))
+    ridge = LogisticRegression(C=RIDGE, tol=1e-8).fit(X / scale, event).coef_[0] / scale
     assert alone / np.linalg.norm(alone) == pytest.approx(ridge / np.linalg.norm(ridge), abs=1e-3)
 
 
