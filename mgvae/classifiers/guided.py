@@ -94,14 +94,14 @@ def fit_guided(rows: Any, event: IntArray, weights: FloatArray | None = None, *,
 
 
 def _uncalibrated(rows: Any, event: IntArray, w: FloatArray, share: float) -> Direction:
-    """Return the mean of direction and ridge regression, each in units of its spread, as is their mean."""
+    """Return the mean of direction and ridge, in units of its spread, as they are."""
     one = _standardised(fit_direction(rows, event == 1, w, cases=information(event, w), share=share), rows)
     other = _standardised(fit_ridge(rows, event, w, strength=RIDGE), rows)
     return _standardised(Direction((one.weights + other.weights) / 2, (one.intercept + other.intercept) / 2), rows)
 
 
 def _standardised(score: Direction, rows: Any) -> Direction:
-    """Return a score of mean 0 and standard deviation 1 over the rows; one without spread is 0."""
+    """Return a score of mean 0 and spread 1; one without spread is 0."""
     values = score(rows)
     factor = 1 / float(values.std()) if values.std() > FLAT else 0.0
     return Direction(factor * score.weights, factor * (score.intercept - float(values.mean())))

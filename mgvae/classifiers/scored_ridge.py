@@ -47,7 +47,9 @@ class ScoredRidgeModel:
 
 
 def fit_ridge(rows: Any, event: IntArray, weights: FloatArray | None, *, strength: float) -> Direction:
-    """Return the log odds of ridge logistic regression, each column divided by the root of its standard deviation.
+    """Return the log odds of ridge logistic regression on a design.
+
+    Each column is divided by the root of its standard deviation.
 
     Args:
         rows: of a design, dense or CSR, ``(N, P)``.

@@ -29,7 +29,7 @@ class Anchor:
 
 
 def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int, kin: Tensor | None = None) -> Anchor:
-    """Return the anchor at the model's parameters, from rows ``(n, W)``; see `pretrain` for kin."""
+    """Return the anchor at rows ``(n, W)``; see `pretrain` for kin."""
     draws = torch_generator(seed, "fisher")
     carriers, position = draw_carriers(rows, settings.exemplars, draws)
     at = torch.randperm(len(rows), generator=draws)[:FISHER_ROWS].to(rows.device)

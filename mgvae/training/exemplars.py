@@ -60,7 +60,7 @@ def draw_carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) ->
 
 
 def kin(rows: Tensor, group: Array) -> IntArray:
-    """Return a code for each row, which those share that are no independent patients, ``(n,)``.
+    """Return a code that rows share which are no independent patients, ``(n,)``.
 
     They are of one group, or copies: equal in every column, in a table where hardly any rows are.
 
@@ -81,7 +81,7 @@ def kin(rows: Tensor, group: Array) -> IntArray:
 
 
 def left_out(codes: Tensor | None, at: Tensor, carriers: Tensor, position: Tensor) -> Tensor:
-    """Return the exemplars that rows do without in their own prior: themselves and their kin.
+    """Return the exemplars that rows do without: themselves and their kin.
 
     Args:
         codes: of kin, ``(n,)``; None where nobody has any.
