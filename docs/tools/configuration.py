@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from mgvae.config import gates, predicate, sections, source, stability
+from mgvae.config import gates, predicate, sections, source, stability, visits
 from mgvae.config.dictionary import Column, Level
 from mgvae.config.privacy import Privacy
 from mgvae.config.rules import Rule
@@ -55,6 +55,7 @@ def models() -> dict[str, type[BaseModel]]:
             "predictors.hierarchy": source.Hierarchy,
         }.items()
     }
+    tables["cohort.yaml: visits"] = visits.Visits
     return {"cohort.yaml: top level": CohortConfig, **parts, **tables, **dictionary}
 
 

@@ -1,4 +1,4 @@
-"""The `mgvae build` command: event tables to the table that a study is made of."""
+"""The `mgvae build` command: event tables, or tables of visits, to the table that a study is made of."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mgvae.config.attrition import AttritionStep
 
 
 def build(
-    cohort: Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="A study with the section source.")],
+    cohort: Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="A study with the section source or visits.")],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the study; beside COHORT.yaml if left out.")
     ] = None,
@@ -27,8 +27,14 @@ def build(
     """
     from flows.commands.terminal import reporting
     from flows.progress import reporter
-    from flows.study.event_tables import built_folder
+    from flows.study.event_tables import built_folder, runnable
+    from mgvae.config.source import load_source
     from mgvae.ehr.build import build_study
+
+    if load_source(cohort) is None and out is None:
+        console = Console(soft_wrap=True)
+        console.print(f"Next: mgvae validate {escape(shlex.quote(str(runnable(cohort))))}", highlight=False)
+        return
 
     with reporting(Console(stderr=True)):
         progress = reporter()

@@ -41,6 +41,11 @@ def count_reviews(texts: Iterable[str]) -> Reviews:
     return Reviews(open=len(asked), unconfirmed=any(question.startswith(CONFIRM) for question in asked))
 
 
+def open_reviews(path: Path) -> str:
+    """Return the open review lines of a file as comments: nobody settled them by building from it."""
+    return "".join(f"{REVIEW}{question}\n" for question in open_lines(path.read_text(encoding="utf-8")).values())
+
+
 def refuse_open(paths: Iterable[Path]) -> None:
     """Check that no review line is open.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from mgvae.config.attrition import AttritionStep
-from mgvae.config.reviews import REVIEW, open_lines
+from mgvae.config.reviews import open_reviews
 from mgvae.config.source import Source, load_source
 from mgvae.config.yaml_reader import read_yaml
 from mgvae.ehr.cohort import CohortBuilder
@@ -22,13 +22,13 @@ from mgvae.ehr.meds import read_meds
 from mgvae.ehr.omop import read_omop
 from mgvae.ehr.predicates import Predicates
 from mgvae.ehr.predictors import Predictor, PredictorBuilder
-from mgvae.errors import ConfigError, reason_of
-from mgvae.files import scratch_folder
+from mgvae.ehr.study_files import BUILT, COHORT, EXTRACT, replace_files, write_json
+from mgvae.errors import ConfigError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-COHORT, DICTIONARY, EXTRACT, BUILT = "cohort.yaml", "dictionary.yaml", "extract.parquet", "built.json"
+DICTIONARY = "dictionary.yaml"
 LABELS = "labels.parquet"  # the cohort as MEDS labels, for the tools of MEDS
 ROW, SUBJECT, TIME, OUTCOME = "row_id", "subject_id", "prediction_time", "outcome"
 OWN = (ROW, SUBJECT, TIME, OUTCOME)
@@ -66,27 +66,8 @@ def build_study(cohort: Path, out: Path) -> Built:
     source = load_source(cohort)
     if source is None:
         raise ConfigError(f"{cohort}: must have the section source: which event tables, and what is asked of them.")
-    _check_free(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with scratch_folder(out) as place:
-            work = place / "work"
-            work.mkdir()
-            with database(work) as connection:
-                built = _build(connection, source, cohort, place, out)
-            shutil.rmtree(work)
-            for path in place.iterdir():
-                path.replace(out / path.name)
-    except OSError as error:
-        raise ConfigError(
-            f"The folder {out} must be writable with space left; {reason_of(error)}. Give another with --out."
-        ) from None
-    return built
-
-
-def _check_free(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / BUILT).is_file())):
-        raise ConfigError(f"{out}: must be absent, empty, or an earlier build; it holds other files. Give another with --out.")
+    with replace_files(out) as place, tempfile.TemporaryDirectory(dir=place) as work, database(Path(work)) as connection:
+        return _build(connection, source, cohort, place, out)
 
 
 def _build(connection: DuckDBPyConnection, source: Source, cohort: Path, place: Path, out: Path) -> Built:
@@ -99,9 +80,9 @@ def _build(connection: DuckDBPyConnection, source: Source, cohort: Path, place: 
     people = _demographics(connection) if source.predictors.demographics else Demographics(levels={}, ages=False)
     _write_extract(connection, builder, predictors, people, place / EXTRACT)
     _write_labels(connection, place / LABELS)
-    _write_json(place / DICTIONARY, _dictionary(source, predictors, people))
-    _write_json(place / COHORT, _cohort(source, cohort, tuple(chosen.steps)), comments=_open_reviews(cohort))
-    _write_json(place / BUILT, {"digest": source_digest(source, cohort), "remarks": remarks, "predictors": len(predictors)})
+    write_json(place / DICTIONARY, _dictionary(source, predictors, people))
+    write_json(place / COHORT, _cohort(source, cohort, tuple(chosen.steps)), comments=open_reviews(cohort))
+    write_json(place / BUILT, {"digest": source_digest(source, cohort), "remarks": remarks, "predictors": len(predictors)})
     return Built(out, tuple(chosen.steps), len(predictors), remarks)
 
 
@@ -215,14 +196,3 @@ def source_digest(source: Source, cohort: Path) -> str:
     texts = [(cohort.parent / name).read_text(encoding="utf-8-sig") for name in lists]
     text = json.dumps([cohort.read_text(encoding="utf-8"), states, texts])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _open_reviews(cohort: Path) -> str:
-    """Return the review lines of cohort.yaml as comments: nobody settled them by building."""
-    return "".join(f"{REVIEW}{question}\n" for question in open_lines(cohort.read_text(encoding="utf-8")).values())
-
-
-def _write_json(path: Path, values: object, *, comments: str = "") -> None:
-    """Write JSON, which is YAML too, and comments of YAML."""
-    text = json.dumps(values, indent=1, ensure_ascii=False, default=str)
-    path.write_text(f"{comments}{text}\n", encoding="utf-8")
