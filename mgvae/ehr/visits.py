@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MOST_CODES = 5_000
-ORDERED = "(moment, place)"
+ORDERED = "(__moment, __place)"
 EXPRESSIONS: dict[Reduction, str] = {
     "last": f"arg_max(cell, {ORDERED}) FILTER (cell IS NOT NULL)",
     "first": f"arg_min(cell, {ORDERED}) FILTER (cell IS NOT NULL)",
@@ -46,7 +46,7 @@ def reduce_visits(cohort: Path, study: VisitsStudy, out: Path) -> tuple[str, ...
     with replace_files(out) as place, tempfile.TemporaryDirectory(dir=place) as work, database(Path(work)) as connection:
         connection.execute("SET threads = 1; SET preserve_insertion_order = true")
         remarks = _reduce(connection, cohort.parent, study)
-        patients = connection.sql("SELECT * EXCLUDE (place) FROM patients ORDER BY place")
+        patients = connection.sql("SELECT * EXCLUDE (__place) FROM patients ORDER BY __place")
         parquet.write_table(patients.to_arrow_table(), place / EXTRACT)
         values = {key: value for key, value in read_yaml(cohort).items() if key != "visits"} | {"extract": EXTRACT}
         if isinstance(values.get("dictionary"), str):
@@ -70,7 +70,7 @@ def _reduce(connection: DuckDBPyConnection, folder: Path, study: VisitsStudy) ->
     _check_columns(connection, "base", study.extract, [study.subject_id, study.index_date, study.outcome])
     subject = identifier(study.subject_id)
     if own is None:
-        connection.execute("CREATE TABLE patients AS SELECT row_number() OVER () AS place, * FROM base")
+        connection.execute("CREATE TABLE patients AS SELECT row_number() OVER () AS __place, * FROM base")
         doubled = number(connection, f"SELECT count(*) FROM (SELECT {subject} FROM base GROUP BY 1 HAVING count(*) > 1)")
         if doubled:
             raise DataError(
@@ -111,8 +111,8 @@ def _constants(connection: DuckDBPyConnection, study: VisitsStudy) -> None:
             )
     listed = "".join(f", max({identifier(name)}) AS {identifier(name)}" for name in kept)
     connection.execute(f"""
-        CREATE TABLE patients AS SELECT row_number() OVER (ORDER BY min(seen)) AS place, {subject}{listed}
-        FROM (SELECT *, row_number() OVER () AS seen FROM base) GROUP BY {subject}
+        CREATE TABLE patients AS SELECT row_number() OVER (ORDER BY min(__row)) AS __place, {subject}{listed}
+        FROM (SELECT *, row_number() OVER () AS __row FROM base) GROUP BY {subject}
     """)
 
 
@@ -128,19 +128,19 @@ def _join(connection: DuckDBPyConnection, folder: Path, study: VisitsStudy, one:
     moment, limit = ("DOUBLE", repr(one.index)) if one.index is not None else ("TIMESTAMP", _limit(study))
     since = ""
     if one.lookback_days is not None:
-        since = f" AND moment >= {_before(limit, one.lookback_days, days=one.index is not None)}"
+        since = f" AND v.__moment >= {_before(limit, one.lookback_days, days=one.index is not None)}"
     connection.execute(f"""
         CREATE OR REPLACE TABLE visits AS
-        SELECT *, row_number() OVER () AS place, TRY_CAST({identifier(one.date)} AS {moment}) AS moment FROM visits
+        SELECT *, row_number() OVER () AS __place, TRY_CAST({identifier(one.date)} AS {moment}) AS __moment FROM visits
     """)
-    unread = number(connection, "SELECT count(*) FROM visits WHERE moment IS NULL")
+    unread = number(connection, "SELECT count(*) FROM visits WHERE __moment IS NULL")
     connection.execute(f"""
         CREATE OR REPLACE TABLE past AS SELECT v.* FROM visits v
         JOIN patients p ON CAST(p.{identifier(study.subject_id)} AS VARCHAR) = CAST(v.{identifier(subject)} AS VARCHAR)
-        WHERE v.moment <= {limit}{since}
+        WHERE v.__moment <= {limit}{since}
     """)
     own = (subject, one.date, study.outcome, study.index_date)
-    skipped = {"place", "moment", *(name.lower() for name in own if name is not None)}
+    skipped = {"__place", "__moment", *(name.lower() for name in own if name is not None)}
     named = _by_code(connection, one) if one.code is not None else _by_column(connection, one, skipped)
     for name, reduction, cell, condition in named:
         _add(connection, study, subject, name, reduction, cell, condition)
@@ -191,7 +191,8 @@ def _add(
     connection.execute(f"""
         CREATE OR REPLACE TABLE patients AS SELECT p.*, {value} AS {identifier(name)} FROM patients p LEFT JOIN (
             SELECT subject, {EXPRESSIONS[reduction]} AS value
-            FROM (SELECT CAST({identifier(subject)} AS VARCHAR) AS subject, {cell} AS cell, moment, place FROM past {condition})
+            FROM (SELECT CAST({identifier(subject)} AS VARCHAR) AS subject, {cell} AS cell, __moment, __place
+                  FROM past {condition})
             GROUP BY subject
         ) r ON r.subject = CAST(p.{identifier(study.subject_id)} AS VARCHAR)
     """)
