@@ -39,6 +39,8 @@ DEFAULTS = {
     "MGVAE_COHORT": "data/nafld/cohort.yaml",
     "MGVAE_INBOX": "inbox",
     "MGVAE_OUT": "runs",
+    "MGVAE_PATIENTS": "",
+    "MGVAE_RISKS": "",
 }
 
 
@@ -88,9 +90,11 @@ def register_deployments() -> None:
     Raises:
         SystemExit: Prefect refused a deployment; the message holds its reason.
     """
+    settings = {**DEFAULTS, **os.environ}
+    settings.setdefault("MGVAE_STUDY", str(_read(ROOT / settings["MGVAE_COHORT"])["study"]))
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(HERE / "prefect.yaml")]
     done = subprocess.run(  # noqa: S603 - a fixed command
-        command, cwd=ROOT, env={**DEFAULTS, **os.environ}, check=False, capture_output=True, text=True
+        command, cwd=ROOT, env=settings, check=False, capture_output=True, text=True
     )
     if done.returncode:
         sys.exit(f"Error: prefect deploy refused the deployments.\n{done.stdout}{done.stderr}")

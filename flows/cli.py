@@ -20,9 +20,12 @@ from flows.commands.audit import app as audit
 from flows.commands.build import build
 from flows.commands.cache import app as cache
 from flows.commands.champion import app as champion
+from flows.commands.evaluate import evaluate
 from flows.commands.land import land
 from flows.commands.options import OUT, Debug, StoreOption, Strict
 from flows.commands.paper import paper
+from flows.commands.predict import predict
+from flows.commands.report import report as document
 from flows.commands.simulate import simulate
 from flows.prefect_settings import configure_prefect
 from flows.redaction import redacted_message
@@ -42,8 +45,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(build)
+app.command()(evaluate)
 app.command()(land)
 app.command()(paper)
+app.command()(predict)
+app.command(name="report")(document)
 app.command()(simulate)
 app.add_typer(audit)
 app.add_typer(cache)

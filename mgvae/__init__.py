@@ -1,6 +1,7 @@
 """Majority-Guided VAE for rare clinical outcomes.
 
-``from mgvae import MGVAEOverSampler, MajorityGuidedClassifier`` is for users of scikit-learn.
+``from mgvae import MGVAEOverSampler, MajorityGuidedClassifier`` is for users of scikit-learn;
+``mgvae.load_model(run).predict(frame)`` predicts with the model of a run.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["MGVAEOverSampler", "MajorityGuidedClassifier", "__version__"]  # __init__.pyi has their types
+__all__ = ["MGVAEOverSampler", "MajorityGuidedClassifier", "__version__", "load_model"]  # __init__.pyi has their types
 
 _MODULES = {
     "MGVAEOverSampler": "mgvae.sampler.oversampler",
     "MajorityGuidedClassifier": "mgvae.sampler.guided_classifier",
+    "load_model": "mgvae.prediction.predictor",
 }
 
 

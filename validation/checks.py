@@ -42,7 +42,7 @@ def validate(
         config: the study.
         scope: see ``validation.suite.build_suite``.
     """
-    table = _with_derived(frame, unreadable, config, scope=scope)
+    table = with_derived(frame, unreadable, config, scope=scope)
     expectations = [item for item in build_suite(config, scope=scope).expectations if _applies(item, table)]
     results = _run(table, expectations, name=f"{config.study}-{scope}")
     order = {_key(item.meta): place for place, item in enumerate(expectations)}
@@ -66,7 +66,12 @@ def synthetic_table(features: pd.DataFrame, config: CohortConfig) -> tuple[pd.Da
     return pd.DataFrame(table, index=features.index), pd.DataFrame(unreadable, index=features.index)
 
 
-def _with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, *, scope: Scope) -> pd.DataFrame:
+def with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, *, scope: Scope) -> pd.DataFrame:
+    """Return a table with the derived columns of `validation.suite`.
+
+    Args:
+        frame, unreadable, config, scope: see `validate`.
+    """
     table = {str(name): frame[name] for name in frame.columns}
     for name, column in checked_columns(config, scope=scope).items():
         if name not in table:
@@ -87,7 +92,7 @@ def _with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortC
         table[readable(name)] = ~bad
     if scope == "extract" and config.outcome.column in table:
         table[event(config.outcome.column)] = _events(frame[config.outcome.column], config)
-    if scope == "extract":
+    if scope != "synthetic":
         rules = rules_within(config.columns, table)
         broken = rules.broken(frame)
         table |= {kept(rule): pd.Series(~broken[:, at], index=frame.index) for at, rule in enumerate(rules.rules)}

@@ -25,7 +25,7 @@ from mgvae.config.rules import Rule
 from mgvae.config.study import CohortConfig
 from mgvae.extract.days import PLAUSIBLE_YEARS
 
-Scope = Literal["extract", "synthetic"]
+Scope = Literal["extract", "prediction", "synthetic"]
 EXACT = 2.0**53
 TABLE = "(table)"  # stands for a column in rules about the table as a whole
 
@@ -63,9 +63,11 @@ def build_suite(config: CohortConfig, *, scope: Scope) -> Any:
         scope: "extract" checks the table as read. "synthetic" checks decoded synthetic cases: the features only, dates as days
             from the index date; rules between columns have a gate of their own. Ceilings on missing cells and the demand for
             two distinct values belong to the whole cohort, so for synthetic cases they shrink to "at least one value": rare
-            cases may lack what is rarely measured.
+            cases may lack what is rarely measured. "prediction" checks patients to predict: what the model reads, without the
+            outcome, and without the demand for two distinct values.
     """
-    expectations = list(_extract_rules(config) if scope == "extract" else _synthetic_rules(config))
+    rules = _synthetic_rules(config) if scope == "synthetic" else _extract_rules(config, labelled=scope == "extract")
+    expectations = list(rules)
     return great_expectations().ExpectationSuite(name=f"{config.study}-{scope}", expectations=expectations)
 
 
@@ -84,29 +86,33 @@ def checked_columns(config: CohortConfig, *, scope: Scope) -> dict[str, Column]:
     """Return the columns that are used as numbers, levels or dates."""
     if scope == "synthetic":
         return config.columns.features
-    columns = dict(config.columns.with_role("feature", "subgroup"))
-    for name in (config.outcome.column, config.index_date):
+    columns = dict(config.columns.with_role("feature", "subgroup") if scope == "extract" else config.columns.features)
+    for name in (config.outcome.column, config.index_date) if scope == "extract" else (config.index_date,):
         if name is not None and name in config.columns and name != config.subject_id:
             columns.setdefault(name, config.columns[name])
     return columns
 
 
-def required_columns(config: CohortConfig) -> list[str]:
-    """Return the columns that the study uses, in the order of the dictionary."""
+def required_columns(config: CohortConfig, *, labelled: bool = True) -> list[str]:
+    """Return the columns that the study uses, or without outcome the model, in the order of the dictionary."""
+    if not labelled:
+        wanted = {config.subject_id, config.index_date, *config.columns.features}
+        return [name for name in config.columns.columns if name in wanted]
     used = {config.subject_id, config.outcome.column, config.group, config.index_date}
     names = [name for name, column in config.columns.columns.items() if "excluded" not in column.role or name in used]
     return names if config.outcome.column in names else [*names, config.outcome.column]
 
 
-def _extract_rules(config: CohortConfig) -> Iterator[Any]:
+def _extract_rules(config: CohortConfig, *, labelled: bool) -> Iterator[Any]:
     yield _expect("TableRowCountToBeBetween", TABLE, "must have at least one row", min_value=1)
-    for name in required_columns(config):
+    for name in required_columns(config, labelled=labelled):
         yield _expect("ColumnToExist", name, "must be a column of the extract", column=name)
     if config.subject_id is not None:
         yield _expect("ColumnValuesToNotBeNull", config.subject_id, "must be given in every row", column=config.subject_id)
         rule = "must be unique: one row per subject; where patients have several rows, name it as group, with subject_id: null"
         yield _expect("ColumnValuesToBeUnique", config.subject_id, rule, column=config.subject_id)
-    for name, column in checked_columns(config, scope="extract").items():
+    checked = checked_columns(config, scope="extract" if labelled else "prediction")
+    for name, column in checked.items():
         yield from _value_rules(name, column)
         if column.kind == "date":
             first, last = PLAUSIBLE_YEARS
@@ -116,10 +122,13 @@ def _extract_rules(config: CohortConfig) -> Iterator[Any]:
             )
             yield _expect("ColumnValuesToBeInSet", name, rule, column=plausible(name), value_set=[True])
     for name, column in config.columns.with_role("feature", "subgroup"):
-        yield _ceiling(name, column)
-        rule = "must have at least two different values"
-        yield _expect("ColumnUniqueValueCountToBeBetween", name, rule, column=name, min_value=2)
-    yield from _outcome_rules(config)
+        if name in checked:
+            yield _ceiling(name, column)
+        if labelled:
+            rule = "must have at least two different values"
+            yield _expect("ColumnUniqueValueCountToBeBetween", name, rule, column=name, min_value=2)
+    if labelled:
+        yield from _outcome_rules(config)
     yield from _index_date_rules(config)
     yield from _rules_between_columns(config)
 

@@ -29,6 +29,7 @@ DONE = {
     "refused": "was refused",
     "rolled_back": "came back",
     "cannot_judge": "could not be judged",
+    "updated": "has an updated model",
 }
 
 

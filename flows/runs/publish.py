@@ -15,6 +15,9 @@ from mgvae.errors import StoreError, reason_of
 from mgvae.evaluation.deployed_model import PREDICTIONS
 from mgvae.files import scratch_folder
 from mgvae.generator.release import load_synthetic, released, write_labelled
+from mgvae.prediction.model_file import CARD, MODEL, model_of_run, settings_of, text_of
+from mgvae.report.model_card import model_card
+from mgvae.report.schema import read_report
 from mgvae.results.privacy import privacy_record
 from mgvae.store.artifact import MANIFEST, digest_file
 
@@ -36,7 +39,7 @@ def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[st
     target = study / str(report["run_id"])
     try:
         study.mkdir(parents=True, exist_ok=True)
-        if not is_whole(target):
+        if not is_whole(target) or ("model" in folders and not (target / MODEL).exists()):
             _write(config, report, folders, target)
         set_link(study / LATEST, target.name)
     except OSError as error:
@@ -52,18 +55,25 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
             shutil.copyfile(folders["report"] / name, folder / name)
         if "model" in folders:
             shutil.copyfile(folders["model"] / PREDICTIONS, folder / PREDICTIONS)
+            _write_model(config, report, folders["model"], folder)
         if "synthesise" in folders:
             _write_synthetic(config, report, folders, folder / "synthetic.parquet")
         files = {file.name: digest_file(file) for file in sorted(folder.iterdir())}
         audit = head_of(target.parent, before=target.name).model_dump()
-        settings = config.model_dump(mode="json", exclude={"extract", "stages"})  # where the extract lies may hold a signature
-        manifest = RunManifest.model_validate({**report, "config": settings, "files": files, "audit": audit})
+        manifest = RunManifest.model_validate({**report, "config": settings_of(config), "files": files, "audit": audit})
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2, exclude_unset=True), encoding="utf-8")
         for file in folder.iterdir():
             file.chmod(0o600)
         if target.exists():
             shutil.rmtree(target)
         folder.replace(target)
+
+
+def _write_model(config: CohortConfig, report: Mapping[str, Any], made: Path, folder: Path) -> None:
+    """Write the model's file and its card."""
+    read = read_report(dict(report))
+    (folder / MODEL).write_text(text_of(model_of_run(config, read, made)), encoding="utf-8")
+    (folder / CARD).write_text(model_card(read), encoding="utf-8")
 
 
 def _write_synthetic(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], path: Path) -> None:

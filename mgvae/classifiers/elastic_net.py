@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression, enet_path
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design
+from mgvae.classifiers.row_sums import row_sums
 
 MIXES = (0.1, 0.5, 0.9)  # share of the L1 part
 PENALTIES, SMALLEST_SHARE, WIDE_SHARE = 40, 1e-3, 3e-2  # on a path: how many, and the last as a share of the first
@@ -77,8 +78,7 @@ class ElasticNetModel:
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``."""
-        line = self._design.rows(features) @ self.coefficients[:, None] + self.intercept
-        return np.asarray(expit(line)[:, 0])
+        return np.asarray(expit(row_sums(self._design.rows(features), self.coefficients) + self.intercept))
 
     def _chosen(self, X: FloatArray, event: IntArray, w: FloatArray) -> tuple[float, float]:
         """Return the penalty and the mix with the smallest criterion."""

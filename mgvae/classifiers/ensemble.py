@@ -18,6 +18,7 @@ from mgvae.classifiers.design import information
 from mgvae.classifiers.guided import GuidedModel
 from mgvae.classifiers.models import BoostingModel, ForestModel, LogisticModel
 from mgvae.classifiers.recalibration import to_logit
+from mgvae.classifiers.row_sums import row_sums
 from mgvae.classifiers.scored_ridge import LinearMember
 from mgvae.errors import TrainingError
 
@@ -58,7 +59,7 @@ class EnsembleModel:
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``."""
-        return np.asarray(expit(self.intercept + self.weights @ self._log_odds(features)), dtype=np.float64)
+        return np.asarray(expit(self.intercept + row_sums(self._log_odds(features).T, self.weights)), dtype=np.float64)
 
     def _log_odds(self, features: pd.DataFrame) -> FloatArray:
         """Return the members' log odds, ``(members, N)``."""

@@ -17,6 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from mgvae.arrays import BoolArray, FloatArray
 from mgvae.classifiers.code_shift import fit_code_shift
+from mgvae.classifiers.row_sums import row_sums
 from mgvae.errors import TrainingError
 
 FEWEST_EXPECTED = 5  # cases with a code, from which the normal approximation of its shift is right
@@ -41,7 +42,7 @@ class Direction:
 
     def __call__(self, rows: Any) -> FloatArray:
         """Return the score of rows, dense or sparse, ``(N, P)`` to ``(N,)``."""
-        return np.asarray(rows @ self.weights + self.intercept, dtype=np.float64)
+        return np.asarray(row_sums(rows, self.weights) + self.intercept, dtype=np.float64)
 
 
 def fit_direction(rows: Any, case: BoolArray, weights: FloatArray, *, cases: float, share: float = SHARE) -> Direction:

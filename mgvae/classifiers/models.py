@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, fit_tree_design, forest_rows, information
+from mgvae.classifiers.row_sums import row_sums
 
 BAG = 0.5  # of the forest's rows in a tree
 MOST_TRIED = 100  # columns that a split of the forest chooses among, where 40 % are more
@@ -38,7 +40,8 @@ class LogisticModel:
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """Return the event's probability, ``(N,)``."""
-        return np.asarray(self._model.predict_proba(self._design.rows(features))[:, 1], dtype=np.float64)
+        line = row_sums(self._design.rows(features), self.coefficients) + float(self._model.intercept_[0])
+        return np.asarray(expit(line), dtype=np.float64)
 
     @property
     def coefficients(self) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from mgvae.arrays import FloatArray
+from mgvae.classifiers.row_sums import row_sums
 
 FARTHEST = 5.0  # standard deviations from the median at which a value is taken at most
 CHUNK = 20_000  # rows that a wide, sparse design is made dense for at a time
@@ -47,10 +48,14 @@ class Network:
         return cls(**numbers, normalised=bool(content["normalised"]))
 
     def _log_odds(self, X: FloatArray) -> FloatArray:
-        hidden = np.maximum(X @ self.inner + self.inner_level, 0.0)
+        hidden = np.repeat(self.inner_level, len(X), axis=1)
+        for at in range(X.shape[1]):  # one column after another, see mgvae.classifiers.row_sums
+            hidden += X[:, at, None] * self.inner[:, at, None, :]
+        hidden = np.maximum(hidden, 0.0)
         if self.normalised:
             hidden /= np.maximum(np.linalg.norm(hidden, axis=2, keepdims=True), 1e-12)
-        return np.asarray((hidden @ self.outer + self.outer_level)[:, :, 0].mean(axis=0))
+        lines = [row_sums(units, outer[:, 0]) for units, outer in zip(hidden, self.outer, strict=True)]
+        return np.asarray((np.stack(lines) + self.outer_level[:, :, 0]).mean(axis=0))
 
 
 def bounded(rows: Any) -> FloatArray:

@@ -22,6 +22,7 @@ from mgvae.classifiers.models import BoostingModel, ForestModel, LogisticModel
 from mgvae.classifiers.network import Network
 from mgvae.classifiers.portable_trees import ForestScorer, TreeScorer, boosting_of, forest_of
 from mgvae.classifiers.recalibration import to_logit
+from mgvae.classifiers.row_sums import row_sums
 from mgvae.classifiers.scored_design import ScoredDesign
 from mgvae.errors import CheckpointError
 
@@ -48,8 +49,7 @@ class LinearScorer:
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """See `Scorer`."""
-        line = self.design.rows(features) @ self.weights[:, None] + self.intercept
-        return np.asarray(expit(line)[:, 0])
+        return np.asarray(expit(row_sums(self.design.rows(features), self.weights) + self.intercept))
 
     def to_json(self) -> dict[str, Any]:
         """See `Scorer`."""
@@ -138,7 +138,7 @@ class EnsembleScorer:
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """See `Scorer`."""
         lines = [to_logit(member.predict_proba(features), smallest=self.floor) for member in self.members]
-        return np.asarray(expit(self.intercept + self.weights @ np.stack(lines)))
+        return np.asarray(expit(self.intercept + row_sums(np.stack(lines).T, self.weights)))
 
     def to_json(self) -> dict[str, Any]:
         """See `Scorer`."""

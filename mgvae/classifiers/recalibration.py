@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_expit, logit
 
 from mgvae.arrays import FloatArray, IntArray
@@ -85,3 +85,17 @@ def fit_recalibration(
     level, log_slope = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(None, None), (-3.0, 3.0)]).x
     slope = float(np.exp(log_slope))
     return Recalibration(intercept=float(centre + level - slope * centre), slope=slope)
+
+
+def fit_level(event: IntArray, probability: FloatArray, *, level_sd: float = LEVEL_SD) -> Recalibration:
+    """Return the recalibration in the large: the level moves, the slope stays 1.
+
+    Args:
+        event, probability, level_sd: see `fit_recalibration`.
+    """
+    x = to_logit(probability)
+
+    def gradient(level: float) -> float:
+        return float((expit(x + level) - event).sum() + level / level_sd**2)
+
+    return Recalibration(intercept=float(brentq(gradient, -50.0, 50.0)))

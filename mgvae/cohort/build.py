@@ -116,12 +116,12 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
     index_date = None if config.index_date is None else rows[config.index_date]
     subgroups = {name: column for name, column in config.columns.with_role("subgroup") if column.kind != "date"}
     return Cohort(
-        features=_typed(rows, config.columns.features, index_date),
+        features=typed_columns(rows, config.columns.features, index_date),
         event=happened[known],
         subject=subjects[known].to_numpy(object),
         group=_groups(rows, config),
         group_name=_group_names(rows, config),
-        subgroups=_typed(rows, {name: column for name, column in subgroups.items() if name in rows}, index_date),
+        subgroups=typed_columns(rows, {name: column for name, column in subgroups.items() if name in rows}, index_date),
         index_date=index_date,
         flow=tuple(steps),
     )
@@ -206,7 +206,16 @@ def _group_names(rows: pd.DataFrame, config: CohortConfig) -> Array:
     return names
 
 
-def _typed(rows: pd.DataFrame, columns: dict[str, Column], index_date: pd.Series | None) -> pd.DataFrame:
+def typed_columns(rows: pd.DataFrame, columns: dict[str, Column], index_date: pd.Series | None) -> pd.DataFrame:
+    """Return columns of an extract as `Cohort.features` holds them.
+
+    Args:
+        rows: of ``Extract.frame``.
+        columns: which columns, and what they are.
+        index_date: from which dates are counted.
+    Raises:
+        DataError: a level is unknown.
+    """
     out: dict[str, Any] = {}
     for name, column in columns.items():
         if column.kind in LEVEL_KINDS:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mgvae.arrays import BoolArray, FloatArray
-from mgvae.classifiers.portable import RecipeScorer, Scorer, scorer_from_json, scorer_of
-from mgvae.classifiers.recalibration import Recalibration, offset
+from mgvae.arrays import BoolArray
+from mgvae.classifiers.deployed import DeployedModel as DeployedModel
+from mgvae.classifiers.deployed import content_of, levels_of, model_from
+from mgvae.classifiers.portable import scorer_of
+from mgvae.classifiers.recalibration import Recalibration
+from mgvae.classifiers.region import fit_region
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.rows import rows
 from mgvae.config.dictionary import canonical
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
-from mgvae.errors import CheckpointError, ShapeError, first_few
+from mgvae.errors import CheckpointError
 from mgvae.evaluation.cross_validation import holdout_seed
 from mgvae.evaluation.evaluate import chain_of, evaluation_seed
 from mgvae.evaluation.one_split import fit_chain
@@ -27,59 +28,8 @@ from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Line
 from mgvae.torch_runtime import one_thread
 
-FORMAT = 1
 MODEL, EVALUATED = "model.json", "evaluated_model.json"
 PREDICTIONS, TRAINED_ON = "predictions.parquet", "trained_on.parquet"
-
-
-@dataclass(frozen=True)
-class DeployedModel:
-    """A model with all that its predictions need, without scikit-learn.
-
-    Attributes:
-        arm, classifier: how it was fitted.
-        target: the outcome, and the columns that name subjects and groups.
-        columns: by name the kind, unit and levels of each predictor, in order.
-        scorer: gives raw probabilities.
-        fitted_share, prevalence: what moves them back, see `mgvae.evaluation.one_split.Fitted`.
-        recalibration: learned from out-of-fold predictions, see `mgvae.evaluation.cross_validation`.
-    """
-
-    arm: str
-    classifier: str
-    target: Mapping[str, Any]
-    columns: Mapping[str, Mapping[str, Any]]
-    scorer: Scorer
-    fitted_share: float
-    prevalence: float
-    recalibration: Recalibration
-
-    def predict(self, features: pd.DataFrame) -> FloatArray:
-        """Return the recalibrated probability of the event for each row, ``(N,)``.
-
-        Raises:
-            ShapeError: a column is absent or has other levels.
-        """
-        changed = [name for name, column in self.columns.items() if _levels(features, name) != column["levels"]]
-        if changed:
-            raise ShapeError(
-                f"The model needs columns with the levels that it was fitted on; other or absent: {first_few(changed)}."
-            )
-        raw = self.scorer.predict_proba(features[list(self.columns)])
-        return self.recalibration(offset(raw, fitted_share=self.fitted_share, share=self.prevalence))
-
-    def obstacle(self, other: DeployedModel) -> str | None:
-        """Return why this model cannot predict rows made for ``other``, if it cannot.
-
-        Columns that ``other`` has besides are no obstacle.
-        """
-        if isinstance(self.scorer, RecipeScorer):
-            return "its classifier is the user's own, of which only the recipe is saved"
-        changed = [name for name, value in self.target.items() if other.target.get(name) != value]
-        if changed:
-            return f"the study changed since: {first_few(changed)}"
-        changed = [name for name, column in self.columns.items() if other.columns.get(name) != column]
-        return f"the data dictionary changed since; its columns {first_few(changed)} are other or absent" if changed else None
 
 
 def fit_deployed(
@@ -122,13 +72,14 @@ def fit_deployed(
             "index_date": config.index_date,
         },
         columns={
-            str(name): {"kind": column.kind, "unit": column.unit, "levels": _levels(cohort.features, str(name))}
+            str(name): {"kind": column.kind, "unit": column.unit, "levels": levels_of(cohort.features, str(name))}
             for name, column in config.columns.features.items()
         },
         scorer=scorer_of(fitted.classifier),
         fitted_share=fitted.fitted_share,
         prevalence=fitted.prevalence,
         recalibration=Recalibration(recalibration.intercept, recalibration.slope) if recalibration else Recalibration(),
+        region=fit_region(cohort.features),
     )
 
 
@@ -149,20 +100,11 @@ def save_deployed(
         refitted: fitted on all of ``cohort``; the model to use. None: the evaluated one is used.
     """
     for name, model in ((EVALUATED, evaluated), (MODEL, refitted or evaluated)):
-        (folder / name).write_text(json.dumps(_content(model), allow_nan=False), encoding="utf-8")
+        (folder / name).write_text(json.dumps(content_of(model), allow_nan=False), encoding="utf-8")
     holdout = cohort.take(test)
     predicted = _names(holdout).assign(event=holdout.event, probability=evaluated.predict(holdout.features))
     predicted.to_parquet(folder / PREDICTIONS, index=False)
     _names(cohort.take(~test)).to_parquet(folder / TRAINED_ON, index=False)
-
-
-def _content(model: DeployedModel) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        **{key: getattr(model, key) for key in ("arm", "classifier", "target", "columns", "fitted_share", "prevalence")},
-        "recalibration": {"intercept": model.recalibration.intercept, "slope": model.recalibration.slope},
-        "scorer": model.scorer.to_json(),
-    }
 
 
 def load_deployed(folder: Path, name: str = MODEL) -> DeployedModel:
@@ -172,14 +114,7 @@ def load_deployed(folder: Path, name: str = MODEL) -> DeployedModel:
         CheckpointError: the file is missing, unreadable, of another format or incomplete.
     """
     try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise CheckpointError(f"A model must have format {FORMAT}; got another. Run the study again.")
-        return DeployedModel(
-            **{key: content[key] for key in ("arm", "classifier", "target", "columns", "fitted_share", "prevalence")},
-            recalibration=Recalibration(**content["recalibration"]),
-            scorer=scorer_from_json(content["scorer"]),
-        )
+        return model_from(json.loads((folder / name).read_text(encoding="utf-8")))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"A model must be a readable and complete {name}; {type(error).__name__}. Run the study again."
@@ -219,11 +154,3 @@ def _among(folder: Path, files: Sequence[str], cohort: Cohort, named: bool) -> B
 
 def _names(cohort: Cohort) -> pd.DataFrame:
     return pd.DataFrame({"subject": cohort.subject.astype(str), "group": pd.Series(cohort.group_name, dtype="str")})
-
-
-def _levels(features: pd.DataFrame, name: str) -> list[str] | bool | None:
-    """Return the levels of a column, None for numbers, False where it is absent."""
-    if name not in features:
-        return False
-    dtype = features[name].dtype
-    return [str(level) for level in dtype.categories] if isinstance(dtype, pd.CategoricalDtype) else None

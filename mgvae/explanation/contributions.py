@@ -77,6 +77,24 @@ def contributions(
     return Contributions(values, base, rows, kind)
 
 
+def every_contribution(model: Any, features: pd.DataFrame, background: pd.DataFrame, *, seed: int) -> FloatArray:
+    """Return the contributions of all rows, ``(N, P)``; a row's depend on no other row.
+
+    Args:
+        model, features, background: see `contributions`.
+        seed: of the sample of the background and of the permutations: equal seeds give equal contributions.
+    """
+    generator = np.random.default_rng(seed)
+    kind = _kind(model)
+    reference = background.iloc[_sample(len(background), BACKGROUND[kind], generator)].reset_index(drop=True)
+    plain = features.reset_index(drop=True)
+    if kind != "permutation":
+        return _exact(model, plain, reference)[0]
+    # each row alone: the permutations are drawn anew from the seed
+    rows = [_permuted(model.predict_proba, plain.iloc[[at]], reference, seed=seed)[0] for at in range(len(plain))]
+    return np.concatenate(rows) if rows else np.zeros(plain.shape)
+
+
 def _kind(model: Any) -> Explainer:
     if isinstance(model, EnsembleScorer):
         kinds = {_kind(member) for member in model.members}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mgvae.arrays import BoolArray
@@ -45,17 +44,58 @@ class Extract:
     remarks: tuple[str, ...] = ()
 
 
-def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
-    """Return the extract that ``config.extract`` names.
+@dataclass(frozen=True)
+class OpenExtract:
+    """An extract whose files are found, and whose rows are read in batches.
+
+    Attributes:
+        config: the study.
+        parts: the files. headers: of each, its columns. states: of each, size and times when it was found.
+        found: columns that all files have. wanted: those to read, in the dictionary's order.
+        sha256, remarks: see `Extract`.
+    """
+
+    config: CohortConfig
+    parts: Sequence[Part]
+    headers: Sequence[Sequence[str]]
+    states: Sequence[tuple[Any, ...]]
+    found: Sequence[str]
+    wanted: Sequence[str]
+    sha256: str
+    remarks: tuple[str, ...]
+
+    def batches(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        """Yield ``frame`` and ``unreadable`` of an `Extract`, some rows at a time; at least one batch.
+
+        Raises:
+            ExtractError: a file cannot be read, changed meanwhile, or there are no rows.
+        """
+        rows = 0
+        for part, names in zip(self.parts, self.headers, strict=True):
+            for batch in batches(part, names, self.wanted):
+                frame, unreadable = typed_rows(self.config, {name: batch[name] for name in self.wanted})
+                rows += len(frame)
+                yield frame, unreadable
+        if [part.state() for part in self.parts] != list(self.states):
+            raise ExtractError(f"{self.parts[0].label}: the extract changed while it was read. Start again once it is written.")
+        if not rows:
+            raise ExtractError(
+                f"{place(self.parts)}: must have at least one row; it has a header and no rows. Export it again."
+            )
+
+
+def open_extract(config: CohortConfig, *, whole: bool = False, labelled: bool = True) -> OpenExtract:
+    """Find the files of the extract that ``config.extract`` names, and check their columns.
 
     Excluded columns are only looked for, not read, unless they hold the subject, group, index date or outcome.
 
     Args:
         config: the study.
         whole: whether a file that may have been cut off, or is still being written, is refused.
+        labelled: whether the outcome is read, and must be there.
 
     Raises:
-        ExtractError: it cannot be found or read, has no rows, or lacks the subject, the outcome or every predictor.
+        ExtractError: it cannot be found or read, or lacks the subject, the outcome or every predictor.
     """
     parts = find_parts(config.extract, separator=config.separator, encoding=config.encoding)
     states = [part.state() for part in parts]
@@ -71,23 +111,36 @@ def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
             f"whole one. Copy it again from its source; if it is complete, add a line break."
         )
     found = common(parts, headers, known)
-    _check_needed(config, found, label=place(parts))
-    wanted = [name for name in _used(config) if name in found]
-    frame, unreadable = _read(config, parts, headers, wanted)
-    if [part.state() for part in parts] != states:
-        raise ExtractError(f"{parts[0].label}: the extract changed while it was read. Start again once it is written.")
-    if frame.empty:
-        raise ExtractError(f"{place(parts)}: must have at least one row; it has a header and no rows. Export it again.")
+    _check_needed(config, found, label=place(parts), labelled=labelled)
+    wanted = [name for name in _used(config) if name in found and (labelled or name != config.outcome.column)]
+    return OpenExtract(config, parts, headers, states, found, wanted, sha256, remarks)
+
+
+def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
+    """Return the extract that ``config.extract`` names, see `open_extract`.
+
+    Raises:
+        ExtractError: it cannot be found or read, has no rows, or lacks the subject, the outcome or every predictor.
+    """
+    opened = open_extract(config, whole=whole)
+    values, marks = zip(*opened.batches(), strict=True)
+    known = {*_used(config), *config.columns.columns}
     return Extract(
-        frame=frame,
-        unreadable=unreadable,
-        sha256=sha256,
-        absent=tuple(name for name in config.columns.columns if name not in found),
-        unlisted=tuple(name for name in found if name not in known),
-        files=len(parts),
-        stored=stored(parts[0], found),
-        remarks=remarks,
+        frame=_joined(values),
+        unreadable=_joined(marks),
+        sha256=opened.sha256,
+        absent=tuple(name for name in config.columns.columns if name not in opened.found),
+        unlisted=tuple(name for name in opened.found if name not in known),
+        files=len(opened.parts),
+        stored=stored(opened.parts[0], opened.found),
+        remarks=opened.remarks,
     )
+
+
+def _joined(pieces: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return batches one below the other; a column's own type is kept."""
+    columns = {name: pd.concat([piece[name] for piece in pieces], ignore_index=True) for name in pieces[0]}
+    return pd.DataFrame(columns, index=pd.RangeIndex(sum(map(len, pieces))))
 
 
 def _used(config: CohortConfig) -> dict[str, Column | None]:
@@ -100,8 +153,9 @@ def _used(config: CohortConfig) -> dict[str, Column | None]:
     return used
 
 
-def _check_needed(config: CohortConfig, found: Sequence[str], *, label: str) -> None:
-    for key, name in (("subject_id", config.subject_id), ("outcome.column", config.outcome.column)):
+def _check_needed(config: CohortConfig, found: Sequence[str], *, label: str, labelled: bool) -> None:
+    needed = {"subject_id": config.subject_id, **({"outcome.column": config.outcome.column} if labelled else {})}
+    for key, name in needed.items():
         if name is not None and name not in found:
             raise ExtractError(
                 f"{label}: must have the column '{name}' ({key} in cohort.yaml); it is absent.{similar(name, found)} "
@@ -115,23 +169,17 @@ def _check_needed(config: CohortConfig, found: Sequence[str], *, label: str) -> 
         )
 
 
-def _read(
-    config: CohortConfig, parts: Sequence[Part], headers: Sequence[Sequence[str]], wanted: Sequence[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def typed_rows(config: CohortConfig, columns: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return ``frame`` and ``unreadable`` of an `Extract` for some rows.
+
+    Args:
+        config: the study.
+        columns: Arrow arrays by name, of columns that the study uses.
+    """
     used = _used(config)
-    values: dict[str, list[pd.Series]] = {name: [] for name in wanted}
-    marks: dict[str, list[BoolArray]] = {}
-    for part, names in zip(parts, headers, strict=True):
-        for batch in batches(part, names, wanted):
-            for name in wanted:
-                series, bad = _typed(config, name, used[name], batch[name])
-                values[name].append(series)
-                if bad is not None:
-                    marks.setdefault(name, []).append(bad)
-    if not any(values.values()):
-        return pd.DataFrame(), pd.DataFrame()
-    frame = pd.DataFrame({name: pd.concat(pieces, ignore_index=True) for name, pieces in values.items()})
-    return frame, pd.DataFrame({name: np.concatenate(pieces) for name, pieces in marks.items()}, index=frame.index)
+    typed = {name: _typed(config, name, used[name], cells) for name, cells in columns.items()}
+    frame = pd.DataFrame({name: series for name, (series, _) in typed.items()})
+    return frame, pd.DataFrame({name: bad for name, (_, bad) in typed.items() if bad is not None}, index=frame.index)
 
 
 def _typed(config: CohortConfig, name: str, column: Column | None, raw: Any) -> tuple[pd.Series, BoolArray | None]:

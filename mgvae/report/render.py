@@ -61,6 +61,11 @@ def render(report: Report) -> str:
     )
 
 
+def page(template: str, **values: object) -> str:
+    """Return a page of another template with the report's macros, filters and style."""
+    return _environment().get_template(template).render(**values)
+
+
 def _groups(evaluation: EvaluationSummary) -> list[tuple[str, Variant, dict[Metric, MetricStyle]]]:
     """Return the groups of the table of all measures: name, variant, measures.
 

@@ -162,7 +162,7 @@ def test_the_heart_beats_alike_wherever_a_run_is_started(monkeypatch: pytest.Mon
         *(compose()["services"][name]["environment"] for name in ("worker-cpu", "worker-gpu")),
         *(one["data"] for one in documents() if one["kind"] == "ConfigMap"),
     ]
-    assert len(deployed) == 3
+    assert len(deployed) == 4
     assert [one[BEAT] for one in settings] == [str(BEAT_SECONDS)] * len(settings)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
+from mgvae.config.study import CohortConfig
+
 CANARY = "patient-0417-zebra"  # a subject id: what must not be found in a log, a message or a database
 
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -97,6 +99,12 @@ def study(**changes: Any) -> dict[str, Any]:
             place = place.setdefault(name, {})
         place[last] = value
     return values
+
+
+def study_config(**changes: Any) -> CohortConfig:
+    """Return the settings of a study that is not on disk; see `study`."""
+    values = study(**changes)
+    return CohortConfig.model_validate({**values, "columns": {"columns": values["columns"]}})
 
 
 def write_study(folder: Path, frame: pd.DataFrame | None = None, **changes: Any) -> Path:

@@ -134,7 +134,7 @@ def test_the_file_of_the_model_names_no_subject_and_holds_no_pickle(saved):
     names = ["evaluated_model.json", "model.json", "predictions.parquet", "trained_on.parquet"]
     assert sorted(path.name for path in folder.iterdir()) == names
     text = (folder / "model.json").read_text()
-    assert json.loads(text)["format"] == 1
+    assert json.loads(text)["format"] == 2
     for name in ("p17", "f5"):
         assert f'"{name}"' not in text
 

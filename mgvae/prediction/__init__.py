@@ -1,0 +1,1 @@
+"""Predictions for new patients with the model of a run."""
