@@ -94,15 +94,27 @@ class ModelFile(Strict):
 
     @property
     def config(self) -> CohortConfig:
-        """The study's settings.
+        """The study's settings; those that another version had besides are left out.
 
         Raises:
-            CheckpointError: this version does not know them.
+            CheckpointError: this version cannot read them.
         """
         try:
-            return build(CohortConfig, {**self.settings, "extract": "(not kept)"}, source=MODEL)
+            return build(CohortConfig, {**_known(self.settings), "extract": "(not kept)"}, source=MODEL)
         except ConfigError:
-            raise CheckpointError(f"{MODEL}: must hold settings that this version knows; another made it. {AGAIN}") from None
+            raise CheckpointError(f"{MODEL}: must hold settings that this version can read; another made it. {AGAIN}") from None
+
+
+def _known(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that this version has; a prediction needs none of the others."""
+    fields = CohortConfig.model_fields
+    sections = {name: field.annotation for name, field in fields.items() if hasattr(field.annotation, "model_fields")}
+    kept = {name: value for name, value in settings.items() if name in fields}
+    for name, section in sections.items():
+        if name != "columns" and isinstance(kept.get(name), dict):
+            known = getattr(section, "model_fields")  # noqa: B009 - of a pydantic model
+            kept[name] = {key: value for key, value in kept[name].items() if key in known}
+    return kept
 
 
 def model_of_run(config: CohortConfig, report: Report, made: Path) -> ModelFile:

@@ -84,7 +84,8 @@ def test_an_error_of_a_file_is_named_without_its_text(finished, tmp_path, monkey
 
 
 def test_a_run_tells_nobody_who_the_patients_are(finished, database):
-    report = [finished.run / name for name in ("report.json", "report.html", "manifest.json")]
+    names = ("report.json", "report.html", "manifest.json", "model.json", "model_card.md")
+    report = [finished.run / name for name in names]
     manifests = list((finished.out / ".store" / "objects").rglob("manifest.json"))
     for name in (CANARY, "patient-0003-horse"):
         assert not holding(name, database, finished.out / ".store" / "records", *report, *manifests)

@@ -152,6 +152,13 @@ def test_the_file_is_refused_once_a_bit_has_changed(path, tmp_path):
         mgvae.load_model(tmp_path / "elsewhere")
 
 
+def test_a_file_of_a_version_with_other_settings_predicts_the_same(file):
+    settings = {**file.settings, "moon": {"phase": 1}, "evaluation": {**file.settings["evaluation"], "margin_of_old": 0.1}}
+    older = Predictor(file.model_copy(update={"settings": settings}))
+    pd.testing.assert_frame_equal(older.predict(raw(20), at=NOON), Predictor(file).predict(raw(20), at=NOON))
+    assert older.config.outcome == Predictor(file).config.outcome
+
+
 def test_a_model_put_in_place_of_a_runs_own_is_refused(file, tmp_path):
     """A file with a right digest of its own, yet none that the run's manifest names."""
     model = tmp_path / "model.json"
