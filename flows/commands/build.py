@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from mgvae.config.attrition import AttritionStep
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from flows.commands.options import Debug
+from mgvae.config.attrition import AttritionStep
 
 
 def build(
