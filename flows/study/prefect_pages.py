@@ -83,13 +83,7 @@ def show_head(study: Path) -> str:
         return "Prefect does not hold this line: no server is configured."
     head = head_of(study)
     text = f"# Audit log of {study.name}\n\nHead after {head.lines} lines:\n\n`{head.text}`\n"
-    made = ArtifactCreate(type="markdown", key=_head_key(study), data=text, description="Audit log")
-
-    def create() -> None:
-        with get_client(sync_client=True) as client:
-            client.create_artifact(made)
-
-    if _attempt(create):
+    if _attempt(lambda: _keep_markdown(text, key=_head_key(study), description="Audit log", run=None)):
         return f"Prefect holds the audit log's head of line {head.lines}."
     return f"Prefect does not hold this line: the server at {PREFECT_API_URL.value()} did not take it."
 
@@ -241,7 +235,14 @@ def note_failure(flow: Any, flow_run: Any, state: Any) -> None:
     ended, reason, about = escaped(state.name), escaped(reason), escaped(f"{flow.name} {flow_run.name}")
     text = f"# This run ended {ended}\n\n{reason}\n\n{STILL}\n\nWhat to do: deployments/README.md, 'When the night failed'."
     with disable_run_logger():
-        _attempt(lambda: create_markdown_artifact(text, key="mgvae-failed", description=about))
+        _attempt(lambda: _keep_markdown(text, key="mgvae-failed", description=about, run=flow_run.id))
+
+
+def _keep_markdown(text: str, *, key: str, description: str, run: UUID | None) -> None:
+    """Have Prefect keep a text from outside of a run: of a command, or of a worker whose run was killed."""
+    made = ArtifactCreate(type="markdown", key=key, data=text, description=description, flow_run_id=run)
+    with get_client(sync_client=True) as client:
+        client.create_artifact(made)
 
 
 def _show_calibration(report: Report, name: str) -> None:

@@ -1,10 +1,14 @@
 """What Prefect shows of a run: its numbers, where it lies, and no patient; a server that is away costs no night."""
 
 import re
+from types import SimpleNamespace
 
 import markdown_it
 import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Crashed
 
 from flows.progress import Silent, reporter
 from flows.study import prefect_pages as notices
@@ -121,6 +125,15 @@ def test_without_a_server_nothing_is_shown(report, finished, monkeypatch, databa
         with posting("small"):
             assert not isinstance(reporter(), Posted)
     assert sent == []
+
+
+def test_a_killed_run_is_described_from_outside_of_it(database):
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(flow(lambda: None, name="mgvae-cohort"))
+        note_failure(SimpleNamespace(name="mgvae-cohort"), run, Crashed(message="Its process was killed.\nAnd more."))
+        wanted = {"artifacts": {"key": {"any_": ["mgvae-failed"]}}, "flow_runs": {"id": {"any_": [str(run.id)]}}}
+        (found,) = client.request("POST", "/artifacts/filter", json=wanted).json()
+    assert found["data"].startswith("# This run ended Crashed\n\nIts process was killed.\n\nThe champion")
 
 
 @pytest.mark.parametrize("status", ["pass", "warn", "fail", "invalid"])
