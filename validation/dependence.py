@@ -47,26 +47,45 @@ def dependence(synthetic: Floats, real: Floats, majority: Floats, owners: Floats
     known = _correlations(majority)
     weight = np.where(apart, known * np.maximum(1 - 4 / (len(majority) * np.maximum(known**2, 1e-12)), 0), 0)
     made, true = _correlations(synthetic), _correlations(real)
-    top, var_top = _jackknife(synthetic, weight)
-    bottom, var_bottom = _jackknife(real, weight)
+    pairs = np.nonzero(weight)
+    top, var_top = _jackknife(synthetic, pairs, weight[pairs])
+    bottom, var_bottom = _jackknife(real, pairs, weight[pairs])
     kept = ratio(top, bottom, var_top=var_top, var_bottom=var_bottom, covariance=0.0, degrees=min(BLOCKS, len(real)) - 1)
     gap = np.where(apart, np.abs(made - true), 0)
     first, second = np.unravel_index(int(gap.argmax()), gap.shape)
     return Dependence(kept, (int(owners[first]), int(owners[second]), float(true[first, second]), float(made[first, second])))
 
 
-def _jackknife(rows: Floats, weight: Floats) -> tuple[float, float]:
-    """Return the weighted sum of correlations, and its variance."""
+def _jackknife(rows: Floats, pairs: tuple[Floats, Floats], weight: Floats) -> tuple[float, float]:
+    """Return the weighted sum of correlations of pairs of coordinates, and its variance."""
     blocks = min(BLOCKS, len(rows))
     block = np.arange(len(rows)) % blocks
-    sums, products = _moments(rows)
+    whole = _pair_moments(rows, pairs)
     left = np.empty(blocks)
     for place in range(blocks):  # one at a time: each has P x P products
-        part = _moments(rows[block == place])
-        kept = _from_moments(sums - part[0], products - part[1], len(rows) - int((block == place).sum()))
-        left[place] = (weight * kept).sum()
-    value = float((weight * _from_moments(sums, products, len(rows))).sum())
+        part = _pair_moments(rows[block == place], pairs)
+        kept = [of_all - of_part for of_all, of_part in zip(whole, part, strict=True)]
+        left[place] = _weighted_sum(*kept, len(rows) - int((block == place).sum()), pairs, weight)
+    value = _weighted_sum(*whole, len(rows), pairs, weight)
     return value, (blocks - 1) / blocks * float(((left - left.mean()) ** 2).sum())
+
+
+def _pair_moments(rows: Floats, pairs: tuple[Floats, Floats]) -> tuple[Floats, Floats, Floats]:
+    """Return sums and sums of squares of the coordinates, ``(P,)``, and sums of the pairs' products."""
+    sums, products = _moments(rows)
+    return sums, np.diag(products).copy(), products[pairs]
+
+
+def _weighted_sum(
+    sums: Floats, squares: Floats, products: Floats, count: int, pairs: tuple[Floats, Floats], weight: Floats
+) -> float:
+    """Return the weighted sum of the pairs' correlations, each 0 where a coordinate does not vary."""
+    mean = sums / count
+    spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    first, second = pairs
+    scale = spread[first] * spread[second]
+    covariance = products / count - mean[first] * mean[second]
+    return float(weight @ np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 1e-9))
 
 
 def _correlations(rows: Floats) -> Floats:
