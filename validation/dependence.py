@@ -11,6 +11,7 @@ from validation.intervals import Interval, ratio
 
 BLOCKS = 20  # of the jackknife
 FEWEST = 8
+Moments = tuple[Floats, Floats, Floats]  # sums and sums of squares of the coordinates, sums of the pairs' products
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,14 @@ def dependence(synthetic: Floats, real: Floats, majority: Floats, owners: Floats
     known = _correlations(majority)
     weight = np.where(apart, known * np.maximum(1 - 4 / (len(majority) * np.maximum(known**2, 1e-12)), 0), 0)
     made, true = _correlations(synthetic), _correlations(real)
-    pairs = np.nonzero(weight)
+    first, second = np.nonzero(weight)
+    pairs = first, second
     top, var_top = _jackknife(synthetic, pairs, weight[pairs])
     bottom, var_bottom = _jackknife(real, pairs, weight[pairs])
     kept = ratio(top, bottom, var_top=var_top, var_bottom=var_bottom, covariance=0.0, degrees=min(BLOCKS, len(real)) - 1)
     gap = np.where(apart, np.abs(made - true), 0)
-    first, second = np.unravel_index(int(gap.argmax()), gap.shape)
-    return Dependence(kept, (int(owners[first]), int(owners[second]), float(true[first, second]), float(made[first, second])))
+    one, other = np.unravel_index(int(gap.argmax()), gap.shape)
+    return Dependence(kept, (int(owners[one]), int(owners[other]), float(true[one, other]), float(made[one, other])))
 
 
 def _jackknife(rows: Floats, pairs: tuple[Floats, Floats], weight: Floats) -> tuple[float, float]:
@@ -64,22 +66,20 @@ def _jackknife(rows: Floats, pairs: tuple[Floats, Floats], weight: Floats) -> tu
     left = np.empty(blocks)
     for place in range(blocks):  # one at a time: each has P x P products
         part = _pair_moments(rows[block == place], pairs)
-        kept = [of_all - of_part for of_all, of_part in zip(whole, part, strict=True)]
-        left[place] = _weighted_sum(*kept, len(rows) - int((block == place).sum()), pairs, weight)
-    value = _weighted_sum(*whole, len(rows), pairs, weight)
+        kept = (whole[0] - part[0], whole[1] - part[1], whole[2] - part[2])
+        left[place] = _weighted_sum(kept, len(rows) - int((block == place).sum()), pairs, weight)
+    value = _weighted_sum(whole, len(rows), pairs, weight)
     return value, (blocks - 1) / blocks * float(((left - left.mean()) ** 2).sum())
 
 
-def _pair_moments(rows: Floats, pairs: tuple[Floats, Floats]) -> tuple[Floats, Floats, Floats]:
-    """Return sums and sums of squares of the coordinates, ``(P,)``, and sums of the pairs' products."""
+def _pair_moments(rows: Floats, pairs: tuple[Floats, Floats]) -> Moments:
     sums, products = _moments(rows)
     return sums, np.diag(products).copy(), products[pairs]
 
 
-def _weighted_sum(
-    sums: Floats, squares: Floats, products: Floats, count: int, pairs: tuple[Floats, Floats], weight: Floats
-) -> float:
+def _weighted_sum(moments: Moments, count: int, pairs: tuple[Floats, Floats], weight: Floats) -> float:
     """Return the weighted sum of the pairs' correlations, each 0 where a coordinate does not vary."""
+    sums, squares, products = moments
     mean = sums / count
     spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
     first, second = pairs
