@@ -11,7 +11,7 @@ from mgvae.simulation.code_book import code_book
 from mgvae.simulation.records import COLUMNS, EVENT, FAMILY, INDEX, SITES, SUBJECT, RecordColumn
 
 BOUNDED = """\
-# bounded, so that a run with 2,000 predictors takes minutes; without these lines it is the whole study, and takes hours
+# bounds on a run with 2,000 predictors; without these lines it is the whole study, and takes hours
 training: {pretrain_epochs: 10, finetune_epochs: 40}
 synthesis: {prevalence: 0.1}
 evaluation:
