@@ -171,14 +171,23 @@ def _uncounted(config: CohortConfig, record: ExtractRecord) -> CohortSummary:
         outcome=config.outcome.label or config.outcome.column,
         horizon_days=config.horizon_days,
         lookback_days=config.lookback_days,
-        flow=(*_attrition(config), FlowStep(label="Rows of the extract", n=record.rows, events=None)),
+        flow=(*attrition_of(config), FlowStep(label="Rows of the extract", n=record.rows, events=None)),
         columns=columns,
     )
 
 
-def _attrition(config: CohortConfig) -> tuple[FlowStep, ...]:
+def attrition_of(config: CohortConfig) -> tuple[FlowStep, ...]:
     """Return the steps from event tables to the extract."""
-    return tuple(FlowStep(label=one.label, n=one.rows, events=one.events, note=one.note) for one in config.attrition)
+    return tuple(
+        FlowStep(
+            label=one.label,
+            n=one.rows,
+            events=one.events,
+            note=one.note,
+            patients=None if one.subjects == one.rows else one.subjects,
+        )
+        for one in config.attrition
+    )
 
 
 def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: Array) -> CohortSummary:
@@ -192,7 +201,7 @@ def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: 
         "events_train": train.events,
         "events_test": holdout.events,
         "groups": None if config.group is None else len(set(cohort.group.tolist())),
-        "flow": (*_attrition(config), *cohort.flow),
+        "flow": (*attrition_of(config), *cohort.flow),
     }
     return CohortSummary(**dict(_uncounted(config, record)) | counts)
 

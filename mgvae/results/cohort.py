@@ -17,12 +17,14 @@ class FlowStep(Strict):
         n: how many remain.
         events: remaining subjects with the event; None where the outcome is not considered yet.
         note: what a reader must know of those who left; None where there is nothing.
+        patients: how many patients they are, where one may remain several times; None where each remains once.
     """
 
     label: str
     n: Count
     events: Count | None
     note: str | None = None
+    patients: Count | None = None
 
 
 class ColumnSummary(Strict):

@@ -5,6 +5,8 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.study.event_tables import built_folder, runnable
+from flows.study.report_assembly import attrition_of
+from mgvae.config.study import load_config
 from mgvae.errors import ConfigError
 from tests.mgvae.ehr.event_tables import Omop, write_cohort
 
@@ -62,3 +64,13 @@ def test_the_commands_print_the_attrition_and_go_on(tables, tmp_path, monkeypatc
     assert "40 rows, 10 with the outcome" in made.output
     checked = CliRunner().invoke(app, ["validate", str(path)])
     assert "40 eligible subjects, 10 events" in " ".join(checked.output.split())
+
+
+def test_the_report_begins_with_the_attrition_and_says_of_how_many_patients_rows_are(tables, tmp_path):
+    tables.visit(1, 300)
+    tables.write(tmp_path / "omop")
+    config = load_config(runnable(write_cohort(tmp_path, "omop")))
+    steps = attrition_of(config)
+    assert [(step.n, step.patients) for step in steps[:3]] == [(41, 40), (41, 40), (40, None)]
+    assert [step.events for step in steps] == [step.events for step in config.attrition]
+    assert steps[-1].note == "0 are followed for less: 0 with the event, 0 who died without it."
