@@ -194,8 +194,8 @@ def test_a_run_that_is_killed_before_it_begins_goes_on_by_itself(up, tmp_path):
 def test_the_run_is_killed_while_an_artifact_is_written(up, undisturbed, tmp_path):
     out = tmp_path / "runs"
     run = up.start(out=str(out), settings=LONG)
-    (process,) = wait_for(up.flow_processes, "its process", every=0.05)
-    wait_for(lambda: list((out / ".store").glob(".writing-*")), "its first stage", every=0.001)
+    (place,) = wait_for(lambda: list((out / ".store").glob(".writing-*")), "its first stage", every=0.001)
+    process = int(place.name.split("-")[1])
     with stepped(process) as step:
         while not writing(out, "validation.json"):
             assert not on_record(out, "validate")
