@@ -22,6 +22,7 @@ from flows.commands.cache import app as cache
 from flows.commands.champion import app as champion
 from flows.commands.evaluate import evaluate
 from flows.commands.land import land
+from flows.commands.monitor import monitor
 from flows.commands.options import OUT, Debug, StoreOption, Strict
 from flows.commands.paper import paper
 from flows.commands.predict import predict
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command()(build)
 app.command()(evaluate)
 app.command()(land)
+app.command()(monitor)
 app.command()(paper)
 app.command()(predict)
 app.command(name="report")(document)

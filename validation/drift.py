@@ -20,7 +20,7 @@ from mgvae.results.drift import ChangedColumn, DriftColumns, DriftFeature, Drift
 from mgvae.results.gates import Gate, worst
 from validation.drift_gates import column_gate, columns_gate, evidence_gate, judged, ratio_gate
 from validation.intervals import Interval, difference, rate_ratio
-from validation.joint_drift import dependence, joint, newcomers, relation, samples
+from validation.joint_drift import dependence, joint, newcomers, relation, revised, samples
 from validation.stability import binned, distance, noise, stability
 from validation.tail_drift import far_out
 
@@ -90,8 +90,8 @@ def drift(before: Table, after: Table, config: CohortConfig) -> DriftResult:
 
 
 def _joint_gates(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> Iterable[Gate]:
-    """Yield the gates that judge rows, not columns; each has a tenth of the false alarms."""
-    limits, level = config.drift, config.drift.false_alarms / 10
+    """Yield the gates that judge rows, not columns; all have half of the false alarms, with those on slow drift."""
+    limits, level = config.drift, config.drift.false_alarms / 12
     old, now, new = samples(before, after, config)
     found = joint(old, new, seed=SEED)
     yield evidence_gate("joint", found, level=level, warn=limits.joint_warn, fail=limits.joint_fail)
@@ -99,6 +99,8 @@ def _joint_gates(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig
     yield evidence_gate("dependence", found, level=level, warn=limits.joint_warn, fail=limits.joint_fail)
     changed = relation(old, now, seed=SEED)
     yield evidence_gate("relation", changed, level=level, warn=limits.relation_warn, fail=limits.relation_fail)
+    undone = revised(before, after, config)
+    yield evidence_gate("revised", undone, level=level, warn=limits.revised_warn, fail=limits.revised_fail)
     both = [name for name in config.columns.features if name in before and name in after]
     plain = [name for name in both if config.columns[name].kind not in LEVEL_KINDS]
     numeric = [name for name in plain if _class(before[name], after[name]) == "number"]

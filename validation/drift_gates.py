@@ -20,6 +20,7 @@ LABELS = {
     "joint": "AUROC, above 0.5, of a classifier of the earlier patients and the new ones",
     "dependence": "The same of a classifier that sees changed dependence between columns",
     "relation": "Change in the AUROC of a model of the earlier extract",
+    "revised": "Share of the earlier events that are events no more",
     "tails": "Largest share of rows, beyond what is expected, far out in a numeric column",
 }
 

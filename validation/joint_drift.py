@@ -120,6 +120,23 @@ def relation(first: Sample, second: Sample, *, seed: int) -> Evidence | None:
     return Evidence(after - before, float(p), f"AUROC {before:.3f} before, {after:.3f} now.")
 
 
+def revised(before: pd.DataFrame, after: pd.DataFrame, config: CohortConfig) -> Evidence | None:
+    """Return the share of patients with the event who have it no more, though the outcome is known; None where there are few.
+
+    Events do not unhappen; a few corrections, up to ``drift.revised_warn``, are the null hypothesis of the exact binomial test.
+    """
+    subject, name = config.subject_id, config.outcome.column
+    if subject is None or any(column not in frame for column in (subject, name) for frame in (before, after)):
+        return None
+    then, now = (frame.dropna(subset=[subject, name]).set_index(subject)[name].map(canonical) for frame in (before, after))
+    had = then.index[then == canonical(config.outcome.event)].intersection(now.index)
+    if len(had) < FEWEST_EVENTS:
+        return None
+    lost = int((now.loc[had] != canonical(config.outcome.event)).sum())
+    p = float(stats.binom.sf(lost - 1, len(had), config.drift.revised_warn))
+    return Evidence(lost / len(had), p, f"{lost:,} of {len(had):,} patients with the event have it no more.")
+
+
 def _told_apart(first: Sample, second: Sample, learner: Learner, seed: int) -> Evidence | None:
     values, p = [], []
     halves = [(sample.take(sample.first_half), sample.take(~sample.first_half)) for sample in (first, second)]

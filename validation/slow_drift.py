@@ -60,7 +60,7 @@ def slow_gates(history: Sequence[ExtractProfile], now: ExtractProfile, config: C
     """
     if len(history) < 2:
         return ()
-    level = config.drift.false_alarms / 20  # a tenth of the half that is not the columns'
+    level = config.drift.false_alarms / 24  # of each gate: together a sixth of the half that is not the columns'
     shifts = {name: shift for name in now.columns if (shift := _shift(history[0], now, name)) is not None}
     charts = {name: sums for name in now.columns if (sums := chart([*history, now], name))}
     limit = chart_limit(level / max(2 * len(charts), 1))

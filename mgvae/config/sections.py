@@ -234,9 +234,10 @@ class Drift(Strict):
         rows_warn, rows_fail: largest change in the number of rows, as a factor up or down.
         false_alarms: share of nights without drift in which any check may raise an alarm: half of it for the columns one by
             one, the rest in equal parts for the joint table, the dependence between columns, the relation of predictors and
-            outcome, the tails, and slow drift.
+            outcome, events that are revised, the tails, and slow drift.
         joint_warn, joint_fail: largest AUROC, above 0.5, of a classifier of earlier patients and new ones.
         relation_warn, relation_fail: largest change in the AUROC of a model of the earlier extract.
+        revised_warn, revised_fail: largest share of the earlier patients with the event who have it no more.
         tails_warn, tails_fail: largest share of rows, beyond what is expected, that lie far out in a numeric column.
         slow_warn: largest shift of a column's mean since the first extract of the chain, in standard deviations. Slow drift
             only warns, since a model that is refitted follows it.
@@ -258,13 +259,15 @@ class Drift(Strict):
     joint_fail: float = Field(default=0.2, ge=0, le=0.5)
     relation_warn: float = Field(default=0.05, ge=0, le=1)
     relation_fail: float = Field(default=0.1, ge=0, le=1)
+    revised_warn: float = Field(default=0.02, gt=0, lt=1)
+    revised_fail: float = Field(default=0.1, gt=0, le=1)
     tails_warn: float = Field(default=0.01, ge=0, le=1)
     tails_fail: float = Field(default=0.03, ge=0, le=1)
     slow_warn: float = Field(default=0.25, ge=0)
 
     @model_validator(mode="after")
     def _in_order(self) -> Drift:
-        for name in ("psi", "ks", "missing", "prevalence", "rows", "joint", "relation", "tails"):
+        for name in ("psi", "ks", "missing", "prevalence", "rows", "joint", "relation", "revised", "tails"):
             if getattr(self, f"{name}_warn") > getattr(self, f"{name}_fail"):
                 raise ValueError(f"{name}_warn must not lie beyond {name}_fail")
         return self

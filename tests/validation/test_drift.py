@@ -62,7 +62,7 @@ def verdict_of(gates):
     return worst(gate.verdict for gate in gates)
 
 
-ROWS_TOGETHER = ("joint", "dependence", "relation", "tails")  # see test_joint_drift.py
+ROWS_TOGETHER = ("joint", "dependence", "relation", "revised", "tails")  # see test_joint_drift.py
 
 
 def verdicts(found):

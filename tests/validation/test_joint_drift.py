@@ -56,7 +56,18 @@ def test_outcomes_of_other_patients_are_seen_where_the_extracts_share_nearly_all
     after = pd.concat([BEFORE, patients(60, 1, first=5000)], ignore_index=True)
     assert verdicts(BEFORE, after) == {}
     after["died"] = np.random.default_rng(0).permutation(after["died"])
-    assert verdicts(BEFORE, after) == {"relation": "fail"}
+    assert verdicts(BEFORE, after) == {"relation": "fail", "revised": "fail"}
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.0, "pass"), (0.02, "pass"), (0.08, "warn"), (0.3, "fail")])
+def test_events_that_are_no_more_are_seen_beyond_a_few_corrections(share, verdict):
+    had = np.flatnonzero(BEFORE["died"] == "1")
+    after = BEFORE.copy()
+    after.loc[had[: int(share * len(had))], "died"] = "0"
+    gate = next(g for g in drift(Table(BEFORE), Table(after), study()).gates if g.name == "drift_revised")
+    assert (gate.verdict, gate.value) == (verdict, pytest.approx(int(share * len(had)) / len(had)))
+    unknown = BEFORE.assign(died=BEFORE["died"].mask(BEFORE["died"] == "1"))
+    assert verdicts(BEFORE, unknown).get("revised") is None
 
 
 @pytest.mark.parametrize("factor", [2.2, 0.1, 100.0])

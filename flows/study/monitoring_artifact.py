@@ -1,0 +1,40 @@
+"""Show what `mgvae monitor` finds on Prefect's pages."""
+
+from __future__ import annotations
+
+from prefect.artifacts import create_table_artifact
+
+from flows.prefect_server import served
+from flows.study.prefect_pages import artifact_key
+from mgvae.report.formatting import limits, number, share
+from mgvae.results.monitoring import Monitoring
+
+
+def show_monitoring(found: Monitoring) -> str:
+    """Make the artifact ``mgvae-<study>-monitoring``; return in words whether it was taken."""
+    if not served():
+        return "Not shown on Prefect's pages: no server is configured."
+    key = f"{artifact_key(found.study)}-monitoring"
+    try:
+        create_table_artifact(monitoring_rows(found), key=key, description="By month of prediction, 99 % intervals")
+    except Exception as error:  # whatever is wrong with the server
+        return f"Not shown on Prefect's pages: the server did not take it ({type(error).__name__})."
+    return f"On Prefect's pages: artifact {key}."
+
+
+def monitoring_rows(found: Monitoring) -> list[dict[str, str]]:
+    """Return a row for each month of prediction."""
+    return [
+        {
+            "month": one.month,
+            "predicted": str(one.predicted),
+            "matured": str(one.matured),
+            "events": str(one.events),
+            "alerts": share(one.alerts),
+            "AUROC": f"{number(one.auroc.value)} {limits(one.auroc)}",
+            "observed/expected": f"{number(one.observed_expected.value)} {limits(one.observed_expected)}",
+            "slope": f"{number(one.slope.value)} {limits(one.slope)}",
+            "signals": "; ".join(one.signals),
+        }
+        for one in found.cohorts
+    ]

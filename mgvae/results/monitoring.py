@@ -1,0 +1,72 @@
+"""What monitoring says of a served model, by cohort of entry, and of the extracts of the nights."""
+
+from __future__ import annotations
+
+from mgvae.config.strict import Strict
+from mgvae.results.numbers import Count, Estimate, Number, Share
+
+
+class EntryCohort(Strict):
+    """Patients who were predicted in the same month.
+
+    Attributes:
+        month: of the prediction, as 2026-01.
+        predicted, matured, events: patients; those whose horizon has passed and whose outcome is known; with the event.
+        alerts: share of the predicted with an alert.
+        mean_risk: predicted share of events among the matured.
+        auroc, observed_expected, slope: of the matured, with 99 % intervals; without values where events are few.
+        signals: what lies outside its control limits.
+    """
+
+    month: str
+    predicted: Count
+    matured: Count
+    events: Count
+    alerts: Share
+    mean_risk: Number | None
+    auroc: Estimate
+    observed_expected: Estimate
+    slope: Estimate
+    signals: tuple[str, ...]
+
+
+class ExtractNight(Strict):
+    """An extract of a night.
+
+    Attributes:
+        run_id, created_at: its run.
+        rows: of the extract.
+        status: of the run.
+        missing, psi: largest change in the share of missing cells, and largest stability index, of a column.
+        missing_column, psi_column: which.
+        signals: gates on drift that did not pass.
+    """
+
+    run_id: str
+    created_at: str
+    rows: Count
+    status: str
+    missing: Number | None
+    missing_column: str | None
+    psi: Number | None
+    psi_column: str | None
+    signals: tuple[str, ...]
+
+
+class Monitoring(Strict):
+    """What `mgvae monitor` finds.
+
+    Attributes:
+        as_of: the latest day of which outcomes can be known; a horizon that ends later has not passed.
+        horizon_days: after the prediction.
+        waiting: predicted patients whose outcome is not known yet.
+        expected_auroc: AUROC of the champion on its own hold-out, the centre line; None where there is no champion.
+    """
+
+    study: str
+    as_of: str
+    horizon_days: int | None
+    waiting: Count
+    expected_auroc: Number | None
+    cohorts: tuple[EntryCohort, ...]
+    nights: tuple[ExtractNight, ...]
