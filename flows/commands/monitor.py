@@ -27,7 +27,7 @@ def monitor(
 
     from flows.runs.folder import LATEST
     from flows.runs.inspection import study_folder
-    from flows.runs.monitoring import monitor as gathered
+    from flows.study.monitoring import monitor as gathered
     from flows.study.monitoring_artifact import show_monitoring
     from mgvae.errors import ConfigError
     from mgvae.report.monitoring import monitoring_page, sentence

@@ -173,8 +173,11 @@ def _config(run: Path, manifest: RunManifest) -> CohortConfig:
     read = {key: value for key, value in manifest.config.items() if key != "seed"}  # as in flows.study.lineage.config_sha256
     if digest(read) != manifest.lineage.config_sha256:
         raise StoreError(f"{path}: its settings must match their digest; they were changed. {AGAIN}")
+    settings = {**manifest.config, "extract": "(not kept)"}
+    if isinstance(settings.get("evaluation"), dict):  # before there was a section promotion
+        settings["evaluation"] = {key: value for key, value in settings["evaluation"].items() if key != "margin"}
     try:
-        return build(CohortConfig, {**manifest.config, "extract": "(not kept)"}, source=str(path))
+        return build(CohortConfig, settings, source=str(path))
     except ConfigError:
         raise StoreError(f"{path}: must hold settings that this version knows; another version made it. {AGAIN}") from None
 

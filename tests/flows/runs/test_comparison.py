@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 
 from flows.runs import comparison
+from flows.runs import folder as run_folders
 from flows.runs.audit_log import BY_HAND, Change
 from flows.runs.comparison import History, compare_with_champion
+from flows.runs.folder import RunManifest
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.cohort.files import save_cohort
+from mgvae.config.promotion import Promotion
 from mgvae.errors import OutcomeError, StoreError
 from mgvae.evaluation.promotion import performance
+from mgvae.store.artifact import digest
 from tests.flows.champion_tools import cohort, config
 
 SETTINGS = {"arms": ["none"], "classifiers": ["logistic_regression"], "bootstrap": 60}
@@ -192,3 +196,12 @@ def test_models_that_do_not_fit_together_ask_for_a_person(judged, monkeypatch):
     found = judged(events=100)
     assert (found.outcome, found.comparison, found.broken) == ("kept", None, True)
     assert found.reason == "Cannot compare with the champion's model: its columns differ."
+
+
+def test_settings_from_before_the_rule_had_a_section_of_its_own_are_read():
+    values = config().model_dump(mode="json", exclude={"extract", "stages", "promotion"})
+    values["evaluation"]["margin"] = 0.005
+    read = {key: value for key, value in values.items() if key != "seed"}
+    lineage = {"artifacts": {}, "config_sha256": digest(read)}
+    manifest = RunManifest(created_at="2026", status="pass", lineage=lineage, config=values)
+    assert run_folders._config(Path("run"), manifest).promotion == Promotion()

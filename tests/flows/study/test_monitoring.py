@@ -1,52 +1,17 @@
-"""What is kept of predictions, and what run folders say of their extracts, as monitoring gathers them."""
+"""What run folders say of their extracts, as slow drift and monitoring gather it."""
 
 from __future__ import annotations
 
 import json
 
-import pandas as pd
 import pytest
 
 from flows.runs.accepted import accepted_profiles
-from flows.runs.monitoring import extract_nights, kept_predictions
+from flows.study.monitoring import extract_nights
 from flows.study.monitoring_artifact import monitoring_rows, show_monitoring
-from mgvae.errors import StoreError
 from mgvae.results.drift import ExtractProfile
 from mgvae.results.monitoring import EntryCohort, Monitoring
 from mgvae.results.numbers import Estimate
-from mgvae.results.scoring import SCORED, ScoringCounts, ScoringRecord
-from mgvae.store.artifact import digest_file
-
-
-def keep(study, stem, rows):
-    folder = study / SCORED
-    folder.mkdir(parents=True, exist_ok=True)
-    table = folder / f"{stem}.parquet"
-    pd.DataFrame({"subject_id": rows, "risk": 0.1}).to_parquet(table)
-    record = ScoringRecord(
-        study="s",
-        run_id="r",
-        model_version="r",
-        scored_at=stem,
-        extract_sha256="0",
-        threshold=0.1,
-        horizon_days=None,
-        predictions_sha256=digest_file(table),
-        counts=ScoringCounts(rows=len(rows), alerts=0, flagged=0),
-    )
-    (folder / f"{stem}.json").write_text(record.model_dump_json())
-    return table
-
-
-def test_predictions_of_all_complete_scorings_are_read_and_changed_ones_refused(tmp_path):
-    keep(tmp_path, "a", ["p1", "p2"])
-    table = keep(tmp_path, "b", ["p3"])
-    (tmp_path / SCORED / "half.parquet").write_bytes(b"no record yet")
-    assert kept_predictions(tmp_path)["subject_id"].tolist() == ["p1", "p2", "p3"]
-    table.write_bytes(table.read_bytes() + b"x")
-    with pytest.raises(StoreError, match=r"must be the predictions that b\.json names"):
-        kept_predictions(tmp_path)
-    assert len(kept_predictions(tmp_path / "none")) == 0
 
 
 def run(study, name, extract, *, before=None, drift=True, status="pass", at=1):

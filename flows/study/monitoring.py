@@ -9,19 +9,18 @@ from typing import Any
 import pandas as pd
 
 from flows.runs.folder import CHAMPION, FinishedRun, RunManifest, finished_run
+from flows.study.scoring import kept_predictions
+from flows.study.stages.stage import FRAME
 from mgvae.cohort.build import build_cohort
 from mgvae.config.study import CohortConfig
-from mgvae.errors import StoreError
 from mgvae.evaluation.deployed_model import PREDICTIONS
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.monitoring import entry_cohorts
 from mgvae.results.monitoring import ExtractNight, Monitoring
 from mgvae.results.numbers import number
-from mgvae.results.scoring import KEPT_COLUMNS, SCORED, ScoringRecord
-from mgvae.store.artifact import MANIFEST, digest_file
-
-FRAME = "frame.parquet"  # the extract as read, of stage validate
+from mgvae.results.scoring import KEPT_COLUMNS
+from mgvae.store.artifact import MANIFEST
 
 
 def monitor(study: Path, run: Path, store: str | None = None, as_of: pd.Timestamp | None = None) -> Monitoring:
@@ -38,7 +37,8 @@ def monitor(study: Path, run: Path, store: str | None = None, as_of: pd.Timestam
     """
     found = finished_run(run, store, needed=("validate",))
     made = pd.Timestamp(RunManifest.read(run).created_at).tz_localize(None) if as_of is None else as_of
-    kept = kept_predictions(study)
+    tables = [table for _, table in kept_predictions(study)]
+    kept = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(KEPT_COLUMNS))
     horizon = found.config.horizon_days
     expected = _expected_auroc(study / CHAMPION / PREDICTIONS)
     cohorts = entry_cohorts(kept, outcomes(found), as_of=made, horizon_days=horizon, expected=expected) if len(kept) else ()
@@ -51,23 +51,6 @@ def monitor(study: Path, run: Path, store: str | None = None, as_of: pd.Timestam
         cohorts=cohorts,
         nights=extract_nights(study),
     )
-
-
-def kept_predictions(study: Path) -> pd.DataFrame:
-    """Return all kept predictions of a study, one table.
-
-    Raises:
-        StoreError: a table is not what its record says.
-    """
-    tables = []
-    for path in sorted((study / SCORED).glob("*.json")):
-        record, table = ScoringRecord.model_validate_json(path.read_bytes()), path.with_suffix(".parquet")
-        if record.predictions_sha256 is None:
-            continue
-        if not table.exists() or digest_file(table) != record.predictions_sha256:
-            raise StoreError(f"{table}: must be the predictions that {path.name} names; they were changed or removed.")
-        tables.append(pd.read_parquet(table))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(KEPT_COLUMNS))
 
 
 def outcomes(run: FinishedRun) -> pd.Series[Any]:
