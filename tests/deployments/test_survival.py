@@ -228,9 +228,10 @@ def test_the_server_is_killed_and_restarted_in_mid_run(up, undisturbed, tmp_path
 def test_an_extract_that_lands_during_a_run_is_taken_at_its_end(up, undisturbed, tmp_path):
     out, extract, cohort = tmp_path / "runs", tmp_path / "new.csv", up.folder / "study" / "cohort.yaml"
     table(n=610, events=41, seed=2).to_csv(extract, index=False)
-    run = up.start(out=str(out), settings=LONG)
+    inbox = tmp_path / "inbox"  # its own: later nights would take what landed
+    run = up.start(out=str(out), settings=LONG, inbox=str(inbox))
     wait_for(lambda: on_record(out, "encode"), "pre-training", every=0.01)
-    landed = land(extract, cohort=cohort, inbox=up.folder / "inbox")  # in silence: no run of its own is started
+    landed = land(extract, cohort=cohort, inbox=inbox)  # in silence: no run of its own is started
     assert up.end_of(run) == "COMPLETED"
     run_id, artifacts, _ = made(out)
     assert run_id != undisturbed[0]
