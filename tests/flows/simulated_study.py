@@ -62,7 +62,7 @@ STUDY: dict[str, Any] = {
 
 
 def table(n: int = 600, events: int = 40, *, seed: int = 0) -> pd.DataFrame:
-    """Return an extract: older, sicker patients die; families of two; cells missing, some of them by a code."""
+    """Return an extract: older, sicker patients die; families of two; cells missing. Another seed, other patients."""
     rng = np.random.default_rng(seed)
     severity = rng.normal(size=n)
     died = np.zeros(n, dtype=bool)
@@ -71,7 +71,7 @@ def table(n: int = 600, events: int = 40, *, seed: int = 0) -> pd.DataFrame:
     crp = np.round(np.exp(severity + rng.normal(size=n)), 1)
     frame = pd.DataFrame(
         {
-            "patient": [f"patient-{number:04d}-{'zebra' if number == 417 else 'horse'}" for number in range(n)],
+            "patient": [f"patient-{seed * 1000 + number:04d}-{'zebra' if number == 417 else 'horse'}" for number in range(n)],
             "family": np.arange(n) // 2,
             "index_day": day.strftime("%Y-%m-%d"),
             "died": np.where(died, "yes", "no"),
