@@ -246,7 +246,7 @@ def _of_another_version(nights, night):
         def only_new(folder, name):
             if folder == night.folders["model"]:
                 return load(folder, name)
-            patch.setattr("mgvae.evaluation.deployed_model.FORMAT", 2)
+            patch.setattr("mgvae.classifiers.deployed.FORMATS", (99,))
             return load(folder, name)
 
         patch.setattr("flows.runs.comparison.load_deployed", only_new)
