@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from mgvae.config.study import CohortConfig
+from mgvae.errors import first_few
 from mgvae.results.gates import Gate
 from validation.intervals import numbers
 from validation.judging import at_most
 from validation.near_copies import near_case_copies, near_majority_copies
 from validation.privacy import closer_to_training, exact_copies, majority_copies, parent_closeness
+from validation.quasi_identifiers import matches
 from validation.tables import Tables
+
+NO_QUASI_IDENTIFIERS = (
+    "The data dictionary names no quasi-identifiers, so none was matched; give age, dates or places the role "
+    "[feature, quasi_identifier]."
+)
 
 
 def copies_gate(tables: Tables) -> Gate:
@@ -61,6 +68,33 @@ def near_copies_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate
         verdict="fail" if any(one.excess for one in both.values()) else "pass",
         detail=f"Nearer than {ratio:.2g} times that patient's distance to the nearest other. {rates[0].upper()}{rates[1:]}.",
         real=found.reference,
+    )
+
+
+def quasi_identifiers_gate(tables: Tables, *, config: CohortConfig) -> Gate:
+    """Check that quasi-identifiers of training patients are met no more often than those of patients held out."""
+    names = [name for name, _ in config.columns.with_role("quasi_identifier") if name in tables.synthetic]
+    detail, found, verdict = NO_QUASI_IDENTIFIERS, None, "pass"
+    if names:
+        classes = {"case": ("cases", "cases_holdout"), "majority patient": ("majority", "majority_holdout")}
+        real = {name: getattr(tables, name)[names] for pair in classes.values() for name in pair}
+        both = {who: matches(tables.synthetic[names], real, *pair) for who, pair in classes.items()}
+        found = max(both.values(), key=lambda one: (one.excess, one.rate.value - one.reference))
+        verdict = "fail" if any(one.excess for one in both.values()) else "pass"
+        listed = "; ".join(
+            f"{one.known} of {one.met} unique patients who are met were trained on ({who}; expected {100 * one.share:.0f} %)"
+            for who, one in both.items()
+        )
+        detail = f"By {first_few(names)}: {listed}. Rates: synthetic cases that meet a unique training patient."
+    return Gate(
+        name="quasi_identifiers",
+        label="Synthetic cases that equal one training patient in all quasi-identifiers",
+        **numbers(found.rate if found else None),
+        threshold=found.reference if found else None,
+        rule="fails where more of the patients met were trained on than chance explains (one-sided, 0.5 %)",
+        verdict=verdict,
+        detail=detail,
+        real=found.reference if found else None,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from validation.embedding import Floats
+from mgvae.cohort.embedding import Floats
 from validation.intervals import Interval, ratio
 
 BLOCKS = 20  # of the jackknife

@@ -12,7 +12,7 @@ from scipy import stats
 
 from mgvae.config.dictionary import LEVEL_KINDS, Column
 from mgvae.results.synthetic import ByGroup, LevelsMarginal, Marginal, NumericMarginal
-from validation.embedding import Floats, numbers
+from mgvae.cohort.embedding import Floats, numbers
 
 FEWEST_BINS, MOST_BINS = 12, 20
 TAIL = 0.01  # share of the majority or of the cases beyond the outermost edge, at each end

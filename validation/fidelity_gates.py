@@ -9,7 +9,7 @@ from scipy import stats
 from mgvae.config.study import CohortConfig
 from mgvae.results.gates import Gate, Verdict
 from validation.dependence import dependence
-from validation.embedding import numbers as cells_of
+from mgvae.cohort.embedding import numbers as cells_of
 from validation.energy import energy
 from validation.intervals import LEVEL, Interval, difference, numbers
 from validation.judging import at_least, at_most, worse

@@ -15,8 +15,8 @@ from mgvae.results.cohort import ValidationResult
 from mgvae.results.gates import Gate
 from mgvae.results.synthetic import RuleRecord
 from validation.attack_gates import disclosure_gates, membership_gates
-from validation.copy_gates import closeness_gate, copies_gate, near_copies_gate, parent_gate
-from validation.embedding import Floats
+from validation.copy_gates import closeness_gate, copies_gate, near_copies_gate, parent_gate, quasi_identifiers_gate
+from mgvae.cohort.embedding import Floats
 from validation.fidelity_gates import fidelity_gates
 from validation.intervals import numbers, share
 from validation.judging import at_most
@@ -62,6 +62,7 @@ def assess(
         *fidelity_gates(tables, config=config, seed=seed),
         copies_gate(tables),
         near_copies_gate(tables, config=config, seed=seed),
+        quasi_identifiers_gate(tables, config=config),
         parent_gate(tables, config=config, seed=seed),
         closeness_gate(tables, config=config, seed=seed),
         *membership_gates(tables, config=config, seed=seed),

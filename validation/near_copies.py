@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from mgvae.reproducibility import numpy_generator
-from validation.embedding import Floats, nearest, nearest_other
+from mgvae.cohort.embedding import Floats, by_own, nearest, neighbour_ratios
 from validation.intervals import Interval, share
 
 MOST_QUERIES = 4000  # synthetic rows, and real ones, that are judged
@@ -86,21 +86,6 @@ def near_majority_copies(synthetic: Floats, majority: Floats, holdout: Floats, *
     return NearCopies(share(trained, len(made)), min(usual, 1.0), bool(len(holdout)) and chance < UNLIKELY)
 
 
-def neighbour_ratios(rows: Floats, patients: Floats) -> tuple[Floats, Floats]:
-    """Return the distance to the nearest patient by that patient's own, and who that is.
-
-    Both have the shape ``(rows,)``. The ratio is infinite where that patient has an exact twin.
-    """
-    if len(patients) < 2 or len(rows) == 0:
-        return np.full(len(rows), np.inf), np.zeros(len(rows), dtype=int)
-    found, places = nearest(rows, patients)
-    who, back = np.unique(places[:, 0], return_inverse=True)
-    own = np.linalg.norm(patients[who] - patients[nearest_other(patients, who)], axis=1)[back]
-    out = np.full(len(rows), np.inf)
-    np.divide(found[:, 0], own, out=out, where=own > 1e-6)
-    return out, places[:, 0]
-
-
 def _rates_by_chance(rows: Floats, size: int, queries: int, *, ratio: float, seed: int) -> Floats:
     """Return how often ``queries`` real rows come near to ``size`` others, for each draw of them."""
     draw, count = numpy_generator(seed, "by chance"), min(queries, len(rows) - size)
@@ -117,7 +102,17 @@ def _own_ratios(patients: Floats, *, seed: int) -> Floats:
     if len(patients) < 3:
         return np.empty(0)
     chosen = numpy_generator(seed, "own").permutation(len(patients))[:MOST_OWN]
-    return np.concatenate([neighbour_ratios(patients[[row]], np.delete(patients, row, axis=0))[0] for row in chosen])
+    near, who = _nearest_but(patients, chosen, chosen[:, None])
+    _, other = _nearest_but(patients, who, np.stack([who, chosen], axis=1))
+    return by_own(near, np.linalg.norm(patients[who] - patients[other], axis=1))
+
+
+def _nearest_but(patients: Floats, rows: Floats, left_out: Floats) -> tuple[Floats, Floats]:
+    """Return the distance and place of the nearest patient of each row but ``left_out (rows, k)``."""
+    distances, places = nearest(patients[rows], patients, neighbours=left_out.shape[1] + 1)
+    first = (places[:, :, None] == left_out[:, None, :]).any(axis=2).argmin(axis=1)
+    at = np.arange(len(rows))
+    return distances[at, first], places[at, first]
 
 
 def _against(near: int, total: int, found: int, rows: int) -> NearCopies:

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from mgvae.reproducibility import numpy_generator
-from validation.embedding import Floats, nearest_other, numbers
+from mgvae.cohort.embedding import Floats, nearest_other, numbers
 from validation.intervals import Interval, share
 
 MOST_PARENTS = 4000  # pairs judged; the interval is below one percentage point wide then

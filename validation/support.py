@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from mgvae.reproducibility import numpy_generator
-from validation.embedding import Floats, nearest
+from mgvae.cohort.embedding import Floats, nearest
 from validation.intervals import LEVEL, Interval, share
 
 NEIGHBOURS = 5

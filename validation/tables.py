@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mgvae.errors import ShapeError
-from validation.embedding import Floats, fit_embedding
+from mgvae.cohort.embedding import Floats, fit_embedding
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from mgvae.reproducibility import derive, numpy_generator
-from validation.embedding import Floats, fit_embedding, plain_matrix
+from mgvae.cohort.embedding import Floats, fit_embedding, plain_matrix
 from validation.intervals import LEVEL, Interval, auc_interval
 
 MOST_ROWS = 1000  # of each sample; more would cost time and change nothing

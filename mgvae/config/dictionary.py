@@ -21,7 +21,7 @@ from mgvae.config.strict import Strict, build
 from mgvae.config.yaml_reader import read_yaml
 from mgvae.errors import ConfigError, nearest
 
-Role = Literal["feature", "subgroup", "identifier", "excluded"]
+Role = Literal["feature", "subgroup", "quasi_identifier", "identifier", "excluded"]
 
 
 class Column(Strict):
@@ -31,7 +31,8 @@ class Column(Strict):
         kind: continuous, count (whole numbers from 0, often many zeros), binary, categorical, ordinal (categories in order) or
             date (measured in whole days from the index date). An identifier or an excluded column needs none.
         role: feature (a predictor), subgroup (performance is reported by its levels or bands of its values; a predictor only if
-            "feature" is given too), identifier or excluded. One word or a list.
+            "feature" is given too), quasi_identifier (a predictor that others may know of a patient, as age or region: a gate
+            matches synthetic cases with patients by all of them), identifier or excluded. One word or a list.
         unit: the unit of measurement, such as ``mmol/l``.
         label: name of the column in the report; the column's name if absent.
         range: lowest and highest possible value, both included; null for no bound. Numeric kinds only.
@@ -90,6 +91,12 @@ class Column(Strict):
             if self.kind in LEVEL_KINDS:
                 raise ValueError(f"a format belongs to {', '.join(NUMERIC_KINDS)} and date columns; this one is {self.kind}")
             (date_format if self.kind == "date" else number_format)(self.format)
+        return self
+
+    @model_validator(mode="after")
+    def _quasi_identifiers_predict(self) -> Column:
+        if "quasi_identifier" in self.role and "feature" not in self.role:
+            raise ValueError("only a predictor can be a quasi_identifier; write [feature, quasi_identifier]")
         return self
 
     @model_validator(mode="after")

@@ -142,13 +142,22 @@ class Training(Strict):
 
 
 class Synthesis(Strict):
-    """How many synthetic cases are made.
+    """How many synthetic cases are made, and which of them are dropped.
 
     Attributes:
         prevalence: share of cases in the training rows once synthetic cases are added; 0.5 balances the classes.
+        repair: drop synthetic cases that lie within this share of a training patient's distance to the nearest other patient,
+            or break a rule between columns, before anything uses them; ``true`` for 0.33, as ``gates.near_copies``. The report
+            says how many, and what it did to gates and prediction. null: nothing is dropped.
     """
 
     prevalence: float = Field(default=0.5, gt=0, le=0.5)
+    repair: float | None = Field(default=None, gt=0, le=1)
+
+    @field_validator("repair", mode="before")
+    @classmethod
+    def _switched(cls, value: object) -> object:
+        return (0.33 if value else None) if isinstance(value, bool) else value
 
 
 class Evaluation(Strict):

@@ -142,6 +142,8 @@ class CohortConfig(Strict):
 
     @model_validator(mode="after")
     def _private_arms_have_a_majority(self) -> CohortConfig:
+        if self.training.privacy is not None and self.synthesis.repair is not None:
+            raise ValueError("with privacy nobody may look which rows are near a case; leave out synthesis.repair")
         others = [arm for arm in self.evaluation.arms if arm in NOT_PRIVATE]
         if self.training.privacy is not None and others:
             raise ValueError(

@@ -122,6 +122,7 @@ def draft(extract: str, *, outcome: str | None = None, event: str | None = None,
     columns = without_follow_up(look, _without_leaks(look, columns, target, repeats))
     if as_of is not None:
         columns = without_later(look, columns, as_of)
+    columns = tuple(_identifying(column) for column in columns)
     if not any(column.predicts for column in columns):
         raise _nothing_left(look, columns)
     subject = _subject(look, columns)
@@ -147,6 +148,13 @@ def _naming(column: Drafted, repeats: Repeats | None) -> Drafted:
     note = f"likely a patient: {', '.join(repeats.fixed[:LISTED])} never change within it"
     named = identifier(column.name, note, numeric=column.kind == "count")
     return replace(named, missing_codes=column.missing_codes)
+
+
+def _identifying(column: Drafted) -> Drafted:
+    """Return the entry of a predictor that others may know of a patient as a quasi-identifier: by its name, or a date."""
+    if not column.predicts or not (column.kind == "date" or names.identifying(column.name)):
+        return column
+    return replace(column, role=(*column.role, "quasi_identifier"))
 
 
 def _entry(seen: Seen, outcome: Outcome | None) -> Drafted:

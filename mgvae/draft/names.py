@@ -43,6 +43,10 @@ CLASSIFICATIONS = re.compile(
 AMOUNTS = _these("n num number count total time days hours months years")
 DATED = _these("date datetime timestamp dob birthdate admitted discharged died")
 SUBGROUP = _these("sex gender race raceth ethnicity ethnic")
+IDENTIFYING = SUBGROUP | _these(
+    "age male female birth born birthyear birthdate dob nationality marital occupation profession religion language "
+    "region state country county city town district municipality borough area province zip3"
+)
 TRAIT = SUBGROUP | _these("male female eth man woman")
 AFTER = _these(
     "death dead died deceased mortality expired autopsy discharge discharged disposition futime followup fu censor censored "
@@ -125,6 +129,11 @@ def dated(name: str) -> bool:
 def subgroup(name: str) -> bool:
     """Return whether performance is commonly reported by the levels of such a column."""
     return bool(SUBGROUP & set(words(name)))
+
+
+def identifying(name: str) -> bool:
+    """Return whether others may know such a value of a patient, as ``age`` or ``region``."""
+    return bool(IDENTIFYING & set(words(name))) or site(name)
 
 
 def afterwards(name: str, outcome: str = "") -> bool:

@@ -41,12 +41,14 @@ class Recipe:
         training: how a generator is trained.
         prevalence: (weighted) share of cases that an arm brings about; it never lowers the share.
         rules: between the features, which generated cases keep; SMOTE and repeated cases are left as they are.
+        repair: which generated cases are dropped, see `mgvae.generator.repair`; None for none.
     """
 
     columns: Mapping[str, Column]
     training: Training
     prevalence: float = 0.5
     rules: RowRules = NO_RULES
+    repair: float | None = None
 
 
 @dataclass(frozen=True)
@@ -164,4 +166,5 @@ def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Synthetic:
 
 def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> Synthetic:
     kind = cast(Variant, variant)
-    return synthetic_cases(rows, recipe.columns, recipe.training, n=n, seed=seed, variant=kind, rules=recipe.rules)
+    rules, repair = recipe.rules, recipe.repair
+    return synthetic_cases(rows, recipe.columns, recipe.training, n=n, seed=seed, variant=kind, rules=rules, repair=repair)

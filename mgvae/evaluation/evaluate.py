@@ -70,6 +70,7 @@ def chain_of(config: CohortConfig) -> Chain:
         training=config.training,
         prevalence=config.synthesis.prevalence,
         rules=rules_within(config.columns, features),
+        repair=config.synthesis.repair,
     )
     return Chain(arms=settings.arms, classifiers=settings.classifiers, recipe=recipe, options=options_of(settings))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,23 @@ from mgvae.cohort.build import Cohort
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import PARENT, CohortConfig
 from mgvae.generator.translation import Synthetic
-from mgvae.results.synthetic import RuleRecord
+from mgvae.results.synthetic import RepairRecord, RuleRecord
 
-RULES = "rules.json"
+RULES, REPAIR, DROPPED = "rules.json", "repair.json", "dropped"
 LABEL = "Synthetic rows for training inside the study team. Not anonymous: do not release."
 
 
 def save_synthetic(made: Synthetic, folder: Path) -> None:
-    """Write features, parents (positions in the training majority), remarks, and what rules took, if any."""
+    """Write features, parents (positions in the training majority), remarks, and what rules and repair took, if any."""
     made.features.to_parquet(folder / "features.parquet")
     pd.DataFrame({"parent": made.parent}).to_parquet(folder / "parents.parquet")
     (folder / "remarks.json").write_text(json.dumps(made.remarks), encoding="utf-8")
     if made.rules is not None:
         (folder / RULES).write_text(made.rules.model_dump_json(), encoding="utf-8")
+    if made.repair is not None and made.dropped is not None:
+        (folder / REPAIR).write_text(made.repair.model_dump_json(), encoding="utf-8")
+        (folder / DROPPED).mkdir()
+        save_synthetic(made.dropped, folder / DROPPED)
 
 
 def load_synthetic(folder: Path) -> Synthetic:
@@ -36,7 +41,11 @@ def load_synthetic(folder: Path) -> Synthetic:
     remarks = json.loads((folder / "remarks.json").read_text(encoding="utf-8"))
     record = folder / RULES
     rules = RuleRecord.model_validate_json(record.read_text(encoding="utf-8")) if record.is_file() else None
-    return Synthetic(pd.read_parquet(folder / "features.parquet"), parents, tuple(remarks), rules)
+    made = Synthetic(pd.read_parquet(folder / "features.parquet"), parents, tuple(remarks), rules)
+    if not (folder / REPAIR).is_file():
+        return made
+    repair = RepairRecord.model_validate_json((folder / REPAIR).read_text(encoding="utf-8"))
+    return replace(made, repair=repair, dropped=load_synthetic(folder / DROPPED))
 
 
 def released(synthetic: Synthetic, config: CohortConfig, majority: Cohort) -> pd.DataFrame:

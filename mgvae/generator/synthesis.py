@@ -21,6 +21,7 @@ from mgvae.config.sections import Training
 from mgvae.config.study import NOT_PRIVATE
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, Kept, keep_plausible
+from mgvae.generator.repair import repaired
 from mgvae.generator.rules import NO_RULES, Repaired, RuleKeeper
 from mgvae.generator.translation import Synthetic, decode, draw_parents, sample_prior, translate
 from mgvae.model.encoding import Encoding, fit_encoding
@@ -108,6 +109,7 @@ def synthetic_cases(
     seed: int,
     variant: Variant = "mgvae",
     rules: RowRules = NO_RULES,
+    repair: float | None = None,
 ) -> Synthetic:
     """Train the generator on these rows alone and return ``n`` synthetic cases.
 
@@ -119,6 +121,7 @@ def synthetic_cases(
         seed: the seed.
         variant: mgvae or one of its ablations; vae is a plain VAE on the rare cases.
         rules: between the features; the cases keep them.
+        repair: see `mgvae.generator.repair`; None to drop nothing.
     Raises:
         TrainingError: there is no case or no majority patient, or a variant cannot be private.
     """
@@ -141,7 +144,7 @@ def synthetic_cases(
     if variant == "vae":
         inputs = replace(inputs, majority=None)
     tuned = finetune_cases(start, anchor, inputs, settings, seed=seed)
-    made = synthesise(inputs, tuned.model, settings, n=n, seed=seed, rules=rules, tilt=tuned.tilt)
+    made = synthesise(inputs, tuned.model, settings, n=n, seed=seed, rules=rules, tilt=tuned.tilt, repair=repair)
     parent = made.parent if inputs.majority is None else np.flatnonzero(~event)[made.parent]
     return replace(made, parent=parent, remarks=remarks + tuned.history.remarks + made.remarks)
 
@@ -155,21 +158,45 @@ def synthesise(
     seed: int,
     rules: RowRules = NO_RULES,
     tilt: Tensor | None = None,
+    repair: float | None = None,
 ) -> Synthetic:
-    """Return ``n`` cases translated from majority rows, or drawn from the prior.
+    """Return ``n`` cases translated from majority rows, or drawn from the prior; fewer where ``repair`` drops some.
 
     The cases say which majority patients resemble them, where ``settings.exemplar_weights`` is tilted, and which translations
     are plausible, see `mgvae.generator.plausibility`. They keep ``rules``, see `mgvae.generator.rules`. With
     ``settings.privacy`` no case is read: ``tilt`` is the slope of the exemplars' weights, and every translation is plausible.
+
+    Raises:
+        TrainingError: repair is asked for with privacy, or leaves no case.
     """
+    if repair is not None and settings.privacy is not None:
+        raise TrainingError("With privacy nobody may look which rows are near a case; set synthesis.repair to null.")
+    made = _synthesised(inputs, model, settings, n=n, seed=seed, rules=rules, tilt=tilt)
+    if repair is None or n == 0:
+        return made
+    majority = None if inputs.majority is None else decode(inputs.encoding, inputs.majority)
+    broken = RuleKeeper(rules, inputs.encoding).broken(made.features) if rules else np.zeros(n, dtype=bool)
+    return repaired(made, majority, decode(inputs.encoding, inputs.cases), broken, within=repair)
+
+
+def _synthesised(
+    inputs: GeneratorInputs,
+    model: MGVAE,
+    settings: Training,
+    *,
+    n: int,
+    seed: int,
+    rules: RowRules,
+    tilt: Tensor | None,
+) -> Synthetic:
     if settings.privacy is not None:
         inputs, settings = inputs.without_cases(), settings.model_copy(update={"plausibility": "none"})
     draws, encoding, majority = torch_generator(seed, "synthesise"), inputs.encoding, inputs.majority
     keeper = RuleKeeper(rules, encoding)
     if majority is None:
         features, redrawn = _drawn(keeper, lambda at: sample_prior(model, len(at), draws), n, known=None)
-        repaired, parent = keeper.repaired(features, n, seed=derive(seed, "repair")), np.full(n, -1)
-        return _kept(keeper, repaired, Kept(np.arange(n)), parent, redrawn)
+        corrected, parent = keeper.repaired(features, n, seed=derive(seed, "repair")), np.full(n, -1)
+        return _kept(keeper, corrected, Kept(np.arange(n)), parent, redrawn)
     means = model.exemplar_means(majority)
     if settings.privacy is not None:
         weight = None if tilt is None else tilted(means, tilt)
@@ -179,18 +206,18 @@ def synthesise(
     parents = draw_parents(len(majority), count, draws, log_weight=weight)
     real = decode(encoding, majority), decode(encoding, inputs.cases)
     features, redrawn = translations(keeper, model, majority, parents, draws, unlike=real[1])
-    repaired = keeper.repaired(features, n, seed=derive(seed, "repair"))
-    usable = repaired.features.iloc[repaired.usable].reset_index(drop=True)
+    corrected = keeper.repaired(features, n, seed=derive(seed, "repair"))
+    usable = corrected.features.iloc[corrected.usable].reset_index(drop=True)
     kept = keep_plausible(usable, *real, inputs.group, n=n, how=settings.plausibility, seed=derive(seed, "keep"))
-    return _kept(keeper, repaired, kept, parents.numpy(), redrawn)
+    return _kept(keeper, corrected, kept, parents.numpy(), redrawn)
 
 
-def _kept(keeper: RuleKeeper, repaired: Repaired, kept: Kept, parents: Array, redrawn: int) -> Synthetic:
+def _kept(keeper: RuleKeeper, corrected: Repaired, kept: Kept, parents: Array, redrawn: int) -> Synthetic:
     """Return the rows that are kept, at positions among those that are usable."""
-    rows = repaired.usable[kept.rows]
-    record = keeper.record(repaired, rows, redrawn) if keeper.rules else None
+    rows = corrected.usable[kept.rows]
+    record = keeper.record(corrected, rows, redrawn) if keeper.rules else None
     remarks = kept.remarks if record is None else kept.remarks + record.warning
-    return Synthetic(repaired.features.iloc[rows].reset_index(drop=True), parents[rows], remarks, record)
+    return Synthetic(corrected.features.iloc[rows].reset_index(drop=True), parents[rows], remarks, record)
 
 
 def translations(

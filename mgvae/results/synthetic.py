@@ -104,10 +104,73 @@ class RuleRecord(Strict):
         return ("Translations kept the rules between columns too seldom: some were repaired from others, or still break one.",)
 
 
+class RepairRecord(Strict):
+    """Synthetic cases that were dropped, and why; one may count under several reasons.
+
+    Attributes:
+        made, dropped: cases made, and those of them that were dropped.
+        near_case, near_majority: those too near a training case, or a majority patient.
+        broken: those that break a rule between columns.
+        within: share of the distance to the nearest other patient that was too near.
+    """
+
+    made: Count
+    dropped: Count
+    near_case: Count
+    near_majority: Count
+    broken: Count
+    within: Share
+
+    @property
+    def sentence(self) -> str:
+        """All counts."""
+        return (
+            f"Repair dropped {self.dropped:,} of {self.made:,} synthetic cases: {self.near_case:,} too near a training case, "
+            f"{self.near_majority:,} too near a majority patient (within {self.within:g} of the distance to the nearest other), "
+            f"{self.broken:,} that break a rule between columns."
+        )
+
+    @property
+    def warning(self) -> tuple[str, ...]:
+        """A sentence without counts, the same for many fits, if most cases were dropped; else none."""
+        if 2 * self.dropped <= self.made:
+            return ()
+        return ("Repair dropped more than half of the synthetic cases of a fit: the generator copies its patients.",)
+
+
+class RepairEffect(Strict):
+    """AUROC of logistic regression on patients held out, with all synthetic cases and with those that repair left.
+
+    Attributes:
+        before, after: AUROC.
+        low, high: interval of the difference after - before.
+    """
+
+    before: Share
+    after: Share
+    low: Number | None
+    high: Number | None
+
+
+class Repair(Strict):
+    """What repair did.
+
+    Attributes:
+        record: what was dropped.
+        gates: the gates on all synthetic cases, before repair.
+        effect: on prediction; None where it cannot be measured.
+    """
+
+    record: RepairRecord
+    gates: tuple[Gate, ...]
+    effect: RepairEffect | None
+
+
 class SyntheticSummary(Strict):
-    """The number of synthetic cases, remarks on their choice, gates and marginals."""
+    """The number of synthetic cases, remarks on their choice, gates, marginals, and repair where it was asked for."""
 
     n: Count
     remarks: tuple[str, ...] = ()
+    repair: Repair | None = None
     gates: tuple[Gate, ...]
     marginals: tuple[Marginal, ...]

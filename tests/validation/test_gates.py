@@ -14,8 +14,8 @@ from validation.gates import assess, suite_gate
 
 CLEAN = ValidationResult(passed=True, expectations=90, failed=(), rows=900)
 NAMES = ["suite_violations", "broken_rules", "c2st_auc", "energy", "dependence", "missingness", "coverage", "precision"]
-NAMES += ["effective_rows", "separation", "exact_copies", "near_copies", "parent_copies", "dcr_share", "membership_cases"]
-NAMES += ["membership_parents", "attribute_inference", "linkage", "singling_out"]
+NAMES += ["effective_rows", "separation", "exact_copies", "near_copies", "quasi_identifiers", "parent_copies", "dcr_share"]
+NAMES += ["membership_cases", "membership_parents", "attribute_inference", "linkage", "singling_out"]
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from tests.validation.simulated_patients import draw_patients
-from validation.embedding import fit_embedding
+from mgvae.cohort.embedding import fit_embedding
 from validation.privacy import closer_to_training, exact_copies, parent_closeness
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from mgvae.reproducibility import numpy_generator
-from validation.embedding import Floats, nearest, numbers
+from mgvae.cohort.embedding import Floats, nearest, numbers
 from validation.intervals import LEVEL, Interval
 
 FEWEST = 4  # patients attacked on each side

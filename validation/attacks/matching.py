@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from mgvae.reproducibility import derive, numpy_generator
-from validation.embedding import Floats
+from mgvae.cohort.embedding import Floats
 
 MOST_ROWS = 8000
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from mgvae.reproducibility import derive, numpy_generator
 from validation.attacks.scores import ATTACKS, AttackName, attack_scores
-from validation.embedding import Floats, nearest
+from mgvae.cohort.embedding import Floats, nearest
 from validation.intervals import LEVEL, Interval, auc_interval, share
 from validation.twosample import embedded_auc
 

@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import KFold
 
 from mgvae.reproducibility import derive, numpy_generator
-from validation.embedding import Floats, nearest
+from mgvae.cohort.embedding import Floats, nearest, squared_distances
 
 AttackName = Literal[
     "distance", "local neighbourhood", "kernel density", "density ratio", "generative likelihood", "classifier"
@@ -69,12 +69,6 @@ def kernel_log_density(rows: Floats, centres: Floats, width: float, *, leave_out
             kernel[at, start + at] = -np.inf
         out[start : start + CHUNK] = logsumexp(kernel, axis=1) - np.log(len(centres) - leave_out)
     return out
-
-
-def squared_distances(rows: Floats, others: Floats) -> Floats:
-    """Return squared Euclidean distances, ``(N, M)``."""
-    a, b = rows.astype(np.float64), others.astype(np.float64)
-    return np.asarray(np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T, 0.0))
 
 
 def _likelihood_gain(patients: Floats, near_made: Floats, width: float) -> Floats:

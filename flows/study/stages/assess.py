@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from flows.study.stages.stage import SYNTHETIC, Inputs, Stage, sections, write_result
 from mgvae.cohort.files import load_cohort
+from mgvae.cohort.rows import Rows
 from mgvae.config.study import CohortConfig
 from mgvae.generator.release import load_synthetic
 from mgvae.reproducibility import derive
-from mgvae.results.synthetic import SyntheticSummary
+from mgvae.results.synthetic import Repair, SyntheticSummary
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Judge the synthetic cases; write ``synthetic.json``."""
+    from mgvae.evaluation.repair_effect import repair_effect
     from validation.checks import synthetic_table
     from validation.checks import validate as check
     from validation.fidelity import marginals
@@ -26,14 +32,21 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     cases = {side: part.features[part.event].reset_index(drop=True) for side, part in real.items()}
     table, unreadable = synthetic_table(made.features, config)
     suite_result = check(table, unreadable, config, scope="synthetic")
-    frames = (part[side] for side in ("train", "test") for part in (majority, cases))
+    frames = [part[side] for side in ("train", "test") for part in (majority, cases)]
     seed = derive(config.seed, "gates")
-    gates = assess(
-        made.features, made.parent, *frames, config=config, seed=seed, suite_result=suite_result, rule_record=made.rules
-    )
+    judge = partial(assess, config=config, seed=seed, suite_result=suite_result, rule_record=made.rules)
+    gates = judge(made.features, made.parent, *frames)
+    repair = None
+    if made.repair is not None and made.dropped is not None:
+        everything = pd.concat([made.features, made.dropped.features], ignore_index=True)
+        parents = np.concatenate([made.parent, made.dropped.parent])
+        before = judge(everything, parents, *frames) if len(made.dropped.parent) else gates
+        train, held_out = (Rows(part.features, part.event.astype(np.int64), part.group) for part in real.values())
+        effect = repair_effect(train, held_out, everything, made.features, seed=seed)
+        repair = Repair(record=made.repair, gates=tuple(before), effect=effect)
     compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)
-    result = SyntheticSummary(n=len(made.features), remarks=made.remarks, gates=tuple(gates), marginals=tuple(compared))
-    write_result(folder / SYNTHETIC, result)
+    summary = {"gates": tuple(gates), "marginals": tuple(compared), "repair": repair}
+    write_result(folder / SYNTHETIC, SyntheticSummary(n=len(made.features), remarks=made.remarks, **summary))
 
 
 STAGE = Stage("assess", make, needs=("split", "synthesise"), reads=sections("columns", "outcome", "gates"))

@@ -41,7 +41,8 @@ def translate(finetuned: Path, encoded: Path, config: CohortConfig, *, seed: int
     wanted = max(cases_to_add(event, config.synthesis.prevalence), 1) if n is None else n
     rules = rules_within(config.columns, config.columns.features)
     with one_thread():
-        return synthesise(inputs, tuned.model.to(device), training, n=wanted, seed=seed, rules=rules, tilt=tuned.tilt)
+        model, repair = tuned.model.to(device), config.synthesis.repair
+        return synthesise(inputs, model, training, n=wanted, seed=seed, rules=rules, tilt=tuned.tilt, repair=repair)
 
 
 STAGE = Stage("synthesise", make, needs=("encode", "finetune"), reads=sections("columns", "training", "synthesis"))

@@ -12,6 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 Floats = np.ndarray[Any, np.dtype[Any]]
 
 CLIP = 4.0  # robust standard deviations beyond which a value counts as equally extreme
+FEW_PAIRS = 50_000  # of rows whose distances are calculated at once
 MISMATCH = np.sqrt(2.0)  # two random patients differ by this much, root mean square, in a column of unit variance
 
 
@@ -87,15 +88,45 @@ def nearest(queries: Floats, reference: Floats, *, neighbours: int = 1) -> tuple
 
     Each has the shape ``(queries, neighbours)``; memory grows linearly.
     """
+    if len(queries) * len(reference) <= FEW_PAIRS:  # what scikit-learn does ahead of its search takes longer than this
+        squares = squared_distances(queries, reference)
+        positions = np.argsort(squares, axis=1, kind="stable")[:, :neighbours]
+        return np.sqrt(np.take_along_axis(squares, positions, axis=1)), positions
     search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(reference)
     distances, positions = search.kneighbors(queries)
     return distances, positions
+
+
+def squared_distances(rows: Floats, others: Floats) -> Floats:
+    """Return squared Euclidean distances, ``(N, M)``."""
+    a, b = rows.astype(np.float64), others.astype(np.float64)
+    return np.asarray(np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T, 0.0))
 
 
 def nearest_other(rows: Floats, positions: Floats) -> Floats:
     """Return the position of the nearest other row for each of ``positions``."""
     _, found = nearest(rows[positions], rows, neighbours=2)
     return np.asarray(np.where(found[:, 0] == positions, found[:, 1], found[:, 0]))
+
+
+def neighbour_ratios(rows: Floats, patients: Floats) -> tuple[Floats, Floats]:
+    """Return the distance to the nearest patient by that patient's own, and who that is.
+
+    Both have the shape ``(rows,)``. The ratio is infinite where that patient has an exact twin.
+    """
+    if len(patients) < 2 or len(rows) == 0:
+        return np.full(len(rows), np.inf), np.zeros(len(rows), dtype=int)
+    found, places = nearest(rows, patients)
+    who, back = np.unique(places[:, 0], return_inverse=True)
+    own = np.linalg.norm(patients[who] - patients[nearest_other(patients, who)], axis=1)[back]
+    return by_own(found[:, 0], own), places[:, 0]
+
+
+def by_own(distances: Floats, own: Floats) -> Floats:
+    """Return distances to patients by these patients' own; infinite where a patient has an exact twin."""
+    out = np.full(len(distances), np.inf)
+    np.divide(distances, own, out=out, where=own > 1e-6)
+    return out
 
 
 def _is_nominal(cells: pd.Series) -> bool:

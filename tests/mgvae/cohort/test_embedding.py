@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mgvae.cohort.embedding import fit_embedding, nearest, nearest_other, plain_matrix
 from tests.validation.simulated_patients import draw_patients
-from validation.embedding import fit_embedding, nearest, nearest_other, plain_matrix
 
 
 def squared_distance(embedding, frame):
