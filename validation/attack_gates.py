@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mgvae.config.study import CohortConfig
-from mgvae.results.gates import Gate, Verdict
+from mgvae.results.gates import Attack, Gate, Verdict
+from mgvae.results.numbers import Estimate
 from validation.attacks.disclosure import Disclosure, attribute_inference, linkage, singling_out
 from validation.attacks.matching import comparable
-from validation.attacks.membership import Membership, membership
+from validation.attacks.membership import Attacked, Membership, membership
 from validation.intervals import numbers
 from validation.judging import at_most, worse
 from validation.tables import Tables
@@ -60,7 +61,13 @@ def _membership_gate(name: str, label: str, found: Membership | None, config: Co
         verdict=_judge(found, warn=warn, fail=fail),
         detail=_membership_detail(found) if found else "Cannot be judged: too few patients on a side.",
         real=found.blind.value if found and found.blind else None,
+        attacks=tuple(_attack(one) for one in found.attacks) if found else (),
     )
+
+
+def _attack(one: Attacked) -> Attack:
+    caught = Estimate(**numbers(one.caught)) if one.caught else None
+    return Attack(name=one.name, auc=Estimate(**numbers(one.auc)), caught=caught)
 
 
 def _judge(found: Membership | None, *, warn: float, fail: float) -> Verdict:

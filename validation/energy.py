@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import pairwise_distances
 
-from mgvae.reproducibility import numpy_generator
 from mgvae.cohort.embedding import Floats
+from mgvae.reproducibility import numpy_generator
 from validation.intervals import Interval
 
 MOST_ROWS = 800  # of each sample

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mgvae.cohort.embedding import Floats, numbers
 from mgvae.config.dictionary import LEVEL_KINDS, Column
 from mgvae.results.synthetic import ByGroup, LevelsMarginal, Marginal, NumericMarginal
-from mgvae.cohort.embedding import Floats, numbers
 
 FEWEST_BINS, MOST_BINS = 12, 20
 TAIL = 0.01  # share of the majority or of the cases beyond the outermost edge, at each end

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mgvae.cohort.embedding import numbers as cells_of
 from mgvae.config.study import CohortConfig
 from mgvae.results.gates import Gate, Verdict
 from validation.dependence import dependence
-from mgvae.cohort.embedding import numbers as cells_of
 from validation.energy import energy
 from validation.intervals import LEVEL, Interval, difference, numbers
 from validation.judging import at_least, at_most, worse

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mgvae.cohort.embedding import Floats
 from mgvae.cohort.rules import RowRules, rows_broken, rules_within
 from mgvae.config.study import CohortConfig
 from mgvae.errors import first_few
@@ -16,7 +17,6 @@ from mgvae.results.gates import Gate
 from mgvae.results.synthetic import RuleRecord
 from validation.attack_gates import disclosure_gates, membership_gates
 from validation.copy_gates import closeness_gate, copies_gate, near_copies_gate, parent_gate, quasi_identifiers_gate
-from mgvae.cohort.embedding import Floats
 from validation.fidelity_gates import fidelity_gates
 from validation.intervals import numbers, share
 from validation.judging import at_most

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mgvae.reproducibility import numpy_generator
 from mgvae.cohort.embedding import Floats, by_own, nearest, neighbour_ratios
+from mgvae.reproducibility import numpy_generator
 from validation.intervals import Interval, share
 
 MOST_QUERIES = 4000  # synthetic rows, and real ones, that are judged

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mgvae.reproducibility import numpy_generator
 from mgvae.cohort.embedding import Floats, nearest_other, numbers
+from mgvae.reproducibility import numpy_generator
 from validation.intervals import Interval, share
 
 MOST_PARENTS = 4000  # pairs judged; the interval is below one percentage point wide then

@@ -12,8 +12,8 @@ from scipy import stats
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.covariance import ledoit_wolf
 
-from mgvae.reproducibility import numpy_generator
 from mgvae.cohort.embedding import Floats, nearest, nearest_other
+from mgvae.reproducibility import numpy_generator
 from validation.intervals import LEVEL, Interval, auc_interval, auc_variance, ratio
 
 MOST_MAJORITY = 8000  # majority rows that train and, once more, that are held out

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from scipy import stats
 
-from mgvae.reproducibility import numpy_generator
 from mgvae.cohort.embedding import Floats, nearest
+from mgvae.reproducibility import numpy_generator
 from validation.intervals import LEVEL, Interval, share
 
 NEIGHBOURS = 5

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mgvae.errors import ShapeError
 from mgvae.cohort.embedding import Floats, fit_embedding
+from mgvae.errors import ShapeError
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from mgvae.reproducibility import derive, numpy_generator
 from mgvae.cohort.embedding import Floats, fit_embedding, plain_matrix
+from mgvae.reproducibility import derive, numpy_generator
 from validation.intervals import LEVEL, Interval, auc_interval
 
 MOST_ROWS = 1000  # of each sample; more would cost time and change nothing

@@ -24,6 +24,7 @@ from mgvae.report.formatting import (
     measured,
     number,
     plain,
+    repair_effect,
     share,
 )
 from mgvae.report.overview import advice, banner, deciding_difference
@@ -128,7 +129,9 @@ def show_gates(report: Report, console: Console) -> None:
     if report.synthetic is None:
         console.print("No synthetic cases: nothing was trained on this extract.")
         return
-    gates = report.synthetic.gates
+    gates, repair = report.synthetic.gates, report.synthetic.repair
+    if repair is not None:
+        console.print(Text(f"{repair.record.sentence} {repair_effect(repair)}\n"))
     console.print(_verdicts(f"Gates on {count(report.synthetic.n)} synthetic cases", gates))
     for gate in gates:
         if gate.verdict != "pass":

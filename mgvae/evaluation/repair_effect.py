@@ -11,7 +11,7 @@ from mgvae.classifiers.models import LogisticModel
 from mgvae.cohort.rows import Rows
 from mgvae.evaluation.arms import with_cases
 from mgvae.evaluation.bootstrap import interval, resamples
-from mgvae.results.numbers import number
+from mgvae.results.numbers import Estimate, number
 from mgvae.results.synthetic import RepairEffect
 
 RESAMPLES = 200
@@ -41,7 +41,7 @@ def repair_effect(train: Rows, test: Rows, before: pd.DataFrame, after: pd.DataF
         for weight in chunk.T
     ]
     low, high = (number(limit) for limit in interval(np.array(gaps)))
-    return RepairEffect(before=found[0], after=found[1], low=low, high=high)
+    return RepairEffect(before=found[0], after=found[1], difference=Estimate(value=found[1] - found[0], low=low, high=high))
 
 
 def _risk(train: Rows, test: Rows, cases: pd.DataFrame) -> FloatArray:

@@ -12,7 +12,7 @@ from mgvae.results.evaluation import Metric, Variant
 from mgvae.results.gates import Gate
 from mgvae.results.numbers import Estimate
 from mgvae.results.recommendation import Difference
-from mgvae.results.synthetic import ByGroup
+from mgvae.results.synthetic import ByGroup, Repair, SyntheticSummary
 
 UNKNOWN = "–"
 
@@ -171,6 +171,23 @@ def gate_numbers(gate: Gate) -> tuple[str, str, str]:
     known = gate_known(gate)
     digits = 0 if all(x.is_integer() for x in known) else 4 if max(map(abs, known)) < 0.01 else 3
     return number(gate.value, digits), limits(gate, digits), " to ".join(number(bound, digits) for bound in gate.bounds)
+
+
+def repair_effect(repair: Repair) -> str:
+    """Return a sentence on what repair did to prediction."""
+    found = repair.effect
+    if found is None:
+        return "Its effect on prediction cannot be measured: the patients held out have one class only."
+    return (
+        f"Logistic regression trained with synthetic cases has an AUROC of {number(found.before, 3)} before and "
+        f"{number(found.after, 3)} after repair on the patients held out: {change('auroc', found.difference)}."
+    )
+
+
+def before_and_after(synthetic: SyntheticSummary) -> list[tuple[Gate, Gate]]:
+    """Return each gate before and after repair."""
+    before = {gate.name: gate for gate in synthetic.repair.gates} if synthetic.repair else {}
+    return [(before[gate.name], gate) for gate in synthetic.gates if gate.name in before]
 
 
 def gate_known(gate: Gate) -> list[float]:

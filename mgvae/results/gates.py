@@ -6,11 +6,25 @@ from collections.abc import Iterable
 from typing import Literal
 
 from mgvae.config.strict import Strict
-from mgvae.results.numbers import Number
+from mgvae.results.numbers import Estimate, Number
 
 Verdict = Literal["pass", "warn", "cannot_tell", "fail"]
 Status = Literal["pass", "warn", "fail"]
 RANK: dict[Verdict, int] = {"pass": 0, "warn": 1, "cannot_tell": 1, "fail": 2}
+
+
+class Attack(Strict):
+    """An attack that tells patients who were trained on from others, on its own.
+
+    Attributes:
+        name: of the attack.
+        auc: of those trained on against the others, with its interval; that of the gate allows for the choice of the strongest.
+        caught: share of those trained on above the score that 10 % of the others exceed; None where these are fewer than ten.
+    """
+
+    name: str
+    auc: Estimate
+    caught: Estimate | None
 
 
 class Gate(Strict):
@@ -26,6 +40,7 @@ class Gate(Strict):
         verdict: pass, warn, fail, or cannot_tell where the measure cannot be taken.
         detail: how the value comes about, in a sentence or two.
         real: the same measure of real cases against other real cases, the best that can be hoped for; None where unknown.
+        attacks: what the measure is the strongest of; empty where it is none of several.
     """
 
     name: str
@@ -38,6 +53,7 @@ class Gate(Strict):
     verdict: Verdict
     detail: str
     real: Number | None = None
+    attacks: tuple[Attack, ...] = ()
 
     @property
     def bounds(self) -> tuple[float | None, ...]:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from mgvae.config.strict import Strict
 from mgvae.results.gates import Gate
-from mgvae.results.numbers import Amounts, Count, Number, Share, require_same_lengths
+from mgvae.results.numbers import Amounts, Count, Estimate, Number, Share, require_same_lengths
 
 
 class ByGroup(Strict):
@@ -126,8 +126,8 @@ class RepairRecord(Strict):
         """All counts."""
         return (
             f"Repair dropped {self.dropped:,} of {self.made:,} synthetic cases: {self.near_case:,} too near a training case, "
-            f"{self.near_majority:,} too near a majority patient (within {self.within:g} of the distance to the nearest other), "
-            f"{self.broken:,} that break a rule between columns."
+            f"{self.near_majority:,} too near a majority patient (within {self.within:g} of the distance to the nearest "
+            f"other), {self.broken:,} that break a rule between columns."
         )
 
     @property
@@ -143,13 +143,12 @@ class RepairEffect(Strict):
 
     Attributes:
         before, after: AUROC.
-        low, high: interval of the difference after - before.
+        difference: after - before, paired, with its interval.
     """
 
     before: Share
     after: Share
-    low: Number | None
-    high: Number | None
+    difference: Estimate
 
 
 class Repair(Strict):

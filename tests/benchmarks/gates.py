@@ -19,6 +19,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,10 @@ def attacks(answers: Answers) -> None:
     for name, cohort in COHORTS.items():
         patients = cohort()
         for offer, rows in offers(patients, 1).items():
-            _line(name, offer, answers.of(f"attack {name} {offer}", lambda rows=rows: gates_of(patients, rows, 1)))
+            _line(name, offer, answers.of(f"attack {name} {offer}", partial(gates_of, patients, rows, 1)))
         apart, _ = third(patients, 1)
         for offer, rows in changed(apart, 1).items():
-            _line(name, offer, answers.of(f"attack {name} {offer}", lambda rows=rows: gates_of(apart, rows, 1)))
+            _line(name, offer, answers.of(f"attack {name} {offer}", partial(gates_of, apart, rows, 1)))
 
 
 def others(answers: Answers) -> None:
@@ -92,7 +93,7 @@ def others(answers: Answers) -> None:
         for kind in ("cases", "majority"):
             made |= {f"a tenth near {kind}, {noise:.0%} noise": mixed(patients, kind, noise, rng) for noise in (0.01, 0.1)}
         for offer, rows in made.items():
-            _line(name, offer, answers.of(f"other {name} {offer}", lambda rows=rows: gates_of(patients, rows, 1)))
+            _line(name, offer, answers.of(f"other {name} {offer}", partial(gates_of, patients, rows, 1)))
 
 
 def honest(answers: Answers, seeds: int) -> None:
@@ -101,7 +102,7 @@ def honest(answers: Answers, seeds: int) -> None:
         for offered in ("a third part", "the part held out"):
             failed, warned, wrong = Counter[str](), Counter[str](), 0
             for seed in range(seeds if name in COHORTS else min(seeds, 20)):
-                found = answers.of(f"honest {name} {offered} {seed}", lambda seed=seed: _split(cohort(), offered, seed))
+                found = answers.of(f"honest {name} {offered} {seed}", partial(_split, cohort, offered, seed))
                 names = [gate for gate, answer in found.items() if answer[0] == "fail"]
                 wrong += bool(names)
                 failed.update(names)
@@ -110,7 +111,8 @@ def honest(answers: Answers, seeds: int) -> None:
             print(f"{name}, {offered}: {share(n - wrong, n)} of {n} pass; fail {dict(failed)}; warn {dict(warned)}", flush=True)
 
 
-def _split(patients: Patients, offered: str, seed: int) -> list[Gate]:
+def _split(cohort: Callable[[], Patients], offered: str, seed: int) -> list[Gate]:
+    patients = cohort()
     if offered == "a third part":
         return gates_of(*third(patients, seed), seed)
     again = resplit(patients, seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.validation.offered import COHORTS, case_like, mixed, noisy, offers, resplit, shuffled
+from tests.validation.offered import COHORTS, case_like, changed, mixed, noisy, offers, resplit, shuffled
 from tests.validation.simulated_patients import draw_patients
 from validation import near_copies
 from validation.attack_gates import membership_gates
@@ -167,4 +167,7 @@ def test_expected_coverage_by_simulation(rng):
 
 
 def test_all_offers_can_be_made():
-    assert len(offers(COHORTS["simulated"](), 1)) == 11
+    for cohort in COHORTS.values():
+        patients = cohort()
+        assert len(offers(patients, 1)) == 15
+        assert "a column's levels permuted" in changed(patients, 1)

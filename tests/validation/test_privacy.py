@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.validation.simulated_patients import draw_patients
 from mgvae.cohort.embedding import fit_embedding
+from tests.validation.simulated_patients import draw_patients
 from validation.privacy import closer_to_training, exact_copies, parent_closeness
 
 

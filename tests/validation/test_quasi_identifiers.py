@@ -106,7 +106,7 @@ def test_only_a_predictor_can_be_one():
         build(Column, {"kind": "count", "role": "quasi_identifier"}, source="x")
 
 
-@pytest.mark.parametrize("name", ["age", "AgeAtAdmission", "sex", "birth_year", "region", "hospital_id", "zip3", "marital_status"])
+@pytest.mark.parametrize("name", ["age", "AgeAtEntry", "sex", "birth_year", "region", "hospital_id", "zip3", "marital_status"])
 def test_what_others_may_know_by_name(name):
     assert names.identifying(name)
 

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mgvae.reproducibility import numpy_generator
 from mgvae.cohort.embedding import Floats, nearest, numbers
+from mgvae.reproducibility import numpy_generator
 from validation.intervals import LEVEL, Interval
 
 FEWEST = 4  # patients attacked on each side

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from mgvae.reproducibility import derive, numpy_generator
 from mgvae.cohort.embedding import Floats
+from mgvae.reproducibility import derive, numpy_generator
 
 MOST_ROWS = 8000
 

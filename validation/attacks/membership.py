@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from mgvae.cohort.embedding import Floats, nearest
 from mgvae.reproducibility import derive, numpy_generator
 from validation.attacks.scores import ATTACKS, AttackName, attack_scores
-from mgvae.cohort.embedding import Floats, nearest
 from validation.intervals import LEVEL, Interval, auc_interval, share
 from validation.twosample import embedded_auc
 

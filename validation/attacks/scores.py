@@ -13,8 +13,8 @@ from scipy.special import logsumexp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import KFold
 
-from mgvae.reproducibility import derive, numpy_generator
 from mgvae.cohort.embedding import Floats, nearest, squared_distances
+from mgvae.reproducibility import derive, numpy_generator
 
 AttackName = Literal[
     "distance", "local neighbourhood", "kernel density", "density ratio", "generative likelihood", "classifier"

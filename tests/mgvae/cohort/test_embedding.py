@@ -6,6 +6,11 @@ from mgvae.cohort.embedding import fit_embedding, nearest, nearest_other, plain_
 from tests.validation.simulated_patients import draw_patients
 
 
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240229)
+
+
 def squared_distance(embedding, frame):
     points = embedding.transform(frame)
     return float(((points[0] - points[1]) ** 2).sum())
