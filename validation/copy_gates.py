@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mgvae.config.study import CohortConfig
 from mgvae.errors import first_few
-from mgvae.results.gates import Gate
+from mgvae.results.gates import Gate, Verdict
 from validation.intervals import numbers
 from validation.judging import at_most
 from validation.near_copies import near_case_copies, near_majority_copies
@@ -74,7 +74,8 @@ def near_copies_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate
 def quasi_identifiers_gate(tables: Tables, *, config: CohortConfig) -> Gate:
     """Check that quasi-identifiers of training patients are met no more often than those of patients held out."""
     names = [name for name, _ in config.columns.with_role("quasi_identifier") if name in tables.synthetic]
-    detail, found, verdict = NO_QUASI_IDENTIFIERS, None, "pass"
+    detail, found = NO_QUASI_IDENTIFIERS, None
+    verdict: Verdict = "pass"
     if names:
         classes = {"case": ("cases", "cases_holdout"), "majority patient": ("majority", "majority_holdout")}
         real = {name: getattr(tables, name)[names] for pair in classes.values() for name in pair}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypedDict
 
 from scipy import optimize, stats
 
@@ -24,9 +25,19 @@ class Interval:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
-def numbers(found: Interval | None) -> dict[str, float | None]:
-    """Return value and limits as JSON holds them: None where unknown or infinite."""
-    return {name: None if found is None else number(getattr(found, name)) for name in ("value", "low", "high")}
+class Numbers(TypedDict):
+    """Value and limits as JSON holds them: None where unknown or infinite."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def numbers(found: Interval | None) -> Numbers:
+    """Return value and limits as JSON holds them."""
+    if found is None:
+        return Numbers(value=None, low=None, high=None)
+    return Numbers(value=number(found.value), low=number(found.low), high=number(found.high))
 
 
 def share(count: int, total: int, *, level: float = LEVEL) -> Interval:

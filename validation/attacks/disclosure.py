@@ -24,6 +24,8 @@ MOST_PATIENTS = 500
 MOST_SYNTHETIC = 10_000
 GUESSES = 500  # predicates that try to single a patient out
 PREDICATE_COLUMNS = 3
+SPLITS = 100  # of the patients into members and others
+Z = float(stats.norm.ppf((1 + LEVEL) / 2))
 LINK_NEIGHBOURS = 5
 CLOSE = 0.05  # a guessed number is right within this share of the true one
 
@@ -130,6 +132,9 @@ def singling_out(synthetic: pd.DataFrame, members: pd.DataFrame, others: pd.Data
 
     A predicate that holds for exactly one synthetic row joins three random columns: a level, or a number beyond the row's own
     on the side away from the median. It succeeds where exactly one patient meets it, of as many members as there are others.
+
+    Predicates are many, and patients few: an outlying one meets hundreds of them. So the interval is at least as wide as
+    shuffling who is a member makes the difference of both rates.
     """
     draw = numpy_generator(seed, "singling out")
     made, inside, outside = (_cells(frame) for frame in (synthetic, members, others))
@@ -140,19 +145,31 @@ def singling_out(synthetic: pd.DataFrame, members: pd.DataFrame, others: pd.Data
     numeric = _is_numeric(synthetic)
     middle = np.array([np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else 0.0 for column in made.T])
     width = min(PREDICATE_COLUMNS, made.shape[1])
-    tried, found = 0, [0, 0]
+    met, patients = [], np.concatenate([inside, outside])
     for _ in range(5 * GUESSES):
         columns = draw.choice(made.shape[1], width, replace=False)
         row = made[draw.integers(len(made))]
-        if int(_meet(made, row, columns, numeric, middle).sum()) != 1:
-            continue
-        tried += 1
-        for side, rows in enumerate((inside, outside)):
-            drawn = rows[draw.permutation(len(rows))[:count]]
-            found[side] += int(_meet(drawn, row, columns, numeric, middle).sum()) == 1
-        if tried == GUESSES:
+        if int(_meet(made, row, columns, numeric, middle).sum()) == 1:
+            met.append(_meet(patients, row, columns, numeric, middle))
+        if len(met) == GUESSES:
             break
-    return _disclosure(found[0], tried, found[1], tried) if tried >= FEWEST else None
+    if len(met) < FEWEST:
+        return None
+    met_by = np.stack(met)
+    members, others = np.arange(len(inside)), np.arange(len(inside), len(patients))
+    drawn = [(draw.permutation(members)[:count], draw.permutation(others)[:count]) for _ in range(SPLITS)]
+    mixed = [np.split(draw.permutation(len(patients))[: 2 * count], 2) for _ in range(SPLITS)]
+    found, shuffled = (
+        np.array([[_single(met_by[:, side]) for side in split] for split in splits]) for splits in (drawn, mixed)
+    )
+    attack, control = found.mean(axis=0)
+    scatter = float((shuffled[:, 0] - shuffled[:, 1]).std()) / len(met)
+    return _disclosure(attack, len(met), control, len(met), scatter=scatter)
+
+
+def _single(met_by: Floats) -> int:
+    """Return how many predicates exactly one of the patients meets."""
+    return int((met_by.sum(axis=1) == 1).sum())
 
 
 def _meet(rows: Floats, row: Floats, columns: Floats, numeric: Floats, middle: Floats) -> Floats:
@@ -181,6 +198,9 @@ def _cells(frame: pd.DataFrame) -> Floats:
     return np.stack([numbers(frame[name]) for name in frame.columns], axis=1)
 
 
-def _disclosure(successes: float, attacked: int, by_chance: float, controls: int) -> Disclosure:
+def _disclosure(successes: float, attacked: int, by_chance: float, controls: int, *, scatter: float = 0.0) -> Disclosure:
+    """Return the disclosure; ``scatter``: a standard deviation of the difference of both rates that the interval must allow for."""
     attack, control = success_rate(successes, attacked), success_rate(by_chance, controls)
-    return Disclosure(excess_risk(attack, control), attack, control, attacked)
+    risk = excess_risk(attack, control)
+    reach = max(risk.high - risk.value, Z * scatter / max(1 - control.value, 1e-9))
+    return Disclosure(Interval(risk.value, risk.value - reach, risk.value + reach), attack, control, attacked)
