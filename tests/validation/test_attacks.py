@@ -151,6 +151,15 @@ def test_copies_disclose_and_other_patients_do_not(rng):
         assert (singling_out(*frames, seed=1).risk.low > 0.0) == leaks
 
 
+def test_few_patients_are_not_singled_out_by_chance(rng):
+    """500 predicates on 14 patients are not 500 independent trials."""
+    alarms = 0
+    for seed in range(40):
+        made, members, others = (draw_patients(rng, n, cases=True) for n in (12, 14, 8))
+        alarms += singling_out(made, members, others, seed=seed).risk.low > 0
+    assert alarms <= 3
+
+
 def test_effective_number_of_rows():
     assert effective_number(np.zeros((50, 2))).value == 1
     assert effective_number(np.repeat(np.arange(100.0), 100)[:, None]).value == pytest.approx(101, rel=0.02)

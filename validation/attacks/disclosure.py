@@ -199,7 +199,7 @@ def _cells(frame: pd.DataFrame) -> Floats:
 
 
 def _disclosure(successes: float, attacked: int, by_chance: float, controls: int, *, scatter: float = 0.0) -> Disclosure:
-    """Return the disclosure; ``scatter``: a standard deviation of the difference of both rates that the interval must allow for."""
+    """Return the disclosure; ``scatter`` is a standard deviation of the rates' difference that the interval allows for."""
     attack, control = success_rate(successes, attacked), success_rate(by_chance, controls)
     risk = excess_risk(attack, control)
     reach = max(risk.high - risk.value, Z * scatter / max(1 - control.value, 1e-9))
