@@ -156,8 +156,8 @@ def singling_out(synthetic: pd.DataFrame, members: pd.DataFrame, others: pd.Data
     if len(met) < FEWEST:
         return None
     met_by = np.stack(met)
-    members, others = np.arange(len(inside)), np.arange(len(inside), len(patients))
-    drawn = [(draw.permutation(members)[:count], draw.permutation(others)[:count]) for _ in range(SPLITS)]
+    places = np.split(np.arange(len(patients)), [len(inside)])
+    drawn = [[draw.permutation(side)[:count] for side in places] for _ in range(SPLITS)]
     mixed = [np.split(draw.permutation(len(patients))[: 2 * count], 2) for _ in range(SPLITS)]
     found, shuffled = (
         np.array([[_single(met_by[:, side]) for side in split] for split in splits]) for splits in (drawn, mixed)

@@ -45,8 +45,10 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         effect = repair_effect(train, held_out, everything, made.features, seed=seed)
         repair = Repair(record=made.repair, gates=tuple(before), effect=effect)
     compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)
-    summary = {"gates": tuple(gates), "marginals": tuple(compared), "repair": repair}
-    write_result(folder / SYNTHETIC, SyntheticSummary(n=len(made.features), remarks=made.remarks, **summary))
+    result = SyntheticSummary(
+        n=len(made.features), remarks=made.remarks, repair=repair, gates=tuple(gates), marginals=tuple(compared)
+    )
+    write_result(folder / SYNTHETIC, result)
 
 
 STAGE = Stage("assess", make, needs=("split", "synthesise"), reads=sections("columns", "outcome", "gates"))
