@@ -149,9 +149,8 @@ def _summary(synthetic: Floats, real: Floats, above_synthetic: Floats, above_rea
     n_majority, n_real, n_synthetic = len(above_real), len(real), len(synthetic)
     between = np.cov(above_synthetic, above_real) / n_majority
     auc_synthetic, auc_real = float(synthetic.mean()), float(real.mean())
-    shrunk = (n_real * auc_real + 0.5) / (n_real + 1)  # DeLong's variance is zero where all cases rank on top
-    var_real = max(float(real.var(ddof=1)) / n_real + between[1, 1], auc_variance(shrunk, n_real, n_majority))
-    var_synthetic = float(synthetic.var()) / n_synthetic + between[0, 0]
+    var_real = _variance(real, between[1, 1], n_majority)
+    var_synthetic = _variance(synthetic, between[0, 0], n_majority)
     estimate = auc_interval(auc_real, n_real, n_majority)
     # few cases may all rank high by chance and then vary little: allow for the scatter of an AUC of 0.5 as well
     reach = float(stats.t.ppf((1 + LEVEL) / 2, n_real - 1)) * math.sqrt(auc_variance(0.5, n_real, n_majority))
@@ -163,6 +162,13 @@ def _summary(synthetic: Floats, real: Floats, above_synthetic: Floats, above_rea
         var_top=var_synthetic,
         var_bottom=var_real,
         covariance=float(between[0, 1]),
-        degrees=n_real - 1,
+        degrees=max(min(n_real, n_synthetic) - 1, 1),
     )
     return Separation(auc_synthetic, estimate, kept)
+
+
+def _variance(placed: Floats, between: float, n_majority: int) -> float:
+    """Return the variance of an AUC; at least what its size allows: DeLong's is zero where all cases rank on top."""
+    count, auc = len(placed), float(placed.mean())
+    least = auc_variance((count * auc + 0.5) / (count + 1), count, n_majority)
+    return max(float(placed.var(ddof=1)) / count + between, least) if count > 1 else least + 0.25
