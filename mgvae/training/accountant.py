@@ -19,6 +19,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaln, log_ndtr, logsumexp, ndtr
 
+from mgvae.errors import TrainingError
+
 ORDERS = np.unique(np.append(np.arange(2, 65), np.geomspace(64, 1024, 25).astype(int)))  # whole
 LEAST, MOST = 1e-3, 1e7  # of the noise that is looked for
 
@@ -72,8 +74,16 @@ def calibrated(mechanisms: Callable[[float], Sequence[Mechanism]], *, epsilon: f
     Args:
         mechanisms: scale -> mechanisms, whose noise grows with it.
         epsilon, delta: the budget.
+    Raises:
+        TrainingError: not even the largest noise can be shown to keep the budget.
     """
     low, high = math.log(LEAST), math.log(MOST)
+    least = spent_epsilon(mechanisms(MOST), delta)
+    if least > epsilon:
+        raise TrainingError(
+            f"privacy.epsilon must be one that noise can be shown to keep; got {epsilon:g} at delta {delta:g}, and not below "
+            f"{least:.2g} can be shown. Choose a larger epsilon or delta."
+        )
     while high - low > 1e-4:
         middle = (low + high) / 2
         if spent_epsilon(mechanisms(math.exp(middle)), delta) > epsilon:

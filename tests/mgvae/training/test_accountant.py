@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from mgvae.errors import TrainingError
 from mgvae.training.accountant import Mechanism, calibrated, is_exact, spent_epsilon
 
 OPACUS = {  # (noise, rate, steps), ... -> RDP, PRV
@@ -57,3 +58,10 @@ def test_sampling_only_helps_and_more_steps_only_cost():
 def test_the_budget_is_kept_and_nearly_used_up(rate, epsilon):
     found = calibrated(lambda scale: (Mechanism(scale), Mechanism(3 * scale, rate, 20)), epsilon=epsilon, delta=1e-5)
     assert 0.97 * epsilon < spent_epsilon(found, 1e-5) <= epsilon
+
+
+def test_a_budget_that_cannot_be_shown_to_be_kept_is_refused():
+    """Whole orders up to about a thousand say nothing below a certain epsilon, however loud the noise."""
+    with pytest.raises(TrainingError, match="Choose a larger epsilon or delta"):
+        calibrated(lambda scale: (Mechanism(scale, 0.1, 20),), epsilon=1e-4, delta=1e-5)
+    assert calibrated(lambda scale: (Mechanism(scale),), epsilon=1e-4, delta=1e-5)[0].noise > 1
