@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from mgvae.config import gates, predicate, sections, source, stability, visits
+from mgvae.config import drift, gates, predicate, sections, source, stability, visits
 from mgvae.config.dictionary import Column, Level
 from mgvae.config.privacy import Privacy
 from mgvae.config.rules import Rule
@@ -35,7 +35,7 @@ def models() -> dict[str, type[BaseModel]]:
         f"cohort.yaml: {name}": field.annotation
         for name, field in CohortConfig.model_fields.items()
         if isinstance(field.annotation, type)
-        and field.annotation.__module__ in (sections.__name__, stability.__name__, gates.__name__)
+        and field.annotation.__module__ in (sections.__name__, drift.__name__, stability.__name__, gates.__name__)
     }
     dictionary = {"dictionary.yaml: an entry of columns": Column, "dictionary.yaml: an entry of rules": Rule}
     parts["cohort.yaml: privacy"] = Privacy

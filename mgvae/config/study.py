@@ -13,11 +13,12 @@ from pydantic import Field, field_validator, model_validator
 from mgvae.config.attrition import AttritionStep
 from mgvae.config.conditions import columns_of
 from mgvae.config.dictionary import Dictionary, read_dictionary
+from mgvae.config.drift import Drift
 from mgvae.config.formats import plain_name
 from mgvae.config.gates import Gates
 from mgvae.config.promotion import Promotion
 from mgvae.config.reviews import Reviews, count_reviews, refuse_open
-from mgvae.config.sections import Drift, Evaluation, Findings, Outcome, Split, Synthesis, Training
+from mgvae.config.sections import Evaluation, Findings, Outcome, Split, Synthesis, Training
 from mgvae.config.stability import Instability, LearningCurve
 from mgvae.config.strict import Strict, build
 from mgvae.config.yaml_reader import parse_yaml, read_yaml

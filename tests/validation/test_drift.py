@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance as reference
 
-from mgvae.config.sections import Drift
+from mgvae.config.drift import Drift
 from mgvae.config.strict import build
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ConfigError, ShapeError
