@@ -158,8 +158,9 @@ def test_a_run_that_is_killed_goes_on_once_and_its_workers_end(up, tmp_path):
     out = tmp_path / "runs"
     run = up.start(out=str(out), settings=LONG)
     wait_for(lambda: on_record(out, "assess"), "evaluation", every=0.01)
-    (process,) = up.flow_processes()
-    workers = wait_for(lambda: workers_of(process), "its worker processes")
+    # not all processes of the worker: it may look for the run of an earlier test
+    workers = wait_for(lambda: [one for run in up.flow_processes() for one in workers_of(run)], "its worker processes")
+    process = int(Path(f"/proc/{workers[0]}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
     up.kill(process)
     wait_for(lambda: not any(map(lives, workers)), "the end of its worker processes", seconds=10)
     wait_for(lambda: up.states_of(run)[-1] in ("Running", "Retrying"), "the run to go on")
