@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up deploy down test test-slow mutate lint format docs picture lock clean help
+.PHONY: demo up deploy down test test-slow mutate lint format docs picture lock newest clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -57,12 +57,17 @@ docs: $(VENV)/.docs ## Build the documentation site in site/, without the networ
 picture: $(READY) ## Photograph the report of make demo for the README; needs Chromium
 	@$(BIN)/python -m docs.tools.picture runs/nafld/latest/report.html docs/report.png
 
-lock: ## Resolve the dependencies afresh into constraints.txt
+lock: ## Resolve the dependencies afresh into constraints.txt, and with hashes into requirements.lock
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install --upgrade pip '.[dev,docs,prepare,s3,server,kubernetes,dask,bench,mutate]'
-	(sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze | grep -v '^mgvae-cohort' | sed 's/+cpu//') > constraints.new
+	(sed -n '/^#/p' constraints.txt; $(VENV)-lock/bin/pip freeze --all | grep -v '^mgvae-cohort\|^pip=' | sed 's/+cpu//') > constraints.new
 	mv constraints.new constraints.txt
+	$(VENV)-lock/bin/pip install uv
+	PATH="$(CURDIR)/$(VENV)-lock/bin:$$PATH" $(VENV)-lock/bin/python .ci/lock.py
 	rm -rf $(VENV)-lock
+
+newest: ## Install without constraints, as a plain pip install does, and run the demo and the quick tests; weekly in CI
+	@.ci/newest
 
 clean: ## Remove the virtual environment and caches; runs stay
 	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage mutants *.egg-info build

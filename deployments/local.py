@@ -1,11 +1,11 @@
-"""Server, work pools and workers on one machine: ``make up`` and ``make down``.
+"""Server, work pools, workers and reports on one machine: ``make up`` and ``make down``.
 
 Usage: python -m deployments.local up|down|status
 
 ``.local/processes.json`` records the started processes; ``down`` stops exactly these. Logs and the embedded database lie
-in ``.local``, too, and so does the password that the server asks for, readable by its owner alone. While it is up, the active
-Prefect profile is ``mgvae-local``, which holds address and password, so that ``prefect`` finds the server from any folder;
-``down`` activates the earlier profile again.
+in ``.local``, too, and so do the password that the server asks for and the key in the address of the reports, readable by
+their owner alone. While it is up, the active Prefect profile is ``mgvae-local``, which holds address and password, so that
+``prefect`` finds the server from any folder; ``down`` activates the earlier profile again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,45 +25,58 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from deployments.profile import restore_profile, use_profile
 from deployments.register import DEFAULTS, ROOT
+from flows.runs.report_server import FOLDERS_SETTING, URL_SETTING
 
 STATE = Path(os.environ.get("MGVAE_LOCAL", ROOT / ".local"))
 PORT = int(os.environ.get("MGVAE_PORT", "4200"))
+REPORTS_PORT = int(os.environ.get("MGVAE_REPORTS_PORT", PORT + 1))
 API = f"http://127.0.0.1:{PORT}/api"
 ORIGINS = f"http://127.0.0.1:{PORT},http://localhost:{PORT}"  # the server's own pages, by both of its names
 PASSWORD = STATE / "password"
 USER = "mgvae"
-PROFILE = "mgvae-local"
 MORE = {"server": {"PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "deployments.server_log.ServerConsole"}}
+EARLIER = STATE / "profile"
 WORKERS = {"cpu": (), "gpu": ("--limit", "1")}
+# a caller that has an address of reports serves them itself
+STARTED = ("server", *WORKERS) if os.environ.get(URL_SETTING) else ("server", "reports", *WORKERS)
 HEALTHY_WITHIN_SECONDS = 120
 STOPPED_WITHIN_SECONDS = 30
 
 
 def up() -> None:
-    """Start the server, the work pools and the workers that do not run yet.
+    """Start the server, the work pools, the workers and the server of reports that do not run yet.
 
     Raises:
-        SystemExit: something else listens on the port, a process did not stay up, or the server asks for no password.
+        SystemExit: something else listens on a port, a process did not stay up, or the server asks for no password.
     """
     STATE.mkdir(mode=0o700, exist_ok=True)
     running = {name: process for name, process in _recorded().items() if _alive(process)}
-    if "server" not in running and _answers():
+    missing = [name for name in STARTED if name not in running]
+    if "server" in missing and _answers():
         sys.exit(f"Error: port {PORT} must be free; a Prefect server that make up did not start answers there. Set MGVAE_PORT.")
-    if "server" not in running:
-        _start(running, "server", "server", "start", "--host", "127.0.0.1", "--port", str(PORT))
-    _wait_for_server(running)
+    if "reports" in missing and _listens(REPORTS_PORT):
+        sys.exit(f"Error: port {REPORTS_PORT} must be free for the reports; something listens there. Set MGVAE_REPORTS_PORT.")
+    if "server" in missing:
+        _start(running, "server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(PORT))
+    if "reports" in missing:
+        _start(running, "reports", "flows.runs.report_server")
+    _wait_for(running, "server", _answers)
     if _status("admin/version", timeout=30) != 401:
         sys.exit(f"Error: the server at {API} must ask for a password; it answers without one. Run make down, then make up.")
-    _use_profile()
+    if "reports" in STARTED:
+        _wait_for(running, "reports", lambda: _listens(REPORTS_PORT))
+    use_profile(_access(), EARLIER)
     _make_pools()
     for name, options in WORKERS.items():
-        if name not in running:
+        if name in missing:
             pool = f"mgvae-{name}"
-            _start(running, name, "worker", "start", "--pool", pool, "--name", pool, "--type", "process", *options)
+            _start(running, name, "prefect", "worker", "start", "--pool", pool, "--name", pool, "--type", "process", *options)
+    reports = f", reports on port {REPORTS_PORT}" if "reports" in STARTED else ""
     _say(
-        f"Up: server at {API[:-4]} and workers mgvae-cpu, mgvae-gpu. Its pages ask for the line in {_relative(PASSWORD)}. "
-        f"Logs in {_relative(STATE)}. Next: make deploy"
+        f"Up: server at {API[:-4]}{reports} and workers mgvae-cpu, mgvae-gpu. Its pages ask for the line in "
+        f"{_relative(PASSWORD)}. Logs in {_relative(STATE)}. Next: make deploy"
     )
 
 
@@ -76,14 +90,14 @@ def down() -> None:
             _stop(recorded[name])
         del recorded[name]
         _record(recorded)
-    _restore_profile()
+    restore_profile(EARLIER)
     _say("Down. Runs, the artifact store and the server's database stay.")
 
 
 def status() -> None:
     """Print what runs; exit code 1 unless everything does."""
     recorded = _recorded()
-    states = {name: name in recorded and _alive(recorded[name]) for name in ("server", *WORKERS)}
+    states = {name: name in recorded and _alive(recorded[name]) for name in STARTED}
     for name, runs in states.items():
         _say(f"{name}: {'runs' if runs else 'does not run'}")
     sys.exit(0 if all(states.values()) else 1)
@@ -91,7 +105,7 @@ def status() -> None:
 
 def _environment() -> dict[str, str]:
     """Return the environment of server and workers; settings of the caller win."""
-    auth = os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or _password()
+    auth = os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or _kept(PASSWORD, f"{USER}:")
     given = {
         **DEFAULTS,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -111,28 +125,31 @@ def _environment() -> dict[str, str]:
     fixed = {"PREFECT_HOME": str(STATE / "prefect"), "PREFECT_API_URL": API, "PYTHONUNBUFFERED": "1"}
     fixed |= {"PREFECT_SERVER_API_AUTH_STRING": auth, "PREFECT_API_AUTH_STRING": auth}
     out = {**given, **os.environ, **fixed}
+    if "reports" in STARTED:
+        out[URL_SETTING] = f"http://127.0.0.1:{REPORTS_PORT}/{_kept(STATE / 'reports-key', '')}"
+        out[FOLDERS_SETTING] = out.get(FOLDERS_SETTING) or str((Path(out["MGVAE_HOME"]) / out["MGVAE_OUT"]).resolve())
     out.pop("PREFECT_PROFILE", None)
     return out
 
 
-def _password() -> str:
-    """Return ``user:password`` of the server, made once and kept for its owner alone."""
-    kept = PASSWORD.read_text(encoding="utf-8").strip() if PASSWORD.is_file() else ""
+def _kept(path: Path, begins: str) -> str:
+    """Return the secret in a file, made once and kept for its owner alone."""
+    kept = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
     if not kept:
-        kept, new = f"{USER}:{secrets.token_urlsafe(24)}", STATE / "password.new"
+        kept, new = f"{begins}{secrets.token_urlsafe(24)}", path.with_suffix(".new")
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(f"{kept}\n")
-        new.replace(PASSWORD)
-    PASSWORD.chmod(0o600)
+        new.replace(path)
+    path.chmod(0o600)
     return kept
 
 
-def _start(running: dict[str, Any], name: str, *command: str) -> None:
-    """Start a process that outlives this one, and record it at once."""
+def _start(running: dict[str, Any], name: str, module: str, *arguments: str) -> None:
+    """Start a module as a process that outlives this one, and record it at once."""
     with (STATE / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - a fixed command
-            [sys.executable, "-m", "prefect", *command],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env={**_environment(), **MORE.get(name, {})},
             stdin=subprocess.DEVNULL,
@@ -169,10 +186,15 @@ def _began(pid: int) -> str:
     return "" if len(fields) < 2 or fields[1].startswith("Z") else fields[0]
 
 
-def _wait_for_server(running: Mapping[str, Any]) -> None:
-    _wait_until(lambda: _answers() or not _alive(running["server"]), HEALTHY_WITHIN_SECONDS)
-    if not _answers():
-        sys.exit(f"Error: the Prefect server must answer at {API}; it does not. See {_relative(STATE / 'server.log')}.")
+def _wait_for(running: Mapping[str, Any], name: str, ready: Callable[[], bool]) -> None:
+    _wait_until(lambda: ready() or not _alive(running[name]), HEALTHY_WITHIN_SECONDS)
+    if not (_alive(running[name]) and ready()):
+        sys.exit(f"Error: the process {name} must answer; it does not. See {_relative(STATE / f'{name}.log')}.")
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
@@ -231,38 +253,6 @@ def _access() -> dict[Any, Any]:
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
     return {PREFECT_API_URL: API, PREFECT_API_AUTH_STRING: _environment()["PREFECT_API_AUTH_STRING"]}
-
-
-def _use_profile() -> None:
-    from prefect.settings import Profile, get_current_settings, load_profiles, save_profiles
-
-    profiles = load_profiles()
-    before = profiles.active_name
-    profile = Profile(name=PROFILE, settings=_access())
-    if PROFILE in profiles.names:
-        profiles.remove_profile(PROFILE)
-    profiles.add_profile(profile)
-    profiles.set_active(PROFILE)
-    path = Path(get_current_settings().profiles_path or "")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.chmod(0o600)  # before the password is in it
-    save_profiles(profiles)
-    if before != PROFILE:
-        (STATE / "profile").write_text(before or "", encoding="utf-8")
-
-
-def _restore_profile() -> None:
-    from prefect.settings import load_profiles, save_profiles
-
-    profiles, before = load_profiles(), STATE / "profile"
-    if profiles.active_name == PROFILE:
-        name = before.read_text(encoding="utf-8") if before.exists() else ""
-        profiles.set_active(name if name in profiles.names else "ephemeral" if "ephemeral" in profiles.names else None)
-    if PROFILE in profiles.names:
-        profiles.remove_profile(PROFILE)
-    save_profiles(profiles)
-    before.unlink(missing_ok=True)
 
 
 def _recorded() -> dict[str, Any]:

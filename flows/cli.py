@@ -27,13 +27,12 @@ from flows.commands.options import OUT, Debug, StoreOption, Strict
 from flows.commands.paper import paper
 from flows.commands.predict import predict
 from flows.commands.report import report as document
+from flows.commands.run import relative_to_here, run_study
 from flows.commands.simulate import simulate
-from flows.prefect_settings import configure_prefect
 from flows.redaction import redacted_message
 from flows.study.event_tables import runnable
 from mgvae.config.study import load_config
 from mgvae.errors import ConfigError, MGVAEError
-from mgvae.store.open import open_store
 
 if TYPE_CHECKING:
     from mgvae.report.schema import Report
@@ -58,7 +57,6 @@ app.add_typer(cache)
 app.add_typer(champion)
 USAGE_ERROR: Any = typer.BadParameter.__base__  # typer's own class in recent versions, click's in earlier ones
 INTERRUPTED = 130
-LINE_EVERY_SECONDS = 5.0  # where there is no terminal: fits of a small study take less, and would fill a log
 CohortPath = Annotated[Path, typer.Argument(metavar="COHORT.yaml", help="The study's configuration.")]
 Extract = Annotated[str | None, typer.Option(help="Path, glob or URL of an extract, instead of the configured one.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
@@ -129,24 +127,24 @@ def run(
     """Run a study from its extract to its report.
     Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error.
     """
-    # refuse bad input before the slow imports
-    load_config(runnable(cohort), settings=tuple(settings or ()), extract=extract, seed=seed, strict=strict)
-    open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
-    configure_prefect(debug=debug)
-    from flows.commands.terminal import reporting
-    from flows.prefect_server import orchestrated
-    from flows.study.flow import cohort_flow
-    from flows.study.outcome import result_of
-    from mgvae.report.schema import read_report
+    given: dict[str, Any] = {"extract": extract, "store": store, "seed": seed, "settings": settings}
+    raise typer.Exit(run_study(cohort, out=out, **given, strict=strict, debug=debug))
 
-    console = Console(stderr=True)
-    with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
-        given = {"extract": extract, "out": str(out), "seed": seed, "settings": list(settings or ()), "store": store}
-        result = result_of(cohort_flow, str(cohort), **given)
-    folder = Path(result["run"])
-    _print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))
-    typer.echo(_relative_to_here(folder.parent / "latest" / "report.html"))
-    raise typer.Exit(result["exit_code"])
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the copy and of its runs.")] = Path("mgvae-demo"),
+    settings: Settings = None,
+    debug: Debug = False,
+) -> None:
+    """Copy the study that ships to a folder, and run it there.
+    Death within 2 years among 15,569 patients; takes minutes. Exit code as of run.
+    """
+    from flows.commands.demo import copy_study
+
+    cohort = copy_study(out)
+    Console(stderr=True, soft_wrap=True).print(f"The study is {escape(relative_to_here(cohort))}.", highlight=False)
+    raise typer.Exit(run_study(cohort, out=out / "runs", settings=settings, debug=debug))
 
 
 @app.command()
@@ -222,7 +220,7 @@ def generate(
     if status == "fail":
         console.print("[yellow]Warning[/]: a gate of this run failed; keep these cases out of the recommended model.")
     console.print("Not anonymous: training material for inside the study team.")
-    typer.echo(_relative_to_here(out))
+    typer.echo(relative_to_here(out))
 
 
 def main() -> None:
@@ -272,25 +270,6 @@ def _print_error(error: Exception) -> None:
         text = str(error) if isinstance(error, MGVAEError) else redacted_message(error)
     if text:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(text)}", highlight=False)
-
-
-def _print_outcome(report: Report) -> None:
-    from mgvae.report.overview import advice, finding_lines
-
-    status = f"Status: {report.status}."
-    unreliable = report.verdict.status == "unreliable"  # stands above every other word
-    typer.echo(" ".join((report.verdict.sentence, status) if unreliable else (status, report.verdict.sentence)))
-    for warning in report.warnings:
-        typer.echo(f"Warning: {warning}")
-    if report.recommendation:
-        typer.echo(f"{advice(report)} {report.recommendation.reason}")
-    for line in finding_lines(report.findings):
-        typer.echo(line)
-
-
-def _relative_to_here(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,6 @@ def render(content: Content) -> str:
     return render(read_report(content))
 
 
-def calibration_picture(content: Content) -> str | None:
-    """Return the calibration plot as a data URL."""
-    from mgvae.report.panels import calibration_picture
-
-    return calibration_picture(read_report(content))
-
-
 def show(content: Content, console: Any) -> None:
     """Print the report to a console."""
     from flows.commands.show import show

@@ -13,6 +13,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import AwaitingRetry, Crashed
 
+from flows.runs.failure_page import note_crash
+
 BEAT = "prefect.flow-run.heartbeat"
 RESOURCE = "prefect.flow-run."
 PATIENCE_SECONDS = 200  # longer than Prefect's own interval of 180, for a run that was started with other settings
@@ -56,7 +58,10 @@ def run_again(client: SyncPrefectClient, run: UUID, reason: str) -> str:
         client.set_flow_run_state(run, AwaitingRetry(message=message))
     elif not found.state.is_crashed():
         client.set_flow_run_state(run, Crashed(message=f"{reason} Run it again; finished stages are reused."))
-    return client.read_flow_run(run).state_name or ""
+    now = client.read_flow_run(run)
+    if now.state is not None and now.state.is_crashed():
+        note_crash(client, now)
+    return now.state_name or ""
 
 
 @flow(name="mgvae-recovery", persist_result=False, validate_parameters=True)

@@ -9,6 +9,7 @@ from typing import Any
 from prefect import State
 from prefect.client.schemas.objects import StateType
 
+from flows.runs.report_server import report_url
 from mgvae.errors import MGVAEError
 from mgvae.report.overview import advice
 from mgvae.report.schema import Report
@@ -51,7 +52,7 @@ def final_state(report: Report, folder: Path, remarks: Sequence[str], *, judged:
         advice(report),
         *remarks,
         f"Champion: {champion.resolve().name if champion.exists() else 'none'}.",
-        f"Report: {folder / 'report.html'}",
+        f"Report: {report_url(folder) or folder / 'report.html'}",
     ]
     message = " ".join(part for part in parts if part)
     result = {"run": str(folder), "status": report.status, "exit_code": EXIT[report.status]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,6 @@ from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.artifacts import (
-    create_image_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
@@ -28,20 +26,16 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from flows.prefect_server import served
 from flows.progress import Silent, listening, reporter
 from flows.runs.audit_anchor import head_of, mismatch
+from flows.runs.failure_page import KEY as FAILED
+from flows.runs.failure_page import escaped, failure_text
 from flows.runs.folder import AuditHead
 from flows.study.outcome import REFUSED
-from mgvae.report.overview import advice, finding_lines
+from flows.study.prefect_text import arms_table, calibration_text, summary
+from mgvae.report.formatting import spelled
 from mgvae.report.schema import Report
-from mgvae.results.evaluation import Metric
-from mgvae.results.gates import RANK
-from mgvae.results.numbers import Estimate
 from mgvae.store.artifact import digest
 
-REPORTS_SETTING = "MGVAE_REPORTS_URL"
 EVERY_SECONDS = 5.0
-MARKUP = re.compile(r"([\\`*_\[\]<>|~#]|:(?=//)|(?<=www)\.)")
-MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "balanced_accuracy")
-STILL = "The champion and its predictions stay as they were, and finished stages are kept: the next run goes on from there."
 
 
 def show_run(report: Report, folder: Path, *, remarks: list[str]) -> None:
@@ -58,10 +52,11 @@ def show_run(report: Report, folder: Path, *, remarks: list[str]) -> None:
         return
     name = artifact_key(report.study)
     if report.evaluation:
-        _attempt(lambda: _show_calibration(report, name))
-        _attempt(
-            lambda: create_table_artifact(arms_table(report), key=f"{name}-arms", description="Recalibrated, 95 % intervals")
-        )
+        text = calibration_text(report, folder) or ""
+        about = "Calibration of each classifier: recalibrated probabilities, cross-validated"
+        _attempt(lambda: create_markdown_artifact(text, key=f"{name}-calibration", description=about))
+        measures = "Arms and classifiers: recalibrated probabilities, cross-validated, 95 % intervals"
+        _attempt(lambda: create_table_artifact(arms_table(report), key=f"{name}-arms", description=measures))
     _attempt(  # last, as Prefect lists the newest first
         lambda: create_markdown_artifact(summary(report, folder, remarks=remarks), key=name, description="Summary of the run")
     )
@@ -131,48 +126,6 @@ def artifact_key(study: str) -> str:
     return "mgvae-" + re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
 
 
-def escaped(text: object) -> str:
-    """Return text that Markdown shows as it is: no link, picture, HTML or line of its own."""
-    return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
-
-
-def summary(report: Report, folder: Path, *, remarks: list[str]) -> str:
-    """Return a run in Markdown: verdict, recommendation, counts, path of the report."""
-    cohort = report.cohort
-    place = _address(report, folder)
-    refused = f"{REFUSED[report.status]}: " if report.status in REFUSED else ""
-    title, verdict = escaped(report.title or report.study), escaped(report.verdict.sentence)
-    lines = [f"# {refused}{title}", "", f"**Status: {report.status}** {verdict}", ""]
-    lines += [f"- {escaped(remark)}" for remark in [*remarks, *finding_lines(report.findings), *report.warnings]]
-    if report.recommendation:
-        lines.append(f"- {escaped(advice(report))} {escaped(report.recommendation.reason)}")
-    if cohort.n is not None:
-        lines.append(f"- {cohort.n:,} subjects, {cohort.events:,} events ({cohort.prevalence:.2%})")
-    if report.synthetic:
-        verdicts = [gate.verdict for gate in report.synthetic.gates]
-        counted = ", ".join(f"{verdicts.count(verdict)} {verdict.replace('_', ' ')}" for verdict in RANK if verdict in verdicts)
-        lines.append(f"- {report.synthetic.n:,} synthetic cases; gates: {counted}")
-    lines += ["", f"Report: {place}", "", "| stage | seconds | | made by |", "|---|---|---|---|"]
-    for stage in report.lineage.stages:
-        maker = (stage.ran.worker or stage.ran.host) if stage.ran else None
-        reused = "reused" if stage.cached else "computed"
-        lines.append(f"| {stage.name} | {stage.seconds} | {reused} | {escaped(maker or '?')} |")
-    return "\n".join(lines)
-
-
-def arms_table(report: Report) -> list[dict[str, str]]:
-    """Return the recalibrated measures as one row for each arm and classifier."""
-    rows: list[dict[str, str]] = []
-    if report.evaluation is None:
-        return rows
-    for arm, by_classifier in report.evaluation.arms.items():
-        for classifier, variants in by_classifier.items():
-            measures = variants.get("recalibrated", {})
-            cells: dict[str, str] = {name: _measured(measures.get(name)) for name in MEASURES}
-            rows.append({"arm": arm, "classifier": classifier, **cells})
-    return rows
-
-
 class Posted(Silent):
     """Shows a long stage as a Prefect progress artifact; calls another reporter too."""
 
@@ -193,13 +146,13 @@ class Posted(Silent):
         self.also.advanced(done, total, note)
         if time.monotonic() - self.posted_at >= EVERY_SECONDS:
             self.posted_at = time.monotonic()
-            self._post(100.0 * done / max(total, 1), f"{self.stage}: {done} of {total}. {note}")
+            self._post(100.0 * done / max(total, 1), f"{spelled(self.stage)}: {done} of {total}. {note}")
 
     def ended(self, stage: str, *, cached: bool) -> None:
         """See `Reporter`."""
         self.also.ended(stage, cached=cached)
         if self.artifact is not None:
-            self._post(100.0, f"{stage}: done")
+            self._post(100.0, f"{spelled(stage)}: done")
 
     def _post(self, percent: float, text: str) -> None:
         def post() -> None:
@@ -231,11 +184,9 @@ def note_failure(flow: Any, flow_run: Any, state: Any) -> None:
     """
     if not served() or (state is not None and state.name in REFUSED.values()):
         return
-    reason = (state.message or "no reason given").strip().splitlines()[0]
-    ended, reason, about = escaped(state.name), escaped(reason), escaped(f"{flow.name} {flow_run.name}")
-    text = f"# This run ended {ended}\n\n{reason}\n\n{STILL}\n\nWhat to do: deployments/README.md, 'When the night failed'."
+    text, about = failure_text(state.name, state.message), escaped(f"{flow.name} {flow_run.name}")
     with disable_run_logger():
-        _attempt(lambda: _keep_markdown(text, key="mgvae-failed", description=about, run=flow_run.id))
+        _attempt(lambda: _keep_markdown(text, key=FAILED, description=about, run=flow_run.id))
 
 
 def _keep_markdown(text: str, *, key: str, description: str, run: UUID | None) -> None:
@@ -243,32 +194,6 @@ def _keep_markdown(text: str, *, key: str, description: str, run: UUID | None) -
     made = ArtifactCreate(type="markdown", key=key, data=text, description=description, flow_run_id=run)
     with get_client(sync_client=True) as client:
         client.create_artifact(made)
-
-
-def _show_calibration(report: Report, name: str) -> None:
-    from mgvae.report.panels import calibration_picture
-
-    picture = calibration_picture(report)
-    if picture is not None:
-        create_image_artifact(
-            picture, key=f"{name}-calibration", description="Calibration after recalibration, cross-validated"
-        )
-
-
-def _address(report: Report, folder: Path) -> str:
-    base = os.environ.get(REPORTS_SETTING)
-    if base:
-        url = f"{base.rstrip('/')}/{report.study}/{report.run_id}/report.html"
-        return f"[report.html]({url})"
-    path = " ".join(str(folder / "report.html").replace("`", "'").split())
-    return f"`{path}` on the machine of the worker"
-
-
-def _measured(measure: Estimate | None) -> str:
-    if measure is None or measure.value is None:
-        return ""
-    limits = f" ({measure.low:.3f} to {measure.high:.3f})" if measure.low is not None and measure.high is not None else ""
-    return f"{measure.value:.3f}{limits}"
 
 
 def _attempt(show: Callable[[], Any]) -> bool:

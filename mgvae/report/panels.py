@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from mgvae.config.sections import Arm, Classifier
-from mgvae.report.figures.calibration import calibration, calibration_document, floor_of
+from mgvae.report.figures.calibration import calibration, floor_of
 from mgvae.report.figures.decision import decision, top_of
 from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.marginals import marginal
@@ -143,17 +142,3 @@ def _decision(found: DecisionCurves | None) -> dict[Classifier, Panel]:
 def _rows(evaluation: EvaluationSummary, classifier: Classifier, metric: Metric) -> dict[Arm, Estimate]:
     found = {arm: by.get(classifier, {}).get(metric) for arm, by in evaluation.differences.items() if arm != "none"}
     return {arm: estimate for arm, estimate in found.items() if estimate is not None and estimate.value is not None}
-
-
-def calibration_picture(report: Report) -> str | None:
-    """Return the recalibrated curves of the recommended classifier as a data URL.
-
-    Returns:
-        An SVG image with its legend; None where nothing was evaluated.
-    """
-    if report.evaluation is None or report.recommendation is None:
-        return None
-    curves = _curves(report.evaluation, report.recommendation.classifier, "recalibrated")
-    if not curves:
-        return None
-    return "data:image/svg+xml;base64," + base64.b64encode(calibration_document(curves).encode()).decode()

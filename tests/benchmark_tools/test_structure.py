@@ -141,7 +141,7 @@ def test_functions_need_imperatives_and_properties_do_not():
 
 def test_the_graph_sees_imports_in_functions_and_for_type_checking():
     found = product_graph()
-    assert found.direct_import_exists(importer="flows.cli", imported="flows.study.flow")  # inside a function
+    assert found.direct_import_exists(importer="flows.commands.run", imported="flows.study.flow")  # inside a function
     assert {"mgvae", "flows", "validation", "deployments"} <= found.modules
 
 

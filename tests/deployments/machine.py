@@ -35,6 +35,7 @@ class Machine:
     folder: Path
     more: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=lambda: free_port())
+    reports_port: int = field(default_factory=lambda: free_port())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,8 +47,10 @@ class Machine:
             "PREFECT_HOME": str(self.folder / "home"),
             "MGVAE_LOCAL": str(self.folder / "local"),
             "MGVAE_PORT": str(self.port),
+            "MGVAE_REPORTS_PORT": str(self.reports_port),
             "MGVAE_INBOX": str(self.folder / "inbox"),
             "MGVAE_OUT": str(self.folder / "out"),
+            "MGVAE_REPORTS": f"{self.folder}/out:{self.folder}/runs",
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "200",
             **self.more,
@@ -73,7 +76,7 @@ class Machine:
     def deploy(self, cohort: Path) -> None:
         """Register the deployments, with ``cohort`` as the nightly one's."""
         more = {**self.more, "MGVAE_COHORT": str(cohort)}
-        Machine(self.folder, more, self.port).call(sys.executable, "-m", "deployments.register")
+        Machine(self.folder, more, self.port, self.reports_port).call(sys.executable, "-m", "deployments.register")
 
     def declare_lost_after(self, seconds: int) -> None:
         """Let the server declare a run lost sooner than the automation that ships says."""
@@ -154,6 +157,11 @@ class Machine:
         """Return the user and the password that `make up` made."""
         user, _, password = (self.folder / "local" / "password").read_text(encoding="utf-8").strip().partition(":")
         return user, password
+
+    def report_of(self, study: str, run: str) -> str:
+        """Return the address of a run's report."""
+        key = (self.folder / "local" / "reports-key").read_text(encoding="utf-8").strip()
+        return f"http://127.0.0.1:{self.reports_port}/{key}/{study}/{run}/report.html"
 
     def _csrf(self, client: Any, method: str) -> dict[str, str]:
         if method == "GET":

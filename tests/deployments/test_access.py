@@ -9,6 +9,7 @@ import subprocess
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import httpx
@@ -16,6 +17,7 @@ import pytest
 
 from tests.browser.headless import browser, executable
 from tests.deployments.machine import machine, wait_for
+from tests.flows.stored_runs import publish
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -123,6 +125,37 @@ def test_the_password_is_its_owner_s_alone(up):
     assert password not in listed + up.logs()
     up.up()
     assert up.login() == (user, password)
+
+
+def test_a_report_is_for_who_knows_its_address(up, page, elsewhere):
+    run, text = up.folder / "out" / "small" / "0fd8e20f86b4", "<!DOCTYPE html><title>r</title><p>a report"
+    publish(run, text)
+    address = up.report_of("small", run.name)
+    assert httpx.get(address).text == text
+    key = (up.folder / "local" / "reports-key").read_text(encoding="utf-8").strip()
+    assert (up.folder / "local" / "reports-key").stat().st_mode & 0o777 == 0o600
+    assert httpx.get(address.replace(f"/{key}/", "/")).status_code == 404
+    listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
+    assert key not in listed + up.logs()
+    page.visit(elsewhere)  # a page of another origin, even with the address
+    assert page.evaluate(f"fetch('{address}').then(a => a.text(), e => e.name)") == "TypeError"
+    page.problems.clear()
+    frame = f"const f = document.createElement('iframe'); f.src = '{address}'; document.body.append(f); f.onload = done"
+    page.evaluate(f"new Promise(done => {{ {frame} }})")
+    assert any("frame-ancestors" in problem for problem in page.problems)
+    page.visit(address)
+    assert page.evaluate("document.body.innerText") == "a report"
+    up.kill(up.pid("reports"))
+    up.up()
+    assert httpx.get(address).text == text  # also after it was killed and started again
+
+
+def test_down_stops_the_reports_too(tmp_path):
+    with machine(tmp_path) as one:
+        pid = one.pid("reports")
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(one.report_of("small", "x"))
 
 
 EMBEDDED = """

@@ -6,8 +6,10 @@ import json
 import sqlite3
 from contextlib import closing
 
+import httpx
 import pytest
 
+from mgvae.report.formatting import ARMS
 from tests.deployments.machine import machine, postgres, wait_for
 from tests.flows.simulated_study import CANARY, table, write_study
 from tests.s3_server import s3_server
@@ -67,7 +69,7 @@ def test_the_last_lines_of_the_watch_and_of_the_log_say_how_it_ended(up, watched
     for words in (
         f"Status: {first['status']}.",
         f"Champion: {first['run_id']}.",
-        f"Report: {up.folder}/runs/small/{first['run_id']}",
+        f"Report: {up.report_of('small', first['run_id'])}",
     ):
         assert words in said
     assert said in " ".join(" ".join(watched.splitlines()[-12:]).split())
@@ -121,11 +123,18 @@ def test_placing_changes_no_byte(up, first):
 def test_prefect_shows_the_run_and_no_patient(up, first):
     found = {one["key"]: one for one in up.get("artifacts/latest/filter")}
     assert f"**Status: {first['status']}**" in found["mgvae-small"]["data"]
+    assert f"]({up.report_of('small', first['run_id'])})" in found["mgvae-small"]["data"]
     rows = json.loads(found["mgvae-small-arms"]["data"])
-    assert {row["arm"] for row in rows} == set(first["evaluation"]["arms"])
-    assert found["mgvae-small-calibration"]["data"].startswith("data:image/svg+xml;base64,")
+    assert {row["Arm"] for row in rows} == {ARMS[arm] for arm in first["evaluation"]["arms"]}
+    assert "\n## Logistic regression" in found["mgvae-small-calibration"]["data"]
     assert CANARY not in json.dumps(found)
     assert CANARY not in up.logs()
+
+
+@ON_SQLITE
+def test_the_report_is_served_as_it_lies_there(up, first):
+    found = httpx.get(up.report_of("small", first["run_id"]))
+    assert found.content == (up.folder / "runs" / "small" / "latest" / "report.html").read_bytes()
 
 
 @ON_SQLITE

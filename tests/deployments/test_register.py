@@ -62,7 +62,7 @@ def test_down_with_nothing_up_is_no_error_and_status_says_so(home):
     assert (done.returncode, done.stderr) == (0, "")
     told = call("local", "status", **home)
     assert told.returncode == 1
-    assert told.stdout.splitlines() == ["server: does not run", "cpu: does not run", "gpu: does not run"]
+    assert told.stdout.splitlines() == [f"{name}: does not run" for name in ("server", "reports", "cpu", "gpu")]
 
 
 def test_an_unknown_command_shows_the_usage(home):

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mgvae.config.sections import Arm
-from mgvae.report.figures.svg import axes, blank, document, drawing, inline
-from mgvae.report.formatting import ARMS, arm_names
+from mgvae.report.figures.svg import axes, blank, drawing, inline
+from mgvae.report.formatting import arm_names
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.evaluation import Curve, Risks, SmoothCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
 
 SIZE = 380
 LEFT, BOTTOM = 64, 46  # px left of and below the axes
-LEGEND_LINE = 18  # px
 STRIP = 64  # px below the axes for the histogram
 TICKS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 BANDED: tuple[Arm, ...] = ("none", "mgvae")
@@ -61,33 +59,21 @@ def calibration(curves: Mapping[Arm, Curve], *, floor: float, key: str, title: s
         return inline(figure, title=title, description=f"Arms: {arm_names(curves)}.")
 
 
-def calibration_document(curves: Mapping[Arm, Curve]) -> str:
-    """Draw the same as an SVG document of its own, with a legend below."""
-    with drawing("calibration"):
-        legend = LEGEND_LINE * (len(curves) + 1)
-        figure = blank(SIZE, SIZE + legend)
-        figure.set_facecolor(light("page"))
-        lines = _plot(axes(figure, left=LEFT, right=20, top=10, bottom=BOTTOM + legend), curves, floor_of(curves.values()))
-        handles, labels = [lines[arm] for arm in curves], [ARMS[arm] for arm in curves]
-        figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(LEFT / SIZE, 0), frameon=False, handlelength=3)
-        return document(figure)
-
-
-def _plot(ax: Axes, curves: Mapping[Arm, Curve], floor: float) -> dict[Arm, Line2D]:
+def _plot(ax: Axes, curves: Mapping[Arm, Curve], floor: float) -> None:
     low = floor * 0.8
     ax.plot([low, 1], [low, 1], color=light("axis"), linewidth=1, linestyle=(0, (1, 2)))
-    lines = {arm: _draw(ax, arm, curves[arm], floor) for arm in sorted(curves, key=lambda name: name in BANDED)}
+    for arm in sorted(curves, key=lambda name: name in BANDED):
+        _draw(ax, arm, curves[arm], floor)
     _log_axes(ax, low)
-    return lines
 
 
-def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> Line2D:
+def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> None:
     style, strong = ARM_STYLES[arm], arm in BANDED
     colour = light(style.colour)
     x = [max(value, floor) for value in curve.predicted]
     y = [max(value, floor) for value in curve.observed]
     line = (x, curve.observed) if curve.smooth is None else (curve.smooth.predicted, curve.smooth.observed)
-    (drawn,) = ax.plot(
+    ax.plot(
         line[0],
         [value if value >= floor else math.nan for value in line[1]],
         color=colour,
@@ -105,7 +91,6 @@ def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> Line2D:
         _intervals(ax, curve, x, floor, colour)
         if curve.smooth is not None:
             _band(ax, curve.smooth, floor, colour)
-    return drawn
 
 
 def _intervals(ax: Axes, curve: Curve, x: list[float], floor: float, colour: str) -> None:

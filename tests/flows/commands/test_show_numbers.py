@@ -6,10 +6,11 @@ import re
 import pytest
 from rich.console import Console
 
-from flows.study.prefect_pages import arms_table, summary
+from flows.study.prefect_text import arms_table, calibration_text, summary
+from mgvae.report.formatting import duration, spelled
 from mgvae.report.schema import read_report
 from tests.report_distinct import distinct_refusal, distinct_report
-from tests.report_plain import show
+from tests.report_plain import render, show
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, says, says_estimate
 from tests.report_sample import refused_report
 
@@ -157,13 +158,71 @@ def test_a_rule_that_is_broken_has_its_own_count():
 
 
 def test_prefects_table_of_arms_has_the_recalibrated_measures_of_each_model(report):
-    rows = {(row["arm"], row["classifier"]): row for row in arms_table(read_report(report))}
-    arms = report["evaluation"]["arms"]
-    assert list(rows) == [(arm, classifier) for arm, found in arms.items() for classifier in found]
-    for (arm, classifier), row in rows.items():
+    rows, arms = arms_table(read_report(report)), report["evaluation"]["arms"]
+    models = [(arm, classifier) for arm, found in arms.items() for classifier in found]
+    named = [(ARM_NAMES[arm], CLASSIFIER_NAMES[classifier]) for arm, classifier in models]
+    assert [(row["Arm"], row["Classifier"]) for row in rows] == named
+    metrics = {short: metric for metric, (_, short) in METRIC_NAMES.items()}
+    for (arm, classifier), row in zip(models, rows, strict=True):
         assert len(row) > 5
-        for metric in set(row) - {"arm", "classifier"}:
-            assert says_estimate(row[metric], arms[arm][classifier]["recalibrated"][metric]), (arm, classifier, metric)
+        for short in set(row) - {"Arm", "Classifier"}:
+            assert says_estimate(row[short], arms[arm][classifier]["recalibrated"][metrics[short]]), (arm, classifier, short)
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_prefects_page_shows_the_calibration_of_each_classifier_by_its_name(report, tmp_path, monkeypatch):
+    monkeypatch.setenv("MGVAE_REPORTS_URL", "http://127.0.0.1:1/key")
+    monkeypatch.delenv("MGVAE_REPORTS", raising=False)
+    folder, chosen = tmp_path / "study" / "run", report["recommendation"]
+    head, *parts = calibration_text(read_report(report), folder).split("\n## ")
+    assert "cross-validated" in head
+    metrics = {short: metric for metric, (_, short) in METRIC_NAMES.items()}
+    for (classifier, name), part in zip(CLASSIFIER_NAMES.items(), parts, strict=True):
+        best = classifier == chosen["classifier"]
+        title, *lines = part.splitlines()
+        assert title == f"{name} (recommended)" if best else name
+        tables = "\n".join(lines).split("\n\n")
+        columns, _, *rows = [cells(line) for line in tables[0].splitlines() if line]
+        found = {arm: by[classifier] for arm, by in report["evaluation"]["arms"].items() if classifier in by}
+        assert [row[0] for row in rows] == [ARM_NAMES[arm] for arm in found]
+        assert len(columns) == 5
+        for row, by_variant in zip(rows, found.values(), strict=True):
+            for short, cell in zip(columns[1:], row[1:], strict=True):
+                assert says_estimate(cell, by_variant["recalibrated"][metrics[short]]), (classifier, short)
+        arm = chosen["arm"] if best else "none"
+        assert tables[1] == f"{ARM_NAMES[arm]}, by rising risk:"
+        curve = report["evaluation"]["curves"][arm][classifier]["recalibrated"]
+        rows = [cells(line) for line in tables[2].splitlines()[2:]]
+        for place, (n, predicted, observed) in enumerate(rows):
+            assert says(n, curve["n"][place])
+            assert says(predicted, 100 * curve["predicted"][place])
+            assert says(observed, *(100 * curve[name][place] for name in ("observed", "low", "high")))
+        assert len(rows) == len(curve["n"])
+        assert tables[3] == f"[Figures in the report](http://127.0.0.1:1/key/study/run/report.html#classifier-{classifier})"
+
+
+def test_the_figures_that_prefects_page_links_are_in_the_report(report):
+    page = render(report)
+    assert all(f'id="classifier-{classifier}"' in page for classifier in CLASSIFIER_NAMES)
+
+
+def test_no_page_is_long_and_none_holds_a_picture(report, tmp_path):
+    texts = (calibration_text(read_report(report), tmp_path), summary(read_report(report), tmp_path, remarks=[]))
+    for text in texts:
+        assert len(text) < 10_000
+        assert max(map(len, text.split())) < 200
+        assert "base64" not in text
+    assert calibration_text(read_report(refused_report()), tmp_path) is None
+
+
+def test_without_a_model_to_use_none_is_called_recommended(report, tmp_path):
+    useless = report | {"recommendation": report["recommendation"] | {"answer": "deploy_none"}}
+    text = calibration_text(read_report(useless), tmp_path)
+    assert text.count(" (the best)") == 1
+    assert "recommended" not in text
 
 
 def test_prefects_summary_has_the_counts_of_the_run(report, tmp_path):
@@ -172,13 +231,13 @@ def test_prefects_summary_has_the_counts_of_the_run(report, tmp_path):
     assert counts.endswith("%)")
     assert says(counts.removeprefix("- "), cohort["n"], cohort["events"], 100 * cohort["prevalence"])
     verdicts = [gate["verdict"] for gate in report["synthetic"]["gates"]]
-    parts = ", ".join(f"{verdicts.count(one)} {one}" for one in ("pass", "warn", "fail") if one in verdicts)
+    parts = ", ".join(f"{verdicts.count(one)} {VERDICT_NAMES[one]}" for one in VERDICT_NAMES if one in verdicts)
     assert f"- {report['synthetic']['n']:,} synthetic cases; gates: {parts}" in lines
     assert any(line.startswith("- Train with MGVAE synthetic cases (no EWC): gradient boosting, ") for line in lines)
-    stages = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
+    stages = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][2:]
     for cells, stage in zip(stages, report["lineage"]["stages"], strict=True):
         result = "reused" if stage["cached"] else "computed"
-        assert cells == [stage["name"], str(stage["seconds"]), result, stage["ran"]["worker"]]
+        assert cells == [spelled(stage["name"]), duration(stage["seconds"]), result, stage["ran"]["worker"]]
 
 
 def test_stability_and_sample_size_in_sentences(report, text):

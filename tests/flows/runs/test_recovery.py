@@ -78,6 +78,29 @@ def test_a_run_begins_again_once(names, expected):
     assert restarts(names) == expected
 
 
+def pages(client, run):
+    """Return the artifacts of a run that ended badly."""
+    wanted = {"artifacts": {"key": {"any_": ["mgvae-failed"]}, "flow_run_id": {"any_": [str(run)]}}}
+    return client.request("POST", "/artifacts/filter", json=wanted).json()
+
+
+@pytest.mark.parametrize("deployed", [True, False])
+def test_a_killed_run_has_its_page_once_it_does_not_go_on(deployed, client, run_in):
+    run = run_in(Running(), deployed=deployed)
+    if deployed:
+        run_again(client, run, "It was lost.")
+        assert pages(client, run) == []  # it goes on by itself
+        client.set_flow_run_state(run, Running(), force=True)
+        client.set_flow_run_state(run, Crashed(message="[x](javascript:1) killed\nTraceback"), force=True)
+    for _ in range(2):
+        run_again(client, run, "It was lost.")
+    (page,) = pages(client, run)
+    assert page["data"].startswith("# This run ended Crashed\n\n")
+    assert (r"\[x\](javascript:1) killed" in page["data"]) is deployed
+    assert "Traceback" not in page["data"]
+    assert page["description"] == f"mgvae-cohort {client.read_flow_run(run).name}"
+
+
 def test_a_run_without_a_deployment_cannot_be_scheduled(client, run_in):
     run = run_in(Running(), deployed=False)
     assert run_again(client, run, "It was lost.") == "Crashed"

@@ -12,14 +12,15 @@ from prefect.states import Crashed
 
 from flows.progress import Silent, reporter
 from flows.study import prefect_pages as notices
-from flows.study.prefect_pages import Posted, arms_table, artifact_key, escaped, note_failure, posting, show_run, summary
+from flows.study.prefect_pages import Posted, artifact_key, escaped, note_failure, posting, show_run
+from flows.study.prefect_text import arms_table, summary
+from mgvae.report.formatting import ARMS, CLASSIFIERS, spelled
 from mgvae.report.schema import read_report
 from tests.flows.simulated_study import CANARY
 
 SENDING = (
     "create_markdown_artifact",
     "create_table_artifact",
-    "create_image_artifact",
     "create_progress_artifact",
     "update_progress_artifact",
     "emit_event",
@@ -32,7 +33,7 @@ def test_the_summary_says_what_was_found_and_where_it_lies(report, finished):
     assert "- Nothing new." in text
     assert f"{report['cohort']['events']:,} events" in text
     assert str(finished.run / "report.html") in text
-    assert all(f"| {stage['name']} |" in text for stage in report["lineage"]["stages"])
+    assert all(f"| {spelled(stage['name'])} |" in text for stage in report["lineage"]["stages"])
     assert CANARY not in text
 
 
@@ -74,9 +75,10 @@ def test_the_report_is_linked_where_it_is_served(report, finished, monkeypatch):
 def test_the_table_has_every_arm_with_its_recalibrated_numbers(report):
     rows = arms_table(read_report(report))
     arms = report["evaluation"]["arms"]
-    assert [(row["arm"], row["classifier"]) for row in rows] == [(arm, one) for arm, found in arms.items() for one in found]
-    value = arms[rows[0]["arm"]][rows[0]["classifier"]]["recalibrated"]["auroc"]["value"]
-    assert rows[0]["auroc"].startswith(f"{value:.3f} (")
+    named = [(ARMS[arm], CLASSIFIERS[one]) for arm, found in arms.items() for one in found]
+    assert [(row["Arm"], row["Classifier"]) for row in rows] == named
+    value = arms["none"]["logistic_regression"]["recalibrated"]["auroc"]["value"]
+    assert rows[0]["AUROC"].startswith(f"{value:.3f} (")
 
 
 @pytest.mark.parametrize(("study", "key"), [("NAFLD_2y", "mgvae-nafld-2y"), ("a__b-", "mgvae-a-b"), ("small", "mgvae-small")])
@@ -117,7 +119,7 @@ def test_without_a_server_nothing_is_shown(report, finished, monkeypatch, databa
     sent = spied(monkeypatch, lambda: None)
     refused = with_status(report, "fail")
     show_run(refused, finished.run, remarks=[])
-    assert {"create_markdown_artifact", "create_table_artifact", "create_image_artifact", "emit_event"} == set(sent)
+    assert {"create_markdown_artifact", "create_table_artifact", "emit_event"} == set(sent)
     sent.clear()
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
         show_run(refused, finished.run, remarks=[])

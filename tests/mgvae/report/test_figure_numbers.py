@@ -1,6 +1,5 @@
 """What a figure draws lies where report.json says, by the labels of its own ticks: each arm, column and step has its own."""
 
-import base64
 import re
 from html import unescape
 from itertools import pairwise
@@ -13,13 +12,12 @@ from mgvae.report.figures.forest import forest
 from mgvae.report.figures.inline import gate_bar
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.palette import ARM_STYLES
-from mgvae.report.palette import COLOURS as LIGHT_AND_DARK
 from mgvae.results.evaluation import Curve, DecisionCurve, DecisionCurves
 from mgvae.results.gates import Gate
 from mgvae.results.numbers import Estimate
 from mgvae.results.synthetic import LevelsMarginal
 from tests.report_distinct import ARMS, CHOSEN, distinct_report
-from tests.report_plain import calibration_picture, render
+from tests.report_plain import render
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Drawing, Reading, at, numbers, says
 from tests.report_sample import sample_report
 
@@ -177,19 +175,6 @@ def test_the_axis_of_decision_curves_holds_all_curves_and_bands_that_are_not_ver
 
     assert top(0.03) == pytest.approx(1.05 * 0.03)
     assert top(0.5) == pytest.approx(1.05 * 0.04)
-
-
-def test_the_picture_is_the_recalibrated_plot_of_the_recommended_classifier(report):
-    svg = base64.b64decode(calibration_picture(report).partition(",")[2]).decode()
-    for name, (colour, _) in LIGHT_AND_DARK.items():
-        svg = svg.replace(colour, f"var(--{name})")
-    body, legend = re.fullmatch(r'(.*)<g id="legend_1">(.*?)(?:<defs>.*)?</svg>\s*', svg, re.DOTALL).groups()
-    figure, classifier = Drawing(f"{body}</g></svg>"), CHOSEN["classifier"]
-    arms = [arm for arm, by_classifier in report["evaluation"]["curves"].items() if classifier in by_classifier]
-    assert "smote" not in arms
-    assert all(same_curve(figure, arm, report["evaluation"]["curves"][arm][classifier]["recalibrated"]) for arm in arms)
-    entries = re.findall(r"stroke: var\(--([a-z-]+)\)[^>]*/>.*?<text [^>]*>([^<]+)</text>", legend, re.DOTALL)
-    assert entries == [(COLOURS[arm], ARM_NAMES[arm]) for arm in arms]
 
 
 def test_a_legend_gives_each_arm_its_own_colour_and_dash(report, html):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import json
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.paths import ROOT
+from tests.wheel import build_wheel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUP = PROJECT["dependency-groups"]["sampler"]
@@ -97,24 +97,7 @@ def test_the_default_installation_has_the_samplers_dependencies_too():
 
 @pytest.mark.slow
 def test_the_wheel_is_complete(packages, tmp_path):
-    for name in ("mgvae", "flows", "validation"):
-        shutil.copytree(ROOT / name, tmp_path / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, tmp_path / "source")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        tmp_path,
-        tmp_path / "source",
-    ]
-    subprocess.run(command, capture_output=True, timeout=300, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(packages)
+    zipfile.ZipFile(build_wheel(tmp_path)).extractall(packages)
     assert (packages / "mgvae" / "py.typed").is_file()
     assert (packages / "mgvae" / "__init__.pyi").is_file()
     assert _session(packages, tmp_path / "saved")["version"] == PROJECT["project"]["version"]

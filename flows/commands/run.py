@@ -1,0 +1,76 @@
+"""The `mgvae run` and `mgvae demo` commands: run a study, and print how it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from flows.prefect_settings import configure_prefect
+from flows.study.event_tables import runnable
+from mgvae.config.study import load_config
+from mgvae.store.open import open_store
+
+if TYPE_CHECKING:
+    from mgvae.report.schema import Report
+
+LINE_EVERY_SECONDS = 5.0  # where there is no terminal: fits of a small study take less, and would fill a log
+
+
+def run_study(
+    cohort: Path,
+    *,
+    out: Path,
+    extract: str | None = None,
+    store: str | None = None,
+    seed: int | None = None,
+    settings: list[str] | None = None,
+    strict: bool = False,
+    debug: bool = False,
+) -> int:
+    """Run a study; print how it ended and where its report is; return the exit code.
+
+    The arguments are those of `mgvae run`.
+    """
+    # refuse bad input before the slow imports
+    load_config(runnable(cohort), settings=tuple(settings or ()), extract=extract, seed=seed, strict=strict)
+    open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
+    configure_prefect(debug=debug)
+    from flows.commands.terminal import reporting
+    from flows.prefect_server import orchestrated
+    from flows.study.flow import cohort_flow
+    from flows.study.outcome import result_of
+    from mgvae.report.schema import read_report
+
+    console = Console(stderr=True)
+    with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
+        given = {"extract": extract, "out": str(out), "seed": seed, "settings": list(settings or ()), "store": store}
+        result = result_of(cohort_flow, str(cohort), **given)
+    folder = Path(result["run"])
+    print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))
+    typer.echo(relative_to_here(folder.parent / "latest" / "report.html"))
+    return int(result["exit_code"])
+
+
+def print_outcome(report: Report) -> None:
+    """Print status, verdict, warnings, recommendation and findings of a report."""
+    from mgvae.report.overview import advice, finding_lines
+
+    status = f"Status: {report.status}."
+    unreliable = report.verdict.status == "unreliable"  # stands above every other word
+    typer.echo(" ".join((report.verdict.sentence, status) if unreliable else (status, report.verdict.sentence)))
+    for warning in report.warnings:
+        typer.echo(f"Warning: {warning}")
+    if report.recommendation:
+        typer.echo(f"{advice(report)} {report.recommendation.reason}")
+    for line in finding_lines(report.findings):
+        typer.echo(line)
+
+
+def relative_to_here(path: Path) -> str:
+    """Return a path as a person types it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
