@@ -3,7 +3,7 @@
 A gate of drift fails on evidence, as those on synthetic cases do: the measure lies beyond the limit that fails, and its
 interval wholly beyond the limit that warns. It warns where the measure lies beyond that and chance does not explain it. With
 hundreds of columns some stand out by chance, so all intervals hold at once: half of the false alarms of a night,
-`mgvae.config.sections.Drift.false_alarms`, is divided by their number. The other half belongs to the checks of the joint table.
+`mgvae.config.drift.Drift.false_alarms`, is divided by their number. The other half belongs to the checks of the joint table.
 """
 
 from __future__ import annotations

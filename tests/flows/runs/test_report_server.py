@@ -84,7 +84,7 @@ def test_every_answer_has_the_strict_headers(runs):
 
 
 def test_the_policy_is_that_of_the_page_and_no_frames():
-    page = (ROOT / "mgvae" / "report" / "templates" / "page.html").read_text(encoding="utf-8")
+    page = (ROOT / "mgvae" / "report" / "templates" / "head.html").read_text(encoding="utf-8")
     own = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
     assert f"{own}; frame-ancestors 'none'" == POLICY
 

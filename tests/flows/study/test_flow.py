@@ -22,7 +22,7 @@ from tests.flows.flow_tools import NAMES, Heard, artifact, run_study
 from tests.flows.simulated_study import COLUMNS, table, write_study
 
 pytestmark = pytest.mark.usefixtures("database")
-PUBLISHED = ("predictions.parquet", "report.html", "report.json", "synthetic.parquet")
+PUBLISHED = ("model.json", "model_card.md", "predictions.parquet", "report.html", "report.json", "synthetic.parquet")
 
 
 @pytest.fixture(scope="module")

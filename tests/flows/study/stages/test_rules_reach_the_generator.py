@@ -29,7 +29,7 @@ def test_the_arms(config):
 
 def test_the_stage(config, monkeypatch):
     rows = {"event": torch.tensor([True] + [False] * 9), "rows": torch.zeros(10, 2), "group": torch.arange(10)}
-    tuned = SimpleNamespace(encoding=None, model=torch.nn.Linear(1, 1))
+    tuned = SimpleNamespace(encoding=None, model=torch.nn.Linear(1, 1), tilt=None)
     given = {}
     monkeypatch.setattr(stage, "load_checkpoint", lambda folder: tuned)
     monkeypatch.setattr(stage, "encoded_rows", lambda folder: rows)

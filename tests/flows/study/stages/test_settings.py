@@ -32,6 +32,7 @@ CHANGES = {
     "synthesis": {"prevalence": 0.3},
     "evaluation": {"relevant_gain": 0.1},
     "promotion": {"margin": 0.1},
+    "attrition": [{"label": "Index events", "rows": 9, "subjects": 8, "events": 1}],
     "instability": {"redevelopments": 11},
     "learning_curve": {"repeats": 3},
     "gates": {"c2st_warn": 0.9},
