@@ -61,6 +61,7 @@ def test_one_row_600_times_fails(patients):
     assert copies_gate(tables).verdict == "fail"
 
 
+@pytest.mark.slow
 def test_real_cases_held_out_pass_the_quick_gates(patients):
     """All gates and more seeds: python -m tests.benchmarks.gates."""
     found = []

@@ -23,6 +23,7 @@ def in_another_unit(seed):
     return frame
 
 
+@pytest.mark.slow
 def test_an_extract_in_another_unit_fails_against_the_last_accepted_one(finished, report, tmp_path):
     assert report["drift"] is None
     result, second = night(finished.copied(tmp_path), tmp_path / "second", in_another_unit(1))

@@ -33,7 +33,8 @@ def report_of(folder, sites):
 @pytest.mark.parametrize(
     ("sites", "purposes"),
     [
-        (np.arange(600) % 3, PURPOSES),  # two of the three are trained on, and in a fold of the evaluation one
+        # two of the three are trained on, and in a fold of the evaluation one
+        pytest.param(np.arange(600) % 3, PURPOSES, marks=pytest.mark.slow),
         (np.arange(600) // 2, []),
     ],
     ids=["three sites", "families of two"],

@@ -70,6 +70,7 @@ def headline(out):
     return {one["code"]: one for one in report["findings"]}
 
 
+@pytest.mark.slow
 def test_what_the_commands_make_of_it_unedited(mgvae, folder):
     config = init(mgvae, long_file())
     assert (config.subject_id, config.group, config.outcome.column) == (None, "RANDID", "status")

@@ -31,6 +31,7 @@ def place(tmp_path, monkeypatch):
     return write_study(tmp_path, table(400, 40), **settings, findings__mute=muted)
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_recommended_and_saved_as_a_recipe(place, tmp_path, monkeypatch):
     warned: list[str] = []
     logger = SimpleNamespace(warning=warned.append, info=lambda *_: None)

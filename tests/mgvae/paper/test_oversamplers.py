@@ -151,6 +151,7 @@ def brief(settings):
     return replace(settings, plan=plan, rival_steps=20, fitting=Fitting(steps=300), restarts=1)
 
 
+@pytest.mark.slow
 def test_celeba_goes_through_convolutional_models(tmp_path, monkeypatch):
     monkeypatch.setattr("mgvae.paper.oversamplers.judged_translation.ROUNDS", 1)
     data = load("celeba", celeba(tmp_path / "celeba", each=(40, 12, 12, 12, 12)), quick=True)
