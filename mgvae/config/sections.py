@@ -142,13 +142,12 @@ class Training(Strict):
 
 
 class Synthesis(Strict):
-    """How many synthetic cases are made, and which of them are dropped.
+    """How many synthetic cases are made, and which are dropped.
 
     Attributes:
-        prevalence: share of cases in the training rows once synthetic cases are added; 0.5 balances the classes.
-        repair: drop synthetic cases that lie within this share of a training patient's distance to the nearest other patient,
-            or break a rule between columns, before anything uses them; ``true`` for 0.33, as ``gates.near_copies``. The report
-            says how many, and what it did to gates and prediction. null: nothing is dropped.
+        prevalence: share of cases in the training rows with synthetic cases; 0.5 balances the classes.
+        repair: drop cases within this share of a patient's distance to the nearest other, and those that break a rule, see
+            mgvae/generator/repair.py; ``true`` for 0.33, as ``gates.near_copies``; null: none.
     """
 
     prevalence: float = Field(default=0.5, gt=0, le=0.5)
@@ -157,7 +156,7 @@ class Synthesis(Strict):
     @field_validator("repair", mode="before")
     @classmethod
     def _switched(cls, value: object) -> object:
-        return (0.33 if value else None) if isinstance(value, bool) else value
+        return {True: 0.33, False: None}[value] if isinstance(value, bool) else value
 
 
 class Evaluation(Strict):
@@ -167,9 +166,8 @@ class Evaluation(Strict):
         arms: ways to treat the imbalance; "none" must be among them. "guided" adds no rows: it averages each classifier's log
             odds with the majority-guided score, see mgvae/classifiers/majority_direction.py.
         classifiers: downstream models: logistic_regression, elastic_net, hist_gradient_boosting, random_forest, mlp,
-            majority_guided, ensemble (the mean log odds of logistic regression and boosting), or one of your own with its
-            import path, as in ``[logistic_regression, {tabpfn: "mypackage:make"}]``; a mapping of names to
-            paths, null for one that is built in, says the same.
+            majority_guided, ensemble (the mean log odds of logistic regression and boosting), or your own with its import
+            path, as in ``[logistic_regression, {tabpfn: "mypackage:make"}]``; or a mapping, null for one that is built in.
         own_classifiers: names and import paths of your own; filled in from ``classifiers``.
         mlp_loss: what the MLP minimises: cross_entropy, focal, ldam or class_balanced, see mgvae/classifiers/losses.py.
         folds: folds of the grouped stratified cross-validation on the training part.

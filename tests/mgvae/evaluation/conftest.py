@@ -30,7 +30,9 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """
     seen = Seen()
 
-    def synthetic_cases(rows: Rows, columns: Any, settings: Any, *, n: int, seed: int, variant: str, rules: Any) -> Synthetic:
+    def synthetic_cases(
+        rows: Rows, columns: Any, settings: Any, *, n: int, seed: int, variant: str, rules: Any, repair: Any
+    ) -> Synthetic:
         seen.given.append(SimpleNamespace(**locals()))
         parent = np.random.default_rng(seed).choice(np.flatnonzero(rows.event == 0), size=n)
         seen.tables.append(rows.features)

@@ -193,13 +193,15 @@ def test_smote_in_batches_makes_as_many(monkeypatch):
 def test_a_generative_arm_trains_the_variant_of_its_name_as_the_recipe_says(arm, generator):
     rows = simulated(400, group_size=4)
     rules = RowRules((Rule(rule="age < 99"),), {"age": Column(kind="count")})
-    asked = Recipe(columns={"age": Column(kind="count")}, training=Training(latent_dim=3), prevalence=0.3, rules=rules)
+    asked = Recipe(
+        columns={"age": Column(kind="count")}, training=Training(latent_dim=3), prevalence=0.3, rules=rules, repair=0.2
+    )
     treated = treat(arm, rows, asked, seed=1)
     (given,) = generator.given
     assert given.variant == arm
     assert given.columns is asked.columns
     assert given.settings is asked.training
-    assert given.rules is rules
+    assert (given.rules, given.repair) == (rules, 0.2)
     assert given.n == cases_to_add(rows.event, 0.3) == len(treated.event) - 400
     assert given.rows is rows
 
