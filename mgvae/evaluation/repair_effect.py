@@ -7,9 +7,9 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from mgvae.arrays import FloatArray
+from mgvae.classifiers.design import information
 from mgvae.classifiers.models import LogisticModel
 from mgvae.cohort.rows import Rows
-from mgvae.evaluation.arms import with_cases
 from mgvae.evaluation.bootstrap import interval, resamples
 from mgvae.results.numbers import Estimate, number
 from mgvae.results.synthetic import RepairEffect
@@ -45,5 +45,9 @@ def repair_effect(train: Rows, test: Rows, before: pd.DataFrame, after: pd.DataF
 
 
 def _risk(train: Rows, test: Rows, cases: pd.DataFrame) -> FloatArray:
-    rows = with_cases(train, cases, ())
-    return LogisticModel().fit(rows.features, rows.event, rows.weights).predict_proba(test.features)
+    # as `mgvae.evaluation.arms.with_cases`, which would tie the stage that asks to the code of all generators
+    dtypes = train.features.dtypes.to_dict()
+    features = pd.concat([train.features, cases[list(train.features.columns)]], ignore_index=True).astype(dtypes)
+    event = np.concatenate([train.event, np.ones(len(cases), dtype=np.int64)])
+    weights = np.full(len(event), information(train.event) / information(event))
+    return LogisticModel().fit(features, event, weights).predict_proba(test.features)
