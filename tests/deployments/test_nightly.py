@@ -85,6 +85,24 @@ def test_a_quiet_night_leaves_no_traceback_and_a_database_that_readers_do_not_lo
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@ON_SQLITE
+def test_prefect_shows_the_run_and_no_patient(up, first):
+    found = {one["key"]: one for one in up.get("artifacts/latest/filter")}
+    assert f"**Status: {first['status']}**" in found["mgvae-small"]["data"]
+    assert f"]({up.report_of('small', first['run_id'])})" in found["mgvae-small"]["data"]
+    rows = json.loads(found["mgvae-small-arms"]["data"])
+    assert {row["Arm"] for row in rows} == {ARMS[arm] for arm in first["evaluation"]["arms"]}
+    assert "\n## Logistic regression" in found["mgvae-small-calibration"]["data"]
+    assert CANARY not in json.dumps(found)
+    assert CANARY not in up.logs()
+
+
+@ON_SQLITE
+def test_the_report_is_served_as_it_lies_there(up, first):
+    found = httpx.get(up.report_of("small", first["run_id"]))
+    assert found.content == (up.folder / "runs" / "small" / "latest" / "report.html").read_bytes()
+
+
 def test_the_same_night_again_does_no_work_and_says_so(up, first):
     up.complete(out=f"{up.folder}/runs")
     run = up.runs()[0]
@@ -117,24 +135,6 @@ def test_placing_changes_no_byte(up, first):
     assert again["run_id"] == first["run_id"]
     assert again["lineage"]["artifacts"] == first["lineage"]["artifacts"]
     assert stages(again)["pretrain"]["ran"]["pool"] == "mgvae-gpu"
-
-
-@ON_SQLITE
-def test_prefect_shows_the_run_and_no_patient(up, first):
-    found = {one["key"]: one for one in up.get("artifacts/latest/filter")}
-    assert f"**Status: {first['status']}**" in found["mgvae-small"]["data"]
-    assert f"]({up.report_of('small', first['run_id'])})" in found["mgvae-small"]["data"]
-    rows = json.loads(found["mgvae-small-arms"]["data"])
-    assert {row["Arm"] for row in rows} == {ARMS[arm] for arm in first["evaluation"]["arms"]}
-    assert "\n## Logistic regression" in found["mgvae-small-calibration"]["data"]
-    assert CANARY not in json.dumps(found)
-    assert CANARY not in up.logs()
-
-
-@ON_SQLITE
-def test_the_report_is_served_as_it_lies_there(up, first):
-    found = httpx.get(up.report_of("small", first["run_id"]))
-    assert found.content == (up.folder / "runs" / "small" / "latest" / "report.html").read_bytes()
 
 
 @ON_SQLITE
