@@ -1,10 +1,8 @@
-"""What the gates say of attacks, of honest rows and of the product's own generator, and how long they take.
+"""What the gates say of attacks and of honest rows, and how long they take.
 
 python -m tests.benchmarks.gates                   # attacks on NAFLD, ACTG 320 and a simulated cohort: which gates fail
 python -m tests.benchmarks.gates --others          # near copies on cohorts that the limits were not chosen on
 python -m tests.benchmarks.gates --honest 100      # real cases offered as synthetic: how many seeds have no failed gate
-python -m tests.benchmarks.gates --own 3           # the product's own generator on NAFLD and ACTG 320
-python -m tests.benchmarks.gates --canary 20       # an outlying case inserted 1, 4 and 16 times; an over-trained generator
 python -m tests.benchmarks.gates --speed           # 15,000 x 20 rows, 5,000 synthetic: seconds of processor time, memory
 
 Answers are stored in runs/benchmarks/gates.jsonl by the text of validation/ and go on where they stopped.
