@@ -146,6 +146,25 @@ def test_an_external_validation_changes_nothing_but_what_is_asked(mgvae, run, tm
     assert (unlogged.code, "audit log" in unlogged.err) == (1, True)
 
 
+@pytest.mark.parametrize("kind", ["intercept", "refit"])
+def test_a_new_level_moves_all_risks_alike_and_a_refit_learns_from_the_new_patients_alone(mgvae, run, tmp_path, kind):
+    extract = shifted(tmp_path)
+    said = mgvae("evaluate", run, extract, "--out", tmp_path / "out", "--update", kind, "--why", f"trial of {kind}")
+    assert said.code == 0, said.err
+    newest = max(int(path.stem.rpartition("+")[2]) for path in (run.parent / "models").glob("*+*.json"))
+    old, new = load_model(run), load_model(run, version=f"+{newest}")
+    assert (new.file.update.kind, new.file.update.n, new.file.threshold) == (kind, 300, old.file.threshold)
+    frame = pd.read_csv(extract)
+    before, after = (model.predict(frame.drop(columns="died"))["risk"].to_numpy() for model in (old, new))
+    assert abs(after.mean() - new.file.update.events / 300) < 0.02
+    moved = logit(after) - logit(before)
+    if kind == "intercept":
+        np.testing.assert_allclose(moved, moved[0], atol=1e-6)
+    else:
+        assert np.ptp(moved) > 0.1
+        assert (new.file.patients, new.file.events) == (300, new.file.update.events)
+
+
 def test_patients_of_the_study_are_no_external_validation(mgvae, run, tmp_path):
     table().to_csv(tmp_path / "same.csv", index=False)
     said = mgvae("evaluate", run, tmp_path / "same.csv", "--out", tmp_path / "out")
