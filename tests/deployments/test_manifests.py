@@ -63,9 +63,10 @@ def image_names() -> list[str]:
 
 
 @pytest.fixture
-def of_make_up(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def of_make_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """Return what `make up` gives server and workers."""
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "user:password")  # else one is made, and kept
+    monkeypatch.setattr(local, "STATE", tmp_path)  # where the key of the reports is made, and kept
     return local._environment()
 
 
