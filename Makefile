@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up deploy down test test-slow mutate lint format docs picture lock newest clean help
+.PHONY: demo up deploy down test test-slow test-survival mutate lint format docs picture lock newest clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -30,7 +30,11 @@ test: $(READY) ## Run the quick tests, two files at a time; COVERAGE=1 prints th
 
 # two files at a time: they start servers, workers and clusters, and wait for them
 test-slow: $(READY) ## Run the tests that take long or need a browser or R
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'slow and not gpu' --durations=12
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'slow and not gpu and not survival' --durations=12
+
+# one at a time: what a person waits for on an idle machine runs out of its time on a busy one
+test-survival: $(READY) ## Kill workers, runs and servers of whole nights, and look what becomes of them; half an hour, alone
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m survival --durations=12
 
 # MUTANTS='*[05]' takes every fifth; started again, it goes on where it stopped; `rm -r mutants` starts anew
 MUTANTS ?= *

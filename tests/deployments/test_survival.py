@@ -19,7 +19,7 @@ from flows.runs.recovery import restarts
 from tests.deployments.machine import machine, wait_for
 from tests.flows.simulated_study import table, write_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.survival]
 # pre-training takes seconds, so that a kill falls into it; redevelopments with a generator would be ten more of it
 LONG = ["training.pretrain_epochs=150", "training.patience=150", "evaluation.arms=[none, mgvae]"]
 LONG += ["instability.generated=0", "learning_curve.shares=[]"]
