@@ -15,6 +15,7 @@ ARMS = {
     "random_oversampling": "random oversampling",
     "smote": "SMOTE",
     "mgvae": "MGVAE",
+    "guided": "guided score",
 }
 HEAD = "| cohort | classifier | arm | AUROC | AUPRC | scaled Brier | balanced accuracy | O/E raw / recalibrated |"
 
