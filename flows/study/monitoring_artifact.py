@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prefect.artifacts import create_table_artifact
+import json
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
 
 from flows.prefect_server import served
 from flows.study.prefect_pages import artifact_key
@@ -16,7 +19,10 @@ def show_monitoring(found: Monitoring) -> str:
         return "Not shown on Prefect's pages: no server is configured."
     key = f"{artifact_key(found.study)}-monitoring"
     try:
-        create_table_artifact(monitoring_rows(found), key=key, description="By month of prediction, 99 % intervals")
+        # over the API, since Prefect deprecates artifacts made outside of a run
+        table, about = json.dumps(monitoring_rows(found)), "By month of prediction, 99 % intervals"
+        with get_client(sync_client=True) as client:
+            client.create_artifact(ArtifactCreate(type="table", key=key, data=table, description=about))
     except Exception as error:  # whatever is wrong with the server
         return f"Not shown on Prefect's pages: the server did not take it ({type(error).__name__})."
     return f"On Prefect's pages: artifact {key}."

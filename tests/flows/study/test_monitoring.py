@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from flows.prefect_server import orchestrated
 from flows.runs.accepted import accepted_profiles
 from flows.study.monitoring import extract_nights
 from flows.study.monitoring_artifact import monitoring_rows, show_monitoring
@@ -58,7 +59,7 @@ def test_nights_name_the_columns_that_changed_most(tmp_path):
     assert (night.missing_column, night.missing, night.psi_column, night.psi) == ("b", pytest.approx(-0.4), "c", 0.4)
 
 
-def test_prefect_s_table_has_a_row_a_month_and_is_left_out_without_a_server():
+def test_prefect_s_table_has_a_row_a_month_and_is_left_out_without_a_server(monkeypatch):
     month = EntryCohort(
         month="2026-01",
         predicted=9,
@@ -77,4 +78,13 @@ def test_prefect_s_table_has_a_row_a_month_and_is_left_out_without_a_server():
     (row,) = monitoring_rows(found)
     assert row["observed/expected"] == "1.000 (0.50 to 2.00)"
     assert (row["month"], row["signals"]) == ("2026-01", "x; y")
+    monkeypatch.setattr("flows.study.monitoring_artifact.served", lambda: False)
     assert "no server" in show_monitoring(found)
+
+
+def test_prefect_s_page_holds_the_table(database):
+    found = Monitoring(
+        study="held", as_of="2026-02-01", horizon_days=None, waiting=1, expected_auroc=None, cohorts=(), nights=()
+    )
+    with orchestrated():
+        assert show_monitoring(found) == "On Prefect's pages: artifact mgvae-held-monitoring."
