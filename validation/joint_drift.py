@@ -16,10 +16,10 @@ import pandas as pd
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
+from mgvae.cohort.embedding import Floats
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.reproducibility import derive, numpy_generator
-from validation.embedding import Floats
 from validation.twosample import Learner, density_ratio, grow_forest
 
 FEWEST_ROWS, FEWEST_EVENTS, MOST_ROWS, DRAWS = 40, 5, 600, 2999

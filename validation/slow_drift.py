@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from mgvae.cohort.embedding import Floats
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.results.drift import ColumnProfile, ExtractProfile
 from mgvae.results.gates import Gate
 from mgvae.results.numbers import number
-from validation.embedding import Floats
 
 ALLOWANCE = 0.5  # of the chart: it is quickest for shifts of one standard error a night
 FEWEST = 10  # cells of a night

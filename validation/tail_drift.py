@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from validation.embedding import Floats
+from mgvae.cohort.embedding import Floats
 from validation.joint_drift import FEWEST_ROWS, Evidence
 
 FAR = 0.005  # share of the earlier values beyond each limit

@@ -16,7 +16,7 @@ from mgvae.config.attrition import AttritionStep
 from mgvae.config.reviews import open_reviews
 from mgvae.config.source import Source, load_source
 from mgvae.config.yaml_reader import read_yaml
-from mgvae.ehr.cohort import CohortBuilder
+from mgvae.ehr.cohort import AGE, CohortBuilder
 from mgvae.ehr.database import database, number, rows
 from mgvae.ehr.meds import read_meds
 from mgvae.ehr.omop import read_omop
@@ -34,7 +34,6 @@ ROW, SUBJECT, TIME, OUTCOME = "row_id", "subject_id", "prediction_time", "outcom
 OWN = (ROW, SUBJECT, TIME, OUTCOME)
 DEMOGRAPHICS = ("sex", "race", "ethnicity")
 MOST_LEVELS = 50
-AGE = "(date_diff('day', birth, time) / 365.25)"
 
 
 @dataclass(frozen=True)

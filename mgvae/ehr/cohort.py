@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MICROSECONDS_A_DAY = 86_400_000_000
+AGE = "(date_diff('day', birth, time) / 365.25)"  # at the prediction, in years
 
 
 def shift(time: str, days: float) -> str:
@@ -104,11 +105,10 @@ class CohortBuilder:
 
     def _ages(self) -> None:
         index = self._source.index
-        age = "(date_diff('day', birth, time) / 365.25)"
         if index.min_age is not None:
-            self._keep(f"At least {index.min_age:g} years old", f"{age} >= {index.min_age!r}")
+            self._keep(f"At least {index.min_age:g} years old", f"{AGE} >= {index.min_age!r}")
         if index.max_age is not None:
-            self._keep(f"At most {index.max_age:g} years old", f"{age} <= {index.max_age!r}")
+            self._keep(f"At most {index.max_age:g} years old", f"{AGE} <= {index.max_age!r}")
         if index.since is not None:
             self._keep(f"From {index.since}", f"time >= {quoted(index.since)}::TIMESTAMP")
         if index.until is not None:
