@@ -9,7 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
+from typing import Final
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
 from prefect.settings import (
@@ -23,6 +25,9 @@ from prefect.settings import (
 
 from flows.redaction import OrchestrationError
 from mgvae.errors import MGVAEError
+
+MOST_STARTS: Final = 5
+PORTS: Final = range(10_000, 32_768)  # below those of outgoing connections; of Prefect's thousand, two commands may choose one
 
 
 @contextmanager
@@ -65,11 +70,11 @@ def _embedded_server() -> Iterator[None]:
     os.environ |= {setting.name: str(value) for setting, value in private.items()}
     refresh_global_settings_context()
     with temporary_settings(private):
-        _start_embedded_server()
+        _start_embedded_server(password)
         yield
 
 
-def _start_embedded_server() -> None:
+def _start_embedded_server(password: str) -> None:
     """Start Prefect's embedded server beyond Ctrl-C, and wait until it answers.
 
     A terminal sends SIGINT to all processes of its foreground group. The server would end before the run that it serves, which
@@ -82,6 +87,7 @@ def _start_embedded_server() -> None:
     def start() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # of this thread, and of what it starts
         try:
+            _start_own_server(password)
             with get_client(sync_client=True):
                 pass
         except Exception as error:
@@ -92,6 +98,30 @@ def _start_embedded_server() -> None:
     thread.join()
     if failed:
         raise failed[0]
+
+
+def _start_own_server(password: str) -> None:
+    """Start Prefect's embedded server on a port where nobody else answers.
+
+    Prefect looks for a free port and binds it seconds later. Another command may have taken it by then; its server answers
+    Prefect's question whether the own one is up, and the run would go there. Only the own server asks for this password.
+
+    Raises:
+        RuntimeError: another server answered each time.
+    """
+    from prefect.server.api.server import SubprocessASGIServer
+
+    SubprocessASGIServer._port_range = PORTS
+    for _ in range(MOST_STARTS):
+        server = SubprocessASGIServer()
+        server.start()
+        address = f"{server.api_url}/admin/version"
+        open_to_all = httpx.get(address).status_code != httpx.codes.UNAUTHORIZED
+        known = httpx.get(address, auth=httpx.BasicAuth(*password.split(":", 1))).status_code == httpx.codes.OK
+        if known and not open_to_all:
+            return
+        server.stop()
+    raise RuntimeError(f"the embedded server found its port taken {MOST_STARTS} times; try again")
 
 
 def served() -> bool:
