@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mgvae.report import formatting, stability
+from mgvae.report.answers import answers, study_sentence
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.explanation_panels import explanation_panels
 from mgvae.report.figures.calibration import BANDED
@@ -43,6 +44,8 @@ def render(report: Report) -> str:
         .render(
             r=report,
             banner=banner(report),
+            answers=answers(report),
+            study_sentence=study_sentence(report),
             tiles=tiles(report),
             advice=advice(report),
             deciding=deciding_difference(report.recommendation) if report.recommendation else "",
