@@ -92,13 +92,13 @@ def _extract(report: Report) -> Answer:
 
 def _credible(report: Report) -> Answer:
     gates = [gate for gate in _gates(report) if gate.name not in DISCLOSURE]
-    words = {"pass": "Yes", "warn": "With a remark", "cannot_tell": "Cannot tell", "fail": "No"}
+    words: dict[Verdict, str] = {"pass": "Yes", "warn": "With a remark", "cannot_tell": "Cannot tell", "fail": "No"}
     return _of_gates(report, "Are the synthetic cases credible?", gates, words, "resemblance")
 
 
 def _leak(report: Report) -> Answer:
     gates = [gate for gate in _gates(report) if gate.name in DISCLOSURE]
-    words = {"pass": "Not found", "warn": "Possibly", "cannot_tell": "Cannot tell", "fail": "Yes"}
+    words: dict[Verdict, str] = {"pass": "Not found", "warn": "Possibly", "cannot_tell": "Cannot tell", "fail": "Yes"}
     return _of_gates(report, "Do they leak patients?", gates, words, "copies and attacks")
 
 
