@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from mgvae.config import drift, gates, predicate, sections, source, stability, visits
+from mgvae.config.card import Card
 from mgvae.config.dictionary import Column, Level
 from mgvae.config.privacy import Privacy
 from mgvae.config.rules import Rule
@@ -39,6 +40,7 @@ def models() -> dict[str, type[BaseModel]]:
     }
     dictionary = {"dictionary.yaml: an entry of columns": Column, "dictionary.yaml: an entry of rules": Rule}
     parts["cohort.yaml: privacy"] = Privacy
+    parts["cohort.yaml: card"] = Card
     tables = {
         f"cohort.yaml: source{'.' if name else ''}{name}": model
         for name, model in {

@@ -147,6 +147,7 @@ def _head(sources: Sources, record: ExtractRecord) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "study": config.study,
         "title": config.title,
+        "card": config.card,
         "run_id": run_id(config, digest, sources.reference.run),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "validation": record.validation,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.attrition import AttritionStep
+from mgvae.config.card import Card
 from mgvae.config.conditions import columns_of
 from mgvae.config.dictionary import Dictionary, read_dictionary
 from mgvae.config.drift import Drift
@@ -68,6 +69,7 @@ class CohortConfig(Strict):
         stages: stages that run on workers of another pool, such as ``{pretrain: gpu, finetune: gpu}``; all others run in the
             process of the run. Placement changes no result and no digest.
         attrition: the steps from event tables to this extract, as `mgvae build` writes them; for the report only.
+        card: what the authors say of the study, for documents only; a section of its own, see below.
         reviews: the open review lines of the draft; counted in the files, whatever stands here.
         seed: seed of all random draws.
     """
@@ -96,6 +98,7 @@ class CohortConfig(Strict):
     findings: Findings = Findings()
     stages: dict[PlacedStage, Pool] = Field(default_factory=dict)
     attrition: tuple[AttritionStep, ...] = ()
+    card: Card | None = None
     reviews: Reviews = Reviews()
     seed: int = Field(default=0, ge=0, lt=2**32)
 

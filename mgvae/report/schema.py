@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from mgvae.config.card import Card
 from mgvae.config.strict import Strict, build
 from mgvae.results.cohort import CohortSummary, ExtractValidation
 from mgvae.results.drift import DriftSummary
@@ -70,7 +71,7 @@ class Report(Strict):
     A refused extract (``status`` invalid) has no training, synthetic, evaluation, recommendation, explanations or subgroups.
     ``drift`` is None where there is no accepted run to compare the extract with. ``status`` is the worst verdict of the gates;
     ``verdict`` adds the ``findings``, of which the muted ones do not count. ``privacy`` is there where the generator is
-    differentially private for the cases.
+    differentially private for the cases. ``card`` holds the authors' texts; None without them, and in earlier reports.
     """
 
     schema_version: Literal[1]
@@ -95,6 +96,7 @@ class Report(Strict):
     learning_curve: LearningCurveResult | None = None
     subgroups: Subgroups | None = None
     lineage: Lineage
+    card: Card | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Report:

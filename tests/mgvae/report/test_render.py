@@ -4,15 +4,38 @@ from html.parser import HTMLParser
 
 import pytest
 
+from mgvae.config.card import Card
 from mgvae.report.checklist import probast, tripod
 from mgvae.report.overview import finding_lines
 from mgvae.report.panels import MOST_MARGINALS
 from mgvae.report.schema import Report
+from mgvae.report.tripod_items import ASKS, CARD
 from mgvae.results.findings import found
 from tests.report_plain import render
 from tests.report_sample import refused_report, sample_report, sparse_report
 from tests.report_sample_evaluation import EFFECTS
 
+FOR_AUTHORS = {
+    "1",
+    "2",
+    "3a",
+    "3b",
+    "3c",
+    "4",
+    "5a",
+    "6a",
+    "6b",
+    "6c",
+    "8b",
+    "8c",
+    "9c",
+    "17",
+    "19",
+    "25",
+    "26",
+    "27b",
+    "27c",
+} | {f"18{part}" for part in "abcde"}
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -235,13 +258,37 @@ def test_remarks_are_spelled_out(full):
 def test_checklist_claims_only_what_is_there():
     whole, refused = (Report.model_validate(make()) for make in (sample_report, refused_report))
     answers = {item.code: item.answer for item in tripod(whole)}
-    assert answers["22"] == "no"
+    assert list(answers) == list(ASKS)
+    assert len(ASKS) == 52
+    assert {code for code, answer in answers.items() if answer == "authors"} == FOR_AUTHORS
+    assert answers["22"] == "partly"
     assert answers["13"] == answers["20a"] == answers["23a"] == "yes"
     assert answers["14"] == "partly"
     overall = tripod(Report.model_validate(sample_report() | {"subgroups": None}))
     assert {item.code: item.answer for item in overall if item.code in ("14", "23a")} == {"14": "no", "23a": "partly"}
     assert not [item for item in tripod(refused) if item.answer == "yes"]
+    assert not [item for item in tripod(refused) if item.section and item.section not in Page(render(refused_report())).ids]
     assert probast(refused) == []
+
+
+def test_card_answers_what_no_run_can():
+    card = {key: f"text of {key}" for key in set(CARD.values())}
+    items = {item.code: item for item in tripod(Report.model_validate(sample_report() | {"card": card}))}
+    assert {code for code, item in items.items() if item.answer == "authors"} == {"1"}
+    assert all(items[code].remark.endswith(f"text of {key}") for code, key in CARD.items())
+    assert items["14"].answer == "partly"
+    empty = {item.code: item for item in tripod(Report.model_validate(sample_report()))}
+    assert all(f"card.{key} in cohort.yaml" in empty[code].remark for code, key in CARD.items())
+    assert set(CARD.values()) <= set(Card.model_fields)
+
+
+def test_domains_name_their_findings_and_judge_nothing():
+    made = found("MGV102", "Two rows.").model_dump()
+    items = {item.code: item for item in probast(Report.model_validate(sample_report() | {"findings": [made]}))}
+    assert "MGV102 (severe)" in items["Domain analysis"].remark
+    assert "no judgement of low risk" in items["Domain outcome"].remark
+    muted = Report.model_validate(sample_report() | {"findings": [made | {"muted": "known"}]})
+    assert "Muted: MGV102" in {item.code: item for item in probast(muted)}["Domain analysis"].remark
 
 
 def test_checklist_doubts_an_arm_without_recalibration():
