@@ -17,7 +17,8 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -146,17 +147,46 @@ def table(lines: list[dict[str, object]]) -> str:
 
 def attacked(seed: int, epsilon: float | None, *, epochs: int = 2000) -> Membership | None:
     """Return the attacks on a generator of `MEMBERS` simulated cases; None for epsilon: over-trained, without privacy."""
-    features, event, group = cohort(600, MEMBERS + OTHERS, seed=seed)
+    drawn = draw(seed)
+    embed, made = generated(drawn.majority, drawn.members, epsilon, epochs=epochs, seed=seed)
+    return membership(embed(drawn.members), embed(drawn.others), embed(made), seed=seed)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Simulated majority patients, the cases to train on, and others."""
+
+    majority: pd.DataFrame
+    members: pd.DataFrame
+    others: pd.DataFrame
+
+
+def draw(seed: int) -> Drawn:
+    """Draw 520 majority patients, `MEMBERS` cases and `OTHERS` more."""
+    features, event, _ = cohort(600, MEMBERS + OTHERS, seed=seed)
     cases = np.random.default_rng(seed).permutation(np.flatnonzero(event))
-    inside = np.sort(cases[:MEMBERS])
-    kept = np.concatenate([np.flatnonzero(~event), inside])
+    parts = np.flatnonzero(~event), np.sort(cases[:MEMBERS]), cases[MEMBERS:]
+    return Drawn(*(features.iloc[rows].reset_index(drop=True) for rows in parts))
+
+
+def generated(
+    majority: pd.DataFrame, cases: pd.DataFrame, epsilon: float | None, *, epochs: int | None, seed: int
+) -> tuple[Callable[[pd.DataFrame], Array], pd.DataFrame]:
+    """Return an embedding of rows, and `MADE` cases of a generator.
+
+    Args:
+        majority, cases: what it is trained on.
+        epsilon: None for no privacy.
+        epochs: fine-tuning without anchor and early stopping for so many epochs; None: as the product trains.
+        seed: the seed.
+    """
     privacy = None if epsilon is None else Privacy(epsilon=epsilon, noise_seed=seed)
     settings = quick(plausibility="none", privacy=privacy, finetune_learning_rate=3e-3, pretrain_epochs=30)
-    rows, is_case = features.iloc[kept].reset_index(drop=True), event[kept]
+    rows, is_case = pd.concat([majority, cases], ignore_index=True), np.arange(len(majority) + len(cases)) >= len(majority)
     encoding = fit_encoding(encoding_rows(rows, is_case, settings), COLUMNS)
-    inputs = divide_by_event(encoding, encoded(encoding, rows, settings), is_case, group[kept])
+    inputs = divide_by_event(encoding, encoded(encoding, rows, settings), is_case, np.arange(len(rows)))
     start = pretrain_majority(encoding, inputs.majority, inputs.majority_group, settings, seed=seed)
-    if privacy is None:
+    if privacy is None and epochs is not None:
         model, tilt = copy.deepcopy(start.model), None
         schedule = ExemplarSchedule(inputs.majority, settings)
         finetune(model, inputs.cases, schedule, settings, FinetunePlan(None, 0.0, epochs, seed))
@@ -168,8 +198,7 @@ def attacked(seed: int, epsilon: float | None, *, epochs: int = 2000) -> Members
     def embedded(frame: pd.DataFrame) -> Array:
         return encoding.encode(frame.reset_index(drop=True))[:, : encoding.inputs]
 
-    patients = embedded(features.iloc[inside]), embedded(features.iloc[cases[MEMBERS:]])
-    return membership(*patients, embedded(made.features), seed=seed)
+    return embedded, made.features
 
 
 def attack(repeats: int) -> None:
