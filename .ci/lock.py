@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("", "statistics", "s3", "dask", "server", "kubernetes")  # what runs in production: no tests, no documents
+EXTRAS = ("", "statistics", "postgres", "s3", "dask", "server", "kubernetes")  # what runs in production: no tests, no documents
 HEAD = """\
 # What the product and its extras need ({extras}), in the versions of constraints.txt, with hashes.
 # make lock writes it; how to install from it: CONTRIBUTING.md.

@@ -92,7 +92,8 @@ def init(
         str | None, typer.Option("--as-of", metavar="COLUMN", help="The date at which the prediction is made.")
     ] = None,
     omop: Annotated[
-        str | None, typer.Option(metavar="DIR", help="OMOP tables, instead of EXTRACT: a folder or duckdb:///FILE.")
+        str | None,
+        typer.Option(metavar="DIR", help="OMOP tables, instead of EXTRACT: a folder, or duckdb:// or postgresql://."),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the files.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace cohort.yaml and dictionary.yaml that are there.")] = False,

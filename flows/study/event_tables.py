@@ -35,7 +35,7 @@ def runnable(cohort: Path) -> Path:
         from mgvae.ehr.build import build_study, source_digest  # DuckDB and pyarrow are slow to import
 
         require_allowed(str(source.omop or source.meds), "source in cohort.yaml")
-        if before != source_digest(source, cohort):
+        if source.on_server or before != source_digest(source, cohort):
             build_study(cohort, folder)
     elif visits is not None:
         from mgvae.ehr.visits import reduce_visits, visits_digest

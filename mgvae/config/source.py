@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +17,13 @@ from mgvae.errors import ConfigError, nearest
 Aggregation = Literal["any", "count", "last", "min", "max", "mean", "slope", "days_since"]
 NUMERIC: tuple[Aggregation, ...] = ("last", "min", "max", "mean", "slope")
 FOLLOWING = ("extract", "dictionary", "columns", "subject_id", "group", "index_date", "outcome", "attrition", "horizon_days")
+UNPROTECTED = "must hold no password, as this text is kept and displayed; give it in PGPASSWORD or ~/.pgpass"
+
+
+def has_password(url: str) -> bool:
+    """Return whether the URL of a database holds a password."""
+    parts = urlsplit(url)
+    return parts.password is not None or "password" in parse_qs(parts.query)
 
 
 class Without(Strict):
@@ -179,8 +187,8 @@ class Source(Strict):
     """Event tables and the question put to them.
 
     Attributes:
-        omop: folder of the OMOP CDM 5.3 or 5.4 tables as CSV or Parquet, or the URL of a database (``duckdb:///file.db`` and
-            what SQLAlchemy reads).
+        omop: folder of the OMOP CDM 5.3 or 5.4 tables as CSV or Parquet, or the URL of a database: ``duckdb:///file.db``, or
+            ``postgresql://user@host/database`` without a password, which PGPASSWORD or ~/.pgpass gives.
         meds: folder of MEDS 0.4 shards, or one Parquet file.
         tables: OMOP tables whose file has another name, such as ``{concept: 2b_concept.csv.gz}``.
         columns: columns that have another name than the standard's, such as ``{numeric_value: value}``.
@@ -254,6 +262,11 @@ class Source(Strict):
         return given if given is not None else 1.0 if self.omop is not None else 0.0
 
     @property
+    def on_server(self) -> bool:
+        """Whether the tables are in a server's database, where nothing tells whether they changed."""
+        return (self.omop or "").startswith(("postgresql://", "postgres://"))
+
+    @property
     def by_day(self) -> bool:
         """Whether times are days (OMOP) rather than times (MEDS)."""
         return self.omop is not None
@@ -273,6 +286,8 @@ def load_source(cohort: Path) -> Source | None:
         raise ConfigError(
             f"{cohort}: give either source or {clash}; with source it follows from the event tables. Take {clash} out."
         )
+    if isinstance(values["source"], dict) and has_password(str(values["source"].get("omop"))):
+        raise ConfigError(f"{cohort}: source.omop {UNPROTECTED}.")  # before the value is quoted
     source = build(Source, values["source"], source=f"{cohort}: source")
     place = {"omop": source.omop, "meds": source.meds}
     moved = {key: _located(value, cohort.parent) for key, value in place.items() if value is not None}

@@ -66,8 +66,12 @@ def draft_source(omop: str, outcome: str) -> SourceDraft:
         ExtractError: a table is absent or cannot be read.
     """
     asked = Source.model_construct(omop=omop)  # the reader asks only where the tables are and what they are called
-    with tempfile.TemporaryDirectory() as folder, database(Path(folder)) as connection, reading(omop):
-        reader = Reader(connection, asked)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        database(Path(folder)) as connection,
+        reading(omop),
+        Reader(connection, asked) as reader,
+    ):
         names = reader.table("concept", needed=True)
         assert names is not None  # noqa: S101 - it is needed
         found = _concepts(connection, reader, names, "condition")

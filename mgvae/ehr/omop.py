@@ -1,4 +1,4 @@
-"""Read OMOP CDM 5.3 and 5.4: a folder of CSV or Parquet tables, or a database."""
+"""Read OMOP CDM 5.3 and 5.4: a folder of CSV or Parquet tables, or a database of DuckDB or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mgvae.config.source import Source
 from mgvae.ehr.database import columns, identifier, number, quoted, reading
+from mgvae.ehr.postgres import PostgresTables
 from mgvae.ehr.table_files import relation_of, table_files
 from mgvae.errors import ExtractError
 
@@ -87,9 +88,17 @@ class Reader:
         self.connection = connection
         self.source = source
         self.place = str(source.omop)
+        self.server = PostgresTables(connection, self.place) if source.on_server else None
         self.files = table_files(Path(self.place)) if "://" not in self.place else None
-        if self.files is None:
+        if self.files is None and self.server is None:
             attach(connection, self.place)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.server is not None:
+            self.server.close()
 
     def table(self, name: str, *, needed: bool = False) -> Table | None:
         """Return a table; None where it is absent.
@@ -108,6 +117,8 @@ class Reader:
         return Table(relation, columns(self.connection, relation), self.source.columns)
 
     def _relation(self, name: str) -> str | None:
+        if self.server is not None:
+            return self.server.relation(self.source.tables.get(name, name))
         if self.files is None:
             known = {found.lower(): found for found in tables(self.connection)}
             actual = known.get(self.source.tables.get(name, name).lower())
@@ -137,8 +148,8 @@ def attach(connection: DuckDBPyConnection, url: str) -> None:
     kind, _, path = url.partition("://")
     if kind != "duckdb":
         raise ExtractError(
-            f"source.omop: must be a folder or a URL duckdb:///FILE; got a URL of {kind}. Export the tables to Parquet, one "
-            f"file a table."
+            f"source.omop: must be a folder, duckdb:///FILE or postgresql://USER@HOST/DATABASE; got a URL of {kind}. Export "
+            f"the tables to Parquet, one file a table."
         )
     file = Path(path.removeprefix("/") if not path.startswith("//") else path[1:])
     if not file.is_file():
@@ -156,8 +167,7 @@ def read_omop(connection: DuckDBPyConnection, source: Source) -> tuple[str, ...]
         ExtractError: person is absent, or a table cannot be read.
     """
     remarks: list[str] = []
-    with reading(str(source.omop)):
-        reader = Reader(connection, source)
+    with reading(str(source.omop)), Reader(connection, source) as reader:
         _persons(reader)
         _visits(reader)
         for event_table in EVENT_TABLES:
