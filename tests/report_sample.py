@@ -183,6 +183,23 @@ def _columns(wanted: int) -> list[dict[str, Any]]:
     return base + extra
 
 
+def _participants(features: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a table in which one count of each column of levels is withheld."""
+    n = dict(zip(("without_event", "with_event", "training", "test"), (15239, 328, 11675, 3892), strict=True))
+    spread = {"mean": 54.25, "sd": 11.5, "median": 53.5, "lower": 46.75, "upper": 62.125}
+    rows = []
+    for column in features:
+        of_levels = column["kind"] in ("binary", "categorical")
+        counts = {side: [total // 2, total // 3, None] for side, total in n.items()} if of_levels else {}
+        rows.append(
+            {key: column[key] for key in ("name", "label", "unit")}
+            | {"spread": {} if of_levels else dict.fromkeys(n, spread), "counts": counts}
+            | {"levels": ["first", "second", "third"] if of_levels else []}
+            | {"missing": dict.fromkeys(n, 0), "by_event": None if of_levels else 0.375, "by_part": 0.0625}
+        )
+    return {"n": n, "fewest": 5, "rows": rows}
+
+
 def _cohort(features: list[dict[str, Any]]) -> dict[str, Any]:
     flow = [
         ("Rows of the extract", 17549, None),
@@ -190,6 +207,7 @@ def _cohort(features: list[dict[str, Any]]) -> dict[str, Any]:
         ("Status known at 730 days", 15567, 328),
     ]
     return {
+        "participants": _participants(features),
         "n": 15567,
         "events": 328,
         "prevalence": 328 / 15567,

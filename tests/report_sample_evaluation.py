@@ -39,6 +39,8 @@ def sample_evaluation(rng: np.random.Generator, arms: tuple[str, ...]) -> dict[s
         "differences": {arm: {c: _differences(rng, arm) for c in CLASSIFIERS} for arm in arms if arm != "none"},
         "curves": curves,
         "decision_curves": _decision_curves(rng, arms),
+        "rank_curves": sample_rank_curves(arms),
+        "holdout_rank_curves": sample_rank_curves(arms, shift=0.05),
         "folds": 5,
         "repeats": 2,
         "bootstrap": 500,
@@ -118,3 +120,15 @@ def _decision_curves(rng: np.random.Generator, arms: tuple[str, ...]) -> dict[st
 
     models = {arm: {classifier: curve() for classifier in CLASSIFIERS} for arm in arms}
     return {"thresholds": thresholds.tolist(), "prevalence": prevalence, "treat_all": everyone.tolist(), "arms": models}
+
+
+def sample_rank_curves(arms: tuple[str, ...], *, shift: float = 0.0) -> dict[str, Any]:
+    """Return curves that lie above chance, another for each arm."""
+    grid = np.linspace(0, 1, 11)
+    curves = {
+        arm: {"sensitivity": (grid ** (0.3 + 0.02 * place + shift)).tolist(), "precision": (0.5 - 0.45 * grid).tolist()}
+        for place, arm in enumerate(arms)
+        if arm != "threshold"
+    }
+    table = {arm: dict.fromkeys(CLASSIFIERS, curve) for arm, curve in curves.items()}
+    return {"false_positive": grid.tolist(), "recall": grid.tolist(), "prevalence": 0.02, "arms": table}

@@ -30,9 +30,12 @@ from flows.study.stages.stage import (
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
+from mgvae.cohort.participants import describe
 from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.findings import evaluation_findings
+from mgvae.evaluation.prediction_files import load_predictions
+from mgvae.evaluation.rank_curves import rank_curves
 from mgvae.report.schema import SCHEMA_VERSION, Report
 from mgvae.results.cohort import CohortSummary, ColumnSummary, ExtractRecord, FlowStep
 from mgvae.results.drift import DriftRecord, DriftReference, DriftResult, DriftSummary, ExtractProfile
@@ -43,6 +46,7 @@ from mgvae.results.gates import worst
 from mgvae.results.instability import InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult
 from mgvae.results.privacy import privacy_record
+from mgvae.results.rank_curves import RankCurves
 from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
@@ -105,6 +109,7 @@ def complete_report(sources: Sources) -> Report:
     training, privacy = _training(folders), privacy_record(folders["finetune"])
     remarks = _remarks_on_groups(training, synthetic, evaluation)
     chosen = read_result(folders["model"] / RECOMMENDATION, Recommendation)
+    shown = evaluation_summary(evaluation, config, temporal=is_temporal(cohort, test))
     status = worst(gate.verdict for gate in (*synthetic.gates, *(drift.gates if drift else ())))
     explanations = read_result(folders["explain"] / EXPLANATIONS, Explanations)
     curve = read_result(folders["learning_curve"] / LEARNING_CURVE, LearningCurveResult)
@@ -131,13 +136,22 @@ def complete_report(sources: Sources) -> Report:
         training=training,
         privacy=privacy,
         synthetic=synthetic,
-        evaluation=evaluation_summary(evaluation, config, temporal=is_temporal(cohort, test)),
+        evaluation=shown.model_copy(update=_rank_curves(folders["evaluate"])),
         recommendation=chosen,
         explanations=explanations,
         instability=read_result(folders["instability"] / INSTABILITY, InstabilityResult),
         learning_curve=curve,
         subgroups=read_result(folders["subgroups"] / SUBGROUPS, Subgroups),
     )
+
+
+def _rank_curves(folder: Path) -> dict[str, RankCurves | None]:
+    """Return the curves of ranks of an evaluation's predictions."""
+    inner, holdout = load_predictions(folder)
+    return {
+        "rank_curves": rank_curves(inner),
+        "holdout_rank_curves": None if holdout is None else rank_curves(holdout),
+    }
 
 
 def _head(sources: Sources, record: ExtractRecord) -> dict[str, Any]:
@@ -204,7 +218,9 @@ def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: 
         "groups": None if config.group is None else len(set(cohort.group.tolist())),
         "flow": (*attrition_of(config), *cohort.flow),
     }
-    return CohortSummary(**dict(_uncounted(config, record)) | counts)
+    summary = _uncounted(config, record)
+    labels, units = ({column.name: getattr(column, key) for column in summary.columns} for key in ("label", "unit"))
+    return CohortSummary(**dict(summary) | counts | {"participants": describe(cohort, test, labels, units)})
 
 
 def _training(folders: Mapping[str, Path]) -> TrainingSummary:

@@ -12,6 +12,7 @@ from mgvae.report.figures.calibration import calibration, floor_of
 from mgvae.report.figures.decision import decision, top_of
 from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.marginals import marginal
+from mgvae.report.figures.ranks import highest, precision_recall, receiver
 from mgvae.report.figures.training import lambda_path, learning_curve
 from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
 from mgvae.report.schema import Report
@@ -48,12 +49,13 @@ class Panels:
     Attributes:
         training: learning curves and the choice of lambda.
         marginals: the columns drawn, by falling distance; ``remaining`` are those for the table alone.
-        calibration, forest, decision: panels by classifier.
+        ranks, calibration, forest, decision: panels by classifier.
     """
 
     training: list[Panel]
     marginals: list[tuple[NumericMarginal | LevelsMarginal, Markup]]
     remaining: list[NumericMarginal | LevelsMarginal]
+    ranks: dict[Classifier, list[Panel]]
     calibration: dict[Classifier, CalibrationPanels]
     forest: dict[Classifier, list[Panel]]
     decision: dict[Classifier, Panel]
@@ -68,6 +70,7 @@ def draw_panels(report: Report) -> Panels:
         training=_training(report.training) if report.training else [],
         marginals=drawn,
         remaining=ranked[MOST_MARGINALS:],
+        ranks=_ranks(report.evaluation) if report.evaluation else {},
         calibration=_calibration(report.evaluation) if report.evaluation else {},
         forest=_forest(report.evaluation) if report.evaluation else {},
         decision=_decision(report.evaluation.decision_curves) if report.evaluation else {},
@@ -86,6 +89,26 @@ def _training(training: TrainingSummary) -> list[Panel]:
     path = lambda_path(tuned.lambda_path, tuned.ewc_lambda, key="lambda")
     drawn = {"Pre-training on the majority": before, "Fine-tuning on the rare cases": after, "Choice of λ": path}
     return [Panel(caption, svg) for caption, svg in drawn.items() if svg is not None]
+
+
+def _ranks(evaluation: EvaluationSummary) -> dict[Classifier, list[Panel]]:
+    parts = {"cross-validation": evaluation.rank_curves, "hold-out": evaluation.holdout_rank_curves}
+    top = highest(*parts.values())
+    panels: dict[Classifier, list[Panel]] = {}
+    for part, found in ((name, one) for name, one in parts.items() if one is not None):
+        for classifier in classifiers_of(evaluation):
+            curves = {arm: by[classifier] for arm, by in found.arms.items() if classifier in by}
+            if curves:
+                key, of = f"{classifier}-{part}", f"{CLASSIFIERS[classifier].lower()}, {part}"
+                drawn = (
+                    Panel(f"ROC, {part}", receiver(found, curves, key=f"roc-{key}", title=f"ROC curves, {of}")),
+                    Panel(
+                        f"Precision and recall, {part}",
+                        precision_recall(found, curves, top=top, key=f"pr-{key}", title=f"Precision-recall curves, {of}"),
+                    ),
+                )
+                panels.setdefault(classifier, []).extend(drawn)
+    return panels
 
 
 def _calibration(evaluation: EvaluationSummary) -> dict[Classifier, CalibrationPanels]:

@@ -7,6 +7,7 @@ from pydantic import Field
 from mgvae.config.dictionary import Kind
 from mgvae.config.strict import Strict
 from mgvae.results.numbers import Count, Share
+from mgvae.results.participants import Participants
 
 
 class FlowStep(Strict):
@@ -38,7 +39,11 @@ class ColumnSummary(Strict):
 
 
 class CohortSummary(Strict):
-    """Who is in the study; None where a refused extract left it uncounted."""
+    """Who is in the study; None where a refused extract left it uncounted.
+
+    Attributes:
+        participants: the predictors by outcome and by part; None in reports of earlier versions, too.
+    """
 
     n: Count | None
     events: Count | None
@@ -53,6 +58,7 @@ class CohortSummary(Strict):
     lookback_days: int | None
     flow: tuple[FlowStep, ...]
     columns: tuple[ColumnSummary, ...]
+    participants: Participants | None = None
 
 
 class FailedRule(Strict):

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.strict import Strict
 from mgvae.results.numbers import Amounts, Count, Estimate, Number, Share, require_same_lengths
+from mgvae.results.rank_curves import RankCurves
 
 Variant = Literal["raw", "offset", "recalibrated"]
 Metric = Literal[
@@ -267,6 +268,8 @@ class EvaluationSummary(Strict):
         differences: recalibrated arm less recalibrated ``none``, paired over the same subjects, cross-validation.
         curves: calibration curves of the cross-validated predictions.
         decision_curves: net benefit of the cross-validated predictions against the threshold.
+        rank_curves, holdout_rank_curves: sensitivity against false positives and precision against recall, cross-validated and
+            of the hold-out; None in reports of earlier versions.
         folds, repeats, bootstrap: of the cross-validation, and the resamples behind each interval.
         thresholds: how the alert threshold was set and what else a reader must know, as name and text.
         unavailable: arms that could not be run, and why.
@@ -277,6 +280,8 @@ class EvaluationSummary(Strict):
     differences: ArmDifferences
     curves: ArmCurves
     decision_curves: DecisionCurves | None = None
+    rank_curves: RankCurves | None = None
+    holdout_rank_curves: RankCurves | None = None
     folds: Count
     repeats: Count
     bootstrap: Count

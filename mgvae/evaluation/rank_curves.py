@@ -1,0 +1,88 @@
+"""Receiver operating characteristic and precision-recall curves of predictions, on a grid of bounded size.
+
+They agree with the measures of `mgvae.evaluation.measures.ranking`: sensitivity is averaged over the folds of a repeat with
+their numbers of pairs as weights, so that the area below is the AUROC within folds; precision is that of all folds together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mgvae.arrays import BoolArray, FloatArray, IntArray
+from mgvae.config.sections import Arm, Classifier
+from mgvae.evaluation.arms import SAME_FIT
+from mgvae.evaluation.cross_validation import Predictions
+from mgvae.results.evaluation import Variant
+from mgvae.results.rank_curves import RankCurve, RankCurves
+
+POINTS = 51
+RANKED: Variant = "raw"
+DIGITS = 5
+ROUNDING = 1e-12
+
+
+def rank_curves(predictions: Predictions, *, points: int = POINTS) -> RankCurves:
+    """Return the curves of every arm and classifier, averaged over the repeats.
+
+    Args:
+        predictions: of one part of the cohort.
+        points: of each curve; those of the false positives lie closer together near 0, where rare outcomes are decided.
+    """
+    even = np.linspace(0, 1, points)
+    table: dict[Arm, dict[Classifier, RankCurve]] = {}
+    for (arm, classifier, variant), probability in predictions.probability.items():
+        if variant == RANKED and arm not in SAME_FIT:
+            repeats = list(zip(probability, predictions.fold, strict=True))
+            sensitivity = [sensitivity_at(even**2, predictions.event, score, fold) for score, fold in repeats]
+            precision = [precision_at(even, predictions.event, score) for score, _ in repeats]
+            table.setdefault(arm, {})[classifier] = RankCurve(
+                sensitivity=_written(np.mean(sensitivity, axis=0)), precision=_written(np.mean(precision, axis=0))
+            )
+    return RankCurves(
+        false_positive=_written(even**2), recall=_written(even), prevalence=float(predictions.event.mean()), arms=table
+    )
+
+
+def sensitivity_at(false_positive: FloatArray, event: IntArray, score: FloatArray, fold: IntArray) -> FloatArray:
+    """Return the sensitivity at shares of false positives within folds, ``(G,)``.
+
+    Args:
+        false_positive: ``(G,)``, rising.
+        event: outcome in {0, 1}, ``(N,)``, with both classes in some fold.
+        score: ``(N,)``, higher for events.
+        fold: number of each row's fold, ``(N,)``.
+    """
+    total, pairs = np.zeros(len(false_positive)), 0
+    for rows in (fold == number for number in np.unique(fold)):
+        hits, alarms = _reached(event[rows], score[rows])
+        weight = int(hits[-1] * alarms[-1])
+        if weight:
+            ends = np.concatenate([[0.0], alarms / alarms[-1]]), np.concatenate([[0.0], hits / hits[-1]])
+            total += weight * np.interp(false_positive, *ends)  # of equal shares the highest sensitivity
+            pairs += weight
+    return total / pairs
+
+
+def precision_at(recall: FloatArray, event: IntArray, score: FloatArray) -> FloatArray:
+    """Return the precision at the first cut that reaches each recall, ``(G,)``; tied rows enter together.
+
+    Args:
+        recall: ``(G,)``.
+        event: outcome in {0, 1}, ``(N,)``, with at least one event.
+        score: ``(N,)``, higher for events.
+    """
+    hits, alarms = _reached(event, score)
+    place = np.searchsorted(hits / hits[-1], np.maximum(recall, 1 / hits[-1]) - ROUNDING)
+    return np.asarray((hits / (hits + alarms))[place])
+
+
+def _reached(event: IntArray, score: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return events and non-events down to each distinct score, the highest first."""
+    order = np.argsort(-score, kind="stable")
+    last: BoolArray = np.append(np.diff(score[order]) != 0, True)
+    hits = np.cumsum(event[order])[last].astype(np.float64)
+    return hits, np.flatnonzero(last) + 1 - hits
+
+
+def _written(values: FloatArray) -> tuple[float, ...]:
+    return tuple(np.round(values, DIGITS).tolist())
