@@ -183,7 +183,7 @@ def test_a_legend_gives_each_arm_its_own_colour_and_dash(report, html):
     curves = report["evaluation"]["curves"]
     drawn = [ARM_NAMES[arm] for classifier in CLASSIFIER_NAMES for arm in [*curves, *curves] if classifier in curves[arm]]
     assert [name for _, name in entries] == drawn  # beside the ranks, and beside the calibration
-    assert len(drawn) == 2 * len(curves) - 1
+    assert len(drawn) == 2 * (2 * len(curves) - 1)
     keys = {name: arm for arm, name in ARM_NAMES.items()}
     for svg, name in entries:
         style = ARM_STYLES[keys[name]]
