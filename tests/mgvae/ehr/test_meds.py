@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -98,3 +99,30 @@ def test_what_is_no_meds_is_refused_and_nothing_is_written(tmp_path):
         build_study(cohort(tmp_path / "b", tmp_path / "broken.parquet"), tmp_path / "out")
     assert "secret" not in str(caught.value)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+MIMIC = DATA / "mimic_demo_meds" / "mimic_iv_demo_meds_events.parquet"
+DEATHS = """
+WITH e AS (SELECT subject_id, time, code FROM read_parquet(?) WHERE code LIKE 'HOSPITAL_%'),
+     stays AS (SELECT a.subject_id, a.time AS began, min_by(d.code, d.time) AS ended_as, min(d.time) AS ended
+               FROM e a JOIN e d ON a.subject_id = d.subject_id AND d.time > a.time AND d.code LIKE 'HOSPITAL_DISCHARGE%'
+               WHERE a.code LIKE 'HOSPITAL_ADMISSION%' GROUP BY ALL)
+SELECT count(*), count(*) FILTER (ended_as = 'HOSPITAL_DISCHARGE//DIED') FROM stays WHERE ended > began + INTERVAL 1 DAY
+"""
+
+
+@pytest.mark.skipif(not MIMIC.is_file(), reason="the data sets for measuring are not here")
+def test_admissions_of_a_real_icu_are_those_of_a_query(tmp_path):
+    predicates = {
+        "admission": {"code": {"regex": "^HOSPITAL_ADMISSION//.*"}},
+        "discharge": {"code": {"regex": "^HOSPITAL_DISCHARGE//.*"}},
+        "death": {"code": "HOSPITAL_DISCHARGE//DIED"},
+    }
+    index = {"event": "admission", "offset_days": 1, "first_only": False,
+             "without": [{"events": "discharge", "start_days": -1, "end_days": 0}]}  # fmt: skip
+    outcome = {"events": "death", "start_days": 0, "until": "discharge"}
+    asked = cohort(tmp_path, MIMIC, predicates=predicates, index=index, outcome=outcome, columns={"numeric_value": "value"})
+    frame = pd.read_parquet(build_study(asked, tmp_path / "out").folder / "extract.parquet")
+    assert frame.prediction_time.dt.year.between(2110, 2220).all()
+    assert (len(frame), frame.outcome.sum()) == duckdb.execute(DEATHS, [str(MIMIC)]).fetchone()
+    assert frame.outcome.sum() == 14  # the fifteenth died on the first day
