@@ -1,37 +1,64 @@
-"""The `mgvae report` command: documents made from a run."""
+"""The `mgvae report` command: a run's report and the documents made from it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands.options import Debug
 from mgvae.errors import ConfigError, StoreError, reason_of
 
+if TYPE_CHECKING:
+    from mgvae.report.schema import Report
+
+PAGE = "report.html"
+
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")],
+    browse: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="The report as PDF, by a Chromium on PATH.")] = False,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="tripod, probast, methods, chai, hti1, bundle or all; may be repeated."),
+    ] = None,
     pccp: Annotated[bool, typer.Option("--pccp", help="The predetermined change control plan.")] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file to write, .md or .html; on the terminal if left out.")
+        Path | None,
+        typer.Option(metavar="PATH", help="The file to write (--pdf, --pccp), or the folder of --export; see below."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Write a document from a run's settings and numbers.
-    --pccp: how the model may change, by which rules and with which consequences.
+    """Say where a run's report is, or make a document from it.
+
+    Without an option: the paths, and which documents there are. --out is STUDY-RUN.pdf or the folder STUDY-RUN here if left
+    out; a plan (--pccp) goes to the terminal then, and else to a .md or .html file. No document claims compliance with a rule.
     """
-    if not pccp:
-        raise ConfigError(
-            "mgvae report must be told which document: --pccp. The report itself is the run folder's report.html."
-        )
-    if out is not None and (out.suffix not in (".md", ".html") or not out.parent.is_dir()):
-        raise ConfigError(f"{out}: must be a .md or .html file in a folder that exists.")
-    if out is not None and out.exists() and not force:
-        raise ConfigError(f"{out}: must not exist yet. Choose another name, or replace it with --force.")
+    asked = [name for name, given in (("--pdf", pdf), ("--export", bool(export)), ("--pccp", pccp)) if given]
+    if len(asked) > 1:
+        raise ConfigError(f"{' and '.join(asked)}: must be asked for one at a time. Run mgvae report once for each.")
+    folder = run.parent if run.name in (PAGE, "report.json") else run
+    if pccp:
+        _write_plan(folder, out, force=force)
+    elif pdf:
+        _write_pdf(folder, out, force=force)
+    elif export:
+        _write_documents(folder, export, out, force=force)
+    elif out is not None:
+        raise ConfigError("--out must come with what to write: --pdf, --export KIND or --pccp.")
+    elif not browse:
+        _list_documents(folder)
+    if browse:
+        _open(folder)
+
+
+def _write_plan(run: Path, out: Path | None, *, force: bool) -> None:
+    if out is not None:
+        _check_file(out, (".md", ".html"), force=force)
     text = plan_of(run, as_page=out is not None and out.suffix == ".html")
     if out is None:
         typer.echo(text)
@@ -41,6 +68,70 @@ def report(
     except OSError as error:
         raise StoreError(f"{out}: must be writable with space left; {reason_of(error)}.") from None
     typer.echo(str(out))
+
+
+def _write_pdf(run: Path, out: Path | None, *, force: bool) -> None:
+    from flows.commands.documents import print_page
+
+    found = _report_of(run)
+    file = out or Path(f"{found.study}-{found.run_id}.pdf")
+    _check_file(file, (".pdf",), force=force)
+    print_page(run / PAGE, file)
+    typer.echo(str(file))
+
+
+def _write_documents(run: Path, words: list[str], out: Path | None, *, force: bool) -> None:
+    from flows.commands.documents import asked_documents, export_documents
+
+    asked = asked_documents(words)
+    found = _report_of(run)
+    for path in export_documents(run, found, asked, out or Path(f"{found.study}-{found.run_id}"), force=force):
+        typer.echo(str(path))
+
+
+def _list_documents(run: Path) -> None:
+    from flows.commands.documents import MEANS
+
+    found = _report_of(run)
+    typer.echo(f"{run / PAGE}\n{found.verdict.sentence}\n")
+    typer.echo("In the browser: --open. As PDF: --pdf. Change control plan: --pccp. Documents, with --export KIND or all:")
+    typer.echo("\n".join(f"  {kind:8} {text}" for kind, text in MEANS.items()))
+
+
+def _open(run: Path) -> None:
+    import webbrowser
+
+    _report_of(run)
+    page = (run / PAGE).resolve()
+    if not webbrowser.open(page.as_uri()):
+        typer.echo(f"No browser could be started; open {page} yourself.", err=True)
+
+
+def _check_file(out: Path, suffixes: tuple[str, ...], *, force: bool) -> None:
+    if out.suffix not in suffixes or not out.parent.is_dir():
+        raise ConfigError(f"{out}: must be a {' or '.join(suffixes)} file in a folder that exists.")
+    if out.exists() and not force:
+        raise ConfigError(f"{out}: must not exist yet. Choose another name, or replace it with --force.")
+
+
+def _report_of(run: Path) -> Report:
+    """Return the report of a run folder.
+
+    Raises:
+        ConfigError: it is no run folder.
+        StoreError: it is damaged.
+    """
+    from flows.runs.folder import AGAIN, manifest_of
+    from mgvae.report.schema import read_report
+
+    manifest_of(run)
+    try:
+        content = json.loads((run / "report.json").read_text(encoding="utf-8"))
+        if not (run / PAGE).is_file():
+            raise FileNotFoundError
+    except (OSError, ValueError, RecursionError):
+        raise StoreError(f"{run}: must hold a readable report.json and report.html. {AGAIN}") from None
+    return read_report(content)
 
 
 def plan_of(run: Path, *, as_page: bool) -> str:
@@ -55,9 +146,8 @@ def plan_of(run: Path, *, as_page: bool) -> str:
     from mgvae.evaluation.promotion import rule
     from mgvae.report.change_control import as_page as page
     from mgvae.report.change_control import change_control_plan
-    from mgvae.report.schema import read_report
 
     config = finished_run(run, needed=()).config
-    found = read_report(json.loads((run / "report.json").read_text(encoding="utf-8")))
+    found = _report_of(run)
     text = change_control_plan(found, config, {"Promotion": rule(config.promotion)}, fewest_events=FEW_EVENTS)
     return page(text, f"Change control plan · {found.title or found.study}") if as_page else text

@@ -144,7 +144,7 @@ def finished_run(run: Path, store_url: str | None = None, *, needed: Sequence[st
         folders = {stage: store.folder(Reference(stage, str(artifacts.get(stage)))) for stage in needed}
     except StoreError as error:
         raise type(error)(f"{error} {AGAIN}") from None
-    return FinishedRun(_config(run, manifest), manifest.status, folders)
+    return FinishedRun(config_of(run, manifest), manifest.status, folders)
 
 
 def manifest_of(run: Path) -> RunManifest:
@@ -165,7 +165,7 @@ def manifest_of(run: Path) -> RunManifest:
         raise StoreError(f"{path}: must be the manifest of a run; it is damaged. {AGAIN}") from None
 
 
-def _config(run: Path, manifest: RunManifest) -> CohortConfig:
+def config_of(run: Path, manifest: RunManifest) -> CohortConfig:
     """Return the settings of the run itself; cohort.yaml may have changed since."""
     path = run / MANIFEST
     if manifest.config is None:
