@@ -18,7 +18,9 @@ PAGE = "report.html"
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")],
+    words: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest; or: compare RUN RUN ...")
+    ],
     browse: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="The report as PDF, by a Chromium on PATH.")] = False,
     export: Annotated[
@@ -28,32 +30,75 @@ def report(
     pccp: Annotated[bool, typer.Option("--pccp", help="The predetermined change control plan.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="The file to write (--pdf, --pccp), or the folder of --export; see below."),
+        typer.Option(metavar="PATH", help="The file to write, or the folder of --export; see above."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Say where a run's report is, or make a document from it.
+    """Say where a run's report is, make a document from it, or compare runs (mgvae report compare RUN RUN).
 
     Without an option: the paths, and which documents there are. --out is STUDY-RUN.pdf or the folder STUDY-RUN here if left
     out; a plan (--pccp) goes to the terminal then, and else to a .md or .html file. No document claims compliance with a rule.
+    Runs are compared on the terminal, and as a page with --out FILE.html.
     """
     asked = [name for name, given in (("--pdf", pdf), ("--export", bool(export)), ("--pccp", pccp)) if given]
     if len(asked) > 1:
         raise ConfigError(f"{' and '.join(asked)}: must be asked for one at a time. Run mgvae report once for each.")
-    folder = run.parent if run.name in (PAGE, "report.json") else run
-    if pccp:
-        _write_plan(folder, out, force=force)
-    elif pdf:
-        _write_pdf(folder, out, force=force)
-    elif export:
-        _write_documents(folder, export, out, force=force)
+    if str(words[0]) == "compare":
+        if asked or browse:
+            raise ConfigError(f"{'--open' if browse else asked[0]} is for one run; mgvae report compare takes --out FILE.html.")
+        return _compare([_folder(word) for word in words[1:]], out, force=force)
+    if len(words) > 1:
+        raise ConfigError("Give one run folder; several stand side by side with mgvae report compare RUN RUN.")
+    folder = _folder(words[0])
+    if asked:
+        _write_asked(folder, asked[0], export or [], out, force=force)
     elif out is not None:
         raise ConfigError("--out must come with what to write: --pdf, --export KIND or --pccp.")
     elif not browse:
         _list_documents(folder)
     if browse:
         _open(folder)
+    return None
+
+
+def _write_asked(folder: Path, asked: str, export: list[str], out: Path | None, *, force: bool) -> None:
+    if asked == "--pccp":
+        _write_plan(folder, out, force=force)
+    elif asked == "--pdf":
+        _write_pdf(folder, out, force=force)
+    else:
+        _write_documents(folder, export, out, force=force)
+
+
+def _folder(path: Path) -> Path:
+    return path.parent if path.name in (PAGE, "report.json") else path
+
+
+def _compare(runs: list[Path], out: Path | None, *, force: bool) -> None:
+    from rich.console import Console
+
+    from flows.commands.compare import print_comparison
+    from flows.runs.folder import manifest_of
+    from mgvae.report.comparison import side_by_side
+    from mgvae.report.render import page
+
+    if len(runs) < 2:
+        raise ConfigError("mgvae report compare needs two run folders or more, such as runs/nafld/3f2a runs/nafld/latest.")
+    if out is not None:
+        _check_file(out, (".html",), force=force)
+    found = side_by_side([_report_of(run) for run in runs], [manifest_of(run).config or {} for run in runs])
+    print_comparison(found, Console())
+    if out is not None:
+        _write(out, page("comparison.html", found=found))
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{out}: must be writable with space left; {reason_of(error)}.") from None
+    typer.echo(str(out))
 
 
 def _write_plan(run: Path, out: Path | None, *, force: bool) -> None:
@@ -63,11 +108,7 @@ def _write_plan(run: Path, out: Path | None, *, force: bool) -> None:
     if out is None:
         typer.echo(text)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{out}: must be writable with space left; {reason_of(error)}.") from None
-    typer.echo(str(out))
+    _write(out, text)
 
 
 def _write_pdf(run: Path, out: Path | None, *, force: bool) -> None:

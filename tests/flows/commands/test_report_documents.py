@@ -74,6 +74,29 @@ def test_wrong_words_are_refused(run, words, message):
         raise found
 
 
+def test_runs_stand_side_by_side(run, tmp_path):
+    page = tmp_path / "compared.html"
+    answer = said("compare", run, run / "report.html", "--out", page)
+    assert answer.exit_code == 0, answer.exception
+    assert "Measures of the recommended models" in answer.output
+    assert "Measures of the recommended models" in page.read_text(encoding="utf-8")
+    assert said("compare", run, run, "--out", page).exception is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare", "RUN"], "needs two run folders"),
+        (["compare", "RUN", "RUN", "--pdf"], "--pdf is for one run"),
+        (["RUN", "RUN"], "several stand side by side with mgvae report compare"),
+        (["compare", "RUN", "nowhere"], "no such file"),
+    ],
+)
+def test_wrong_comparisons_are_refused(run, words, message):
+    with pytest.raises(ConfigError, match=message):
+        raise said(*(run if word == "RUN" else word for word in words)).exception
+
+
 def test_several_kinds_are_asked_for_in_either_way():
     assert asked_documents(["chai,HTI1"]) == asked_documents(["hti1", "chai"]) == ("chai", "hti1")
     assert asked_documents(["all"]) == tuple(MEANS)
