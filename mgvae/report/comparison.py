@@ -149,7 +149,7 @@ def _flat(settings: object, key: str = "") -> dict[str, str]:
     """Return settings by dotted key; the seed stands with the code."""
     if not isinstance(settings, Mapping):
         return {key: str(settings)}
-    found = {}
+    found: dict[str, str] = {}
     for name, value in settings.items():
         if key or name != "seed":
             found |= _flat(value, f"{key}.{name}" if key else str(name))
