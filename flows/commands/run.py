@@ -36,7 +36,8 @@ def run_study(
     The arguments are those of `mgvae run`.
     """
     # refuse bad input before the slow imports
-    load_config(runnable(cohort), settings=tuple(settings or ()), extract=extract, seed=seed, strict=strict)
+    built = runnable(cohort)  # once: the flow runs what was checked here
+    load_config(built, settings=tuple(settings or ()), extract=extract, seed=seed, strict=strict)
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
     configure_prefect(debug=debug)
     from flows.commands.terminal import reporting
@@ -48,7 +49,7 @@ def run_study(
     console = Console(stderr=True)
     with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
         given = {"extract": extract, "out": str(out), "seed": seed, "settings": list(settings or ()), "store": store}
-        result = result_of(cohort_flow, str(cohort), **given)
+        result = result_of(cohort_flow, str(built), **given)
     folder = Path(result["run"])
     print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))
     typer.echo(relative_to_here(folder.parent / "latest" / "report.html"))

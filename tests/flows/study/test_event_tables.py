@@ -1,9 +1,12 @@
 """A study on event tables is built before it runs, and once."""
 
+from contextlib import nullcontext
+
 import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.commands.run import run_study
 from flows.study.event_tables import built_folder, runnable
 from flows.study.report_assembly import attrition_of
 from mgvae.config.study import load_config
@@ -74,3 +77,19 @@ def test_the_report_begins_with_the_attrition_and_says_of_how_many_patients_rows
     assert [(step.n, step.patients) for step in steps[:3]] == [(41, 40), (41, 40), (40, None)]
     assert [step.events for step in steps] == [step.events for step in config.attrition]
     assert steps[-1].note == "0 are followed for less: 0 with the event, 0 who died without it."
+
+
+def test_a_run_builds_once_and_runs_what_was_checked(tables, tmp_path, monkeypatch):
+    tables.write(tmp_path / "omop")
+    asked = []
+
+    def run(flow, cohort, **_):
+        asked.append(cohort)
+        raise ConfigError("enough.")
+
+    monkeypatch.setattr("flows.study.outcome.result_of", run)
+    monkeypatch.setattr("flows.prefect_server.orchestrated", nullcontext)
+    path = write_cohort(tmp_path, "omop")
+    with pytest.raises(ConfigError, match="enough"):
+        run_study(path, out=tmp_path / "runs")
+    assert asked == [str(built_folder(path) / "cohort.yaml")]
