@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,8 @@ PAGE = "report.html"
 
 def report(
     words: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest; or: compare RUN RUN ...")
+        list[Path],
+        typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest; or compare RUN RUN ...; serve STUDY"),
     ],
     browse: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="The report as PDF, by a Chromium on PATH.")] = False,
@@ -39,15 +41,16 @@ def report(
 
     Without an option: the paths, and which documents there are. --out is STUDY-RUN.pdf or the folder STUDY-RUN here if left
     out; a plan (--pccp) goes to the terminal then, and else to a .md or .html file. No document claims compliance with a rule.
-    Runs are compared on the terminal, and as a page with --out FILE.html.
+    Runs are compared on the terminal, and as a page with --out FILE.html. mgvae report serve runs/nafld shows all runs
+    of a study in the browser, to this machine alone, until Ctrl-C.
     """
     asked = [name for name, given in (("--pdf", pdf), ("--export", bool(export)), ("--pccp", pccp)) if given]
     if len(asked) > 1:
         raise ConfigError(f"{' and '.join(asked)}: must be asked for one at a time. Run mgvae report once for each.")
     if str(words[0]) == "compare":
-        if asked or browse:
-            raise ConfigError(f"{'--open' if browse else asked[0]} is for one run; mgvae report compare takes --out FILE.html.")
-        return _compare([_folder(word) for word in words[1:]], out, force=force)
+        return _compare(words[1:], (*asked, *(["--open"] if browse else [])), out, force=force)
+    if str(words[0]) == "serve":
+        return _serve(words[1:], (*asked, *(["--out"] if out else [])), browse=browse)
     if len(words) > 1:
         raise ConfigError("Give one run folder; several stand side by side with mgvae report compare RUN RUN.")
     folder = _folder(words[0])
@@ -75,7 +78,7 @@ def _folder(path: Path) -> Path:
     return path.parent if path.name in (PAGE, "report.json") else path
 
 
-def _compare(runs: list[Path], out: Path | None, *, force: bool) -> None:
+def _compare(given: list[Path], options: Sequence[str], out: Path | None, *, force: bool) -> None:
     from rich.console import Console
 
     from flows.commands.compare import print_comparison
@@ -83,6 +86,9 @@ def _compare(runs: list[Path], out: Path | None, *, force: bool) -> None:
     from mgvae.report.comparison import side_by_side
     from mgvae.report.render import page
 
+    if options:
+        raise ConfigError(f"{options[0]} is for one run; mgvae report compare takes --out FILE.html.")
+    runs = [_folder(path) for path in given]
     if len(runs) < 2:
         raise ConfigError("mgvae report compare needs two run folders or more, such as runs/nafld/3f2a runs/nafld/latest.")
     if out is not None:
@@ -91,6 +97,24 @@ def _compare(runs: list[Path], out: Path | None, *, force: bool) -> None:
     print_comparison(found, Console())
     if out is not None:
         _write(out, page("comparison.html", found=found))
+
+
+def _serve(studies: list[Path], options: Sequence[str], *, browse: bool) -> None:
+    import webbrowser
+
+    from flows.runs.report_server import server_of
+    from flows.runs.study_server import StudyReports, address_of, check_study, free_port
+
+    if options:
+        raise ConfigError(f"{options[0]} is for one run; mgvae report serve takes --open.")
+    if len(studies) != 1:
+        raise ConfigError("mgvae report serve needs one study's folder, such as runs/nafld.")
+    study, address = check_study(studies[0]), address_of(free_port())
+    server = server_of(address, lambda hosts, prefix: StudyReports(study, hosts=hosts, prefix=prefix))
+    typer.echo(f"{address}/\nTo this machine alone, and to whoever knows the address; ends with Ctrl-C.")
+    if browse:
+        webbrowser.open(f"{address}/")
+    server.run()
 
 
 def _write(out: Path, text: str) -> None:

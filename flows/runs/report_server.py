@@ -14,7 +14,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -149,12 +149,12 @@ def served_folders() -> list[Path]:
     return [Path(name) for name in os.environ.get(FOLDERS_SETTING, "").split(os.pathsep) if name.strip()]
 
 
-def server_of(url: str, folders: Sequence[Path]) -> Server:
+def server_of(url: str, made: Callable[[Sequence[str], str], Reports]) -> Server:
     """Return a server of the reports below folders; its method ``run`` serves until SIGTERM or SIGINT.
 
     Args:
         url: ``http://127.0.0.1:<port>``, and a key as its path if reports are for those alone who know it.
-        folders: see `Reports`.
+        made: makes the application from the names of this server and the path that begins each address.
     Raises:
         ConfigError: the address is not one of this machine alone.
     """
@@ -164,7 +164,7 @@ def server_of(url: str, folders: Sequence[Path]) -> Server:
     if parts.scheme != "http" or parts.hostname not in LOOPBACK or not parts.port or parts.query or parts.fragment:
         raise ConfigError(f"{URL_SETTING} must be http://127.0.0.1:PORT/KEY, an address of this machine; it is another.")
     hosts = [f"{name}:{parts.port}" for name in LOOPBACK]
-    app = Reports(folders, hosts=hosts, prefix=parts.path.rstrip("/"))
+    app = made(hosts, parts.path.rstrip("/"))
     plain: dict[str, Any] = {
         "lifespan": "off",
         "ws": "none",
@@ -180,7 +180,8 @@ def server_of(url: str, folders: Sequence[Path]) -> Server:
 def main() -> None:
     """Serve the reports that the environment names."""
     try:
-        server_of(os.environ.get(URL_SETTING, ""), served_folders()).run()
+        folders = served_folders()
+        server_of(os.environ.get(URL_SETTING, ""), lambda hosts, prefix: Reports(folders, hosts=hosts, prefix=prefix)).run()
     except ConfigError as error:
         sys.exit(f"Error: {error}")
 

@@ -249,13 +249,13 @@ def test_a_report_has_an_address_where_it_is_served(url, folders, wanted, runs, 
 )
 def test_the_server_is_on_this_machine_alone(url):
     with pytest.raises(ConfigError, match=r"must be http://127\.0\.0\.1:PORT/KEY"):
-        server_of(url, [])
+        server_of(url, lambda hosts, prefix: Reports([], hosts=hosts, prefix=prefix))
 
 
 @contextmanager
 def serving(folder):
     port = free_port()
-    server = server_of(f"http://127.0.0.1:{port}/key", [folder])
+    server = server_of(f"http://127.0.0.1:{port}/key", lambda hosts, prefix: Reports([folder], hosts=hosts, prefix=prefix))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     wait_for(lambda: server.started, "the server")
