@@ -13,9 +13,11 @@ from mgvae.report.explanation_panels import explanation_panels
 from mgvae.report.figures.calibration import BANDED
 from mgvae.report.figures.inline import gate_bar, swatch
 from mgvae.report.formatting import METRICS, VARIANTS, MetricStyle
+from mgvae.report.glossary import GLOSSARY, meaning
 from mgvae.report.overview import advice, banner, deciding_difference, performance, tiles
 from mgvae.report.palette import css_variables
 from mgvae.report.panels import classifiers_of, draw_panels
+from mgvae.report.readings import decision_reading
 from mgvae.report.schema import Report
 from mgvae.report.subgroup_panels import subgroup_panels
 from mgvae.results.drift import drifted_columns
@@ -96,6 +98,9 @@ def _environment() -> Environment:
     environment.filters.update({function.__name__: function for function in filters})
     environment.globals.update(
         formatting=formatting,
+        glossary=GLOSSARY,
+        meaning=meaning,
+        decision_reading=decision_reading,
         stability=stability,
         gate_bar=gate_bar,
         banded_arms=BANDED,

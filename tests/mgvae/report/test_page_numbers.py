@@ -288,7 +288,7 @@ def test_the_guidelines_cite_the_numbers_of_the_evaluation(report, page):
     assert f"Intervals: {evaluation['bootstrap']} bootstrap resamples." in page.text
     remarks = {
         name: cells[3]
-        for caption in ("TRIPOD+AI", "PROBAST+AI: imbalance and leakage")
+        for caption in ("TRIPOD+AI", "PROBAST+AI: imbalance, leakage, domains")
         for name, cells in page.tables[caption].body().items()
     }
     assert remarks["12c"].startswith(f"{evaluation['folds']}-fold cross-validation, {evaluation['repeats']} repeats")
