@@ -45,6 +45,7 @@ class Change:
         sha256: of the run's manifest.json and report.json, and of its model artifact; None where it has none.
         at: when, ISO text in UTC. who: MGVAE_USER, else login and machine. previous_sha256: hash of the line before.
         note: what else happened, such as the repair of the log.
+        finding: code of why nobody can judge; None where one can, or an earlier version wrote the line.
     """
 
     action: Action
@@ -58,6 +59,7 @@ class Change:
     who: str = ""
     previous_sha256: str | None = None
     note: str | None = None
+    finding: str | None = None
 
 
 class Log:

@@ -7,13 +7,21 @@ the next one that changes anything moves the link to where the log says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.runs.audit_log import BY_HAND, LOG, Change, Log, champions, last_move, opened
-from flows.runs.comparison import Comparison, History, compare_with_champion, first_judgement, unfit_to_serve
+from flows.runs.comparison import (
+    Candidate,
+    Comparison,
+    History,
+    compare_with_champion,
+    first_judgement,
+    unfit_to_serve,
+    with_muted,
+)
 from flows.runs.folder import AGAIN, CHAMPION, PASSED, finished_run, is_whole, link_target, manifest_of, set_link
 from flows.runs.holdout_use import note_use
 from flows.runs.registry import note_champions
@@ -21,7 +29,7 @@ from mgvae.config.study import CohortConfig
 from mgvae.errors import ConfigError, StoreError, reason_of
 from mgvae.evaluation.promotion import rule
 from mgvae.results.findings import Finding
-from mgvae.store.artifact import MANIFEST, digest_file
+from mgvae.store.artifact import MANIFEST
 from mgvae.store.open import AnyStore, open_store
 
 REFUSED = {
@@ -55,7 +63,14 @@ class Decision:
     finding: Finding | None = None
 
 
-def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path, folders: Mapping[str, Path]) -> Decision:
+def consider(
+    config: CohortConfig,
+    store: AnyStore,
+    out: Path,
+    run_folder: Path,
+    folders: Mapping[str, Path],
+    known: tuple[int, Comparison] | None = None,
+) -> Decision:
     """Make a run champion if `mgvae.evaluation.promotion.rule` says so.
 
     Args:
@@ -64,18 +79,20 @@ def consider(config: CohortConfig, store: AnyStore, out: Path, run_folder: Path,
         out: folder of the runs.
         run_folder: the run, published.
         folders: its artifacts by stage; of them ``split`` and ``model`` are read.
+        known: the comparison, if it was made when the audit log had so many lines.
     Raises:
         StoreError: the audit log is damaged or cannot be written, or the link cannot be moved; the champion stays.
     """
     study = out / config.study
-    run = _Candidate.of(run_folder)
+    run = Candidate.of(run_folder)
     with opened(study) as log:
         broken = _repair_link(study, log)
         serving = champions(log.changes)
         now = serving[-1] if serving else None
         if now is not None and now.run_id == run.run_id:
             return Decision("unchanged", run.run_id, now.run_id, "It is the champion already.", warning=broken)
-        change, found = _decide(config, store, run, folders, log)
+        made = known[1] if known is not None and known[0] == len(log.changes) else None
+        change, found = decide(config, store, run, folders, History(study, log.changes), made)
         unusable = f"The champion {change.previous} of {config.study} stays. {found.reason}" if found.broken else None
         warning = " ".join(text for text in (broken, unusable) if text) or None
         written = any(_same(change, earlier) for earlier in _since_last_move(log.changes))
@@ -111,7 +128,7 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
     folder = run.resolve()
     if not is_whole(folder):
         raise StoreError(f"{folder}: must hold the files that its {MANIFEST} names; one is missing or damaged. {AGAIN}")
-    candidate, artifacts = _Candidate.of(folder), open_store(folder.parent.parent, store)
+    candidate, artifacts = Candidate.of(folder), open_store(folder.parent.parent, store)
     with opened(folder.parent) as log:
         now = (champions(log.changes) or (None,))[-1]
         if now is not None and (now.run_id, now.sha256) == (candidate.run_id, candidate.sha256):
@@ -121,7 +138,7 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
         history = History(folder.parent, log.changes)
         comparison = None if now is None else _comparison(found.config, artifacts, now, run, store, history)
         lost = f"There was no {LOG}." if now is None and before is not None else None
-        why = _with_muted(reason, found.config)
+        why = with_muted(reason, found.config)
         change = Change("promoted", candidate.run_id, before, why, BY_HAND, comparison, candidate.sha256, note=lost)
         return _move(folder.parent, artifacts, log, change)
 
@@ -151,39 +168,30 @@ def rollback(study: Path, *, reason: str, store: str | None = None) -> Change:
         folder = study / before.run_id
         if not is_whole(folder):
             raise StoreError(f"{folder}: must hold the files that its {MANIFEST} names; one is missing or damaged. {AGAIN}")
-        change = Change("rolled_back", before.run_id, now.run_id, reason, BY_HAND, None, _Candidate.of(folder).sha256)
+        change = Change("rolled_back", before.run_id, now.run_id, reason, BY_HAND, None, Candidate.of(folder).sha256)
         return _move(study, open_store(study.resolve().parent, store), log, change)
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A run that might become champion: its name, its status and its digests."""
-
-    run_id: str
-    status: str
-    sha256: Mapping[str, str | None]
-
-    @classmethod
-    def of(cls, folder: Path) -> _Candidate:
-        manifest = manifest_of(folder)
-        digests: dict[str, str | None] = {name: digest_file(folder / name) for name in (MANIFEST, "report.json")}
-        model = manifest.lineage.artifacts.get("model")
-        return cls(folder.name, manifest.standing, {**digests, "model": model})
-
-
-def _decide(
-    config: CohortConfig, store: AnyStore, run: _Candidate, folders: Mapping[str, Path], log: Log
+def decide(
+    config: CohortConfig,
+    store: AnyStore,
+    run: Candidate,
+    folders: Mapping[str, Path],
+    log: History,
+    made: Comparison | None = None,
 ) -> tuple[Change, Comparison]:
-    """Return the change that the rule asks for, and what came of the comparison."""
+    """Return the change that the rule asks for, and what came of the comparison, which may be made already."""
     now = (champions(log.changes) or (None,))[-1]
-    found = _judged(config, store, run, folders, log)
+    found = made or _judged(config, store, run, folders, log)
     action: Any = "refused" if run.status not in PASSED else found.outcome
-    why = _with_muted(found.reason, config)
+    why = with_muted(found.reason, config)
     before = None if now is None else now.run_id
-    return Change(action, run.run_id, before, why, rule(config.promotion), found.comparison, run.sha256), found
+    code = found.finding.code if found.finding else None
+    change = Change(action, run.run_id, before, why, rule(config.promotion), found.comparison, run.sha256, finding=code)
+    return change, found
 
 
-def _judged(config: CohortConfig, store: AnyStore, run: _Candidate, folders: Mapping[str, Path], log: Log) -> Comparison:
+def _judged(config: CohortConfig, store: AnyStore, run: Candidate, folders: Mapping[str, Path], log: History) -> Comparison:
     now = (champions(log.changes) or (None,))[-1]
     if run.status not in PASSED:
         return Comparison("kept", REFUSED[run.status])
@@ -198,10 +206,10 @@ def _judged(config: CohortConfig, store: AnyStore, run: _Candidate, folders: Map
     model = now.sha256.get("model")
     if model == run.sha256["model"]:
         return Comparison("promoted", "It has the champion's own model, so there is nothing to compare.")
-    return compare_with_champion(config, store, model, folders, History(log.study, log.changes))
+    return compare_with_champion(config, store, model, folders, log)
 
 
-def _withdrawn(run: _Candidate, changes: tuple[Change, ...]) -> str | None:
+def _withdrawn(run: Candidate, changes: Sequence[Change]) -> str | None:
     """Return why a run must not be promoted again without a person; None if it may."""
     if any(change.action == "promoted" and change.run_id == run.run_id for change in changes):
         return "It has been champion before, and another took its place. Only a person brings it back."
@@ -271,15 +279,9 @@ def _same(change: Change, earlier: Change) -> bool:
 
     def bare(one: Change) -> Change:
         numbers = one.comparison and {name: value for name, value in one.comparison.items() if name != "use"}
-        return replace(one, comparison=numbers, at="", who="", previous_sha256=None, note=None)
+        return replace(one, comparison=numbers, at="", who="", previous_sha256=None, note=None, finding=None)
 
     return bare(change) == bare(earlier)
-
-
-def _with_muted(reason: str, config: CohortConfig) -> str:
-    """Return the reason, and why findings of the run are muted, if some may be."""
-    muted = "; ".join(f"{code}, {why}" for code, why in sorted(config.findings.mute.items()))
-    return f"{reason} Muted findings: {muted}." if muted else reason
 
 
 def _reason(text: str) -> str:

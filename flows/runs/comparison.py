@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from flows.runs.audit_log import BY_HAND, Change
+from flows.runs.folder import manifest_of
 from flows.runs.holdout_use import pseudonyms, use_of
 from mgvae.arrays import IntArray
 from mgvae.cohort.build import FEW_EVENTS
@@ -35,8 +36,27 @@ from mgvae.reproducibility import derive
 from mgvae.results.findings import Finding
 from mgvae.results.promotion import Outcome, PromotionComparison
 from mgvae.results.recommendation import RECOMMENDATION, Recommendation
-from mgvae.store.artifact import Reference
+from mgvae.store.artifact import MANIFEST, Reference, digest_file
 from mgvae.store.open import AnyStore
+
+CANNOT_JUDGE, MUTED = "Cannot judge. ", " Muted findings: "  # how a reason begins, and goes on
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run that might become champion: its name, its status and its digests."""
+
+    run_id: str
+    status: str
+    sha256: Mapping[str, str | None]
+
+    @classmethod
+    def of(cls, folder: Path) -> Candidate:
+        """Return the run in a run folder."""
+        manifest = manifest_of(folder)
+        digests: dict[str, str | None] = {name: digest_file(folder / name) for name in (MANIFEST, "report.json")}
+        model = manifest.lineage.artifacts.get("model")
+        return cls(folder.name, manifest.standing, {**digests, "model": model})
 
 
 @dataclass(frozen=True)
@@ -173,6 +193,12 @@ def first_judgement(config: CohortConfig, folders: Mapping[str, Path]) -> Judgem
         return None
     found = _promoted_performance(folders["model"], config)
     return above_chance(floor_of(found, config.promotion.level), "on its hold-out")
+
+
+def with_muted(reason: str, config: CohortConfig) -> str:
+    """Return the reason, and why findings of the run are muted, if some may be."""
+    muted = "; ".join(f"{code}, {why}" for code, why in sorted(config.findings.mute.items()))
+    return f"{reason}{MUTED}{muted}." if muted else reason
 
 
 def _promoted_performance(place: Path, config: CohortConfig) -> Performance:

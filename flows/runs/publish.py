@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from mgvae.report.model_card import model_card
 from mgvae.report.schema import read_report
 from mgvae.results.privacy import privacy_record
 from mgvae.store.artifact import MANIFEST, digest_file
+
+REPORT, PAGE = "report.json", "report.html"
 
 
 def publish(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], out: Path) -> Path:
@@ -51,8 +54,7 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
     with scratch_folder(target.parent) as place:
         folder = place / "run"
         folder.mkdir(mode=0o700)
-        for name in ("report.html", "report.json"):
-            shutil.copyfile(folders["report"] / name, folder / name)
+        _write_report(report, folders["report"], folder)
         if "model" in folders:
             shutil.copyfile(folders["model"] / PREDICTIONS, folder / PREDICTIONS)
             _write_model(config, report, folders["model"], folder)
@@ -67,6 +69,19 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
         if target.exists():
             shutil.rmtree(target)
         folder.replace(target)
+
+
+def _write_report(report: Mapping[str, Any], made: Path, folder: Path) -> None:
+    """Write report.json and its page, as the stage made them, or with what was decided of the run since."""
+    if report.get("promotion") is None:
+        for name in (REPORT, PAGE):
+            shutil.copyfile(made / name, folder / name)
+        return
+    from mgvae.report.render import render
+
+    facts = read_report(dict(report))
+    (folder / REPORT).write_text(json.dumps(facts.model_dump(mode="json"), indent=1, allow_nan=False), encoding="utf-8")
+    (folder / PAGE).write_text(render(facts), encoding="utf-8")
 
 
 def _write_model(config: CohortConfig, report: Mapping[str, Any], made: Path, folder: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from mgvae.report.schema import Report
 from mgvae.results.drift import DriftSummary
 from mgvae.results.explanations import Explanations
 from mgvae.results.findings import Finding, RunVerdict, VerdictStatus, counting, found, unreliable, with_muted
 from mgvae.results.gates import Gate
 from mgvae.results.gates import Verdict as GateVerdict
+from mgvae.results.promotion import PromotionRecord
 from mgvae.results.recommendation import Recommendation
 from mgvae.results.sample_size import SampleSize
 
@@ -79,6 +81,20 @@ def verdict_of(gates: GateVerdict, findings: Sequence[Finding]) -> RunVerdict:
         words = f"To be read with care: {titles}." if titles else "No gate failed; at least one warns."
         return RunVerdict(status="warned", sentence=words)
     return RunVerdict(status=WORDS[gates], sentence="All gates pass, and nothing was found that speaks against the results.")
+
+
+def with_promotion(report: Report, record: PromotionRecord, mute: Mapping[str, str]) -> Report:
+    """Return the report of a run that was considered as champion.
+
+    A finding of the comparison warns: it speaks of champion and extract, and the champion stays in any case.
+    """
+    if record.finding is None:
+        return report.model_copy(update={"promotion": record})
+    warning = record.finding.model_copy(update={"severity": "warning"})
+    counted = gathered((*report.findings, warning), mute)
+    verdict = report.verdict if report.status == "invalid" else verdict_of(report.status, counted)
+    findings = gathered((*report.findings, record.finding), mute)
+    return report.model_copy(update={"promotion": record, "findings": findings, "verdict": verdict})
 
 
 def _details(gates: Sequence[Gate]) -> str:

@@ -18,10 +18,12 @@ from flows.runs.champion import Decision, consider
 from flows.runs.folder import drift_baseline
 from flows.runs.guard import guarded
 from flows.runs.holdout_use import current_window
+from flows.runs.promotion_record import foresee
 from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
 from flows.study.event_tables import runnable
+from flows.study.findings import with_promotion
 from flows.study.lineage import FinishedStage, config_sha256, place_of
 from flows.study.outcome import final_state
 from flows.study.placement import place
@@ -120,13 +122,17 @@ def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: boo
     for stage in run.planned() if valid else ():
         run.stage(stage)
     report = run.report(valid=valid)
+    foreseen = foresee(config, store, out, report, run.folders) if promote else None
+    if foreseen is not None:
+        report = with_promotion(report, foreseen.record, config.findings.mute)
     content = report.model_dump(mode="json")
     folder = _publish(config, content, run.folders, out)
     note_run(store, out, content)
     remarks = [reason] if reason.startswith("Superseded") else []
     if run.reused:
         remarks.append(f"Nothing new: extract, settings and code are those of run {report.run_id}.")
-    decision = consider(config, store, out, folder, run.folders) if promote else None
+    known = (foreseen.lines, foreseen.comparison) if foreseen is not None and foreseen.comparison is not None else None
+    decision = consider(config, store, out, folder, run.folders, known) if promote else None
     if decision is not None:
         remarks.append(_considered(decision))
         show_head(folder.parent)

@@ -20,6 +20,7 @@ from mgvae.results.instability import InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult
 from mgvae.results.numbers import Seconds
 from mgvae.results.privacy import PrivacyRecord
+from mgvae.results.promotion import PromotionRecord
 from mgvae.results.recommendation import Recommendation
 from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
@@ -71,7 +72,9 @@ class Report(Strict):
     A refused extract (``status`` invalid) has no training, synthetic, evaluation, recommendation, explanations or subgroups.
     ``drift`` is None where there is no accepted run to compare the extract with. ``status`` is the worst verdict of the gates;
     ``verdict`` adds the ``findings``, of which the muted ones do not count. ``privacy`` is there where the generator is
-    differentially private for the cases. ``card`` holds the authors' texts; None without them, and in earlier reports.
+    differentially private for the cases. ``promotion`` is there where the run was considered as champion; its finding warns
+    and does not make the run unreliable, since the champion stays. ``card`` holds the authors' texts; None without them, and
+    in earlier reports.
     """
 
     schema_version: Literal[1]
@@ -95,6 +98,7 @@ class Report(Strict):
     instability: InstabilityResult | None = None
     learning_curve: LearningCurveResult | None = None
     subgroups: Subgroups | None = None
+    promotion: PromotionRecord | None = None
     lineage: Lineage
     card: Card | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mgvae.config.strict import Strict
+from mgvae.results.findings import Finding
 from mgvae.results.numbers import Count, Estimate, Number, Share
 
 Outcome = Literal["promoted", "kept", "cannot_judge"]
@@ -94,3 +95,21 @@ class PromotionComparison(ModelComparison):
     lost: dict[str, Number] | None = None
     gained: bool | None = None
     use: HoldoutUse | None = None
+
+
+class PromotionRecord(Strict):
+    """What was decided of a run before it was published: whether it becomes champion.
+
+    Attributes:
+        outcome: promoted, kept (the champion stayed), cannot_judge (it stayed, and somebody must look), or refused (a gate).
+        reason: in words.
+        previous: the champion that it was compared with; None for none.
+        use: how often the patients of the hold-out have judged; None where none of them did.
+        finding: why nobody can judge; None where one can. It is among the findings of the report.
+    """
+
+    outcome: Outcome | Literal["refused"]
+    reason: str
+    previous: str | None
+    use: HoldoutUse | None = None
+    finding: Finding | None = None

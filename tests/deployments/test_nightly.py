@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 
 import httpx
+import pandas as pd
 import pytest
 
 from mgvae.report.formatting import ARMS
@@ -101,6 +102,23 @@ def test_prefect_shows_the_run_and_no_patient(up, first):
 def test_the_report_is_served_as_it_lies_there(up, first):
     found = httpx.get(up.report_of("small", first["run_id"]))
     assert found.content == (up.folder / "runs" / "small" / "latest" / "report.html").read_bytes()
+
+
+def test_the_scoring_deployment_writes_risks_with_the_champion_and_logs_counts_alone(up, first):
+    patients, risks = up.folder / "today.csv", up.folder / "risks.csv"
+    table(n=200, events=15, seed=9).drop(columns=["died", "family"]).to_csv(patients, index=False)
+    given = {"study": "small", "patients": str(patients), "risks": str(risks), "out": f"{up.folder}/runs"}
+    run = up.start("mgvae-cohort/score", **given)
+    assert up.end_of(run) == "COMPLETED", up.logs()
+    assert up.message_of(run).startswith(f"200 patients scored by model {first['run_id']}: ")
+    table_of_risks = pd.read_csv(risks)
+    assert len(table_of_risks) == 200
+    assert table_of_risks["risk"].between(0, 1).all()
+    assert len(list((up.folder / "runs" / "small" / "scored").glob("*.parquet"))) == 1
+    assert "patient-1" not in up.logs()
+    assert CANARY not in up.logs()
+    refused = up.start("mgvae-cohort/score", **given | {"patients": str(up.folder / "absent.csv")})
+    assert up.end_of(refused) == "FAILED"
 
 
 def test_the_same_night_again_does_no_work_and_says_so(up, first):

@@ -11,6 +11,7 @@ from mgvae.report.panels import MOST_MARGINALS
 from mgvae.report.schema import Report
 from mgvae.report.tripod_items import ASKS, CARD
 from mgvae.results.findings import found
+from mgvae.results.promotion import HoldoutUse, PromotionRecord
 from tests.report_plain import render
 from tests.report_sample import refused_report, sample_report, sparse_report
 from tests.report_sample_evaluation import EFFECTS
@@ -316,3 +317,14 @@ def test_a_failed_drift_comes_first():
     text = Page(render(report)).text
     label = report["drift"]["gates"][4]["label"]
     assert f"Failed The extract has drifted from the last accepted one: “{label}”. The run is not promoted." in text
+
+
+def test_the_lineage_says_what_was_decided_and_how_often_the_hold_out_has_judged():
+    use = HoldoutUse(median=4.0, most=7, window=1, next_window=2)
+    finding = found("MGV401", "AUROC was 0.810 and changed by -0.240.")
+    record = PromotionRecord(outcome="cannot_judge", reason="Cannot judge. X", previous="aaa", use=use, finding=finding)
+    page = render(sample_report() | {"promotion": record.model_dump(), "findings": (finding.model_dump(),)})
+    assert "Nobody can judge this run; the champion stayed (the champion before: run aaa). Cannot judge. X" in page
+    assert "judged 4 comparisons (median; at most 7), this one included. Hold-out 1; the next night has hold-out 2." in page
+    assert "MGV401" in page
+    assert "Use of the hold-out" not in render(sample_report())
