@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from flows.runs.folder import CHAMPION, FinishedRun, RunManifest, finished_run
+from flows.study.scored_nights import scored_nights
 from flows.study.scoring import kept_predictions
 from flows.study.stages.stage import FRAME
 from mgvae.cohort.build import build_cohort
@@ -37,7 +38,8 @@ def monitor(study: Path, run: Path, store: str | None = None, as_of: pd.Timestam
     """
     found = finished_run(run, store, needed=("validate",))
     made = pd.Timestamp(RunManifest.read(run).created_at).tz_localize(None) if as_of is None else as_of
-    tables = [table for _, table in kept_predictions(study)]
+    scorings = kept_predictions(study)
+    tables = [table for _, table in scorings]
     kept = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(KEPT_COLUMNS))
     horizon = found.config.horizon_days
     expected = _expected_auroc(study / CHAMPION / PREDICTIONS)
@@ -50,6 +52,7 @@ def monitor(study: Path, run: Path, store: str | None = None, as_of: pd.Timestam
         expected_auroc=expected,
         cohorts=cohorts,
         nights=extract_nights(study),
+        scored=scored_nights(study, sorted(scorings, key=lambda one: one[0].scored_at), found.config.drift),
     )
 
 

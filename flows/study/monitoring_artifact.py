@@ -20,7 +20,7 @@ def show_monitoring(found: Monitoring) -> str:
     key = f"{artifact_key(found.study)}-monitoring"
     try:
         # over the API, since Prefect deprecates artifacts made outside of a run
-        table, about = json.dumps(monitoring_rows(found)), "By month of prediction, 99 % intervals"
+        table, about = json.dumps(monitoring_rows(found)), "By month of prediction, 99 % intervals; then each scoring"
         with get_client(sync_client=True) as client:
             client.create_artifact(ArtifactCreate(type="table", key=key, data=table, description=about))
     except Exception as error:  # whatever is wrong with the server
@@ -29,8 +29,8 @@ def show_monitoring(found: Monitoring) -> str:
 
 
 def monitoring_rows(found: Monitoring) -> list[dict[str, str]]:
-    """Return a row for each month of prediction."""
-    return [
+    """Return a row for each month of prediction, then one for each scoring."""
+    months = [
         {
             "month": one.month,
             "predicted": str(one.predicted),
@@ -44,3 +44,15 @@ def monitoring_rows(found: Monitoring) -> list[dict[str, str]]:
         }
         for one in found.cohorts
     ]
+    nights = [
+        {
+            "month": one.scored_at[:10],
+            "predicted": str(one.patients),
+            "alerts": share(one.alerts),
+            "stability index of risks": number(one.psi),
+            "missing, largest change": f"{number(one.missing)} {one.missing_column or ''}".strip(),
+            "signals": "; ".join(one.signals),
+        }
+        for one in found.scored
+    ]
+    return months + nights

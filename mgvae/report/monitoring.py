@@ -31,6 +31,11 @@ def monitoring_page(found: Monitoring) -> str:
         "Largest change in missing cells": [Estimate(value=one.missing) for one in found.nights],
         "Largest stability index": [Estimate(value=one.psi) for one in found.nights],
     }
+    days = [one.scored_at[:10] for one in found.scored]
+    scored = {
+        "Stability index of the risks": [Estimate(value=one.psi) for one in found.scored],
+        "Largest change in missing cells of scored patients": [Estimate(value=one.missing) for one in found.scored],
+    }
     return (
         Environment(loader=PackageLoader("mgvae.report"), autoescape=True, undefined=StrictUndefined)
         .get_template("monitoring.html")
@@ -39,6 +44,7 @@ def monitoring_page(found: Monitoring) -> str:
             colours=css_variables(),
             sentence=sentence(found),
             model_charts=[control_chart(title, months, values, centre) for title, (values, centre) in charts.items()],
+            scored_charts=[control_chart(title, days, values, None) for title, values in scored.items()],
             night_charts=[control_chart(title, nights, values, None) for title, values in extracts.items()],
             **helpers,
         )
@@ -52,7 +58,9 @@ def sentence(found: Monitoring) -> str:
     known = any(one.auroc.value is not None for one in found.cohorts)
     quiet = "The model gives no signal." if known else "Nothing is known of the model yet."
     model = f"The model signals in {', '.join(months)}." if months else quiet
-    return f"{model} {count(nights)} of {count(len(found.nights))} extracts drifted."
+    scored = sum(bool(one.signals) for one in found.scored)
+    today = f" In {count(scored)} of {count(len(found.scored))} scorings the patients differ." if found.scored else ""
+    return f"{model}{today} {count(nights)} of {count(len(found.nights))} extracts drifted."
 
 
 def control_chart(title: str, labels: Sequence[str], values: Sequence[Estimate], centre: float | None) -> Markup:

@@ -53,6 +53,31 @@ class ExtractNight(Strict):
     signals: tuple[str, ...]
 
 
+class ScoredNight(Strict):
+    """Patients who were scored, of whom no outcome is known yet, against the run of their model.
+
+    Attributes:
+        scored_at, model_version: when, and by what.
+        patients: scored.
+        alerts: share of them with an alert.
+        mean_risk: of them; None where nobody could be predicted.
+        psi: stability index of the risks against those of the run's hold-out, less its value by chance; None if unknown.
+        missing: largest change in the share of missing cells of a predictor against the run's extract.
+        missing_column: which.
+        signals: what changed beyond `mgvae.config.drift.Drift.psi_warn` or ``missing_warn``, chance allowed for.
+    """
+
+    scored_at: str
+    model_version: str
+    patients: Count
+    alerts: Share
+    mean_risk: Number | None
+    psi: Number | None
+    missing: Number | None
+    missing_column: str | None
+    signals: tuple[str, ...]
+
+
 class Monitoring(Strict):
     """What `mgvae monitor` finds.
 
@@ -70,3 +95,4 @@ class Monitoring(Strict):
     expected_auroc: Number | None
     cohorts: tuple[EntryCohort, ...]
     nights: tuple[ExtractNight, ...]
+    scored: tuple[ScoredNight, ...] = ()

@@ -1,0 +1,82 @@
+"""Follow the scored patients, whose outcomes are not known yet: risks and missing cells, night by night."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mgvae.config.drift import Drift
+from mgvae.evaluation.deployed_model import PREDICTIONS
+from mgvae.results.monitoring import ScoredNight
+from mgvae.results.numbers import number
+from mgvae.results.scoring import ScoringRecord
+from validation.intervals import difference
+from validation.stability import binned, stability
+
+REPORT = "report.json"
+
+
+def scored_nights(
+    study: Path, scorings: Sequence[tuple[ScoringRecord, pd.DataFrame]], limits: Drift
+) -> tuple[ScoredNight, ...]:
+    """Return each scoring against the run whose model predicted, the oldest first.
+
+    Risks are compared with those of the run's hold-out, which its model had not seen, and missing cells with the run's extract.
+    Half of the false alarms of a night are for either. Patients of one family count as independent.
+
+    Args:
+        study: folder of the study's runs.
+        scorings: kept predictions with their records, the oldest first.
+        limits: from which change on a night signals, and how many false alarms are allowed.
+    """
+    return tuple(_night(study / record.run_id, record, table, limits) for record, table in scorings if len(table))
+
+
+def _night(run: Path, record: ScoringRecord, table: pd.DataFrame, limits: Drift) -> ScoredNight:
+    rows, missing, risks = *_cells(run), _risks(run)
+    known = table["risk"].dropna()
+    stable = stability(binned(risks, known), tail=limits.false_alarms / 2) if len(risks) and len(known) else None
+    shared = {name: share for name, share in record.counts.missing.items() if name in missing}
+    tail = limits.false_alarms / 2 / max(len(shared), 1)
+    changes = {
+        name: difference(round(missing[name] * rows), rows, round(share * len(table)), len(table), level=1 - tail)
+        for name, share in shared.items()
+    }
+    lost = max(changes, key=lambda name: abs(changes[name].value), default=None)
+    signals = []
+    if stable is not None and stable.low > limits.psi_warn:
+        signals.append("risks")
+    beyond = [name for name, one in changes.items() if one.low > limits.missing_warn or one.high < -limits.missing_warn]
+    signals += [f"missing: {name}" for name in beyond]
+    return ScoredNight(
+        scored_at=record.scored_at,
+        model_version=record.model_version,
+        patients=record.counts.rows,
+        alerts=record.counts.alerts / record.counts.rows,
+        mean_risk=record.counts.mean_risk,
+        psi=None if stable is None else number(stable.value),
+        missing=None if lost is None else number(changes[lost].value),
+        missing_column=lost,
+        signals=tuple(signals),
+    )
+
+
+def _risks(run: Path) -> pd.Series[float]:
+    """Return the risks of a run's hold-out; none where the run folder is gone."""
+    try:
+        return pd.read_parquet(run / PREDICTIONS, columns=["probability"])["probability"].astype(float)
+    except (OSError, ValueError, LookupError):
+        return pd.Series([], dtype=float)
+
+
+def _cells(run: Path) -> tuple[int, dict[str, float]]:
+    """Return the patients of a run, and by predictor the share without a value; none where the run folder is gone."""
+    try:
+        cohort = json.loads((run / REPORT).read_bytes())["cohort"]
+        shares = {one["name"]: one["missing"] for one in cohort["columns"] if one["missing"] is not None}
+        return int(cohort["n"]), shares
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0, {}
