@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -64,10 +65,10 @@ def _night(run: Path, record: ScoringRecord, table: pd.DataFrame, limits: Drift)
     )
 
 
-def _risks(run: Path) -> pd.Series[float]:
+def _risks(run: Path) -> pd.Series[Any]:
     """Return the risks of a run's hold-out; none where the run folder is gone."""
     try:
-        return pd.read_parquet(run / PREDICTIONS, columns=["probability"])["probability"].astype(float)
+        return pd.read_parquet(run / PREDICTIONS, columns=["probability"])["probability"]
     except (OSError, ValueError, LookupError):
         return pd.Series([], dtype=float)
 
