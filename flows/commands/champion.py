@@ -1,4 +1,4 @@
-"""The commands `mgvae champion show`, `promote` and `rollback`."""
+"""The commands `mgvae champion show`, `promote`, `accept` and `rollback`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ DONE = {
     "rolled_back": "came back",
     "cannot_judge": "could not be judged",
     "updated": "has an updated model",
+    "accepted": "has an extract whose drift is accepted",
 }
 
 
@@ -85,6 +86,22 @@ def promote(
 
     require_allowed(str(run.resolve()), "RUN")
     _print_change(make_champion(run, reason=reason, force=force, store=store))
+    _hold_head(run.resolve().parent)
+
+
+@app.command()
+def accept(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run that was refused because its extract drifted.")],
+    reason: Reason,
+    debug: Debug = False,
+) -> None:
+    """Accept that the extract of a run has drifted: the change is real and wanted.
+    It is judged no more, and is the reference of the next one. Run the study on it again.
+    """
+    from flows.runs.accepted_drift import accept_drift
+
+    require_allowed(str(run.resolve()), "RUN")
+    _print_change(accept_drift(run, reason=reason))
     _hold_head(run.resolve().parent)
 
 

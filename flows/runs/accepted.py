@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from flows.runs.accepted_drift import accepted_extracts
 from flows.runs.folder import PASSED, RunManifest
 from mgvae.results.drift import ExtractProfile
 from mgvae.store.artifact import MANIFEST
@@ -39,15 +40,20 @@ def accepted_profiles(study: Path, extract_sha256: str) -> tuple[ExtractProfile,
 def _runs(study: Path) -> list[tuple[str, ExtractProfile | None, ExtractProfile | None]]:
     """Return the extract and both profiles of each accepted run, the oldest first; unreadable runs are left out."""
     found: list[tuple[tuple[str, int], tuple[str, ExtractProfile | None, ExtractProfile | None]]] = []
+    by_hand = accepted_extracts(study)
     for path in study.glob(f"[!.]*/{MANIFEST}"):
         try:
             manifest = RunManifest.read(path.parent)
-            if path.parent.is_symlink() or manifest.status not in PASSED or manifest.lineage.extract_sha256 is None:
+            extract = manifest.lineage.extract_sha256
+            accepted = manifest.status == "fail" and extract in by_hand
+            if path.parent.is_symlink() or extract is None or not (accepted or manifest.status in PASSED):
                 continue
             drift = json.loads((path.parent / REPORT).read_bytes()).get("drift") or {}
+            if accepted:
+                drift = {}  # the chain begins anew, as it does where drift was not judged
             before, now = (None if drift.get(key) is None else ExtractProfile.model_validate(drift[key]) for key in KEYS)
         except (OSError, ValueError, AttributeError):
             continue
         order = (manifest.created_at, path.stat().st_mtime_ns)
-        found.append((order, (manifest.lineage.extract_sha256, before, now)))
+        found.append((order, (extract, before, now)))
     return [run for _, run in sorted(found, key=lambda pair: pair[0])]

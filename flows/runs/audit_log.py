@@ -24,7 +24,7 @@ from mgvae.errors import StoreError, reason_of
 
 LOG = "audit.jsonl"
 USER = "MGVAE_USER"
-Action = Literal["promoted", "kept", "rolled_back", "refused", "cannot_judge", "updated"]
+Action = Literal["promoted", "kept", "rolled_back", "refused", "cannot_judge", "updated", "accepted"]
 MOVES = ("promoted", "rolled_back")
 BY_HAND = "A person decided."
 NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -36,7 +36,8 @@ class Change:
 
     Attributes:
         action: promoted (it is champion now), rolled_back (it is champion again), kept (the champion stayed), refused (a gate),
-            cannot_judge (the champion stayed, and somebody must look), updated (its model has a new version beside it).
+            cannot_judge (the champion stayed, and somebody must look), updated (its model has a new version beside it),
+            accepted (a person accepts the drift of its extract).
         run_id: the run that was considered, promoted or brought back.
         previous: the champion before; None for none.
         reason: why, in words.

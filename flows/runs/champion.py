@@ -213,7 +213,7 @@ def _withdrawn(run: Candidate, changes: Sequence[Change]) -> str | None:
     """Return why a run must not be promoted again without a person; None if it may."""
     if any(change.action == "promoted" and change.run_id == run.run_id for change in changes):
         return "It has been champion before, and another took its place. Only a person brings it back."
-    models = {change.run_id: change.sha256.get("model") for change in changes}
+    models = {change.run_id: change.sha256["model"] for change in changes if change.sha256.get("model")}
     taken = {models.get(change.previous) for change in changes if change.action == "rolled_back" and change.previous}
     if run.sha256["model"] in taken - {change.sha256.get("model") for change in champions(changes)}:
         return "It has the model of a champion that a person rolled back. Only a person brings it back."

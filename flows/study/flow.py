@@ -13,9 +13,10 @@ from flows.allowed_paths import require_allowed, require_allowed_extract
 from flows.inbox.selection import select_extracts
 from flows.redaction import redact_errors, unpickled
 from flows.runs.accepted import accepted_profiles
+from flows.runs.accepted_drift import accepted_extracts
 from flows.runs.audit_log import read as read_log
 from flows.runs.champion import Decision, consider
-from flows.runs.folder import drift_baseline
+from flows.runs.drift_reference import drift_baseline
 from flows.runs.guard import guarded
 from flows.runs.holdout_use import current_window
 from flows.runs.promotion_record import foresee
@@ -175,7 +176,8 @@ class _StudyRun:
 
     def __post_init__(self) -> None:
         self.extract_sha256 = extract_digest(find_parts(self.config.extract))
-        self.baseline = drift_baseline(self.config, self.store, self.out, self.extract_sha256)
+        accepted = accepted_extracts(self.out / self.config.study)
+        self.baseline = drift_baseline(self.config, self.store, self.out, self.extract_sha256, accepted)
 
     @property
     def reused(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.runs.folder import ReferenceRun
+from flows.runs.drift_reference import ReferenceRun
 from flows.study.cache_key import code_version, library_versions
 from mgvae.classifiers.import_path import identities
 from mgvae.config.study import CohortConfig

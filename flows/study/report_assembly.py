@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.runs.folder import DriftBaseline
+from flows.runs.drift_reference import DriftBaseline
 from flows.study.findings import explanation_findings, gate_findings, gathered, sample_size_findings, verdict_of
 from flows.study.lineage import FinishedStage, lineage, run_id
 from flows.study.stages.stage import (

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from flows.runs.folder import DriftBaseline, ReferenceRun, drift_baseline, reference_run
+from flows.runs.drift_reference import DriftBaseline, ReferenceRun, drift_baseline, reference_run
 from flows.study.lineage import run_id
 from flows.study.stages.registry import DRIFT
 from flows.study.stages.validate import make as validate
