@@ -185,7 +185,7 @@ REGISTRY: dict[str, FindingKind] = {
             "participants",
             "The extract has drifted from the last accepted one",
             "Patients, coding or units have changed, and a model of the past may not hold.",
-            "Find the cause. If the change is real and wanted, accept it: run again with --set drift.against=nothing.",
+            "Find the cause. If the change is real and wanted: mgvae champion accept RUN.",
         ),
         FindingKind(
             "MGV209",

@@ -5,6 +5,7 @@ night whose drift fails is refused and becomes no reference, as in the product. 
 the command goes on where it was stopped.
 
 Run: python -m tests.benchmarks.nights [--seeds 3] [--nights 60] [--faults wrong_join,unit_error] [--out FOLDER]
+     [--accept NIGHT]
 """
 
 from __future__ import annotations
@@ -28,23 +29,24 @@ def main() -> None:
     options.add_argument("--nights", type=int, default=60)
     options.add_argument("--faults", default=",".join(FAULTS))
     options.add_argument("--out", type=Path, default=Path(".benchmarks/nights"))
+    options.add_argument("--accept", type=int, help="a person accepts the extract of this night, if it was refused")
     chosen = options.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     chains: dict[str, list[list[NightRecord]]] = {}
     for fault in chosen.faults.split(","):
         for seed in range(chosen.seeds):
-            chains.setdefault(fault, []).append(kept(chosen.out, fault, seed, chosen.nights))
+            chains.setdefault(fault, []).append(kept(chosen.out, fault, seed, chosen.nights, chosen.accept))
             print(f"{fault}, seed {seed}: done", file=sys.stderr, flush=True)
     print("\n".join(table(chains)))
     sys.exit(0 if all(met for _, met in targets(chains)) else 1)
 
 
-def kept(out: Path, fault: str, seed: int, nights: int) -> list[NightRecord]:
+def kept(out: Path, fault: str, seed: int, nights: int, accept: int | None = None) -> list[NightRecord]:
     """Return a chain of nights, made now or before."""
-    path = out / f"{fault}-{seed}-{nights}.json"
+    path = out / f"{fault}-{seed}-{nights}{'' if accept is None else f'-accepted-{accept}'}.json"
     if path.exists():
         return [NightRecord(**one) for one in json.loads(path.read_text())]
-    found = lived(fault, seed, nights)  # type: ignore[arg-type]
+    found = lived(fault, seed, nights, accept)  # type: ignore[arg-type]
     new = path.with_suffix(".part")
     new.write_text(json.dumps([vars(one) for one in found]))
     new.replace(path)

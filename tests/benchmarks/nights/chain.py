@@ -76,11 +76,23 @@ class State:
     window: int = 0
 
 
-def lived(fault: Fault, seed: int, nights: int) -> list[NightRecord]:
-    """Return the records of a chain of nights."""
+def lived(fault: Fault, seed: int, nights: int, accept: int | None = None) -> list[NightRecord]:
+    """Return the records of a chain of nights.
+
+    Args:
+        fault: of the extracts.
+        seed: of the world.
+        nights: how many.
+        accept: a person accepts the extract of this night after it was refused (`mgvae champion accept`); None: nobody does.
+    """
     world, state = World(fault, seed), State()
-    truth = world.patients()
-    return [one_night(state, world.extract(night), truth, night) for night in range(nights)]
+    truth, records = world.patients(), []
+    for night in range(nights):
+        frame = world.extract(night)
+        records.append(one_night(state, frame, truth, night))
+        if night == accept and records[-1].action == "refused":
+            state.accepted, state.chain = frame, []
+    return records
 
 
 def one_night(state: State, frame: pd.DataFrame, truth: pd.DataFrame, night: int) -> NightRecord:
