@@ -1,6 +1,7 @@
 """The page as a browser shows it: nothing overflows, nothing is fetched, nothing is complained of, and it prints."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -11,14 +12,31 @@ from tests.report_sample_evaluation import EFFECTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(executable() is None, reason="Chromium is not installed")]
 
+LONG = "A predictor whose name is far longer than any column of a table is wide " * 4
+RIGHT_TO_LEFT = "\u05d2\u05d9\u05dc \u0627\u0644\u0639\u0645\u0631"
+MARKUP = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
+
+
+def hostile_report():
+    """Return a report of 300 columns with hostile names and no synthetic case."""
+    report = sample_report(columns=300, status="warn")
+    for rows in (report["cohort"]["columns"], report["cohort"]["participants"]["rows"], report["synthetic"]["marginals"]):
+        for row, label in zip(rows, (MARKUP, LONG, RIGHT_TO_LEFT, "x" * 300), strict=False):
+            row["label"] = label
+    report["cohort"]["outcome"] = report["title"] = f"{MARKUP} {RIGHT_TO_LEFT} {'y' * 200}"
+    report["synthetic"] |= {"n": 0}
+    return report
+
+
 PAGES = {
+    "hostile": hostile_report,
     "full": sample_report,
     "wide": lambda: sample_report(columns=120, arms=tuple(EFFECTS), status="pass"),
     "refused": refused_report,
     "sparse": sparse_report,
 }
 # Elements that stick out of the page, save those inside a box that scrolls.
-SPILLS = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, svg, .skip')
+SPILLS = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, svg, .skip, nav')
   && getComputedStyle(e).position !== 'absolute' && e.getBoundingClientRect().right > innerWidth + 1)
   .map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 40))"""
 # Texts of figures that lie outside their figure by more than a few px.
@@ -82,6 +100,44 @@ def test_hostile_text_does_not_run(tab, tmp_path):
     tab.open(path, width=1200)
     assert tab.evaluate("document.title") != "run"
     assert tab.requests == [path.as_uri()]
+
+
+def test_the_hostile_page_is_small_safe_and_complete(tab, folder):
+    path = folder / "hostile.html"
+    assert path.stat().st_size < 6_000_000
+    tab.open(path, width=1200)
+    assert tab.evaluate("document.title") != "run"
+    assert tab.evaluate("document.querySelectorAll('main script, main img').length") == 0
+    assert tab.evaluate("document.querySelectorAll('.participants tbody').length") == 300
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_headings_tables_and_figures_have_names_and_links_lead_somewhere(tab, folder, name):
+    tab.open(folder / f"{name}.html", width=1200)
+    levels = tab.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].map(e => Number(e.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    unnamed = "[...document.querySelectorAll('table')].filter(t => !t.caption || !t.querySelector('th[scope=col]')).length"
+    assert tab.evaluate(unnamed) == 0
+    assert (
+        tab.evaluate("[...document.querySelectorAll('svg[role=img]')].filter(s => !s.getAttribute('aria-label')).length") == 0
+    )
+    dead = "[...document.querySelectorAll('a[href^=\"#\"]')].filter(a => !document.getElementById(a.hash.slice(1))).length"
+    assert tab.evaluate(dead) == 0
+    assert tab.evaluate("document.querySelectorAll('[id]').length") == tab.evaluate(
+        "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size"
+    )
+
+
+def test_a_term_is_explained_by_keyboard_and_navigation_stays(tab, folder):
+    tab.open(folder / "full.html", width=1200)
+    tab.evaluate("document.querySelector('abbr[title]').focus({focusVisible: true})")
+    shown = "getComputedStyle(document.querySelector('abbr[title]'), '::after')"
+    assert tab.evaluate(f"{shown}.content").strip('"') == tab.evaluate("document.querySelector('abbr[title]').title")
+    assert tab.evaluate(f"{shown}.position") == "fixed"
+    tab.evaluate("scrollTo({top: 5000, behavior: 'instant'})")
+    assert tab.evaluate("document.querySelector('nav').getBoundingClientRect().top") == 0
 
 
 def test_dark_mode_changes_page_and_figures(tab, folder):

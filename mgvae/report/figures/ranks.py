@@ -24,7 +24,7 @@ def receiver(found: RankCurves, curves: Mapping[Arm, RankCurve], *, key: str, ti
     """Draw sensitivity against the share of false positives, a line for each arm; on the diagonal lies chance."""
     with drawing(key):
         figure = blank(SIZE, SIZE)
-        ax = axes(figure, left=64, right=14, top=10, bottom=46)
+        ax = axes(figure, left=64, right=14, top=10, bottom=52)
         ax.plot([0, 1], [0, 1], color=light("axis"), linewidth=1, linestyle=(0, (1, 2)))
         _lines(ax, found.false_positive, {arm: curve.sensitivity for arm, curve in curves.items()})
         _frame(ax, "false positives among patients without the event", "sensitivity", 1.0)
@@ -43,7 +43,7 @@ def precision_recall(found: RankCurves, curves: Mapping[Arm, RankCurve], *, top:
     """
     with drawing(key):
         figure = blank(SIZE, SIZE)
-        ax = axes(figure, left=64, right=14, top=10, bottom=46)
+        ax = axes(figure, left=64, right=14, top=10, bottom=52)
         ax.axhline(found.prevalence, color=light("axis"), linewidth=1, linestyle=(0, (1, 2)))
         _lines(ax, found.recall, {arm: curve.precision for arm, curve in curves.items()})
         _frame(ax, "recall (sensitivity)", "precision (positive predictive value)", top)
@@ -75,4 +75,5 @@ def _lines(ax: Axes, across: Sequence[float], up: Mapping[Arm, Sequence[float]])
 def _frame(ax: Axes, across: str, up: str, top: float) -> None:
     ax.set(xlim=(0, 1), ylim=(0, 1.01 * top), xlabel=across, ylabel=up)
     ax.locator_params(axis="both", nbins=5)
+    ax.tick_params(axis="x", pad=9)  # the zeros of both axes stand apart
     ax.grid()
