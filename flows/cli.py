@@ -173,15 +173,27 @@ def show(
 
 @app.command()
 def gates(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")], debug: Debug = False
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/nafld/latest.")],
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Attack with shadow generators too; trains them, takes minutes.")
+    ] = False,
+    shadows: Annotated[int, typer.Option(metavar="K", help="With --audit: how many, 4 to 256.")] = 16,
+    store: StoreOption = None,
+    debug: Debug = False,
 ) -> None:
     """Print the gates on a run's synthetic cases, and why those that do not pass do not.
     Exit code 2 if one failed.
     """
     from flows.commands.show import show_gates
 
-    report = _report_of(run)
+    report, found = _report_of(run), None
+    if audit:
+        from flows.study.shadow_audit import shadow_audit
+
+        found = shadow_audit(run.parent if run.name == "report.json" else run, shadows=shadows, store=store)
     show_gates(report, Console())
+    if found is not None:
+        Console(soft_wrap=True).print(escape(f"Audit. {found.sentence}"), highlight=False)
     if report.synthetic is not None and any(gate.verdict == "fail" for gate in report.synthetic.gates):
         raise typer.Exit(2)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from mgvae.config.strict import Strict
-from mgvae.results.numbers import Estimate, Number
+from mgvae.results.numbers import Count, Estimate, Number
 
 Verdict = Literal["pass", "warn", "cannot_tell", "fail"]
 Status = Literal["pass", "warn", "fail"]
@@ -59,6 +59,42 @@ class Gate(Strict):
     def bounds(self) -> tuple[float | None, ...]:
         """The limits of the threshold: one or two."""
         return self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
+
+
+class ShadowAudit(Strict):
+    """Membership by shadow generators.
+
+    Attributes:
+        shadows: how many were trained.
+        without: how many of them each case was left out of.
+        members, others: cases that the run trained on, and cases held out, which were attacked.
+        rows: synthetic cases of each generator that were looked at.
+        attack: AUC and share caught at 10 % false alarms; None with fewer than four cases on a side.
+    """
+
+    shadows: Count
+    without: Count
+    members: Count
+    others: Count
+    rows: Count
+    attack: Attack | None
+
+    @property
+    def sentence(self) -> str:
+        """What was done, and what was found."""
+        text = (
+            f"{self.shadows} shadow generators, each case left out of {self.without}; {self.members} cases trained on, "
+            f"{self.others} not; {self.rows:,} synthetic cases of each generator. "
+        )
+        if self.attack is None:
+            return f"{text}Cannot be judged: too few cases on a side."
+        auc, found = self.attack.auc, self.attack.caught
+        text += f"Likelihood ratio (arXiv:2112.03570): AUC {_spelt(auc)}, 0.5 is ideal"
+        return f"{text}." if found is None else f"{text}; at 10 % false alarms it finds {_spelt(found)} of those trained on."
+
+
+def _spelt(found: Estimate) -> str:
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def worst(verdicts: Iterable[Verdict]) -> Status:

@@ -6,6 +6,7 @@ No attack is the strongest on every data set, so the strongest counts, and its i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -34,7 +35,7 @@ class Attacked:
         caught: share of members above the score that 10 % of the non-members exceed; None with fewer than ten of them.
     """
 
-    name: AttackName
+    name: AttackName | Literal["likelihood ratio"]
     auc: Interval
     caught: Interval | None
 
@@ -115,7 +116,7 @@ def _outcome(scores: Floats, member: Floats, *, seed: int) -> Membership | None:
         members=inside,
         others=outside,
         attacks=tuple(
-            Attacked(name, auc_interval(float(auc), inside, outside), _caught(row, member))
+            Attacked(name, auc_interval(float(auc), inside, outside), caught(row, member))
             for name, auc, row in zip(ATTACKS, found, scores, strict=True)
         ),
         strongest=auc_interval(strongest, inside, outside, level=_simultaneous(scores, by_chance, shuffled)),
@@ -132,7 +133,8 @@ def _simultaneous(scores: Floats, by_chance: Floats, shuffled: Floats) -> float:
     return float(2 * stats.norm.cdf(wider * stats.norm.ppf((1 + LEVEL) / 2)) - 1)
 
 
-def _caught(scores: Floats, member: Floats) -> Interval | None:
+def caught(scores: Floats, member: Floats) -> Interval | None:
+    """Return the share of members above the score that 10 % of the others exceed; None with fewer than ten others."""
     outside = np.sort(scores[~member])
     allowed = int(FALSE_ALARMS * len(outside))
     if allowed < 1:
