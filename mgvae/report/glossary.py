@@ -21,7 +21,7 @@ GLOSSARY: dict[str, str] = {
     "Log loss": "Mean of minus the logarithm of the probability given to what happened; lower is better.",
     "MCC": "Matthews correlation coefficient between decision and outcome: 1 is perfect, 0 is chance.",
     "MGVAE": "Majority-Guided VAE: makes synthetic cases by translating patients of the majority into rare cases.",
-    "Net benefit": "True positives a patient, less false positives times the threshold's odds; in tables, less treating all or none.",
+    "Net benefit": "True positives less false positives times the odds of the threshold; in tables, less treating all or none.",
     "NNE": "Number needed to evaluate: alarms for each event found; lower is better.",
     "O/E": "Observed over expected events: 1 where as many happen as are predicted, below 1 where fewer do.",
     "PPV": "Positive predictive value, or precision: share of alarms that are right.",
