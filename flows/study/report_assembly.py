@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flows.runs.drift_reference import DriftBaseline
@@ -131,7 +132,7 @@ def complete_report(sources: Sources) -> Report:
             *remarks,
             *(privacy.remarks if privacy else ()),
         ),
-        cohort=_counted(config, record, cohort, test),
+        cohort=_counted(config, record, cohort, test, divided=bool(remarks)),
         drift=drift,
         training=training,
         privacy=privacy,
@@ -183,6 +184,7 @@ def _uncounted(config: CohortConfig, record: ExtractRecord) -> CohortSummary:
     )
     return CohortSummary(
         **dict.fromkeys(("n", "events", "prevalence", "n_train", "n_test", "events_train", "events_test", "groups")),
+        groups_divided=False,
         outcome=config.outcome.label or config.outcome.column,
         horizon_days=config.horizon_days,
         lookback_days=config.lookback_days,
@@ -205,7 +207,7 @@ def attrition_of(config: CohortConfig) -> tuple[FlowStep, ...]:
     )
 
 
-def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: Array) -> CohortSummary:
+def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: Array, *, divided: bool) -> CohortSummary:
     train, holdout = cohort.take(~test), cohort.take(test)
     counts = {
         "n": len(cohort),
@@ -215,7 +217,8 @@ def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: 
         "n_test": len(holdout),
         "events_train": train.events,
         "events_test": holdout.events,
-        "groups": None if config.group is None else len(set(cohort.group.tolist())),
+        "groups": None if config.group is None else int((np.unique(cohort.group, return_counts=True)[1] > 1).sum()),
+        "groups_divided": divided,
         "flow": (*attrition_of(config), *cohort.flow),
     }
     summary = _uncounted(config, record)

@@ -14,6 +14,7 @@ from mgvae.findings import Domain
 from mgvae.report.formatting import plural, share
 from mgvae.report.schema import Report
 from mgvae.report.tripod_items import ASKS, CARD
+from mgvae.results.cohort import CohortSummary
 from mgvae.results.findings import counting
 
 Answer = Literal["yes", "partly", "no", "authors"]
@@ -63,6 +64,18 @@ def _item(code: str, answer: Answer, section: str | None, remark: str) -> Item:
     return Item(code, ASKS[code], answer, section if answer in ("yes", "partly") else None, remark)
 
 
+def groups_kept(cohort: CohortSummary) -> str:
+    """Return the sentence that says whether related patients stay on one side of every split."""
+    if cohort.groups is None:
+        return "No group was named: related rows may lie on both sides of a split."
+    if cohort.groups == 0:
+        return "A group was named, and no two patients share one."
+    found = f"{plural(cohort.groups, 'group')} of two or more patients"
+    if cohort.groups_divided:
+        return f"Of {found}, not all stay on one side of every split: the report's warnings name where."
+    return f"{found[:1].upper()}{found[1:]} {'stays' if cohort.groups == 1 else 'stay'} on one side of every split."
+
+
 def probast(report: Report) -> list[Item]:
     """Return PROBAST+AI's questions on imbalance and leakage, and by domain which findings bear on it."""
     evaluation, cohort = report.evaluation, report.cohort
@@ -72,9 +85,7 @@ def probast(report: Report) -> list[Item]:
     recalibrated = bool(variants) and all("recalibrated" in found for found in variants)
     both = "Raw and recalibrated shown; the recommendation judges the recalibrated."
     imbalance = both if recalibrated else "Not for every arm."
-    kept = f"{plural(cohort.groups or 0, 'group')} of related patients stay on one side of every split. "
-    groups = kept if cohort.groups else "No group was named: related rows may lie on both sides of a split. "
-    leakage = f"{groups}Whether each predictor was known at the index date is for the study team to confirm."
+    leakage = f"{groups_kept(cohort)} Whether each predictor was known at the index date is for the study team to confirm."
     real = f"Real patients only, at the natural prevalence of {share(cohort.prevalence)}."
     chain = f"The whole chain is fitted anew in each of {evaluation.folds} folds, {plural(evaluation.repeats, 'time')}."
     done = _covered(recalibrated, "partly")

@@ -42,6 +42,8 @@ class CohortSummary(Strict):
     """Who is in the study; None where a refused extract left it uncounted.
 
     Attributes:
+        groups: how many groups have two patients or more; None where no group was named.
+        groups_divided: whether patients of one group lie on both sides of some split, which the warnings name.
         participants: the predictors by outcome and by part; None in reports of earlier versions, too.
     """
 
@@ -53,6 +55,7 @@ class CohortSummary(Strict):
     events_train: Count | None
     events_test: Count | None
     groups: Count | None
+    groups_divided: bool = False
     outcome: str
     horizon_days: int | None
     lookback_days: int | None

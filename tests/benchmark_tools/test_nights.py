@@ -45,7 +45,7 @@ def test_targets_are_counted_as_they_read():
 
 
 def test_a_chain_is_made_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "lived", lambda fault, seed, nights: chain([[]] * nights))
+    monkeypatch.setattr(command, "lived", lambda fault, seed, nights, accept: chain([[]] * nights))
     first = command.kept(tmp_path, "nothing", 0, 4)
     monkeypatch.setattr(command, "lived", None)
     assert command.kept(tmp_path, "nothing", 0, 4) == first

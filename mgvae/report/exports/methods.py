@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mgvae.config.study import CohortConfig
+from mgvae.report.checklist import groups_kept
 from mgvae.report.formatting import CLASSIFIERS, arm_names, count, listing, measured, plural, share
 from mgvae.report.overview import model_name, performance
 from mgvae.report.schema import Report
@@ -102,7 +103,7 @@ def _participants(report: Report, config: CohortConfig) -> str:
             f" A hold-out of {plural(cohort.n_test, 'patient')} with {plural(cohort.events_test, 'event')} "
             f"({config.split.method} split) took no part in training or in the choice of the model."
         )
-    groups = f" {plural(cohort.groups, 'group')} of related patients were never divided." if cohort.groups else ""
+    groups = f" {groups_kept(cohort)}"
     return (
         f"The outcome was {cohort.outcome}{horizon}.{lookback} We analysed {plural(cohort.n, 'patient')} with "
         f"{plural(cohort.events, 'event')} ({share(cohort.prevalence)}). {flow}{split}{groups}"

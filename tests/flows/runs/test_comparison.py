@@ -204,4 +204,4 @@ def test_settings_from_before_the_rule_had_a_section_of_its_own_are_read():
     read = {key: value for key, value in values.items() if key != "seed"}
     lineage = {"artifacts": {}, "config_sha256": digest(read)}
     manifest = RunManifest(created_at="2026", status="pass", lineage=lineage, config=values)
-    assert run_folders._config(Path("run"), manifest).promotion == Promotion()
+    assert run_folders.config_of(Path("run"), manifest).promotion == Promotion()

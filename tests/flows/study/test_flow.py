@@ -66,7 +66,7 @@ def test_every_arm_and_classifier_is_measured_raw_and_recalibrated(report):
 def test_the_cohort_is_the_extract_s(report, split):
     cohort, test = split
     facts = report["cohort"]
-    assert (facts["n"], facts["events"], facts["groups"]) == (600, 40, 300)
+    assert (facts["n"], facts["events"], facts["groups"], facts["groups_divided"]) == (600, 40, 300, False)
     assert facts["prevalence"] == pytest.approx(40 / 600)
     assert (facts["n_train"], facts["n_test"]) == (int((~test).sum()), int(test.sum()))
     assert facts["n_train"] + facts["n_test"] == 600

@@ -43,6 +43,7 @@ def test_the_report_warns_once_wherever_a_group_was_divided(tmp_path, sites, pur
     report, folders = report_of(tmp_path, sites)
     remarks = [warning.split(" on single rows")[0] for warning in report.warnings if "on single rows" in warning]
     assert sorted(remarks) == sorted(purposes)
+    assert (report.cohort.groups, report.cohort.groups_divided) == (len(set(sites)), bool(purposes))
     assert set(report.evaluation.arms) == {"none", "random_oversampling", "mgvae"}
     history = json.loads((folders["pretrain"] / "history.json").read_text())
     assert len(history["pretrain"]["remarks"]) == len(report.training.pretrain.remarks) == bool(purposes)

@@ -241,7 +241,7 @@ def test_cohort_and_predictors(report, page):
     cohort = report["cohort"]
     assert page.facts["Horizon"] == f"{cohort['horizon_days']} days"
     assert page.facts["Look-back"] == f"{cohort['lookback_days']} days"
-    assert page.facts["Groups kept together"] == f"{cohort['groups']:,}"
+    assert page.facts["Groups of several patients"] == f"{cohort['groups']:,}, none divided by a split"
     assert page.facts["Predictors"] == str(len(cohort["columns"]))
     body = page.tables["Predictors"].body()
     assert list(body) == [column["label"] for column in cohort["columns"]]

@@ -38,6 +38,7 @@ CHANGES = {
     "gates": {"c2st_warn": 0.9},
     "drift": {"psi_fail": 0.5},
     "findings": {"mute": {"MGV203": "a pilot"}},
+    "card": {"purpose": "to plan visits"},
     "stages": {"pretrain": "gpu"},
     "seed": 7,
 }
