@@ -12,8 +12,6 @@ from rich.text import Text
 
 from mgvae.config.sections import Classifier
 from mgvae.report.formatting import (
-    ARMS,
-    CLASSIFIERS,
     METRICS,
     UNKNOWN,
     VERDICTS,
@@ -34,6 +32,7 @@ from mgvae.results.cohort import CohortSummary, ExtractValidation, FailedRule
 from mgvae.results.drift import DriftFeature, DriftSummary, drifted_columns
 from mgvae.results.evaluation import ArmScores, EvaluationSummary, Metric
 from mgvae.results.gates import Gate
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.training import TrainingSummary
 
 TONES = {"pass": "green", "warn": "yellow", "cannot_tell": "yellow", "fail": "red"}

@@ -9,12 +9,13 @@ from flows.runs.failure_page import escaped
 from flows.runs.report_server import report_url
 from flows.study.outcome import REFUSED
 from mgvae.config.sections import Arm, Classifier
-from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VERDICTS, count, duration, measured, share, spelled
+from mgvae.report.formatting import METRICS, VERDICTS, count, duration, measured, share, spelled
 from mgvae.report.overview import advice, finding_lines
 from mgvae.report.panels import classifiers_of
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Curve, EvaluationSummary, Metric
 from mgvae.results.gates import RANK
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.numbers import Estimate
 
 MEASURES: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "observed_expected", "balanced_accuracy")

@@ -13,6 +13,7 @@ from mgvae.evaluation.evidence import LUCK, POWER, PRIOR, evidence, expected_gai
 from mgvae.evaluation.summary import JUDGED
 from mgvae.results.evaluation import Contrast, EvaluationResult, Metric, ModelName, Scores
 from mgvae.results.gates import Gate
+from mgvae.results.labels import named
 from mgvae.results.numbers import Estimate
 from mgvae.results.recommendation import Answer, Difference, Recommendation, SmallestGain
 
@@ -214,15 +215,15 @@ def _reason(answer: Answer, best: _Candidate | None, smallest: SmallestGain | No
     """Return why, in numbers."""
     if answer == "deploy_none":
         return NO_BETTER
-    plain = f"no correction with {_words(reference.classifier)}"
+    plain = named("none", reference.classifier)
     if best is None:
         return f"Use {plain}: no other arm could be compared."
-    name = f"{_words(best.arm)} with {_words(best.classifier)}"
+    name = named(best.arm, best.classifier)
     auroc, expected = _signed(best.contrast.auroc.value), _signed(expected_gain(best.contrast).value)
     gain = f"changes AUROC by {auroc} ({expected} once shrunk towards published results)"
     seen = f"and net benefit and log loss by {_errors(best.evidence)} standard errors"
     if answer == "use":
-        return f"{name} {gain} {seen} against {plain}, and its recalibrated probabilities are no worse."
+        return f"{name[0].upper()}{name[1:]} {gain} {seen} against {plain}, and its recalibrated probabilities are no worse."
     if events < FEW_EVENTS:
         return f"Use {plain}: with {events} events no gain can be shown (at least {FEW_EVENTS} are needed)."
     return f"Use {plain}. The best challenger, {name}, {gain} {seen}; {'; '.join(best.objections)}. {_found(answer, smallest)}"
@@ -243,7 +244,3 @@ def _errors(value: float) -> str:
 
 def _signed(value: float | None) -> str:
     return "an unknown amount" if value is None else f"{value:+.4f}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mgvae.config.sections import Arm
-from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, change, count, listing, measured, plural, share
+from mgvae.report.formatting import METRICS, change, count, listing, measured, plural, share
 from mgvae.report.schema import Report
 from mgvae.results.gates import Gate, Verdict, worst
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.numbers import Estimate
 
 DISCLOSURE = frozenset(

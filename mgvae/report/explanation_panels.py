@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from mgvae.config.sections import Arm
 from mgvae.report.figures.importance import common_range, dependence, shares, swarm
-from mgvae.report.formatting import ARMS, CLASSIFIERS
 from mgvae.report.panels import Panel
 from mgvae.results.explanations import Explanations, Importance, ModelExplanation
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.numbers import Estimate
 
 FOLLOWED = 6  # predictors with a curve of their own

@@ -10,43 +10,13 @@ from typing import cast
 from mgvae.config.sections import Arm
 from mgvae.results.evaluation import Metric, Variant
 from mgvae.results.gates import Gate
+from mgvae.results.labels import ARMS
 from mgvae.results.numbers import Estimate
 from mgvae.results.recommendation import Difference
 from mgvae.results.synthetic import ByGroup, Repair, SyntheticSummary
 
 UNKNOWN = "–"
 
-ARMS: dict[Arm, str] = {
-    "none": "No correction",
-    "class_weight": "Class weights",
-    "threshold": "Threshold moving",
-    "random_oversampling": "Random oversampling",
-    "smote": "SMOTE",
-    "vae": "VAE on cases",
-    "mgvae_no_pretraining": "MGVAE, no pre-training",
-    "mgvae_no_ewc": "MGVAE, no EWC",
-    "mgvae": "MGVAE",
-    "guided": "Majority-guided score",
-}
-
-
-class ClassifierNames(dict[str, str]):
-    """Labels of classifiers; that of a user's own is its name in words."""
-
-    def __missing__(self, name: str) -> str:
-        """Return the label of a classifier that is not built in."""
-        return name[:1].upper() + name[1:].replace("_", " ")
-
-
-CLASSIFIERS = ClassifierNames(
-    logistic_regression="Logistic regression",
-    elastic_net="Elastic net",
-    hist_gradient_boosting="Gradient boosting",
-    random_forest="Random forest",
-    mlp="Neural network",
-    majority_guided="Majority-guided score",
-    ensemble="Ensemble",
-)
 VARIANTS: dict[Variant, str] = {"raw": "raw", "offset": "prior-shift offset", "recalibrated": "recalibrated"}
 VERDICTS = {"pass": "pass", "warn": "warning", "cannot_tell": "cannot tell", "fail": "fail"}
 

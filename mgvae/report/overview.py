@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mgvae.config.sections import Arm, Classifier
-from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, change, count, listing, number, plural, share
+from mgvae.report.formatting import METRICS, change, count, listing, number, plural, share
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric, Scores
 from mgvae.results.findings import Finding, VerdictStatus, counting
 from mgvae.results.gates import Gate, Verdict
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.recommendation import Recommendation
 
 _HEADLINES: dict[VerdictStatus, str] = {

@@ -14,9 +14,10 @@ from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.figures.ranks import highest, precision_recall, receiver
 from mgvae.report.figures.training import lambda_path, learning_curve
-from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
+from mgvae.report.formatting import METRICS, VARIANTS
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Curve, DecisionCurves, EvaluationSummary, Metric, Variant
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.numbers import Estimate
 from mgvae.results.synthetic import LevelsMarginal, NumericMarginal
 from mgvae.results.training import TrainingSummary

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mgvae.config.sections import Arm, Classifier
-from mgvae.report.formatting import ARMS, listing, share
+from mgvae.report.formatting import listing, share
 from mgvae.results.evaluation import DecisionCurves
+from mgvae.results.labels import ARMS
 
 
 def decision_reading(found: DecisionCurves, arm: Arm, classifier: Classifier) -> str:

@@ -20,6 +20,7 @@ from mgvae.report.panels import classifiers_of, draw_panels
 from mgvae.report.readings import decision_reading
 from mgvae.report.schema import Report
 from mgvae.report.subgroup_panels import subgroup_panels
+from mgvae.results import labels
 from mgvae.results.drift import drifted_columns
 from mgvae.results.evaluation import EvaluationSummary, Metric, Variant
 
@@ -98,6 +99,7 @@ def _environment() -> Environment:
     environment.filters.update({function.__name__: function for function in filters})
     environment.globals.update(
         formatting=formatting,
+        labels=labels,
         glossary=GLOSSARY,
         meaning=meaning,
         decision_reading=decision_reading,

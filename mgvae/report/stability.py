@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from mgvae.report.figures.events import by_events
 from mgvae.report.figures.instability import MEASURES, by_risk, calibrations, heading, lowest_risk, name_of, predictions
-from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, change, count, number, share
+from mgvae.report.formatting import METRICS, change, count, number, share
 from mgvae.report.panels import Panel
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric
 from mgvae.results.instability import ArmInstability, InstabilityResult
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.learning_curve import LearningCurveResult, LearningLine
 from mgvae.results.sample_size import SampleSize
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mgvae.report.figures.subgroups import subgroup_forest
-from mgvae.report.formatting import CLASSIFIERS, METRICS, change
+from mgvae.report.formatting import METRICS, change
 from mgvae.report.panels import Panel
+from mgvae.results.labels import CLASSIFIERS
 from mgvae.results.subgroups import ColumnSubgroups, ModelSubgroups, SubgroupMetric, SubgroupPart, Subgroups, SubgroupScores
 
 MEASURES: tuple[SubgroupMetric, ...] = ("auroc", "observed_expected", "calibration_slope", "sensitivity", "ppv")

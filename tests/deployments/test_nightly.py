@@ -10,7 +10,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from mgvae.report.formatting import ARMS
+from mgvae.results.labels import ARMS
 from tests.deployments.machine import machine, postgres, wait_for
 from tests.flows.simulated_study import CANARY, table, write_study
 from tests.s3_server import s3_server

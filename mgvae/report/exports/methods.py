@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from mgvae.config.study import CohortConfig
 from mgvae.report.checklist import groups_kept
-from mgvae.report.formatting import CLASSIFIERS, arm_names, count, listing, measured, plural, share
+from mgvae.report.formatting import arm_names, count, listing, measured, plural, share
 from mgvae.report.overview import model_name, performance
 from mgvae.report.schema import Report
+from mgvae.results.labels import CLASSIFIERS
 
 REFERENCES: dict[str, dict[str, str]] = {
     "ai2023mgvae": {

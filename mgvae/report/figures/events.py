@@ -9,9 +9,10 @@ from typing import Any
 from markupsafe import Markup
 
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, number
+from mgvae.report.formatting import METRICS, number
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.evaluation import Metric
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.learning_curve import LearningLine
 
 WIDTH, HEIGHT = 380, 260

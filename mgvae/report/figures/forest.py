@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from mgvae.config.sections import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import ARMS, METRICS, change
+from mgvae.report.formatting import METRICS, change
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.evaluation import Metric
+from mgvae.results.labels import ARMS
 from mgvae.results.numbers import Estimate
 
 if TYPE_CHECKING:

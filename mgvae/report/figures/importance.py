@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from mgvae.config.sections import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import ARMS, limits, number, shorten
+from mgvae.report.formatting import limits, number, shorten
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.explanations import Dependence, DependencePoint, Importance
+from mgvae.results.labels import ARMS
 from mgvae.results.numbers import Estimate
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from markupsafe import Markup
 
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import ARMS, number, share
+from mgvae.report.formatting import number, share
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.instability import ArmInstability
+from mgvae.results.labels import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from mgvae.config.sections import Arm
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import ARMS, METRICS, UNKNOWN, measured, shorten
+from mgvae.report.formatting import METRICS, UNKNOWN, measured, shorten
 from mgvae.report.palette import ARM_STYLES, light
+from mgvae.results.labels import ARMS
 from mgvae.results.numbers import Estimate
 from mgvae.results.subgroups import ModelSubgroups, SubgroupMetric, SubgroupScores
 

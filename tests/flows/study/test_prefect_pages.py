@@ -14,8 +14,9 @@ from flows.progress import Silent, reporter
 from flows.study import prefect_pages as notices
 from flows.study.prefect_pages import Posted, artifact_key, escaped, note_failure, posting, show_run
 from flows.study.prefect_text import arms_table, summary
-from mgvae.report.formatting import ARMS, CLASSIFIERS, spelled
+from mgvae.report.formatting import spelled
 from mgvae.report.schema import read_report
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from tests.flows.simulated_study import CANARY
 
 SENDING = (

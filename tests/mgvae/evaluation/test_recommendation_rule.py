@@ -195,7 +195,7 @@ def test_the_fewest_events_are_enough_and_one_less_is_not(events, chosen):
 def test_the_reason_names_gain_shrunk_gain_and_evidence():
     found = judged(evaluation(evidence=0.5, auroc={"se": 0.01}))
     expected = PRIOR.shrunk(0.5, 0.01)[0]
-    assert f"smote with logistic regression, changes AUROC by +0.0500 ({expected:+.4f} once shrunk" in found["reason"]
+    assert f"SMOTE with logistic regression, changes AUROC by +0.0500 ({expected:+.4f} once shrunk" in found["reason"]
     assert "net benefit and log loss by +0.50 standard errors" in found["reason"]
     difference = found["difference"]
     assert (difference["metric"], difference["value"], difference["evidence"]) == ("net_benefit", 0.0015, pytest.approx(0.5))

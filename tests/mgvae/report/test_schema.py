@@ -7,10 +7,11 @@ from mgvae.config.classifiers import BuiltIn
 from mgvae.config.sections import Arm
 from mgvae.config.strict import build
 from mgvae.errors import ConfigError
-from mgvae.report.formatting import ARMS, CLASSIFIERS, METRICS, VARIANTS
+from mgvae.report.formatting import METRICS, VARIANTS
 from mgvae.report.palette import ARM_STYLES
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric, Variant
+from mgvae.results.labels import ARMS, CLASSIFIERS
 from tests import report_sample
 from tests.report_plain import render
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mgvae.report.formatting import ARMS
 from mgvae.report.stability import instability_sentence, learning_sentence, sample_size_sentence
 from mgvae.results.instability import InstabilityResult
+from mgvae.results.labels import ARMS
 from mgvae.results.learning_curve import LearningCurveResult, LearningLine
 from mgvae.results.sample_size import SampleSize
 from tests.report_plain import render
