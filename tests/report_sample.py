@@ -184,7 +184,7 @@ def _columns(wanted: int) -> list[dict[str, Any]]:
 
 
 def _participants(features: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a table in which one count of each column of levels is withheld."""
+    """Return a table in which one count of each column of levels is suppressed."""
     n = dict(zip(("without_event", "with_event", "training", "test"), (15239, 328, 11675, 3892), strict=True))
     spread = {"mean": 54.25, "sd": 11.5, "median": 53.5, "lower": 46.75, "upper": 62.125}
     rows = []

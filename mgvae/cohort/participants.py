@@ -53,11 +53,11 @@ def _characteristic(values: pd.Series[Any], members: Mapping[Side, BoolArray], l
     counts: dict[Side, tuple[int | None, ...]] = {}
     for pair in PAIRS:
         sides = [members[side] for side in pair]
-        for side, found in zip(pair, withheld(_counts(two, sides)), strict=True):
+        for side, found in zip(pair, suppressed(_counts(two, sides)), strict=True):
             missing[side] = found[1]
         if names:
             counted = _counts(has, sides)
-            shown = withheld(np.vstack([counted, _counts(two[1:], sides)]))  # missing is a level like any other
+            shown = suppressed(np.vstack([counted, _counts(two[1:], sides)]))  # missing is a level like any other
             counts |= {side: found[:-1] for side, found in zip(pair, shown, strict=True)}
             missing |= {side: found[-1] for side, found in zip(pair, shown, strict=True)}
             hidden = any(one is None for found in shown for one in found)
@@ -80,7 +80,7 @@ def _characteristic(values: pd.Series[Any], members: Mapping[Side, BoolArray], l
     )
 
 
-def withheld(counts: IntArray) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
+def suppressed(counts: IntArray) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
     """Return counts of both sides, ``(L, 2)``, with small ones as None, and enough others that no sum gives them away."""
     hidden: BoolArray = np.any((counts > 0) & (counts < FEWEST_NAMED), axis=1)
     if hidden.any():

@@ -57,7 +57,7 @@ class Card(Strict):
         risk_level: the clinical risk of a wrong answer.
         external_evaluation: evaluation on other patients: data, by whom, results.
         publications: references of the model and of its effect on outcomes.
-        consent: what patients are told.
+        consent: what patients are informed of.
     """
 
     abstract: Text | None = None

@@ -30,10 +30,10 @@ class Characteristic(Strict):
         name, label, unit: of its column.
         spread: of a number, by side; a side in which fewer than `Participants.fewest` patients have it is left out.
         levels: of other kinds.
-        counts: patients with each level, by side; None where withheld.
-        missing: patients without a value, by side; None where withheld.
+        counts: patients with each level, by side; None where suppressed.
+        missing: patients without a value, by side; None where suppressed.
         by_event, by_part: standardised mean difference of those with the event from those without, and of the test from the
-            training part; None where it is not defined or would tell a count that is withheld.
+            training part; None where it is not defined or would tell a count that is suppressed.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Characteristic(Strict):
 class Participants(Strict):
     """The cohort's predictors by outcome and by part.
 
-    A count of 1 to ``fewest`` - 1 patients is withheld, on both sides of the outcome or of the parts, and with it the count of
+    A count of 1 to ``fewest`` - 1 patients is suppressed, on both sides of the outcome or of the parts, and with it that of
     another level, so that no difference of sums gives it away.
 
     Attributes:

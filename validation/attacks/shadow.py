@@ -1,7 +1,7 @@
 """Membership by shadow models: the likelihood-ratio attack.
 
 Shadow generators, trained with and without a patient, say how that patient's score is distributed where the patient was trained
-on and where not; the score under the attacked generator is held against both.
+on and where not; the score under the attacked generator is compared with both.
 
 Source: Carlini et al. 2022, arXiv:2112.03570 (LiRA).
 """

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mgvae.cohort.build import Cohort
-from mgvae.cohort.participants import MOST_LEVELS, OTHERS, describe, levels_difference, means_difference, withheld
+from mgvae.cohort.participants import MOST_LEVELS, OTHERS, describe, levels_difference, means_difference, suppressed
 
 FEWEST = 5
 
@@ -84,9 +84,9 @@ def test_the_sign_says_on_which_side_a_number_is_higher():
         ([[100, 1], [100, 2], [100, 30], [100, 40]], (False, False, False, True)),  # three together are too few
     ],
 )
-def test_small_counts_are_withheld_on_both_sides_with_what_gives_them_away(counts, shown):
+def test_small_counts_are_suppressed_on_both_sides_with_what_gives_them_away(counts, shown):
     for one in (np.array(counts), np.array(counts)[:, ::-1]):
-        for side in withheld(one):
+        for side in suppressed(one):
             assert tuple(count is not None for count in side) == shown
 
 
@@ -94,14 +94,14 @@ def test_small_counts_are_withheld_on_both_sides_with_what_gives_them_away(count
 def test_no_small_count_follows_from_those_that_are_shown(seed):
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 12, (rng.integers(2, 7), 2)) * rng.integers(0, 2, (1, 1)) + rng.integers(0, 9, (1, 2))
-    for side, true in zip(withheld(counts), counts.T, strict=True):
+    for side, true in zip(suppressed(counts), counts.T, strict=True):
         assert not any(count is not None and 0 < count < FEWEST for count in side)
         hidden = [count for count, shown in zip(true, side, strict=True) if shown is None]
         assert len(hidden) != 1
         assert not hidden or sum(hidden) >= FEWEST or sum(true) == sum(hidden)
 
 
-def test_a_difference_that_would_tell_a_withheld_count_is_withheld():
+def test_a_difference_that_would_tell_a_suppressed_count_is_suppressed():
     sex = pd.Categorical(["m"] * 3 + ["f"] * 27 + ["m", "f"] * 100, ["f", "m"])
     row = table({"sex": sex}, np.arange(230) < 30).rows[0]
     assert row.counts["with_event"] == row.counts["without_event"] == (None, None)

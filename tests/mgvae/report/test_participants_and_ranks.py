@@ -1,4 +1,4 @@
-"""The page shows ranks and participants as report.json holds them, and withholds what is withheld."""
+"""The page shows ranks and participants as report.json holds them, and suppresses what is suppressed."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_participants_are_as_in_the_report(report, page):
     assert says(" ".join(body["Age"][3]), *(54.25, 11.5, 53.5, 46.75, 62.12)), expected
     assert [" ".join(body["Age"][place]) for place in (2, 5)] == ["+0.38", "+0.06"]
     assert says(" ".join(body["first"][1]), 164, 50.0)
-    assert [" ".join(cell) for cell in body["third"]] == ["withheld", "withheld", "", "withheld", "withheld", ""]
+    assert [" ".join(cell) for cell in body["third"]] == ["suppressed", "suppressed", "", "suppressed", "suppressed", ""]
     assert "missing" not in body
 
 
