@@ -111,7 +111,7 @@ def _serve(studies: list[Path], options: Sequence[str], *, browse: bool) -> None
         raise ConfigError("mgvae report serve needs one study's folder, such as runs/nafld.")
     study, address = check_study(studies[0]), address_of(free_port())
     server = server_of(address, lambda hosts, prefix: StudyReports(study, hosts=hosts, prefix=prefix))
-    typer.echo(f"{address}/\nTo this machine alone, and to whoever knows the address; ends with Ctrl-C.")
+    typer.echo(f"{address}/\nFor this machine alone; the address holds a key. Ctrl-C ends it.")
     if browse:
         webbrowser.open(f"{address}/")
     server.run()

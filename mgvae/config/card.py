@@ -32,7 +32,7 @@ class Card(Strict):
         eligibility: who could take part.
         treatments: what treatments patients had, and how that was handled.
         outcome_assessment: how the outcome was found, and by whom where it needs judgement.
-        outcome_blinding: whether whoever found the outcome knew the predictors.
+        outcome_blinding: whether those who assessed the outcome knew the predictors.
         predictor_assessment: who assessed predictors that need judgement.
         predictor_choice: why these predictors.
         fairness: what was done for fairness beyond the report's tables, and why.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from mgvae.ehr.meds import read_meds
 from mgvae.ehr.omop import read_omop
 from mgvae.ehr.predicates import Predicates
 from mgvae.ehr.predictors import Predictor, PredictorBuilder
-from mgvae.ehr.study_files import BUILT, COHORT, EXTRACT, replace_files, write_json
+from mgvae.ehr.study_files import BUILT, COHORT, EXTRACT, digest_of, replace_files, write_json
 from mgvae.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -183,15 +181,10 @@ def _cohort(source: Source, cohort: Path, steps: tuple[AttritionStep, ...]) -> d
 
 
 def source_digest(source: Source, cohort: Path) -> str:
-    """Return a digest of the configuration and of the names, sizes and times of the source's files.
-
-    Equal digests mean that a build need not be made anew.
-    """
+    """Return a digest of the configuration, of its lists of codes and of the state of the source's files."""
     place = Path(str(source.omop or source.meds))
     files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-    states = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.is_file()]
     lists = [one.file for predicate in source.predicates.values() for one in (predicate.code, predicate.source_code)
              if one is not None and not isinstance(one, str) and one.file is not None]  # fmt: skip
     texts = [(cohort.parent / name).read_text(encoding="utf-8-sig") for name in lists]
-    text = json.dumps([cohort.read_text(encoding="utf-8"), states, texts])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(cohort, files, *texts)

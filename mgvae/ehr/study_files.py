@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +37,15 @@ def replace_files(out: Path) -> Iterator[Path]:
 def _check_free(out: Path) -> None:
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / BUILT).is_file())):
         raise ConfigError(f"{out}: must be absent, empty, or an earlier build; it holds other files. Give another with --out.")
+
+
+def digest_of(cohort: Path, files: Iterable[Path], *texts: str) -> str:
+    """Return a digest of a configuration, of further texts, and of the names, sizes and times of files that exist.
+
+    Equal digests mean that a build need not be made anew.
+    """
+    states = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.is_file()]
+    return hashlib.sha256(json.dumps([cohort.read_text(encoding="utf-8"), states, texts]).encode()).hexdigest()
 
 
 def write_json(path: Path, values: object, *, comments: str = "") -> None:

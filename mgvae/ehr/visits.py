@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +13,7 @@ from mgvae.config.visits import Reduction, Visits, VisitsStudy
 from mgvae.config.yaml_reader import read_yaml
 from mgvae.ehr.cohort import shift
 from mgvae.ehr.database import columns, database, identifier, number, quoted, reading, rows
-from mgvae.ehr.study_files import BUILT, COHORT, EXTRACT, replace_files, write_json
+from mgvae.ehr.study_files import BUILT, COHORT, EXTRACT, digest_of, replace_files, write_json
 from mgvae.ehr.table_files import relation_of
 from mgvae.errors import DataError, ExtractError, nearest
 
@@ -57,10 +55,9 @@ def reduce_visits(cohort: Path, study: VisitsStudy, out: Path) -> tuple[str, ...
 
 
 def visits_digest(cohort: Path, study: VisitsStudy) -> str:
-    """Return a digest of the configuration and of the names, sizes and times of the files."""
-    places = [cohort.parent / name for name in (study.extract, *(one.file for one in study.visits)) if name is not None]
-    states = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in places if path.is_file()]
-    return hashlib.sha256(json.dumps([cohort.read_text(encoding="utf-8"), states]).encode()).hexdigest()
+    """Return a digest of the configuration and of the state of the files."""
+    names = (study.extract, *(one.file for one in study.visits))
+    return digest_of(cohort, [cohort.parent / name for name in names if name is not None])
 
 
 def _reduce(connection: DuckDBPyConnection, folder: Path, study: VisitsStudy) -> tuple[str, ...]:

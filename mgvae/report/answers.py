@@ -9,7 +9,7 @@ from mgvae.config.sections import Arm
 from mgvae.report.formatting import METRICS, change, count, listing, measured, plural, share
 from mgvae.report.schema import Report
 from mgvae.results.gates import Gate, Verdict, worst
-from mgvae.results.labels import ARMS, CLASSIFIERS
+from mgvae.results.labels import ARMS, model_name
 from mgvae.results.numbers import Estimate
 
 DISCLOSURE = frozenset(
@@ -152,7 +152,7 @@ def _predicts(report: Report) -> Answer:
     if chosen is None or evaluation is None:
         return _not_made(report, question)
     scores = evaluation.arms.get(chosen.arm, {}).get(chosen.classifier, {}).get("recalibrated", {})
-    name = f"{ARMS[chosen.arm]} with {CLASSIFIERS[chosen.classifier].lower()}"
+    name = model_name(chosen.arm, chosen.classifier)
     auroc = f"{METRICS['auroc'].label} {measured('auroc', scores.get('auroc'))}, cross-validated"
     if chosen.answer == "deploy_none":
         return Answer(question, "fail", "No", f"The best, {name}, does not pass the floor: {auroc}.", *place)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mgvae.report.formatting import METRICS, UNKNOWN, change, count, measured, share
-from mgvae.report.overview import advice, model_name, performance
+from mgvae.report.overview import advice, performance
 from mgvae.report.schema import Report
+from mgvae.results.labels import model_name
 from mgvae.results.numbers import Estimate
 
 LIMITS = (

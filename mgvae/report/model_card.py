@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mgvae.report.formatting import METRICS, count, measured, plural, share
-from mgvae.report.overview import advice, model_name, performance
+from mgvae.report.overview import advice, performance
 from mgvae.report.schema import Report
+from mgvae.results.labels import model_name
 
 
 def model_card(report: Report) -> str:

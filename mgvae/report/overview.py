@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mgvae.config.sections import Arm, Classifier
+from mgvae.config.sections import Arm
 from mgvae.report.formatting import METRICS, change, count, listing, number, plural, share
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric, Scores
 from mgvae.results.findings import Finding, VerdictStatus, counting
 from mgvae.results.gates import Gate, Verdict
-from mgvae.results.labels import ARMS, CLASSIFIERS
+from mgvae.results.labels import CLASSIFIERS, model_name
 from mgvae.results.recommendation import Recommendation
 
 _HEADLINES: dict[VerdictStatus, str] = {
@@ -108,11 +108,6 @@ def deciding_difference(recommendation: Recommendation) -> str:
     if found.expected_auroc is not None and found.expected_auroc.value is not None:
         text += f"; expected gain in AUROC {change('auroc', found.expected_auroc)}"
     return text
-
-
-def model_name(arm: Arm, classifier: Classifier | None) -> str:
-    """Return ``MGVAE with logistic regression``."""
-    return f"{ARMS[arm]} with {CLASSIFIERS[classifier].lower()}" if classifier else ARMS[arm]
 
 
 def tiles(report: Report) -> list[Tile]:

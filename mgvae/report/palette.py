@@ -49,6 +49,11 @@ class ArmStyle:
     marker: str
     dash: tuple[float, ...] = ()
 
+    @property
+    def line(self) -> str | tuple[float, tuple[float, ...]]:
+        """Return the line style, as matplotlib takes it."""
+        return (0, self.dash) if self.dash else "-"
+
 
 ARM_STYLES: dict[Arm, ArmStyle] = {
     "none": ArmStyle("arm-none", "o"),

@@ -9,7 +9,7 @@ from mgvae.report.panels import Panel
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric
 from mgvae.results.instability import ArmInstability, InstabilityResult
-from mgvae.results.labels import ARMS, CLASSIFIERS
+from mgvae.results.labels import model_name
 from mgvae.results.learning_curve import LearningCurveResult, LearningLine
 from mgvae.results.sample_size import SampleSize
 
@@ -68,7 +68,7 @@ def sample_size_sentence(found: SampleSize) -> str:
 
 def learning_sentence(line: LearningLine) -> str:
     """Return whether performance still rises with the number of events."""
-    name = f"{ARMS[line.arm]} with {CLASSIFIERS[line.classifier].lower()}"
+    name = model_name(line.arm, line.classifier)
     if "auroc" not in line.gain or line.gain["auroc"].value is None:
         return f"{name}: with fewer events it could not be fitted, so it is unknown whether performance still rises."
     before, last = line.points[-2:]

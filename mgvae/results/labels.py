@@ -37,8 +37,12 @@ CLASSIFIERS = ClassifierNames(
 )
 
 
+def model_name(arm: Arm, classifier: Classifier | None) -> str:
+    """Return ``Random oversampling with logistic regression``."""
+    return f"{ARMS[arm]} with {CLASSIFIERS[classifier].lower()}" if classifier else ARMS[arm]
+
+
 def named(arm: Arm, classifier: Classifier) -> str:
     """Return ``random oversampling with logistic regression``, as it stands inside a sentence."""
-    label = ARMS[arm]
-    inside = label if label[1].isupper() else label[0].lower() + label[1:]
-    return f"{inside} with {CLASSIFIERS[classifier].lower()}"
+    name = model_name(arm, classifier)
+    return name if name[1].isupper() else name[0].lower() + name[1:]

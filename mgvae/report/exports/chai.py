@@ -12,8 +12,9 @@ from xml.etree import ElementTree  # written, never parsed
 from mgvae.report.exports.guidelines import DISCLAIMER
 from mgvae.report.exports.sources import groups, participants, risks, written
 from mgvae.report.formatting import METRICS, measured, plural
-from mgvae.report.overview import model_name, performance
+from mgvae.report.overview import performance
 from mgvae.report.schema import Report
+from mgvae.results.labels import model_name
 
 NAMESPACE = "https://mc.chai.org/v0.2/schema.xsd"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

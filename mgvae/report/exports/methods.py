@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from mgvae.config.study import CohortConfig
 from mgvae.report.checklist import groups_kept
 from mgvae.report.formatting import arm_names, count, listing, measured, plural, share
-from mgvae.report.overview import model_name, performance
+from mgvae.report.overview import performance
 from mgvae.report.schema import Report
-from mgvae.results.labels import CLASSIFIERS
+from mgvae.results.labels import CLASSIFIERS, model_name
 
 REFERENCES: dict[str, dict[str, str]] = {
     "ai2023mgvae": {

@@ -6,7 +6,7 @@ Where there is a smooth curve, it is the line of its arm and the points are the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -67,20 +67,19 @@ def _plot(ax: Axes, curves: Mapping[Arm, Curve], floor: float) -> None:
     _log_axes(ax, low)
 
 
+def draw_line(ax: Axes, arm: Arm, x: Sequence[float], y: Sequence[float]) -> None:
+    """Draw an arm's line in its style; those of `BANDED` are heavier and lie above the others."""
+    style, strong = ARM_STYLES[arm], arm in BANDED
+    ax.plot(x, y, color=light(style.colour), linewidth=2 if strong else 1.2, linestyle=style.line, zorder=3 + strong)
+
+
 def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> None:
     style, strong = ARM_STYLES[arm], arm in BANDED
     colour = light(style.colour)
     x = [max(value, floor) for value in curve.predicted]
     y = [max(value, floor) for value in curve.observed]
     line = (x, curve.observed) if curve.smooth is None else (curve.smooth.predicted, curve.smooth.observed)
-    ax.plot(
-        line[0],
-        [value if value >= floor else math.nan for value in line[1]],
-        color=colour,
-        linewidth=2 if strong else 1.2,
-        linestyle=(0, style.dash) if style.dash else "-",
-        zorder=3 + strong,
-    )
+    draw_line(ax, arm, line[0], [value if value >= floor else math.nan for value in line[1]])
     for place, observed in enumerate(curve.observed if strong or curve.smooth is None else ()):
         hollow = observed < floor
         fill = light("page") if hollow else colour

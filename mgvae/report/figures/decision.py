@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mgvae.config.sections import Arm
-from mgvae.report.figures.calibration import BANDED
+from mgvae.report.figures.calibration import BANDED, draw_line
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import arm_names, share
 from mgvae.report.palette import ARM_STYLES, light
@@ -55,14 +55,11 @@ def top_of(found: DecisionCurves) -> float:
 
 
 def _draw(ax: Axes, arm: Arm, curve: DecisionCurve, thresholds: Sequence[float]) -> None:
-    style, strong = ARM_STYLES[arm], arm in BANDED
-    colour = light(style.colour)
-    dash = (0, style.dash) if style.dash else "-"
-    ax.plot(thresholds, curve.net_benefit, color=colour, linewidth=2 if strong else 1.2, linestyle=dash, zorder=3 + strong)
+    draw_line(ax, arm, thresholds, curve.net_benefit)
     limits = [(t, low, high) for t, low, high in zip(thresholds, curve.low, curve.high, strict=True) if None not in (low, high)]
-    if strong and limits:
+    if arm in BANDED and limits:
         x, low, high = (list(column) for column in zip(*limits, strict=True))
-        ax.fill(x + x[::-1], low + high[::-1], color=colour, alpha=0.14, linewidth=0, zorder=2)
+        ax.fill(x + x[::-1], low + high[::-1], color=light(ARM_STYLES[arm].colour), alpha=0.14, linewidth=0, zorder=2)
 
 
 def _frame(ax: Axes, found: DecisionCurves, top: float) -> None:

@@ -34,7 +34,7 @@ def by_events(lines: Sequence[LearningLine], metric: Metric, *, key: str) -> Mar
             style, points = ARM_STYLES[line.arm], known.get(_name(line), [])
             if not points:
                 continue
-            mark: Any = {"marker": style.marker, "markersize": 5, "linestyle": (0, style.dash) if style.dash else "-"}
+            mark: Any = {"marker": style.marker, "markersize": 5, "linestyle": style.line}
             events, values = [point[0] for point in points], [point[1] for point in points]
             ax.plot(events, values, color=light(style.colour), label=_name(line), **mark)
             low, high = [point[2] for point in points], [point[3] for point in points]

@@ -150,7 +150,7 @@ def _numbers(ax: Axes, by_arm: Mapping[Arm, Dependence]) -> None:
         colour = light(style.colour)
         x = [point.value for point in found.points if point.value is not None]
         y = [_value(point) for point in found.points if point.value is not None]
-        ax.plot(x, y, style.marker, color=colour, linestyle=(0, style.dash) if style.dash else "-", markersize=5)
+        ax.plot(x, y, style.marker, color=colour, linestyle=style.line, markersize=5)
         for point in found.points:
             at, estimate = beyond if point.value is None else point.value, point.contribution
             if estimate.low is not None and estimate.high is not None:

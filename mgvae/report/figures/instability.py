@@ -96,10 +96,9 @@ def by_risk(entries: Sequence[ArmInstability], measure: Measure, threshold: floa
         highest = max([LEAST[measure], *(100 * getattr(band, measure) for entry in entries for band in entry.bands)])
         for entry in entries:
             style, kept = ARM_STYLES[entry.arm], entry.recalibration == "kept"
-            line: Any = (0, style.dash) if style.dash else "-"
             risks, values = [band.risk for band in entry.bands], [100 * getattr(band, measure) for band in entry.bands]
             marker: Any = {"marker": style.marker, "markersize": 4, "markerfacecolor": light("page") if kept else None}
-            ax.plot(risks, values, color=light(style.colour), linestyle=line, linewidth=1.4, **marker)
+            ax.plot(risks, values, color=light(style.colour), linestyle=style.line, linewidth=1.4, **marker)
         ax.set(xlabel="predicted risk", ylabel=MEASURES[measure], ylim=(0, 1.08 * highest))
         ax.grid()
         words = "; ".join(f"{name_of(entry)} {_mean(entry, measure)}" for entry in entries)

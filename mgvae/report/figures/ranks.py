@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mgvae.config.sections import Arm
-from mgvae.report.figures.calibration import BANDED
+from mgvae.report.figures.calibration import BANDED, draw_line
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import arm_names, share
-from mgvae.report.palette import ARM_STYLES, light
+from mgvae.report.palette import light
 from mgvae.results.rank_curves import RankCurve, RankCurves
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def highest(*parts: RankCurves | None) -> float:
 
 def _lines(ax: Axes, across: Sequence[float], up: Mapping[Arm, Sequence[float]]) -> None:
     for arm in sorted(up, key=lambda name: name in BANDED):
-        style, strong = ARM_STYLES[arm], arm in BANDED
-        dash = (0, style.dash) if style.dash else "-"
-        ax.plot(across, up[arm], color=light(style.colour), linewidth=2 if strong else 1.2, linestyle=dash, zorder=3 + strong)
+        draw_line(ax, arm, across, up[arm])
 
 
 def _frame(ax: Axes, across: str, up: str, top: float) -> None:

@@ -1,4 +1,4 @@
-"""The table of participants: its differences are those of other sources, and nobody can be told from it."""
+"""The table of participants: its differences are those of other sources, and no patient can be recognised in it."""
 
 import numpy as np
 import pandas as pd
