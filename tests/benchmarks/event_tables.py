@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+from mgvae.cost import peak_mib
 from mgvae.ehr.build import build_study
 
 EVENTS = 200  # of a patient
@@ -71,7 +71,7 @@ def main() -> None:
         start = time.perf_counter()
         built = build_study(folder / "cohort.yaml", folder / "out")
         seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_mib() / 1024
     print(
         f"{given.patients * EVENTS:,} events -> {built.attrition[-1].rows:,} rows x {built.predictors:,} predictors: "
         f"{seconds:.0f} s, peak {peak:.2f} GiB"

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from mgvae.config.sections import Training
+from mgvae.cost import Cost, measured
 from mgvae.model.network import MGVAE, initialised
 from mgvae.paper.datasets.images import read_pair
-from mgvae.paper.experiment import Cost, measured
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.early_stopping import OnEpoch

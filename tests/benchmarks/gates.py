@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mgvae.cost import peak_mib
 from mgvae.results.cohort import ValidationResult
 from mgvae.results.gates import Gate
 from tests.paths import ROOT
@@ -128,7 +128,7 @@ def speed(majority: int, synthetic: int) -> tuple[int, float, float]:
     patients, rows = wide_patients(majority), _wide(np.random.default_rng(1), synthetic, cases=True)
     start = time.process_time()
     judged = gates_of(patients, rows, 1)
-    taken, memory = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    taken, memory = time.process_time() - start, peak_mib() / 1024
     line = f"{taken:.0f} s of processor time, {memory:.2f} GiB at most, {rows.shape[1]} columns; not judged: "
     print(line + (", ".join(gate.name for gate in judged if gate.verdict == "cannot_tell") or "none"))
     return len(judged), taken, memory

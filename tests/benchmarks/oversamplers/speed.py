@@ -19,6 +19,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
+from mgvae.cost import peak_mib
 from mgvae.evaluation.parallel import cores
 from mgvae.reproducibility import numpy_generator
 from tests.benchmarks.oversamplers.generators import ctgan_cases
@@ -126,7 +127,7 @@ def _measure(what: str) -> None:
     measured = time.perf_counter() - start
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    gib = own.ru_maxrss / 2**20  # kilobytes on Linux
+    gib = peak_mib() / 1024
     print(json.dumps({"seconds": seconds, "measured": measured, "cpu": cpu, "gib": gib}))
 
 

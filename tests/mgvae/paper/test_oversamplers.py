@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +23,6 @@ from mgvae.paper.oversamplers.rivals import conditional_vae, gan, random_oversam
 from mgvae.paper.oversamplers.task import Task
 from mgvae.training.exemplars import ExemplarSchedule
 from tests.mgvae.paper.layouts import celeba
-from tests.paths import ROOT
 
 SIDE = 6
 SIZE = Size(latent_dim=3, hidden=(32, 32))
@@ -199,23 +196,3 @@ def test_every_arm_of_an_experiment_yields_its_measures_and_costs():
         assert sum(sum(of_class.values()) for of_class in counts.values()) == by_arm[arm].synthetic
         assert set().union(*counts.values()) <= lambdas
     assert by_arm["erm"].synthetic == 0 < by_arm["mgvae"].synthetic == by_arm["smote"].synthetic
-
-
-PEAKS = """
-import torch
-from mgvae.paper.experiment import measured
-
-costs = {}
-with measured(costs, "large"):
-    held = torch.ones(64, 2**20)
-    del held
-with measured(costs, "small"):
-    pass
-print(costs["large"].peak_mib > costs["small"].peak_mib + 200, costs["large"].seconds > costs["small"].seconds)
-"""
-
-
-def test_each_stage_has_its_own_peak():
-    # in a process of its own: one that freed much memory before may serve the large block from it
-    done = subprocess.run([sys.executable, "-c", PEAKS], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "True True\n"
