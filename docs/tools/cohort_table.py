@@ -1,4 +1,7 @@
-"""The table of results/index.md, from report.json: python -m docs.tools.cohort_table RUN [RUN ...]."""
+"""The table of results/index.md, from report.json: python -m docs.tools.cohort_table [--auroc] RUN [RUN ...].
+
+`--auroc` prints the table of README.md: a row for each cohort and classifier, a column for each arm.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,19 @@ def table(reports: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def auroc_table(reports: list[dict[str, Any]]) -> str:
+    """Return the cross-validated AUROC of each report as a Markdown table with a column an arm."""
+    rows = ["| cohort, AUROC | " + " | ".join(ARMS.values()) + " |", "|" + "---|" * (len(ARMS) + 1)]
+    for report in reports:
+        arms = report["evaluation"]["arms"]
+        for classifier, label in CLASSIFIERS.items():
+            found = [arms[arm][classifier]["recalibrated"]["auroc"]["value"] if arm in arms else None for arm in ARMS]
+            cells = ["–" if value is None else f"{value:.3f}" for value in found]
+            name = NAMES.get(report["study"], report["study"])
+            rows.append(f"| {name}, {label.removeprefix('gradient ')} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
 def _row(report: dict[str, Any], classifier: str, label: str, arm: str) -> str:
     variants = report["evaluation"]["arms"][arm][classifier]
     judged = variants["recalibrated"]
@@ -44,4 +60,6 @@ def _with_interval(estimate: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    print(table([json.loads((Path(run) / "report.json").read_text(encoding="utf-8")) for run in sys.argv[1:]]))
+    make = auroc_table if "--auroc" in sys.argv[1:] else table
+    runs = [Path(word) for word in sys.argv[1:] if word != "--auroc"]
+    print(make([json.loads((run / "report.json").read_text(encoding="utf-8")) for run in runs]))
