@@ -1,4 +1,4 @@
-"""Check the numbers that documents quote against what made them: python -m docs.tools.numbers [RUN ...] [--minutes M] [--write].
+"""Check the numbers that documents quote: python -m docs.tools.numbers [RUN ...] [--minutes M] [--write].
 
 docs/numbers.yaml says where each quoted number comes from. Numbers of a study are read from the report.json of a finished run
 (RUN, else runs/<study>/latest); tables of other commands are checked where the command takes at most M minutes. What differs
@@ -21,7 +21,15 @@ from typing import Any
 
 from docs.tools import facts
 from docs.tools.links import ROOT
-from docs.tools.quotes import Difference, Register, Sentence, Table, Unknown, compare_sentence, compare_table, place, unsourced
+from docs.tools.quotes import (
+    Difference,
+    Register,
+    UnknownSourceError,
+    compare_sentence,
+    compare_table,
+    place,
+    unsourced,
+)
 from mgvae.config.strict import build
 from mgvae.config.yaml_reader import read_yaml
 
@@ -72,7 +80,7 @@ def check(
     for sentence in known.sentences:
         try:
             found += compare_sentence(sentence, texts[sentence.document], sources)
-        except Unknown as unknown:
+        except UnknownSourceError as unknown:
             skipped.append(f"{sentence.document}: {sentence.text.strip()[:60]!r}: {unknown}")
     for table in known.tables:
         if table.minutes > minutes:

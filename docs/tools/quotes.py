@@ -17,7 +17,7 @@ NUMBER = r"([-+]?\d[\d,]*(?:\.\d+)?|\d+|-)"
 NO_PROSE = re.compile(rf"{FENCE.pattern}|`[^`]*`|<!--.*?-->|\b\d{{4}}-\d\d-\d\d\b", FENCE.flags)
 
 
-class Unknown(Exception):
+class UnknownSourceError(Exception):
     """A number's source is not there, so the number cannot be checked."""
 
 
@@ -119,13 +119,13 @@ def compare_sentence(sentence: Sentence, text: str, sources: Mapping[str, Any]) 
     """Return the numbers of a sentence that differ from their source.
 
     Raises:
-        Unknown: the source or a value in it is missing.
+        UnknownSourceError: the source or a value in it is missing.
     """
     match = place(sentence, text)
     found = []
     for group, (source, path, form) in enumerate(FIELD.findall(sentence.text), start=1):
         if source not in sources:
-            raise Unknown(f"no finished run of {source}")
+            raise UnknownSourceError(f"no finished run of {source}")
         measured = write_number(look_up(sources[source], path), form)
         if measured != match[group]:
             start, end = match.span(group)
@@ -138,7 +138,7 @@ def look_up(content: Any, path: str) -> float:
     """Return the number at a path such as `synthetic.gates.energy.value`.
 
     Raises:
-        Unknown: there is none.
+        UnknownSourceError: there is none.
     """
     for key in path.split("."):
         if isinstance(content, list):
@@ -152,7 +152,7 @@ def look_up(content: Any, path: str) -> float:
         else:
             content = getattr(content, key, None)
         if content is None:
-            raise Unknown(f"nothing at {path}")
+            raise UnknownSourceError(f"nothing at {path}")
     return len(content) if isinstance(content, (list, dict)) else float(content)
 
 

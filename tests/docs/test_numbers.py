@@ -109,7 +109,7 @@ def test_a_command_runs_once_with_the_folders_of_runs(small):
 
 
 def test_a_table_that_the_command_does_not_print_is_an_error(small):
-    with pytest.raises(ValueError, match="must print a table with the header arm | AUROC"):
+    with pytest.raises(ValueError, match=r"must print a table with the header arm \| AUROC"):
         differences(small, printed="| arm | AUPRC |\n|---|---|\n| none | 0.2 |\n")
 
 
