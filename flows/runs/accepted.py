@@ -1,8 +1,9 @@
-"""The accepted extracts of a study in numbers, for what drifts slowly."""
+"""The accepted extracts of a study: in numbers, for what drifts slowly, and their runs, whose hold-outs judge together."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from flows.runs.accepted_drift import accepted_extracts
@@ -12,6 +13,25 @@ from mgvae.store.artifact import MANIFEST
 
 REPORT = "report.json"
 KEYS = ("before", "profile")  # of a report's drift
+
+
+@dataclass(frozen=True)
+class AcceptedRun:
+    """A run whose extract was accepted.
+
+    Attributes:
+        manifest: of the run.
+        before, now: the extract that it was compared with, and its own, in numbers; None where drift was not judged.
+    """
+
+    manifest: RunManifest
+    before: ExtractProfile | None
+    now: ExtractProfile | None
+
+    @property
+    def extract(self) -> str:
+        """Digest of the extract."""
+        return str(self.manifest.lineage.extract_sha256)
 
 
 def accepted_profiles(study: Path, extract_sha256: str) -> tuple[ExtractProfile, ...]:
@@ -25,21 +45,26 @@ def accepted_profiles(study: Path, extract_sha256: str) -> tuple[ExtractProfile,
         extract_sha256: digest of the extract to judge.
     """
     chain: dict[str, ExtractProfile] = {}
-    for sha256, before, now in _runs(study):
-        if sha256 == extract_sha256:
-            break
-        if now is None:
-            chain = {}
-        else:
-            found = [one for one in ([before] if before and not chain else []) + [now] if one.extract_sha256 not in chain]
-            chain |= {one.extract_sha256: one for one in found}
+    for run in accepted_runs(study, extract_sha256):
+        found = [one for one in (run.before if not chain else None, run.now) if one and one.extract_sha256 not in chain]
+        chain |= {one.extract_sha256: one for one in found}
     chain.pop(extract_sha256, None)
     return tuple(chain.values())
 
 
-def _runs(study: Path) -> list[tuple[str, ExtractProfile | None, ExtractProfile | None]]:
-    """Return the extract and both profiles of each accepted run, the oldest first; unreadable runs are left out."""
-    found: list[tuple[tuple[str, int], tuple[str, ExtractProfile | None, ExtractProfile | None]]] = []
+def accepted_runs(study: Path, extract_sha256: str | None) -> tuple[AcceptedRun, ...]:
+    """Return the chain of runs that `accepted_profiles` is about, with the one that began it, the oldest first."""
+    chain: list[AcceptedRun] = []
+    for run in _runs(study):
+        if run.extract == extract_sha256:
+            break
+        chain = [*chain, run] if run.now is not None else [run]
+    return tuple(chain)
+
+
+def _runs(study: Path) -> list[AcceptedRun]:
+    """Return each accepted run, the oldest first; unreadable runs are left out."""
+    found: list[tuple[tuple[str, int], AcceptedRun]] = []
     by_hand = accepted_extracts(study)
     for path in study.glob(f"[!.]*/{MANIFEST}"):
         try:
@@ -54,6 +79,5 @@ def _runs(study: Path) -> list[tuple[str, ExtractProfile | None, ExtractProfile 
             before, now = (None if drift.get(key) is None else ExtractProfile.model_validate(drift[key]) for key in KEYS)
         except (OSError, ValueError, AttributeError):
             continue
-        order = (manifest.created_at, path.stat().st_mtime_ns)
-        found.append((order, (extract, before, now)))
+        found.append(((manifest.created_at, path.stat().st_mtime_ns), AcceptedRun(manifest, before, now)))
     return [run for _, run in sorted(found, key=lambda pair: pair[0])]

@@ -78,7 +78,7 @@ def consider(
         store: where the artifacts lie.
         out: folder of the runs.
         run_folder: the run, published.
-        folders: its artifacts by stage; of them ``split`` and ``model`` are read.
+        folders: its artifacts by stage; of them ``split`` and ``model`` are read, and ``drift`` says that it was judged.
         known: the comparison, if it was made when the audit log had so many lines.
     Raises:
         StoreError: the audit log is damaged or cannot be written, or the link cannot be moved; the champion stays.
@@ -92,7 +92,7 @@ def consider(
         if now is not None and now.run_id == run.run_id:
             return Decision("unchanged", run.run_id, now.run_id, "It is the champion already.", warning=broken)
         made = known[1] if known is not None and known[0] == len(log.changes) else None
-        change, found = decide(config, store, run, folders, History(study, log.changes), made)
+        change, found = decide(config, store, run, folders, History(study, log.changes, run.extract), made)
         unusable = f"The champion {change.previous} of {config.study} stays. {found.reason}" if found.broken else None
         warning = " ".join(text for text in (broken, unusable) if text) or None
         written = any(_same(change, earlier) for earlier in _since_last_move(log.changes))
@@ -135,7 +135,7 @@ def promote(run: Path, *, reason: str, force: bool = False, store: str | None = 
             _repair_link(folder.parent, log)
             raise ConfigError(f"{run}: is the champion already, since {now.at}.")
         before = now.run_id if now else link_target(folder.parent / CHAMPION)
-        history = History(folder.parent, log.changes)
+        history = History(folder.parent, log.changes, candidate.extract)
         comparison = None if now is None else _comparison(found.config, artifacts, now, run, store, history)
         lost = f"There was no {LOG}." if now is None and before is not None else None
         why = with_muted(reason, found.config)
@@ -225,7 +225,8 @@ def _comparison(
 ) -> Mapping[str, Any] | None:
     """Return the numbers for a run that a person promotes; None if unavailable."""
     try:
-        folders = finished_run(run, location, needed=("split", "model")).folders
+        judged = {"drift"} & set(manifest_of(run).lineage.artifacts)
+        folders = finished_run(run, location, needed=("split", "model", *judged)).folders
     except StoreError:
         return None
     return compare_with_champion(config, store, now.sha256.get("model"), folders, history).comparison

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,18 @@ import numpy as np
 import pandas as pd
 
 from flows.runs.audit_log import BY_HAND, Change
+from flows.runs.earlier_holdouts import earlier_holdouts
 from flows.runs.folder import manifest_of
 from flows.runs.holdout_use import pseudonyms, use_of
-from mgvae.arrays import IntArray
-from mgvae.cohort.build import FEW_EVENTS
+from mgvae.arrays import BoolArray, IntArray
+from mgvae.classifiers.deployed import DeployedModel
+from mgvae.cohort.build import FEW_EVENTS, Cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, OutcomeError, StoreError
 from mgvae.evaluation.deployed_model import EVALUATED, PREDICTIONS, load_deployed, met_before, seen_in_training
+from mgvae.evaluation.holdout_pool import Pooled, enough, pool_holdouts
 from mgvae.evaluation.promotion import (
     MEASURES,
     Judgement,
@@ -44,11 +47,12 @@ CANNOT_JUDGE, MUTED = "Cannot judge. ", " Muted findings: "  # how a reason begi
 
 @dataclass(frozen=True)
 class Candidate:
-    """A run that might become champion: its name, its status and its digests."""
+    """A run that might become champion: its name, its status, its digests and that of its extract."""
 
     run_id: str
     status: str
     sha256: Mapping[str, str | None]
+    extract: str | None = None
 
     @classmethod
     def of(cls, folder: Path) -> Candidate:
@@ -56,7 +60,7 @@ class Candidate:
         manifest = manifest_of(folder)
         digests: dict[str, str | None] = {name: digest_file(folder / name) for name in (MANIFEST, "report.json")}
         model = manifest.lineage.artifacts.get("model")
-        return cls(folder.name, manifest.standing, {**digests, "model": model})
+        return cls(folder.name, manifest.standing, {**digests, "model": model}, manifest.lineage.extract_sha256)
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,12 @@ class History:
     Attributes:
         study: folder of the study's runs.
         changes: its audit log.
+        extract: digest of the extract of the run that is considered; None where it is not known.
     """
 
     study: Path
     changes: Sequence[Change]
+    extract: str | None = None
 
     @property
     def lost(self) -> dict[str, float]:
@@ -130,7 +136,7 @@ def compare_with_champion(
         config: the challenger's study: rule, resamples, seed.
         store: where the champion's model lies.
         champion: digest of the artifact that holds it.
-        folders: the challenger's artifacts ``split`` and ``model``.
+        folders: the challenger's artifacts ``split`` and ``model``; ``drift`` too where it was judged.
         history: of the study.
     Raises:
         CheckpointError: the challenger's own model cannot be read.
@@ -150,19 +156,43 @@ def compare_with_champion(
     unfit = unfit_to_serve(folders)
     if unfit is not None:
         return Comparison("kept", unfit)
-    holdout, seen = cohort.take(test), known[test]
-    judges = holdout.take(~seen)
-    if judges.events < FEW_EVENTS or judges.events == len(judges):
+    earlier, alone = earlier_holdouts(config, store, history.study, history.extract, folders)
+
+    def trained_on(people: Cohort) -> BoolArray:
+        return np.logical_or(*(seen_in_training(at, people, named=True) for at in (place, folders["model"])))
+
+    pool = replace(pool_holdouts(cohort.take(test), known[test], earlier, trained_on), alone=alone)
+    judges = pool.judges
+    if not enough(len(judges), judges.events):
         return Comparison(
             "kept",
-            f"Cannot tell: of {len(holdout):,} patients in the hold-out, {len(judges):,} with {judges.events:,} events are "
-            f"none that the champion was trained on; at least {FEW_EVENTS} events are needed.",
+            f"Cannot tell: of {len(judges) + pool.left_out:,} patients in the hold-out, {len(judges):,} with "
+            f"{judges.events:,} events are none that the champion was trained on; at least {FEW_EVENTS} events are needed.",
         )
-    event, numbers, n, seed = judges.event.astype(int), config.promotion, *_draws(config)
-    old, recent = serving.predict(judges.features), challenger.predict(judges.features)
+    new_patients, temporal = float(1 - met[~test].mean()), is_temporal(cohort, test)
+    models = (serving, challenger)
+    return _compared(config, pool, models, place, history, new_patients=new_patients, temporal=temporal)
+
+
+def _compared(
+    config: CohortConfig,
+    pool: Pooled,
+    models: Sequence[DeployedModel],
+    place: Path,
+    history: History,
+    *,
+    new_patients: float,
+    temporal: bool,
+) -> Comparison:
+    """Return what the rule says of champion and challenger, ``models``, on patients who suffice to judge them."""
+    judges, numbers, (n, seed) = pool.judges, config.promotion, _draws(config)
+    event = judges.event.astype(int)
+    old, recent = (model.predict(judges.features) for model in models)
+    at = pool.newest if enough(pool.newest, pool.counts.newest_events) else len(judges)  # today's patients, where they can tell
     try:
         then = _promoted_performance(place, config)
-        now, new = (performance(event, judges.group, risk, n=n, seed=seed) for risk in (old, recent))
+        now = performance(event[:at], judges.group[:at], old[:at], n=n, seed=seed)
+        new = performance(event, judges.group, recent, n=n, seed=seed)
         found = compare_models(event, judges.group, champion=old, challenger=recent, n=n, seed=seed)
     except (OutcomeError, CheckpointError) as error:
         return Comparison("kept", f"Cannot tell: {error}")
@@ -170,15 +200,16 @@ def compare_with_champion(
     complete = with_rule(
         found,
         numbers,
-        left_out=int(seen.sum()),
+        left_out=pool.left_out,
         floor=floor_of(new, numbers.level),
         change=change_of(then, now, numbers.level),
-        new_patients=float(1 - met[~test].mean()),
+        new_patients=new_patients,
         lost_before=history.lost,
         use=use_of(history.study, names, window=config.split.window),
+        pool=pool.counts,
     )
     judged = judge(complete, numbers)
-    if judged.outcome == "promoted" and not is_temporal(cohort, test):
+    if judged.outcome == "promoted" and not temporal:
         complete = _moved_on(complete, config)
     return Comparison(judged.outcome, judged.reason, complete.model_dump(mode="json"), finding=judged.finding, judges=names)
 

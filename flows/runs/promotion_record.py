@@ -12,7 +12,7 @@ from flows.runs.comparison import CANNOT_JUDGE, MUTED, Candidate, Comparison, Hi
 from mgvae.config.study import CohortConfig
 from mgvae.report.schema import Report
 from mgvae.results.findings import found
-from mgvae.results.promotion import HoldoutUse, PromotionRecord
+from mgvae.results.promotion import HoldoutPool, HoldoutUse, PromotionRecord
 from mgvae.store.open import AnyStore
 
 
@@ -54,13 +54,13 @@ def foresee(config: CohortConfig, store: AnyStore, out: Path, report: Report, fo
         return Foreseen(record_of(earlier), len(changes))
     standing = "unreliable" if report.verdict.status == "unreliable" else report.status
     run = Candidate(report.run_id, standing, {"model": report.lineage.artifacts.get("model")})
-    change, comparison = decide(config, store, run, folders, History(study, changes))
+    change, comparison = decide(config, store, run, folders, History(study, changes, report.lineage.extract_sha256))
     return Foreseen(record_of(change), len(changes), comparison)
 
 
 def record_of(change: Change) -> PromotionRecord:
     """Return what a report says of a line of the audit log."""
-    use = (change.comparison or {}).get("use")
+    use, pool = ((change.comparison or {}).get(name) for name in ("use", "pool"))
     detail = change.reason.removeprefix(CANNOT_JUDGE).partition(MUTED)[0]
     return PromotionRecord.model_validate(
         {
@@ -68,6 +68,7 @@ def record_of(change: Change) -> PromotionRecord:
             "reason": change.reason,
             "previous": change.previous,
             "use": None if use is None else HoldoutUse.model_validate(use),
+            "pool": None if pool is None else HoldoutPool.model_validate(pool),
             "finding": None if change.finding is None else found(change.finding, detail),
         }
     )

@@ -20,6 +20,8 @@ class Promotion(Strict):
             neither better nor worse takes its place; 0: always.
         most_nights: how often the same patients of a random hold-out may judge (median) until a quarter of them is replaced,
             from the night after the next promotion.
+        nights: hold-outs of how many of the last accepted extracts judge together, this one's included, each patient once and
+            none that either model was trained on; 1: this one's alone. Earlier ones need a `subject_id`, and drift that passed.
     """
 
     level: float = Field(default=0.99, ge=0.9, lt=1)
@@ -28,3 +30,4 @@ class Promotion(Strict):
     margin: float = Field(default=0.03, gt=0, le=0.5)
     new_patients: float = Field(default=0.05, ge=0, le=1)
     most_nights: int = Field(default=10, ge=1)
+    nights: int = Field(default=5, ge=1)

@@ -16,6 +16,7 @@ from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.build import FEW_EVENTS
 from mgvae.config.promotion import Promotion
 from mgvae.evaluation.bootstrap import interval, resamples
+from mgvae.evaluation.holdout_pool import enough
 from mgvae.evaluation.intervals import Sample, Score, auroc_estimate, t_quantile
 from mgvae.evaluation.measures.accuracy import accuracy
 from mgvae.evaluation.measures.ranking import ranking
@@ -25,6 +26,7 @@ from mgvae.results.findings import Finding, found
 from mgvae.results.numbers import Estimate, number
 from mgvae.results.promotion import (
     ChampionChange,
+    HoldoutPool,
     HoldoutUse,
     MeasureComparison,
     ModelComparison,
@@ -40,11 +42,12 @@ def rule(numbers: Promotion) -> str:
     """Return the rule in plain English."""
     level = f"{numbers.level:.4g}"
     return (
-        "A run can become champion if its gates passed or only warned. Both models predict the new run's hold-out "
-        f"without the patients, and their groups, that the champion was trained on. With fewer than {FEW_EVENTS} "
+        f"A run can become champion if its gates passed or only warned. Both models predict {_judges(numbers.nights)}, "
+        f"without the patients, and their groups, that either model was trained on. With fewer than {FEW_EVENTS} "
         "events there, the comparison is undecided and the champion stays. Nobody can judge, and somebody is told, "
         f"if the champion's AUROC is more than {numbers.auroc_drop:g} below that on its own hold-out when it was "
-        f"promoted, or its observed/expected ratio another by a factor of more than {numbers.calibration_change:g}, "
+        f"promoted, or its observed/expected ratio another by a factor of more than {numbers.calibration_change:g}"
+        f"{_newest_alone(numbers.nights)}, "
         f"each with the {level} interval of the change on that side; or if the new model's AUROC is not above "
         f"{CHANCE:g} with its {level} interval. Otherwise the differences in AUROC and scaled Brier score are "
         "computed on the same patients, with 0.95 intervals from a paired bootstrap of whole groups. The champion "
@@ -55,6 +58,19 @@ def rule(numbers: Promotion) -> str:
         "stays. A quarter of a random hold-out is replaced after a promotion, once its patients have judged "
         f"{numbers.most_nights} times (median)."
     )
+
+
+def _judges(nights: int) -> str:
+    if nights == 1:
+        return "the new run's hold-out"
+    return (
+        f"the new run's hold-out and those of up to {nights - 1} accepted extracts before it, back to the last whose drift was "
+        "not judged, each patient once and by the newest record"
+    )
+
+
+def _newest_alone(nights: int) -> str:
+    return "" if nights == 1 else f" (on the new hold-out alone where {FEW_EVENTS} events judge there)"
 
 
 @dataclass(frozen=True)
@@ -159,6 +175,7 @@ def with_rule(
     new_patients: float,
     lost_before: Mapping[str, float],
     use: HoldoutUse,
+    pool: HoldoutPool | None = None,
 ) -> PromotionComparison:
     """Return a comparison with all that the rule reads.
 
@@ -171,6 +188,7 @@ def with_rule(
         new_patients: share of the training patients whom the champion's extract did not have.
         lost_before: by measure, the sum of the differences between champions since the last clear gain.
         use: how often these patients have judged.
+        pool: of which hold-outs they are.
     """
     differences = {name: getattr(found, name) for name in MEASURES}
     return PromotionComparison(
@@ -183,12 +201,13 @@ def with_rule(
         lost={name: lost_before.get(name, 0.0) + (one.value or 0.0) for name, one in differences.items()},
         gained=any(one.low is not None and one.low > 0 for one in differences.values()),
         use=use,
+        pool=pool,
     )
 
 
 def judge(found: PromotionComparison, numbers: Promotion) -> Judgement:
     """Return what `rule` says of a comparison with enough events."""
-    on = f"on {found.n:,} patients with {found.events:,} events that the champion was not trained on"
+    on = _on(found.n, found.events)
     told = _untrustworthy(found, numbers, on)
     if told is not None:
         return told
@@ -214,6 +233,10 @@ def judge(found: PromotionComparison, numbers: Promotion) -> Judgement:
     return Judgement("promoted", f"{alike} {found.new_patients or 0.0:.1%} of its training patients are new.")
 
 
+def _on(patients: int, events: int) -> str:
+    return f"on {patients:,} patients with {events:,} events that the champion was not trained on"
+
+
 def above_chance(floor: Estimate, on: str) -> Judgement | None:
     """Return that nobody can judge a model which is not clearly above chance; None where it is."""
     if floor.low is not None and floor.low > CHANCE:
@@ -228,6 +251,9 @@ def _untrustworthy(comparison: PromotionComparison, numbers: Promotion, on: str)
         return Judgement("cannot_judge", f"Cannot judge: a difference is undefined {on}.")
     fallen = [] if comparison.change is None else _fallen(comparison.change, numbers)
     if fallen:
+        pool = comparison.pool
+        if pool is not None and enough(pool.newest, pool.newest_events):
+            on = _on(pool.newest, pool.newest_events)
         text = f"The champion's {' and '.join(fallen)} {on}."
         return Judgement("cannot_judge", f"Cannot judge. {text}", found("MGV401", text))
     return None if comparison.floor is None else above_chance(comparison.floor, on)

@@ -73,18 +73,37 @@ class HoldoutUse(Strict):
     next_window: Count
 
 
+class HoldoutPool(Strict):
+    """Whose hold-outs judge: the one of this extract, and those of extracts that were accepted before it.
+
+    Attributes:
+        nights: hold-outs of which patients judge, this one's included.
+        newest, newest_events: patients of this extract's hold-out, and how many of them have the event.
+        earlier, earlier_events: further patients of earlier hold-outs, each by the newest record.
+        alone: why no earlier hold-out was asked; empty where any was.
+    """
+
+    nights: Count
+    newest: Count
+    newest_events: Count
+    earlier: Count
+    earlier_events: Count
+    alone: str = ""
+
+
 class PromotionComparison(ModelComparison):
     """A comparison that decides on a promotion.
 
     Attributes:
-        left_out: patients of the hold-out that the champion may have been trained on.
+        left_out: patients of these hold-outs that a model may have been trained on.
         margin: by how much a measure may be lower.
         floor: the challenger's AUROC, with limits at `mgvae.config.promotion.Promotion.level`; None in older lines, as below.
-        change: the champion against itself at its promotion.
+        change: the champion on this extract's hold-out, if events there suffice, against itself at its promotion.
         new_patients: share of the challenger's training patients whom the champion's extract did not have.
         lost: by measure, the sum of the recorded differences since the last clear gain, this one included.
         gained: whether the challenger is clearly better in a measure.
         use: how often these patients have judged.
+        pool: of which hold-outs they are.
     """
 
     left_out: Count
@@ -95,6 +114,7 @@ class PromotionComparison(ModelComparison):
     lost: dict[str, Number] | None = None
     gained: bool | None = None
     use: HoldoutUse | None = None
+    pool: HoldoutPool | None = None
 
 
 class PromotionRecord(Strict):
@@ -105,6 +125,7 @@ class PromotionRecord(Strict):
         reason: in words.
         previous: the champion that it was compared with; None for none.
         use: how often the patients of the hold-out have judged; None where none of them did.
+        pool: the hold-outs that the comparison rests on; None where there was no comparison.
         finding: why nobody can judge; None where one can. It is among the findings of the report.
     """
 
@@ -112,4 +133,5 @@ class PromotionRecord(Strict):
     reason: str
     previous: str | None
     use: HoldoutUse | None = None
+    pool: HoldoutPool | None = None
     finding: Finding | None = None

@@ -89,8 +89,24 @@ class Nights:
     def study(self):
         return self.out / "small"
 
-    def night(self, run_id, *, n=PATIENTS, first=0, status="pass", spoilt=False, joined_wrongly=False, settings=None, seed=0):
-        """Leave a run as the flow does, `latest` included; the model of a spoilt one has learned from shuffled outcomes."""
+    def night(
+        self,
+        run_id,
+        *,
+        n=PATIENTS,
+        first=0,
+        status="pass",
+        spoilt=False,
+        joined_wrongly=False,
+        settings=None,
+        seed=0,
+        extract=None,
+        judged=False,
+    ):
+        """Leave a run as the flow does, `latest` included; the model of a spoilt one has learned from shuffled outcomes.
+
+        ``judged``: drift of the ``extract`` was judged.
+        """
         chosen = settings or config()
         people = cohort(n, first=first)
         if joined_wrongly:
@@ -107,19 +123,21 @@ class Nights:
         references = {stage: self.store.save(stage, write, about={}) for stage, write in writers.items()}
         folders = {stage: self.store.folder(one) for stage, one in references.items()}
         artifacts = {stage: one.sha256 for stage, one in references.items()}
-        return Night(chosen, self._publish(run_id, status, chosen, folders, artifacts), folders)
+        published = self._publish(run_id, status, chosen, folders, artifacts, extract, judged)
+        return Night(chosen, published, folders | ({"drift": published} if judged else {}))
 
-    def _publish(self, run_id, status, chosen, folders, artifacts):
+    def _publish(self, run_id, status, chosen, folders, artifacts, extract=None, judged=False):
         folder = self.study / run_id
         folder.mkdir(parents=True)
         (folder / PREDICTIONS).write_bytes((folders["model"] / PREDICTIONS).read_bytes())
-        (folder / "report.json").write_text(json.dumps({"run_id": run_id, "status": status}))
+        drift = {"before": None, "profile": {"extract_sha256": extract, "rows": 1, "columns": {}}} if judged else None
+        (folder / "report.json").write_text(json.dumps({"run_id": run_id, "status": status, "drift": drift}))
         manifest = {
             "study": "small",
             "run_id": run_id,
             "created_at": f"2026-01-{len(list(self.study.iterdir())):02}T00:00:00+00:00",
             "status": status,
-            "lineage": {"artifacts": artifacts, "config_sha256": config_sha256(chosen)},
+            "lineage": {"artifacts": artifacts, "config_sha256": config_sha256(chosen), "extract_sha256": extract},
             "config": chosen.model_dump(mode="json", exclude={"extract", "stages"}),
             "files": {path.name: digest_file(path) for path in sorted(folder.iterdir())},
         }
