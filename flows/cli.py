@@ -31,6 +31,7 @@ from flows.commands.run import relative_to_here, run_study
 from flows.commands.simulate import simulate
 from flows.redaction import redacted_message
 from flows.study.event_tables import runnable
+from mgvae.config.studies import load_studies
 from mgvae.config.study import load_config
 from mgvae.errors import ConfigError, MGVAEError
 
@@ -125,7 +126,7 @@ def run(
     strict: Strict = False,
     debug: Debug = False,
 ) -> None:
-    """Run a study from its extract to its report.
+    """Run a study, or each of the section studies, from its extract to its report.
     Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error.
     """
     given: dict[str, Any] = {"extract": extract, "store": store, "seed": seed, "settings": settings}
@@ -155,10 +156,13 @@ def validate(
     """Check an extract against the data dictionary.
     Nothing is trained or written. Exit code 2 if it fails.
     """
-    config = load_config(runnable(cohort), settings=tuple(settings or ()), extract=extract, strict=strict)
     from flows.commands.validate import validate as check
 
-    raise typer.Exit(check(config, Console()))
+    studies, codes = load_studies(cohort), [0]
+    for path in [cohort] if studies is None else studies.files.values():
+        config = load_config(runnable(path), settings=tuple(settings or ()), extract=extract, strict=strict)
+        codes.append(check(config, Console()))
+    raise typer.Exit(max(codes))
 
 
 @app.command()

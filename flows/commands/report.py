@@ -13,6 +13,7 @@ from flows.commands.options import Debug
 from mgvae.errors import ConfigError, StoreError, reason_of
 
 if TYPE_CHECKING:
+    from mgvae.report.comparison import SideBySide
     from mgvae.report.schema import Report
 
 PAGE = "report.html"
@@ -82,8 +83,6 @@ def _compare(given: list[Path], options: Sequence[str], out: Path | None, *, for
     from rich.console import Console
 
     from flows.commands.compare import print_comparison
-    from flows.runs.folder import manifest_of
-    from mgvae.report.comparison import side_by_side
     from mgvae.report.render import page
 
     if options:
@@ -93,10 +92,23 @@ def _compare(given: list[Path], options: Sequence[str], out: Path | None, *, for
         raise ConfigError("mgvae report compare needs two run folders or more, such as runs/nafld/3f2a runs/nafld/latest.")
     if out is not None:
         _check_file(out, (".html",), force=force)
-    found = side_by_side([_report_of(run) for run in runs], [manifest_of(run).config or {} for run in runs])
+    found = compare_runs(runs)
     print_comparison(found, Console())
     if out is not None:
         _write(out, page("comparison.html", found=found))
+
+
+def compare_runs(runs: Sequence[Path]) -> SideBySide:
+    """Return finished runs side by side, the first as the reference.
+
+    Raises:
+        ConfigError: one is no run folder.
+        StoreError: one is damaged.
+    """
+    from flows.runs.folder import manifest_of
+    from mgvae.report.comparison import side_by_side
+
+    return side_by_side([_report_of(run) for run in runs], [manifest_of(run).config or {} for run in runs])
 
 
 def _serve(studies: list[Path], options: Sequence[str], *, browse: bool) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 
+from flows.allowed_paths import require_allowed
+from flows.commands.studies import check_studies, run_each
 from flows.prefect_settings import configure_prefect
 from flows.study.event_tables import runnable
+from mgvae.config.studies import load_studies
 from mgvae.config.study import load_config
 from mgvae.store.open import open_store
 
@@ -31,25 +34,39 @@ def run_study(
     strict: bool = False,
     debug: bool = False,
 ) -> int:
-    """Run a study; print how it ended and where its report is; return the exit code.
+    """Run a study, or each of the section `studies`; print how it ended and where its report is; return the exit code.
 
     The arguments are those of `mgvae run`.
     """
     # refuse bad input before the slow imports
-    built = runnable(cohort)  # once: the flow runs what was checked here
-    load_config(built, settings=tuple(settings or ()), extract=extract, seed=seed, strict=strict)
+    studies = load_studies(cohort)
+    changes: dict[str, Any] = {"extract": extract, "seed": seed, "settings": tuple(settings or ()), "strict": strict}
+    if studies is None:
+        built = runnable(cohort)  # once: the flow runs what was checked here
+        load_config(built, **changes)
+    else:
+        require_allowed(str(cohort), "cohort")
+        check_studies(cohort, studies, changes)
+        out /= studies.name
     open_store(out, store)  # a URL that holds a secret must not become a parameter, which Prefect keeps
     configure_prefect(debug=debug)
     from flows.commands.terminal import reporting
     from flows.prefect_server import orchestrated
     from flows.study.flow import cohort_flow
     from flows.study.outcome import result_of
-    from mgvae.report.schema import read_report
 
+    given = {"extract": extract, "out": str(out), "seed": seed, "settings": list(settings or ()), "store": store}
     console = Console(stderr=True)
     with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
-        given = {"extract": extract, "out": str(out), "seed": seed, "settings": list(settings or ()), "store": store}
-        result = result_of(cohort_flow, str(built), **given)
+        if studies is None:
+            return _ended(result_of(cohort_flow, str(built), **given))
+        return run_each(studies, out, lambda path: result_of(cohort_flow, str(runnable(path)), **given), _ended)
+
+
+def _ended(result: dict[str, Any]) -> int:
+    """Print how a run ended and where its report is; return the exit code."""
+    from mgvae.report.schema import read_report
+
     folder = Path(result["run"])
     print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))
     typer.echo(relative_to_here(folder.parent / "latest" / "report.html"))

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from mgvae.config.predicate import Domain, Predicate
-from mgvae.config.strict import Strict, build
+from mgvae.config.strict import Strict, build, require_one_study
 from mgvae.config.yaml_reader import read_yaml
 from mgvae.errors import ConfigError, nearest
 
@@ -279,6 +279,7 @@ def load_source(cohort: Path) -> Source | None:
         ConfigError: the file cannot be read, or the section is wrong.
     """
     values = read_yaml(cohort)
+    require_one_study(values, str(cohort))
     if not isinstance(values, dict) or "source" not in values:
         return None
     clash = next((key for key in FOLLOWING if key in values), None)

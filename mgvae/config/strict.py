@@ -38,6 +38,20 @@ def build(model: type[Model], values: object, *, source: str) -> Model:
         raise ConfigError(f"{source} is not usable:\n" + "\n".join(lines)) from None
 
 
+def require_one_study(values: object, source: str) -> None:
+    """Check that a configuration has no section `studies`, which `mgvae run` takes apart.
+
+    Raises:
+        ConfigError: it has one.
+    """
+    if isinstance(values, dict) and "studies" in values:
+        stem = source.rpartition(".")[0]
+        raise ConfigError(
+            f"{source}: must be one study; it has the section studies. mgvae run takes them all; for one of them, give the "
+            f"file that it writes: {stem}-NAME.yaml."
+        )
+
+
 def _sentence(model: type[BaseModel], item: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in item["loc"]) or "(top level)"
     if item["type"] == "extra_forbidden":

@@ -21,7 +21,7 @@ from mgvae.config.promotion import Promotion
 from mgvae.config.reviews import Reviews, count_reviews, refuse_open
 from mgvae.config.sections import Evaluation, Findings, Outcome, Split, Synthesis, Training
 from mgvae.config.stability import Instability, LearningCurve
-from mgvae.config.strict import Strict, build
+from mgvae.config.strict import Strict, build, require_one_study
 from mgvae.config.yaml_reader import parse_yaml, read_yaml
 from mgvae.errors import ConfigError, nearest
 
@@ -230,6 +230,7 @@ def load_config(
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values; got {type(values).__name__}.")
+    require_one_study(values, str(path))
     files = [path, *([path.parent / str(values["dictionary"])] if values.get("dictionary") is not None else [])]
     values = _with_dictionary(values, path, allow)
     if strict:

@@ -40,11 +40,13 @@ class SideBySide:
 
     Attributes:
         remarks: what a reader must know first.
-        tables: runs, changes in data, in settings, in code; measures with differences.
+        tables: runs, changes in data, in settings, in code; measures, with differences where the question is the same.
+        reports: where the report of each run is, from the page's folder; none if empty.
     """
 
     remarks: tuple[str, ...]
     tables: tuple[Table, ...]
+    reports: tuple[str, ...] = ()
 
 
 def side_by_side(reports: Sequence[Report], settings: Sequence[Mapping[str, object]]) -> SideBySide:
@@ -57,6 +59,8 @@ def side_by_side(reports: Sequence[Report], settings: Sequence[Mapping[str, obje
     head = ("", *(f"{report.study} {report.run_id}" for report in reports))
     verdicts = [
         ("Made", *(report.created_at for report in reports)),
+        ("Outcome", *(report.cohort.outcome for report in reports)),
+        ("Patients, events", *(_size(report) for report in reports)),
         ("Verdict", *(report.verdict.sentence for report in reports)),
         ("Recommended", *(_model(report) for report in reports)),
         ("Advice", *(advice(report) or UNKNOWN for report in reports)),
@@ -89,15 +93,25 @@ def difference(first: Estimate, other: Estimate) -> Estimate:
     return Estimate(value=value, low=value - below, high=value + above)
 
 
+def _size(report: Report) -> str:
+    cohort = report.cohort
+    return f"{count(cohort.n)}, {count(cohort.events)} ({share(cohort.prevalence, 1)})"
+
+
+def same_question(reports: Sequence[Report]) -> bool:
+    """Return whether all runs predict the same outcome in the same time."""
+    return len({(report.cohort.outcome, report.cohort.horizon_days) for report in reports}) == 1
+
+
 def _model(report: Report) -> str:
     chosen = report.recommendation
     return model_name(chosen.arm, chosen.classifier) if chosen else "none"
 
 
 def _measures(reports: Sequence[Report], head: tuple[str, ...]) -> Table:
-    """Return measures by part and run; from the second run on with the difference from the first."""
+    """Return measures by part and run; of the same question, from the second on with the difference from the first."""
     by_run = [{part.source.partition(",")[0]: part.scores for part in performance(report)} for report in reports]
-    first = by_run[0]
+    first, comparable = by_run[0], same_question(reports)
     rows = []
     for part in dict.fromkeys(name for scores in by_run for name in scores):
         for metric in (name for name in METRICS if any(name in scores.get(part, {}) for scores in by_run)):
@@ -105,16 +119,16 @@ def _measures(reports: Sequence[Report], head: tuple[str, ...]) -> Table:
             reference = first.get(part, {}).get(metric)
             cells = [measured(metric, found[0])]
             for one in found[1:]:
-                gap = f"; {change(metric, difference(reference, one))}" if reference and one else ""
+                gap = f"; {change(metric, difference(reference, one))}" if reference and one and comparable else ""
                 cells.append(f"{measured(metric, one)}{gap}")
             rows.append((f"{METRICS[metric].label}, {part.lower()}", *cells))
-    return Table("Measures of the recommended models, and differences from the first run", head, tuple(rows))
+    differences = ", and differences from the first run" if comparable else ""
+    return Table(f"Measures of the recommended models{differences}", head, tuple(rows))
 
 
 def _remarks(reports: Sequence[Report]) -> list[str]:
-    remarks = [LIMITS]
-    if len({(report.cohort.outcome, report.cohort.horizon_days) for report in reports}) > 1:
-        remarks.insert(0, "The runs predict different outcomes or horizons: their measures do not answer the same question.")
+    different = "The runs predict different outcomes or horizons: their measures do not answer the same question."
+    remarks = [LIMITS if same_question(reports) else different]
     if len({report.lineage.extract_sha256 for report in reports}) == 1:
         remarks.append("All runs read the same extract.")
     return remarks
