@@ -17,10 +17,11 @@ from mgvae.evaluation.deployed_model import PREDICTIONS
 from mgvae.files import scratch_folder
 from mgvae.generator.release import load_synthetic, released, write_labelled
 from mgvae.prediction.model_file import CARD, MODEL, model_of_run, settings_of, text_of
+from mgvae.report.figures.panel import FOLDER
 from mgvae.report.model_card import model_card
 from mgvae.report.schema import read_report
 from mgvae.results.privacy import privacy_record
-from mgvae.store.artifact import MANIFEST, digest_file
+from mgvae.store.artifact import MANIFEST, digest_file, payload
 
 REPORT, PAGE = "report.json", "report.html"
 
@@ -60,12 +61,12 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
             _write_model(config, report, folders["model"], folder)
         if "synthesise" in folders:
             _write_synthetic(config, report, folders, folder / "synthetic.parquet")
-        files = {file.name: digest_file(file) for file in sorted(folder.iterdir())}
+        files = {file.relative_to(folder).as_posix(): digest_file(file) for file in payload(folder)}
         audit = head_of(target.parent, before=target.name).model_dump()
         manifest = RunManifest.model_validate({**report, "config": settings_of(config), "files": files, "audit": audit})
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2, exclude_unset=True), encoding="utf-8")
-        for file in folder.iterdir():
-            file.chmod(0o600)
+        for file in folder.rglob("*"):
+            file.chmod(0o700 if file.is_dir() else 0o600)
         if target.exists():
             shutil.rmtree(target)
         folder.replace(target)
@@ -76,12 +77,14 @@ def _write_report(report: Mapping[str, Any], made: Path, folder: Path) -> None:
     if report.get("promotion") is None:
         for name in (REPORT, PAGE):
             shutil.copyfile(made / name, folder / name)
+        if (made / FOLDER).is_dir():
+            shutil.copytree(made / FOLDER, folder / FOLDER, copy_function=shutil.copyfile)
         return
-    from mgvae.report.render import render
+    from mgvae.report.render import write_page
 
     facts = read_report(dict(report))
     (folder / REPORT).write_text(json.dumps(facts.model_dump(mode="json"), indent=1, allow_nan=False), encoding="utf-8")
-    (folder / PAGE).write_text(render(facts), encoding="utf-8")
+    write_page(facts, folder)
 
 
 def _write_model(config: CohortConfig, report: Mapping[str, Any], made: Path, folder: Path) -> None:

@@ -214,13 +214,13 @@ class _StudyRun:
         key = stage_key("report", code=code, parameters=read, inputs=inputs)
 
         def write(folder: Path) -> None:
-            from mgvae.report.render import render
+            from mgvae.report.render import write_page
 
             sources = Sources(self.config, self.extract_sha256, self.folders, passed, self.baseline, history)
             facts = complete_report(sources) if valid else refused_report(sources)
             text = json.dumps(facts.model_dump(mode="json"), indent=1, allow_nan=False)
             (folder / REPORT).write_text(text, encoding="utf-8")
-            (folder / "report.html").write_text(render(facts), encoding="utf-8")
+            write_page(facts, folder)
 
         about = {"stage": "report", "code": code, "inputs": {name: reference.sha256 for name, reference in inputs.items()}}
         about["ran"] = current_place()

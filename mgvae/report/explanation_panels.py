@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mgvae.config.sections import Arm
 from mgvae.report.figures.importance import common_range, dependence, shares, swarm
-from mgvae.report.panels import Panel
+from mgvae.report.figures.panel import Panel, rows_by, rows_of
 from mgvae.results.explanations import Explanations, Importance, ModelExplanation
 from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.numbers import Estimate
@@ -76,7 +76,7 @@ def explanation_panels(explanations: Explanations) -> ExplanationPanels:
     return ExplanationPanels(
         shares=_shares(explanations, drawn) if drawn else [],
         swarms=_swarms(explanations),
-        dependence=[_dependence(explanations, name, f"dependence-{place}") for place, name in enumerate(followed)],
+        dependence=[_dependence(explanations, name, f"dependence-{place}") for place, name in enumerate(followed, 1)],
         rows=[
             ImportanceRow(by_arm[first.arm][n].label, n, {arm: by_name[n] for arm, by_name in by_arm.items()}) for n in names
         ],
@@ -90,7 +90,12 @@ def explanation_panels(explanations: Explanations) -> ExplanationPanels:
 def _shares(found: Explanations, drawn: list[str]) -> list[Panel]:
     by_arm = {model.arm: {one.column: one for one in model.columns} for model in found.models}
     title = f"Shares of the predictors, {CLASSIFIERS[found.models[0].classifier].lower()}"
-    return [Panel("Shares of the predictors", shares(by_arm, drawn, key="shares", title=title))]
+    rows = [row for arm, one in by_arm.items() for name in drawn for row in rows_of(_share_of(one[name]), arm=arm)]
+    return [Panel("shares", "Shares of the predictors", shares(by_arm, drawn, key="shares", title=title), rows)]
+
+
+def _share_of(one: Importance) -> dict[str, object]:
+    return {"column": one.column, "label": one.label, "share": one.share}
 
 
 def _swarms(found: Explanations) -> list[Panel]:
@@ -99,19 +104,17 @@ def _swarms(found: Explanations) -> list[Panel]:
     for model in found.models:
         title = f"Contributions by value, {ARMS[model.arm].lower() if model.arm == 'none' else ARMS[model.arm]}"
         if model.dependence:
-            panels.append(
-                Panel(
-                    f"Contributions by value: {ARMS[model.arm]}",
-                    swarm(model.dependence, span=span, key=f"swarm-{model.arm}", title=title),
-                )
-            )
+            key, rows = f"swarm-{model.arm}", rows_of({"dependence": model.dependence}, arm=model.arm)
+            svg = swarm(model.dependence, span=span, key=key, title=title)
+            panels.append(Panel(key, f"Contributions by value: {ARMS[model.arm]}", svg, rows))
     return panels
 
 
 def _dependence(found: Explanations, name: str, key: str) -> Panel:
     curves = {model.arm: one for model in found.models for one in model.dependence if one.column == name}
     label = next(iter(curves.values())).label
-    return Panel(label, dependence(curves, key=key, title=f"Contribution of {label} by its value"))
+    svg = dependence(curves, key=key, title=f"Contribution of {label} by its value")
+    return Panel(key, label, svg, rows_by("arm", curves))
 
 
 def _groups(model: ModelExplanation, names: list[str]) -> list[GroupRow]:

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 from mgvae.report.figures.calibration import calibration, floor_of
 from mgvae.report.figures.decision import decision, top_of
-from mgvae.report.figures.subgroups import subgroup_forest
+from mgvae.report.figures.panel import Panel, rows_by
 from mgvae.report.formatting import METRICS, count, measured, plural, share
-from mgvae.report.panels import Panel
+from mgvae.report.panels import decision_rows
 from mgvae.report.render import page
-from mgvae.report.subgroup_panels import MEASURES
+from mgvae.report.subgroup_panels import MEASURES, forest_panels
 from mgvae.results.external import ExternalValidation
 from mgvae.results.numbers import Estimate
 
@@ -18,7 +18,6 @@ from mgvae.results.numbers import Estimate
 def render_external(found: ExternalValidation) -> str:
     """Return the page of an external validation, a file that loads nothing."""
     headline, detail = verdict(found)
-    model = found.subgroups.models[0]
     return page(
         "external.html",
         r=found,
@@ -29,14 +28,7 @@ def render_external(found: ExternalValidation) -> str:
         metrics=[metric for metric in METRICS if metric in found.scores["as it is"]],
         panels=_panels(found),
         panelled=SimpleNamespace(measures=MEASURES),
-        forest=[
-            Panel(
-                METRICS[metric].label,
-                subgroup_forest([model], metric, key=f"subgroups-{metric}", title=f"{METRICS[metric].label} by subgroup"),
-            )
-            for metric in MEASURES
-            if any(metric in group.measures for column in model.columns for group in column.groups)
-        ],
+        forest=forest_panels(found.subgroups.models[:1]),
         provenance={
             "model": found.model_version,
             "extract_sha256": found.extract_sha256,
@@ -88,7 +80,7 @@ def _panels(found: ExternalValidation) -> list[Panel]:
     panels = []
     if found.curve.predicted:
         drawn = calibration({found.arm: found.curve}, floor=floor_of([found.curve]), key="calibration", title="Calibration")
-        panels.append(Panel("Calibration, as it is", drawn))
+        panels.append(Panel("calibration", "Calibration, as it is", drawn, rows_by("arm", {found.arm: found.curve})))
     curves = {arm: by[found.classifier] for arm, by in found.decisions.arms.items()}
     drawn = decision(found.decisions, curves, top=top_of(found.decisions), key="decision", title="Decision curve")
-    return [*panels, Panel("Decision curve, as it is", drawn)]
+    return [*panels, Panel("decision", "Decision curve, as it is", drawn, decision_rows(found.decisions, curves))]

@@ -5,34 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from mgvae.config.sections import Arm, Classifier
 from mgvae.report.figures.calibration import calibration, floor_of
 from mgvae.report.figures.decision import decision, top_of
 from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.marginals import marginal
+from mgvae.report.figures.panel import Panel, Row, rows_by, rows_of
 from mgvae.report.figures.ranks import highest, precision_recall, receiver
 from mgvae.report.figures.training import lambda_path, learning_curve
 from mgvae.report.formatting import METRICS, VARIANTS
 from mgvae.report.schema import Report
-from mgvae.results.evaluation import Curve, DecisionCurves, EvaluationSummary, Metric, Variant
+from mgvae.results.evaluation import Curve, DecisionCurve, DecisionCurves, EvaluationSummary, Metric, Variant
 from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.numbers import Estimate
+from mgvae.results.rank_curves import RankCurve, RankCurves
 from mgvae.results.synthetic import LevelsMarginal, NumericMarginal
 from mgvae.results.training import TrainingSummary
 
 MOST_MARGINALS = 32
 CALIBRATION_VARIANTS: tuple[Variant, ...] = ("raw", "recalibrated")
 FOREST_METRICS: tuple[Metric, ...] = ("auroc", "auprc", "scaled_brier", "net_benefit")
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A figure with its caption."""
-
-    caption: str
-    svg: Markup
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,7 @@ class Panels:
     """
 
     training: list[Panel]
-    marginals: list[tuple[NumericMarginal | LevelsMarginal, Markup]]
+    marginals: list[tuple[NumericMarginal | LevelsMarginal, Panel]]
     remaining: list[NumericMarginal | LevelsMarginal]
     ranks: dict[Classifier, list[Panel]]
     calibration: dict[Classifier, CalibrationPanels]
@@ -66,7 +58,7 @@ def draw_panels(report: Report) -> Panels:
     """Draw all figures of the report; a section without data has none."""
     found = report.synthetic.marginals if report.synthetic else ()
     ranked = sorted(found, key=lambda marginal: -(marginal.distance if marginal.distance is not None else -1.0))
-    drawn = [(data, marginal(data, key=f"marginal-{place}")) for place, data in enumerate(ranked[:MOST_MARGINALS])]
+    drawn = [(data, _marginal(data, f"marginal-{place}")) for place, data in enumerate(ranked[:MOST_MARGINALS], 1)]
     return Panels(
         training=_training(report.training) if report.training else [],
         marginals=drawn,
@@ -83,13 +75,21 @@ def classifiers_of(evaluation: EvaluationSummary) -> list[Classifier]:
     return list(dict.fromkeys(classifier for by_classifier in evaluation.arms.values() for classifier in by_classifier))
 
 
+def _marginal(data: NumericMarginal | LevelsMarginal, key: str) -> Panel:
+    return Panel(key, data.label, marginal(data, key=key), rows_of(data))
+
+
 def _training(training: TrainingSummary) -> list[Panel]:
     tuned = training.finetune
     before = learning_curve(training.pretrain, key="pretrain", title="Pre-training: ELBO by epoch")
     after = learning_curve(tuned, key="finetune", title="Fine-tuning: ELBO by epoch")
     path = lambda_path(tuned.lambda_path, tuned.ewc_lambda, key="lambda")
-    drawn = {"Pre-training on the majority": before, "Fine-tuning on the rare cases": after, "Choice of λ": path}
-    return [Panel(caption, svg) for caption, svg in drawn.items() if svg is not None]
+    drawn = (
+        ("pretrain", "Pre-training on the majority", before, {"history": training.pretrain.history}),
+        ("finetune", "Fine-tuning on the rare cases", after, {"history": tuned.history}),
+        ("lambda", "Choice of λ", path, {"trials": tuned.lambda_path}),
+    )
+    return [Panel(name, caption, svg, rows_of(data)) for name, caption, svg, data in drawn if svg is not None]
 
 
 def _ranks(evaluation: EvaluationSummary) -> dict[Classifier, list[Panel]]:
@@ -101,15 +101,25 @@ def _ranks(evaluation: EvaluationSummary) -> dict[Classifier, list[Panel]]:
             curves = {arm: by[classifier] for arm, by in found.arms.items() if classifier in by}
             if curves:
                 key, of = f"{classifier}-{part}", f"{CLASSIFIERS[classifier].lower()}, {part}"
-                drawn = (
-                    Panel(f"ROC, {part}", receiver(found, curves, key=f"roc-{key}", title=f"ROC curves, {of}")),
-                    Panel(
-                        f"Precision and recall, {part}",
-                        precision_recall(found, curves, top=top, key=f"pr-{key}", title=f"Precision-recall curves, {of}"),
-                    ),
+                roc = receiver(found, curves, key=f"roc-{key}", title=f"ROC curves, {of}")
+                pr = precision_recall(found, curves, top=top, key=f"pr-{key}", title=f"Precision-recall curves, {of}")
+                by_false_positive = _rank_rows(found, curves, "false_positive", "sensitivity")
+                by_recall = _rank_rows(found, curves, "recall", "precision")
+                panels.setdefault(classifier, []).extend(
+                    (
+                        Panel(f"roc-{key}", f"ROC, {part}", roc, by_false_positive),
+                        Panel(f"pr-{key}", f"Precision and recall, {part}", pr, by_recall),
+                    )
                 )
-                panels.setdefault(classifier, []).extend(drawn)
     return panels
+
+
+def _rank_rows(found: RankCurves, curves: Mapping[Arm, RankCurve], across: str, up: str) -> list[Row]:
+    return [
+        row
+        for arm, curve in curves.items()
+        for row in rows_of({across: getattr(found, across), up: getattr(curve, up)}, arm=arm)
+    ]
 
 
 def _calibration(evaluation: EvaluationSummary) -> dict[Classifier, CalibrationPanels]:
@@ -133,8 +143,9 @@ def _curves(evaluation: EvaluationSummary, classifier: Classifier, variant: Vari
 
 def _calibration_panel(curves: Mapping[Arm, Curve], classifier: Classifier, variant: Variant, floor: float) -> Panel:
     title = f"Calibration, {CLASSIFIERS[classifier].lower()}, {VARIANTS[variant]} probabilities"
-    svg = calibration(curves, floor=floor, key=f"calibration-{classifier}-{variant}", title=title)
-    return Panel(f"{VARIANTS[variant].capitalize()} probabilities", svg)
+    key = f"calibration-{classifier}-{variant}"
+    svg = calibration(curves, floor=floor, key=key, title=title)
+    return Panel(key, f"{VARIANTS[variant].capitalize()} probabilities", svg, rows_by("arm", curves))
 
 
 def _forest(evaluation: EvaluationSummary) -> dict[Classifier, list[Panel]]:
@@ -147,7 +158,7 @@ def _forest(evaluation: EvaluationSummary) -> dict[Classifier, list[Panel]]:
                 title = f"{METRICS[metric].label}, {CLASSIFIERS[classifier].lower()}: difference from no correction"
                 key, reference = f"forest-{classifier}-{metric}", ARMS["none"].lower()
                 svg = forest(by_arm, metric, span=span, key=key, title=title, reference=reference)
-                panels.setdefault(classifier, []).append(Panel(METRICS[metric].label, svg))
+                panels.setdefault(classifier, []).append(Panel(key, METRICS[metric].label, svg, rows_by("arm", by_arm)))
     return panels
 
 
@@ -157,10 +168,16 @@ def _decision(found: DecisionCurves | None) -> dict[Classifier, Panel]:
     top, panels = top_of(found), {}
     for classifier in dict.fromkeys(name for by_classifier in found.arms.values() for name in by_classifier):
         curves = {arm: by_classifier[classifier] for arm, by_classifier in found.arms.items() if classifier in by_classifier}
-        title = f"Decision curves, {CLASSIFIERS[classifier].lower()}"
-        drawn = decision(found, curves, top=top, key=f"decision-{classifier}", title=title)
-        panels[classifier] = Panel("Recalibrated probabilities, cross-validation", drawn)
+        title, key = f"Decision curves, {CLASSIFIERS[classifier].lower()}", f"decision-{classifier}"
+        drawn = decision(found, curves, top=top, key=key, title=title)
+        panels[classifier] = Panel(key, "Recalibrated probabilities, cross-validation", drawn, decision_rows(found, curves))
     return panels
+
+
+def decision_rows(found: DecisionCurves, curves: Mapping[Arm, DecisionCurve]) -> list[Row]:
+    """Return the numbers of decision curves as the lines of a table."""
+    shared = {"thresholds": found.thresholds, "treat_all": found.treat_all}
+    return [row for arm, curve in curves.items() for row in rows_of(shared | dict(curve), arm=arm)]
 
 
 def _rows(evaluation: EvaluationSummary, classifier: Classifier, metric: Metric) -> dict[Arm, Estimate]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -12,6 +15,7 @@ from mgvae.report.checklist import probast, tripod
 from mgvae.report.explanation_panels import explanation_panels
 from mgvae.report.figures.calibration import BANDED
 from mgvae.report.figures.inline import gate_bar, swatch
+from mgvae.report.figures.panel import FOLDER, panels_in, write_panels
 from mgvae.report.formatting import METRICS, VARIANTS, MetricStyle
 from mgvae.report.glossary import GLOSSARY, meaning
 from mgvae.report.overview import advice, banner, deciding_difference, performance, tiles
@@ -24,6 +28,7 @@ from mgvae.results import labels
 from mgvae.results.drift import drifted_columns
 from mgvae.results.evaluation import EvaluationSummary, Metric, Variant
 
+PAGE = "report.html"
 HEADLINE: tuple[Metric, ...] = (
     "auroc",
     "auprc",
@@ -41,29 +46,49 @@ RECALIBRATED: tuple[Metric, ...] = ("observed_expected", "calibration_intercept"
 
 def render(report: Report) -> str:
     """Return the page of a report."""
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            r=report,
-            banner=banner(report),
-            answers=answers(report),
-            study_sentence=study_sentence(report),
-            tiles=tiles(report),
-            advice=advice(report),
-            deciding=deciding_difference(report.recommendation) if report.recommendation else "",
-            performance=performance(report),
-            drifted=drifted_columns(report.drift) if report.drift else [],
-            all_groups=_groups(report.evaluation) if report.evaluation else [],
-            panels=draw_panels(report),
-            panelled=subgroup_panels(report.subgroups) if report.subgroups else None,
-            explained=explanation_panels(report.explanations) if report.explanations else None,
-            instability_panels=stability.instability_panels(report.instability) if report.instability else {},
-            learning_panels=stability.learning_panels(report.learning_curve) if report.learning_curve else [],
-            classifiers=classifiers_of(report.evaluation) if report.evaluation else [],
-            tripod=tripod(report),
-            probast=probast(report),
-        )
+    return _page_of(report, _drawn(report))
+
+
+def write_page(report: Report, folder: Path) -> None:
+    """Write ``report.html`` into a folder, and beside it the folder ``figures`` with each figure and its numbers.
+
+    A report without a figure has no such folder.
+    """
+    drawn = _drawn(report)
+    (folder / PAGE).write_text(_page_of(report, drawn), encoding="utf-8")
+    if panels := list(panels_in(drawn)):
+        write_panels(panels, folder / FOLDER)
+
+
+def _drawn(report: Report) -> dict[str, Any]:
+    """Return what holds the figures of the page, by the name that the templates know."""
+    return {
+        "panels": draw_panels(report),
+        "panelled": subgroup_panels(report.subgroups) if report.subgroups else None,
+        "explained": explanation_panels(report.explanations) if report.explanations else None,
+        "instability_panels": stability.instability_panels(report.instability) if report.instability else {},
+        "learning_panels": stability.learning_panels(report.learning_curve) if report.learning_curve else [],
+    }
+
+
+def _page_of(report: Report, drawn: Mapping[str, Any]) -> str:
+    return page(
+        "page.html",
+        r=report,
+        banner=banner(report),
+        answers=answers(report),
+        study_sentence=study_sentence(report),
+        tiles=tiles(report),
+        advice=advice(report),
+        deciding=deciding_difference(report.recommendation) if report.recommendation else "",
+        performance=performance(report),
+        drifted=drifted_columns(report.drift) if report.drift else [],
+        all_groups=_groups(report.evaluation) if report.evaluation else [],
+        classifiers=classifiers_of(report.evaluation) if report.evaluation else [],
+        tripod=tripod(report),
+        probast=probast(report),
+        figures=FOLDER if any(panels_in(drawn)) else None,
+        **drawn,
     )
 
 

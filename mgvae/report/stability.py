@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mgvae.report.figures.events import by_events
 from mgvae.report.figures.instability import MEASURES, by_risk, calibrations, heading, lowest_risk, name_of, predictions
+from mgvae.report.figures.panel import Panel, Row, rows_of
 from mgvae.report.formatting import METRICS, change, count, number, share
-from mgvae.report.panels import Panel
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric
 from mgvae.results.instability import ArmInstability, InstabilityResult
@@ -80,26 +82,61 @@ def learning_sentence(line: LearningLine) -> str:
 
 def instability_panels(result: InstabilityResult) -> dict[str, list[Panel]]:
     """Return the figures of the instability, by part of the section."""
-    floor = lowest_risk(result.arms)
-    drawn = [entry for entry in result.arms if entry.redevelopments >= FEWEST_DRAWN]
-    each = [(name_of(entry), entry, f"{entry.arm}-{entry.recalibration}") for entry in drawn]
+    arms, floor = result.arms, lowest_risk(result.arms)
+    drawn = [entry for entry in arms if entry.redevelopments >= FEWEST_DRAWN]
     return {
         "predictions": [
-            Panel(name, predictions(entry, result.threshold, floor=floor, key=f"instability-{key}"))
-            for name, entry, key in each
+            Panel(key, name_of(entry), predictions(entry, result.threshold, floor=floor, key=key), _bands([entry]))
+            for entry in drawn
+            if (key := f"instability-{entry.arm}-{entry.recalibration}")
         ],
         "by_risk": [
-            Panel(heading(measure), by_risk(result.arms, measure, result.threshold, floor=floor, key=f"instability-{measure}"))
+            Panel(
+                key,
+                heading(measure),
+                by_risk(result.arms, measure, result.threshold, floor=floor, key=key),
+                _bands(result.arms),
+            )
             for measure in MEASURES
+            if (key := f"instability-{measure}")
         ],
-        "calibration": [Panel(name, calibrations(entry, floor=floor, key=f"recalibration-{key}")) for name, entry, key in each],
+        "calibration": [
+            Panel(key, name_of(entry), calibrations(entry, floor=floor, key=key), _curve_rows(entry))
+            for entry in drawn
+            if (key := f"recalibration-{entry.arm}-{entry.recalibration}")
+        ],
     }
+
+
+def _bands(entries: Sequence[ArmInstability]) -> list[Row]:
+    return [row for one in entries for row in rows_of({"bands": one.bands}, arm=one.arm, recalibration=one.recalibration)]
+
+
+def _curve_rows(entry: ArmInstability) -> list[Row]:
+    return [row for place, curve in enumerate(entry.curves, 1) for row in rows_of(curve, arm=entry.arm, model=place)]
 
 
 def learning_panels(result: LearningCurveResult) -> list[Panel]:
     """Return the learning curves, a figure for each measure that is known."""
     drawn = {metric: by_events(result.lines, metric, key=f"events-{metric}") for metric in CURVE_METRICS}
-    return [Panel(METRICS[metric].label, svg) for metric, svg in drawn.items() if svg is not None]
+    return [
+        Panel(f"events-{metric}", METRICS[metric].label, svg, _event_rows(result.lines, metric))
+        for metric, svg in drawn.items()
+        if svg is not None
+    ]
+
+
+def _event_rows(lines: Sequence[LearningLine], metric: Metric) -> list[Row]:
+    return [
+        row
+        for line in lines
+        for one in line.points
+        for row in rows_of(
+            {"share": one.share, "n": one.n, "events": one.events, metric: one.scores[metric]},
+            arm=line.arm,
+            classifier=line.classifier,
+        )
+    ]
 
 
 def _points(entry: ArmInstability) -> str:

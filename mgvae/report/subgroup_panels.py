@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mgvae.report.figures.panel import Panel, Row, rows_of
 from mgvae.report.figures.subgroups import subgroup_forest
 from mgvae.report.formatting import METRICS, change
-from mgvae.report.panels import Panel
 from mgvae.results.labels import CLASSIFIERS
+from mgvae.results.numbers import Estimate
 from mgvae.results.subgroups import ColumnSubgroups, ModelSubgroups, SubgroupMetric, SubgroupPart, Subgroups, SubgroupScores
 
 MEASURES: tuple[SubgroupMetric, ...] = ("auroc", "observed_expected", "calibration_slope", "sensitivity", "ppv")
@@ -62,16 +64,34 @@ def subgroup_panels(subgroups: Subgroups) -> SubgroupPanels:
 
 
 def _forest(part: SubgroupPart) -> list[Panel]:
-    classifier = CLASSIFIERS[part.models[0].classifier].lower()
+    return forest_panels(part.models, f", {CLASSIFIERS[part.models[0].classifier].lower()}")
+
+
+def forest_panels(models: Sequence[ModelSubgroups], of: str = "") -> list[Panel]:
+    """Return a forest plot of each measure that a subgroup has; ``of`` ends their titles."""
     return [
         Panel(
+            f"subgroups-{metric}",
             METRICS[metric].label,
-            subgroup_forest(
-                part.models, metric, key=f"subgroups-{metric}", title=f"{METRICS[metric].label} by subgroup, {classifier}"
-            ),
+            subgroup_forest(models, metric, key=f"subgroups-{metric}", title=f"{METRICS[metric].label} by subgroup{of}"),
+            [row for model in models for row in _rows(model, metric)],
         )
         for metric in MEASURES
-        if any(metric in group.measures for model in part.models for column in model.columns for group in column.groups)
+        if any(metric in group.measures for model in models for column in model.columns for group in column.groups)
+    ]
+
+
+def _rows(model: ModelSubgroups, metric: SubgroupMetric) -> list[Row]:
+    groups = [("", model.overall), *((column.label, group) for column in model.columns for group in column.groups)]
+    counted = ("level", "n", "events", "too_few")
+    return [
+        row
+        for label, group in groups
+        for row in rows_of(
+            {name: getattr(group, name) for name in counted} | {metric: group.measures.get(metric, Estimate(value=None))},
+            arm=model.arm,
+            column=label,
+        )
     ]
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 from mgvae.report.checklist import Item
+from mgvae.report.delimited import csv_text
 from mgvae.report.formatting import UNKNOWN
 from mgvae.report.schema import Report
 
@@ -33,10 +32,7 @@ def as_markdown(items: Sequence[Item], report: Report, *, title: str, source: st
 
 def as_csv(items: Sequence[Item]) -> str:
     """Return a checklist as CSV with a head line; cells that a spreadsheet would compute begin with an apostrophe."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([HEAD, *([_inert(cell) for cell in _row(item)] for item in items)])
-    return text.getvalue()
+    return csv_text([HEAD, *(_row(item) for item in items)])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -52,7 +48,3 @@ def flat(text: str) -> str:
 
 def _row(item: Item) -> tuple[str, str, str, str, str]:
     return item.code, item.asks, _ANSWERS.get(item.answer, item.answer), item.section or UNKNOWN, item.remark
-
-
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
