@@ -84,7 +84,7 @@ def test_an_error_of_a_file_is_named_without_its_text(finished, tmp_path, monkey
 
 
 def test_a_run_tells_nobody_who_the_patients_are(finished, database):
-    names = ("report.json", "report.html", "manifest.json", "model.json", "model_card.md")
+    names = ("report.json", "report.html", "figures", "manifest.json", "model.json", "model_card.md")
     report = [finished.run / name for name in names]
     manifests = list((finished.out / ".store" / "objects").rglob("manifest.json"))
     for name in (CANARY, "patient-0003-horse"):

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from pydantic import BaseModel
 
 from mgvae.report.delimited import csv_text
-from mgvae.report.figures.svg import standalone
+from mgvae.report.figures.standalone import standalone
 from mgvae.results.numbers import Estimate
 
 Cell = str | float | int | bool | None

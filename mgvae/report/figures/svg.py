@@ -25,8 +25,6 @@ _USED = re.compile(r'url\(#([^)]+)\)|href="#([^"]+)"')
 _FONT = re.compile(r"font: (?:[a-z0-9]+ )??([\d.]+)px [^;\"]*")
 _HEX = re.compile(r"#[0-9a-f]{6}")
 _TAG = re.compile(r"<[^>]+>")
-_VARIABLE = re.compile(r"var\(--([a-z-]+)\)")
-_VIEW = re.compile(r'viewBox="0 0 (\d+) (\d+)"')
 _DECIMALS = re.compile(r"(\d\.\d\d)\d+")
 
 
@@ -70,18 +68,6 @@ def inline(figure: Figure, *, title: str, description: str = "") -> Markup:
         "<title>{}</title><desc>{}</desc>"
     )
     return head.format(width, height, width, title, title, description) + _body(document(figure))
-
-
-def standalone(svg: str) -> str:
-    """Return a figure of the page as a document: colours of the light page as numbers, size, font and background of its own."""
-    coloured = _VARIABLE.sub(lambda match: light(match[1]), svg)
-    width, height = _VIEW.search(coloured).groups()  # type: ignore[union-attr] # written by `inline`
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width}" height="{height}"'
-    )
-    head += ' font-family="DejaVu Sans, Arial, sans-serif"'
-    ground = f'</desc><rect width="100%" height="100%" fill="{light("page")}"/>'
-    return coloured.replace("<svg", head, 1).replace("</desc>", ground, 1) + "\n"
 
 
 def document(figure: Figure) -> str:

@@ -54,6 +54,22 @@ def test_a_run_folder_with_its_manifest(config, made, tmp_path):
     assert (tmp_path / "runs" / "small" / "latest").resolve() == run
 
 
+def test_figures_are_files_of_the_run_for_its_owner_alone_and_those_of_before_go(config, made, tmp_path):
+    figures = made["report"] / "figures"
+    figures.mkdir()
+    for name in ("roc.svg", "roc.csv"):
+        (figures / name).write_text(name)
+    run = publish(config, report("one"), made, tmp_path / "runs")
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert {name for name in manifest["files"] if "/" in name} == {"figures/roc.csv", "figures/roc.svg"}
+    assert stat.S_IMODE((run / "figures").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (run / "figures").iterdir()} == {0o600}
+    (run / "figures" / "roc.svg").write_text("changed")
+    (run / "figures" / "old.svg").write_text("of an earlier rendering")
+    publish(config, report("one"), made, tmp_path / "runs")
+    assert {path.name: path.read_text() for path in (run / "figures").iterdir()} == {"roc.csv": "roc.csv", "roc.svg": "roc.svg"}
+
+
 def test_latest_is_a_relative_link_so_that_the_runs_can_be_moved(config, made, tmp_path):
     publish(config, report("one"), made, tmp_path / "runs")
     (tmp_path / "runs").rename(tmp_path / "moved")

@@ -104,7 +104,7 @@ def test_the_page_stands_alone_and_shows_the_run(finished, report):
 
 def test_files_and_their_rights(finished):
     files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in finished.run.iterdir()}
-    assert files == dict.fromkeys(("manifest.json", *PUBLISHED), 0o600)
+    assert files == {"figures": 0o700} | dict.fromkeys(("manifest.json", *PUBLISHED), 0o600)
     assert stat.S_IMODE(finished.run.stat().st_mode) == 0o700
 
 
@@ -116,7 +116,9 @@ def test_nobody_else_may_read_the_store(finished):
 
 def test_the_manifest_names_every_file(finished, report):
     manifest = json.loads((finished.run / "manifest.json").read_text())
-    assert manifest["files"] == {name: digest_file(finished.run / name) for name in PUBLISHED}
+    figures = [f"figures/{path.name}" for path in (finished.run / "figures").iterdir()]
+    assert {path.rpartition(".")[2] for path in figures} == {"svg", "csv"}
+    assert manifest["files"] == {name: digest_file(finished.run / name) for name in (*PUBLISHED, *figures)}
     assert manifest["lineage"] == report["lineage"]
 
 
