@@ -58,7 +58,7 @@ def _write(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str
         _write_report(report, folders["report"], folder)
         if "model" in folders:
             shutil.copyfile(folders["model"] / PREDICTIONS, folder / PREDICTIONS)
-            _write_model(config, report, folders["model"], folder)
+            _write_model(config, report, folders, folder)
         if "synthesise" in folders:
             _write_synthetic(config, report, folders, folder / "synthetic.parquet")
         files = {file.relative_to(folder).as_posix(): digest_file(file) for file in payload(folder)}
@@ -87,10 +87,10 @@ def _write_report(report: Mapping[str, Any], made: Path, folder: Path) -> None:
     write_page(facts, folder)
 
 
-def _write_model(config: CohortConfig, report: Mapping[str, Any], made: Path, folder: Path) -> None:
+def _write_model(config: CohortConfig, report: Mapping[str, Any], folders: Mapping[str, Path], folder: Path) -> None:
     """Write the model's file and its card."""
     read = read_report(dict(report))
-    (folder / MODEL).write_text(text_of(model_of_run(config, read, made)), encoding="utf-8")
+    (folder / MODEL).write_text(text_of(model_of_run(config, read, folders["model"], folders["split"])), encoding="utf-8")
     (folder / CARD).write_text(model_card(read), encoding="utf-8")
 
 

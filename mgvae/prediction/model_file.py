@@ -9,10 +9,13 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from mgvae.classifiers.deployed import DeployedModel, content_of, model_from
+from mgvae.cohort.files import load_cohort
 from mgvae.config.strict import Strict, build
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, ConfigError, DamagedArtifactError, reason_of
+from mgvae.prediction.reference import invent_reference
 from mgvae.report.schema import Report
+from mgvae.reproducibility import derive
 from mgvae.results.numbers import Count, Number
 from mgvae.results.recommendation import RECOMMENDATION, Answer, Recommendation
 from mgvae.store.artifact import MANIFEST, digest, digest_file
@@ -57,9 +60,10 @@ class ModelFile(Strict):
         answer: what the run recommends; with deploy_none its predictions are no better than the prevalence.
         threshold: risk from which a patient is an alert.
         patients, events: whom it was fitted on.
-        split_sha256: digest of the artifact that holds the run's patients, for explanations.
+        split_sha256: digest of the artifact that holds the run's patients, for the case mix of other patients.
         settings: the study's settings and data dictionary, less where the extract lies.
         model: see `mgvae.classifiers.deployed.content_of`.
+        reference: invented patients for explanations, see `mgvae.prediction.reference`; None where an earlier version made it.
         update: None for the run's own model.
         sha256: digest of all the rest.
     """
@@ -77,6 +81,7 @@ class ModelFile(Strict):
     split_sha256: str
     settings: dict[str, Any]
     model: dict[str, Any]
+    reference: dict[str, list[float | str | None]] | None = None
     update: ModelUpdate | None = None
     sha256: str = Field(default="")
 
@@ -117,14 +122,16 @@ def _known(settings: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def model_of_run(config: CohortConfig, report: Report, made: Path) -> ModelFile:
+def model_of_run(config: CohortConfig, report: Report, made: Path, split: Path) -> ModelFile:
     """Return the file of a run's model.
 
     Args:
         config: the study.
         report: of the run.
         made: what stage model wrote.
+        split: what stage split wrote.
     """
+    cohort, test = load_cohort(split)
     chosen = Recommendation.model_validate_json((made / RECOMMENDATION).read_bytes())
     cut = chosen.threshold.get("value")
     return ModelFile(
@@ -140,6 +147,7 @@ def model_of_run(config: CohortConfig, report: Report, made: Path) -> ModelFile:
         split_sha256=report.lineage.artifacts["split"],
         settings=settings_of(config),
         model=json.loads((made / MODEL).read_text(encoding="utf-8")),
+        reference=invent_reference(cohort.take(~test).features, seed=derive(config.seed, "explain")),
     )
 
 

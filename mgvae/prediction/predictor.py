@@ -20,7 +20,8 @@ from mgvae.config.study import CohortConfig
 from mgvae.errors import ConfigError, DataError, StoreError, first_few, nearest
 from mgvae.extract.read import typed_rows
 from mgvae.prediction.flags import Flag, cell_flags, flag_texts
-from mgvae.prediction.model_file import ModelFile, read_from_run, read_model_file, updated_path, versions_of
+from mgvae.prediction.model_file import AGAIN, ModelFile, read_from_run, read_model_file, updated_path, versions_of
+from mgvae.prediction.reference import reference_rows
 from mgvae.reproducibility import derive
 
 DIGITS = 10  # decimals of a risk: the last bits of exp differ between machines
@@ -87,8 +88,8 @@ class Predictor:
 
         Args:
             frame: columns by the names and codes of the data dictionary, ``(N, ...)``; others are not read.
-            explain: how many of the largest contributions to give for each row, see `mgvae.explanation.contributions`. Their
-                reference are patients of the run, which its artifact store must still hold.
+            explain: how many of the largest contributions to give for each row, see `mgvae.explanation.contributions` and
+                `mgvae.prediction.reference`.
             at: the time of the prediction; now where left out.
 
         Returns:
@@ -173,7 +174,8 @@ class Predictor:
         """Return the largest contributions of each row, the largest first."""
         from mgvae.explanation.contributions import every_contribution
 
-        values = every_contribution(self.model.scorer, features, self._background, seed=derive(self.config.seed, "explain"))
+        seed = derive(self.config.seed, "explain")
+        values = every_contribution(self.model.scorer, features, self._reference(features), seed=seed)
         values = np.round(values * self.model.recalibration.slope, DIGITS)  # of the recalibrated log odds
         order = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :most]
         names = np.array([str(name) for name in features], dtype=object)
@@ -183,21 +185,28 @@ class Predictor:
             columns[f"contribution_{place + 1}"] = np.take_along_axis(values, order[:, place : place + 1], axis=1)[:, 0]
         return columns
 
+    def _reference(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Return the invented patients of the model's file, or the training patients of a run of an earlier version."""
+        if self.file.reference is not None:
+            return reference_rows(self.file.reference, features)
+        return self._background
+
     @cached_property
     def _background(self) -> pd.DataFrame:
-        """The patients of the run's training part: the reference of contributions."""
         from mgvae.cohort.files import load_cohort
         from mgvae.store.artifact import Reference
         from mgvae.store.open import open_store
 
         if self.run is None:
-            raise ConfigError("Contributions are measured against the run's patients: load the model from its run folder.")
-        run = self.run.resolve()
+            raise ConfigError(f"--explain must have a model's file with a reference; an earlier version made this one. {AGAIN}")
         try:
-            store = open_store(run.parent.parent, None)
+            store = open_store(self.run.resolve().parent.parent, None)
             cohort, test = load_cohort(store.folder(Reference("split", self.file.split_sha256)))
         except StoreError as error:
-            raise StoreError(f"Contributions are measured against the run's patients, who are not at hand: {error}") from None
+            raise StoreError(
+                "--explain must have a model's file with a reference, or the run's patients in the artifact store; an earlier "
+                f"version made the file. {error} {AGAIN}"
+            ) from None
         return cohort.features[~test].reset_index(drop=True)
 
 
