@@ -124,13 +124,14 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed, instead of the configured one.")] = None,
     settings: Settings = None,
     strict: Strict = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Print what each stage cost: time, memory, bytes.")] = False,
     debug: Debug = False,
 ) -> None:
     """Run a study, or each of the section studies, from its extract to its report.
     Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error.
     """
     given: dict[str, Any] = {"extract": extract, "store": store, "seed": seed, "settings": settings}
-    raise typer.Exit(run_study(cohort, out=out, **given, strict=strict, debug=debug))
+    raise typer.Exit(run_study(cohort, out=out, **given, strict=strict, debug=debug, profile=profile))
 
 
 @app.command()

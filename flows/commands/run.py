@@ -33,6 +33,7 @@ def run_study(
     settings: list[str] | None = None,
     strict: bool = False,
     debug: bool = False,
+    profile: bool = False,
 ) -> int:
     """Run a study, or each of the section `studies`; print how it ended and where its report is; return the exit code.
 
@@ -68,7 +69,10 @@ def _ended(result: dict[str, Any]) -> int:
     from mgvae.report.schema import read_report
 
     folder = Path(result["run"])
-    print_outcome(read_report(json.loads((folder / "report.json").read_text(encoding="utf-8"))))
+    report = read_report(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    print_outcome(report)
+    if profile:
+        print_costs(report, Console())
     typer.echo(relative_to_here(folder.parent / "latest" / "report.html"))
     return int(result["exit_code"])
 
@@ -86,6 +90,24 @@ def print_outcome(report: Report) -> None:
         typer.echo(f"{advice(report)} {report.recommendation.reason}")
     for line in finding_lines(report.findings):
         typer.echo(line)
+
+
+def print_costs(report: Report, console: Console) -> None:
+    """Print what each stage of a run cost when it was made, as its lineage in report.json has it."""
+    from rich.table import Table
+
+    from mgvae.report.formatting import duration, mebibytes
+
+    names = ("Wall", "Processor", "Peak memory", "Read", "Written")
+    table = Table("Stage", *names, title="What each stage cost when it was made")
+    for stage in report.lineage.stages:
+        cost, name = stage.cost, f"{stage.name} (reused)" if stage.cached else stage.name
+        if cost is not None:
+            amounts = map(mebibytes, (cost.peak_mib, cost.read_bytes / 2**20, cost.written_bytes / 2**20))
+            table.add_row(name, duration(cost.seconds), duration(cost.processor_seconds), *amounts)
+        else:
+            table.add_row(name, *[duration(None)] * len(names))
+    console.print(table)
 
 
 def relative_to_here(path: Path) -> str:

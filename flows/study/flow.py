@@ -30,6 +30,7 @@ from flows.study.outcome import final_state
 from flows.study.placement import place
 from flows.study.prefect_pages import announce_end, announce_unjudged, note_failure, posting, show_head, show_run
 from flows.study.report_assembly import Sources, complete_report, refused_report
+from flows.study.stage_cost import cost_of
 from flows.study.stage_runner import StageCall, StageResult, current_place, make_here, run_or_reuse
 from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
 from flows.study.stages.stage import VALIDATION, Stage, read_result
@@ -229,7 +230,8 @@ class _StudyRun:
 
     def _add(self, name: str, result: StageResult) -> None:
         self.folders[name] = result.folder
-        self.passed.append(FinishedStage(name, result.reference, result.seconds, result.cached, place_of(result.folder)))
+        made = place_of(result.folder), cost_of(result.folder)
+        self.passed.append(FinishedStage(name, result.reference, result.seconds, result.cached, *made))
 
 
 @task(name="publish", task_run_name="publish", persist_result=False)

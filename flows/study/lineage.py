@@ -12,7 +12,7 @@ from flows.runs.drift_reference import ReferenceRun
 from flows.study.cache_key import code_version, library_versions
 from mgvae.classifiers.import_path import identities
 from mgvae.config.study import CohortConfig
-from mgvae.report.schema import Lineage, Location, StageSummary
+from mgvae.report.schema import Lineage, Location, StageCost, StageSummary
 from mgvae.store.artifact import MANIFEST, Reference, digest
 
 
@@ -25,6 +25,7 @@ class FinishedStage:
     seconds: float
     cached: bool
     ran: Location | None
+    cost: StageCost | None = None
 
 
 def run_id(config: CohortConfig, extract_sha256: str, reference: ReferenceRun | None = None) -> str:
@@ -67,7 +68,7 @@ def lineage(config: CohortConfig, extract_sha256: str, passed: Sequence[Finished
         machine=f"{platform.system()} {platform.machine()}",
         muted=config.findings.mute,
         stages=tuple(
-            StageSummary(name=stage.name, seconds=round(stage.seconds, 2), cached=stage.cached, ran=stage.ran)
+            StageSummary(name=stage.name, seconds=round(stage.seconds, 2), cached=stage.cached, ran=stage.ran, cost=stage.cost)
             for stage in passed
         ),
     )

@@ -21,6 +21,7 @@ from flows.redaction import redact_errors
 from flows.runs.records import look_up, write_record
 from flows.study.cache_key import code_digest, stage_key
 from flows.study.kept_cells import keeping_cells
+from flows.study.stage_cost import recorded_cost
 from flows.study.stages.stage import Stage
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DamagedArtifactError, MissingArtifactError
@@ -85,8 +86,13 @@ def make_here(call: StageCall, store: AnyStore) -> Reference:
     """Run a stage in this process and return its artifact."""
     folders = {name: store.folder(reference) for name, reference in call.inputs.items()}
     about = {**call.provenance, "ran": current_place()}
+
+    def make(folder: Path) -> None:
+        with recorded_cost(folder):
+            call.stage.make(call.config, folders, folder)
+
     with keeping_cells(store.local, call.key):
-        return store.save(call.stage.name, lambda folder: call.stage.make(call.config, folders, folder), about=about)
+        return store.save(call.stage.name, make, about=about)
 
 
 def run_or_reuse(name: str, key: str, make: Callable[[], Reference], store: AnyStore) -> StageResult:

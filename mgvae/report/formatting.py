@@ -188,6 +188,13 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def mebibytes(amount: float | None) -> str:
+    """Return an amount of memory or data in MiB as ``340 MiB`` or ``1.2 GiB``; unknown where it is 0."""
+    if not amount:
+        return UNKNOWN
+    return f"{amount / 1024:.1f} GiB" if amount >= 1024 else f"{amount:.{1 if amount < 10 else 0}f} MiB"
+
+
 def listing(names: Sequence[str]) -> str:
     """Return ``a``, ``a and b`` or ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

@@ -18,7 +18,7 @@ from mgvae.results.explanations import Explanations
 from mgvae.results.findings import Finding, RunVerdict
 from mgvae.results.instability import InstabilityResult
 from mgvae.results.learning_curve import LearningCurveResult
-from mgvae.results.numbers import Seconds
+from mgvae.results.numbers import Count, Seconds
 from mgvae.results.privacy import PrivacyRecord
 from mgvae.results.promotion import PromotionRecord
 from mgvae.results.recommendation import Recommendation
@@ -39,13 +39,31 @@ class Location(Strict):
     host: str | None
 
 
+class StageCost(Strict):
+    """What it cost to make a stage's artifact, by the run that made it.
+
+    Attributes:
+        seconds: on the wall.
+        processor_seconds: of the process and its ended workers, user and system.
+        peak_mib: most memory that the process and its workers held at a time, sampled; 0 where the system does not say.
+        read_bytes, written_bytes: through files and connections, by the process and its ended workers; likewise.
+    """
+
+    seconds: Seconds
+    processor_seconds: Seconds
+    peak_mib: Seconds
+    read_bytes: Count
+    written_bytes: Count
+
+
 class StageSummary(Strict):
-    """A stage of the run; ``cached`` where an earlier run's result was reused."""
+    """A stage of the run; ``cached`` where an earlier run's result was reused. None for ``cost``: not kept."""
 
     name: str
     seconds: Seconds | None
     cached: bool
     ran: Location | None = None
+    cost: StageCost | None = None
 
 
 class Lineage(Strict):

@@ -6,8 +6,11 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from rich.console import Console
 
+from flows.commands.run import print_costs
 from mgvae.config.yaml_reader import parse_yaml
+from mgvae.report.schema import read_report
 from tests.flows.command_line import refused, without_progress
 from tests.flows.simulated_study import CANARY, study, table, write_study
 
@@ -220,6 +223,16 @@ def test_show(mgvae, finished):
         report = json.loads((finished.run / "report.json").read_text())
         for word in (report["run_id"], "Simulated deaths", "Logistic regression", f"seed {report['lineage']['seed']}"):
             assert word in said.out
+
+
+def test_a_run_says_what_each_stage_cost(finished, capsys):
+    report = read_report(json.loads((finished.run / "report.json").read_text()))
+    assert all(stage.cost.processor_seconds > 0 and stage.cost.written_bytes > 0 for stage in report.lineage.stages)
+    print_costs(report, Console(width=120))
+    said = capsys.readouterr().out
+    assert [line.split()[1] for line in said.splitlines() if line.startswith("│")] == [
+        stage.name for stage in report.lineage.stages
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""What a stage costs: time, memory and bytes, kept beside its artifact for the lineage.
+
+Worker processes of the evaluation count: their time when they have ended, their memory while they live.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from flows.study.stages.stage import read_json, write_json
+from mgvae.report.schema import StageCost
+from mgvae.store.artifact import CLOCK
+
+SAMPLED_EVERY = 0.25  # seconds
+COST = "cost"
+PROC = Path("/proc")
+
+
+@contextmanager
+def recorded_cost(folder: Path) -> Iterator[None]:
+    """Write what the block costs into the clock file of an artifact's folder, which no digest covers."""
+    ended, peaks = threading.Event(), [resident_mib()]
+
+    def watch() -> None:
+        while not ended.wait(SAMPLED_EVERY):
+            peaks.append(max(peaks.pop(), resident_mib()))
+
+    watcher = threading.Thread(target=watch, name="peak memory", daemon=True)
+    wall, processor, (read, written) = time.perf_counter(), _processor_seconds(), _transferred()
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+    now_read, now_written = _transferred()
+    cost = StageCost(
+        seconds=time.perf_counter() - wall,
+        processor_seconds=_processor_seconds() - processor,
+        peak_mib=max(*peaks, resident_mib()),
+        read_bytes=now_read - read,
+        written_bytes=now_written - written,
+    )
+    known = read_json(folder / CLOCK) if (folder / CLOCK).exists() else {}
+    write_json(folder / CLOCK, {**known, COST: cost.model_dump(mode="json")})
+
+
+def cost_of(folder: Path) -> StageCost | None:
+    """Return what it cost to make an artifact; None where its clock file does not say."""
+    try:
+        return StageCost.model_validate(json.loads((folder / CLOCK).read_text(encoding="utf-8"))[COST])
+    except (OSError, ValueError, KeyError, TypeError, ValidationError):
+        return None
+
+
+def resident_mib(root: int | None = None) -> float:
+    """Return the memory that a process (this one) and those that it started hold now, in MiB; 0 where the system does not say.
+
+    Pages that two of them share count twice.
+    """
+    total, waiting = 0, [os.getpid() if root is None else root]
+    while waiting:
+        process = PROC / str(waiting.pop())
+        with suppress(OSError, ValueError, IndexError):  # it may end meanwhile
+            total += int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            for thread in (process / "task").iterdir():
+                waiting += map(int, (thread / "children").read_text().split())
+    return total / 2**20
+
+
+def _processor_seconds() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def _transferred() -> tuple[int, int]:
+    """Return the bytes that this process and its ended workers have read and written; 0 where the system does not say."""
+    with suppress(OSError, ValueError, KeyError):
+        counts = dict(line.split(": ") for line in (PROC / "self" / "io").read_text().splitlines())
+        return int(counts["rchar"]), int(counts["wchar"])
+    return 0, 0
