@@ -94,6 +94,7 @@ def left_out(codes: Tensor | None, at: Tensor, carriers: Tensor, position: Tenso
     if codes is None:
         return own
     mask = codes[at][:, None] == codes[carriers][None, :]
-    alone = mask.double().mean(1) > MOST_KIN
-    mask[alone] = own_exemplar(own[alone], len(carriers))
+    alone = mask.count_nonzero(1) > MOST_KIN * len(carriers)
+    if bool(alone.any()):
+        mask[alone] = own_exemplar(own[alone], len(carriers))
     return mask
