@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,12 +61,13 @@ def run_study(
     console = Console(stderr=True)
     with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
         if studies is None:
-            return _ended(result_of(cohort_flow, str(built), **given))
-        return run_each(studies, out, lambda path: result_of(cohort_flow, str(runnable(path)), **given), _ended)
+            return _ended(result_of(cohort_flow, str(built), **given), profile=profile)
+        ended = partial(_ended, profile=profile)
+        return run_each(studies, out, lambda path: result_of(cohort_flow, str(runnable(path)), **given), ended)
 
 
-def _ended(result: dict[str, Any]) -> int:
-    """Print how a run ended and where its report is; return the exit code."""
+def _ended(result: dict[str, Any], *, profile: bool) -> int:
+    """Print how a run ended, what it cost if asked for, and where its report is; return the exit code."""
     from mgvae.report.schema import read_report
 
     folder = Path(result["run"])

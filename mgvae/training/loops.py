@@ -177,7 +177,7 @@ def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:
 
 
 def _step(model: MGVAE, optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor) -> float:
-    parameters = optimizer.param_groups[0]["params"]  # all of the model's; to walk its modules takes as long as the gradient of one
+    parameters = optimizer.param_groups[0]["params"]  # the model's; to walk its modules each time takes long
     for parameter in parameters:
         parameter.grad = None
     loss.backward()  # type: ignore[no-untyped-call]
