@@ -41,6 +41,7 @@ def sample_evaluation(rng: np.random.Generator, arms: tuple[str, ...]) -> dict[s
         "decision_curves": _decision_curves(rng, arms),
         "rank_curves": sample_rank_curves(arms),
         "holdout_rank_curves": sample_rank_curves(arms, shift=0.05),
+        "holdout_risks": {arm: dict.fromkeys(CLASSIFIERS, _risks(-0.1, size=0.5)) for arm in arms},
         "folds": 5,
         "repeats": 2,
         "bootstrap": 500,
@@ -101,10 +102,10 @@ def _smooth(shift: float) -> dict[str, Any]:
     return {name: values.tolist() for name, values in columns.items()}
 
 
-def _risks(shift: float) -> dict[str, Any]:
+def _risks(shift: float, *, size: float = 1.0) -> dict[str, Any]:
     edges = np.linspace(-8, 0, 31)
     middle = (edges[1:] + edges[:-1]) / 2
-    others = 2000 * np.exp(-((middle + 4.5) ** 2) / 2)
+    others = size * 2000 * np.exp(-((middle + 4.5) ** 2) / 2)
     events = others * np.exp(middle) / (1 + np.exp(middle))
     return {"edges": (1 / (1 + np.exp(-edges - shift))).tolist(), "events": events.tolist(), "others": others.tolist()}
 

@@ -49,6 +49,7 @@ from mgvae.results.learning_curve import LearningCurveResult
 from mgvae.results.privacy import privacy_record
 from mgvae.results.rank_curves import RankCurves
 from mgvae.results.recommendation import RECOMMENDATION, Recommendation
+from mgvae.results.risk_tables import recalibrated_risks
 from mgvae.results.subgroups import Subgroups
 from mgvae.results.synthetic import SyntheticSummary
 from mgvae.results.training import Finetuning, PretrainRecord, TrainingSummary
@@ -148,11 +149,8 @@ def complete_report(sources: Sources) -> Report:
 
 def _rank_curves(folder: Path) -> dict[str, RankCurves | None]:
     """Return the curves of ranks of an evaluation's predictions."""
-    inner, holdout = load_predictions(folder)
-    return {
-        "rank_curves": rank_curves(inner),
-        "holdout_rank_curves": None if holdout is None else rank_curves(holdout),
-    }
+    parts = zip(("rank_curves", "holdout_rank_curves"), load_predictions(folder), strict=True)
+    return {name: None if part is None else rank_curves(part) for name, part in parts}
 
 
 def _head(sources: Sources, record: ExtractRecord) -> dict[str, Any]:
@@ -274,6 +272,7 @@ def evaluation_summary(evaluation: EvaluationResult, config: CohortConfig, *, te
     return EvaluationSummary(
         **{name: getattr(evaluation, name) for name in alike},
         holdout=evaluation.holdout.arms if evaluation.holdout else {},
+        holdout_risks=recalibrated_risks(evaluation.holdout.curves) if evaluation.holdout else {},
         bootstrap=evaluation.bootstrap.n,
         thresholds=_remarks(evaluation, config, LATEST if temporal else ANY_TIME),
     )

@@ -7,6 +7,7 @@ from scipy.special import expit
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import to_logit
+from mgvae.cohort.subgroups import FEWEST_NAMED
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.bootstrap import Resamples
 from mgvae.evaluation.cross_validation import Predictions
@@ -20,6 +21,7 @@ from mgvae.results.evaluation import ArmCurves, Curve, DecisionCurve, DecisionCu
 from mgvae.results.numbers import number
 
 POINTS, BARS = 50, 40
+NARROWEST = 0.25  # of the bars of a histogram, in log odds
 SMOOTHED = ("raw", JUDGED)
 
 
@@ -69,15 +71,42 @@ def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: 
 def risks(event: IntArray, probability: FloatArray, *, repeats: int = 1) -> Risks:
     """Return the histogram of predicted risks, in bars of equal width on the logit scale.
 
+    Neighbours are pooled until no bar holds fewer than `FEWEST_NAMED` subjects with, or without, the event, unless it has none.
+    Edges are round log odds, so that no subject's risk becomes one.
+
     Args:
         event: outcome in {0, 1}, ``(N,)``.
         probability: predicted probability, ``(N,)``.
         repeats: how often each subject occurs among the N rows.
     """
     logit = to_logit(probability)
-    edges = np.linspace(logit.min() - 1e-6, logit.max() + 1e-6, BARS + 1)
-    counts = {name: np.histogram(logit[event == value], edges)[0] / repeats for name, value in (("events", 1), ("others", 0))}
-    return Risks(edges=tuple(expit(edges)), **{name: tuple(values.tolist()) for name, values in counts.items()})
+    width = max(np.ceil(np.ptp(logit) / BARS / NARROWEST), 1) * NARROWEST
+    edges = width * np.arange(np.floor(logit.min() / width), np.floor(logit.max() / width) + 2)
+    counts = np.stack([np.histogram(logit[event == value], edges)[0] / repeats for value in (1, 0)])
+    edges, (events, others) = _pooled(edges, counts)
+    return Risks(edges=tuple(expit(edges)), events=tuple(events.tolist()), others=tuple(others.tolist()))
+
+
+def _pooled(edges: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return wider bars, ``(B + 1,)``, and their counts, ``(2, B)``, none of them small; but for one bar that holds all."""
+    kept, bars = [edges[0]], [np.zeros(2)]
+    for edge, counted in zip(edges[1:], counts.T, strict=True):
+        bars[-1] = bars[-1] + counted
+        if not _small(bars[-1]):
+            kept.append(edge)
+            bars.append(np.zeros(2))
+    rest = bars.pop()
+    while rest.any() and bars:  # the last bar is too small to stand alone
+        rest, kept = rest + bars.pop(), kept[:-1]
+        if not _small(rest):
+            break
+    if rest.any():
+        kept, bars = [*kept, edges[-1]], [*bars, rest]
+    return np.array(kept), np.stack(bars, axis=1)
+
+
+def _small(counted: FloatArray) -> bool:
+    return bool(((counted > 0) & (counted < FEWEST_NAMED)).any())
 
 
 def _smooth_curves(predictions: Predictions, plan: Resamples, keys: list[Key]) -> dict[Key, SmoothCurve]:

@@ -12,6 +12,7 @@ from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.figures.panel import Panel, Row, rows_by, rows_of
 from mgvae.report.figures.ranks import highest, precision_recall, receiver
+from mgvae.report.figures.risks import distributions, lowest
 from mgvae.report.figures.training import lambda_path, learning_curve
 from mgvae.report.formatting import METRICS, VARIANTS
 from mgvae.report.schema import Report
@@ -19,6 +20,7 @@ from mgvae.results.evaluation import Curve, DecisionCurve, DecisionCurves, Evalu
 from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.numbers import Estimate
 from mgvae.results.rank_curves import RankCurve, RankCurves
+from mgvae.results.risk_tables import recalibrated_risks
 from mgvae.results.synthetic import LevelsMarginal, NumericMarginal
 from mgvae.results.training import TrainingSummary
 
@@ -42,7 +44,7 @@ class Panels:
     Attributes:
         training: learning curves and the choice of lambda.
         marginals: the columns drawn, by falling distance; ``remaining`` are those for the table alone.
-        ranks, calibration, forest, decision: panels by classifier.
+        ranks, calibration, forest, risks, decision: panels by classifier.
     """
 
     training: list[Panel]
@@ -51,6 +53,7 @@ class Panels:
     ranks: dict[Classifier, list[Panel]]
     calibration: dict[Classifier, CalibrationPanels]
     forest: dict[Classifier, list[Panel]]
+    risks: dict[Classifier, list[Panel]]
     decision: dict[Classifier, Panel]
 
 
@@ -66,6 +69,9 @@ def draw_panels(report: Report) -> Panels:
         ranks=_ranks(report.evaluation) if report.evaluation else {},
         calibration=_calibration(report.evaluation) if report.evaluation else {},
         forest=_forest(report.evaluation) if report.evaluation else {},
+        risks=_risks(report.evaluation, report.recommendation.arm if report.recommendation else "none")
+        if report.evaluation
+        else {},
         decision=_decision(report.evaluation.decision_curves) if report.evaluation else {},
     )
 
@@ -159,6 +165,27 @@ def _forest(evaluation: EvaluationSummary) -> dict[Classifier, list[Panel]]:
                 key, reference = f"forest-{classifier}-{metric}", ARMS["none"].lower()
                 svg = forest(by_arm, metric, span=span, key=key, title=title, reference=reference)
                 panels.setdefault(classifier, []).append(Panel(key, METRICS[metric].label, svg, rows_by("arm", by_arm)))
+    return panels
+
+
+def _risks(evaluation: EvaluationSummary, recommended: Arm) -> dict[Classifier, list[Panel]]:
+    """Draw no correction and the recommended arm, else MGVAE, cross-validated and on the hold-out."""
+    tables = {"cross-validation": recalibrated_risks(evaluation.curves), "hold-out": evaluation.holdout_risks}
+    arms: tuple[Arm, ...] = ("none", "mgvae" if recommended == "none" else recommended)
+    chosen = [
+        (classifier, arm, part, table[arm][classifier])
+        for classifier in classifiers_of(evaluation)
+        for arm in arms
+        for part, table in tables.items()
+        if classifier in table.get(arm, {})
+    ]
+    floor = lowest(found for *_, found in chosen)
+    panels: dict[Classifier, list[Panel]] = {}
+    for classifier, arm, part, found in chosen:
+        key, caption = f"risks-{classifier}-{arm}-{part}", f"{ARMS[arm]}, {part}"
+        title = f"Predicted risks by outcome, {CLASSIFIERS[classifier].lower()}, {caption}"
+        drawn = distributions(found, floor=floor, key=key, title=title)
+        panels.setdefault(classifier, []).append(Panel(key, caption, drawn, rows_of(found, arm=arm)))
     return panels
 
 

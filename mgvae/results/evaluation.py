@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -78,7 +80,7 @@ class Risks(Strict):
 
     Attributes:
         edges: of the bars, one more than these.
-        events, others: subjects with and without the event, by bar.
+        events, others: subjects with and without the event, by bar; at least five unless there are none, or one bar holds all.
     """
 
     edges: tuple[Share, ...]
@@ -89,6 +91,12 @@ class Risks(Strict):
     def _agree(self) -> Risks:
         require_same_lengths(len(self.edges) - 1, self.events, self.others)
         return self
+
+    def density(self, counts: Amounts) -> list[float]:
+        """Return the shares of counts by bar over the bars' widths in log odds, so that bars of any width compare."""
+        total = sum(counts) or 1.0
+        odds = [math.log(edge / (1 - edge)) for edge in (min(max(edge, 1e-12), 1 - 1e-12) for edge in self.edges)]
+        return [count / total / (high - low) for count, (low, high) in zip(counts, pairwise(odds), strict=True)]
 
 
 class Curve(Strict):
@@ -270,6 +278,7 @@ class EvaluationSummary(Strict):
         decision_curves: net benefit of the cross-validated predictions against the threshold.
         rank_curves, holdout_rank_curves: sensitivity against false positives and precision against recall, cross-validated and
             of the hold-out; None in reports of earlier versions.
+        holdout_risks: how the recalibrated predictions of the hold-out are distributed, by arm and classifier.
         folds, repeats, bootstrap: of the cross-validation, and the resamples behind each interval.
         thresholds: how the alert threshold was set and what else a reader must know, as name and text.
         unavailable: arms that could not be run, and why.
@@ -282,6 +291,7 @@ class EvaluationSummary(Strict):
     decision_curves: DecisionCurves | None = None
     rank_curves: RankCurves | None = None
     holdout_rank_curves: RankCurves | None = None
+    holdout_risks: dict[Arm, dict[Classifier, Risks]] = Field(default_factory=dict)
     folds: Count
     repeats: Count
     bootstrap: Count

@@ -2,7 +2,9 @@
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
+import axe_core_python
 import pytest
 
 from tests.browser.headless import browser, executable
@@ -49,6 +51,12 @@ OVERLAPS = """[...document.querySelectorAll('svg.figure')].flatMap(s => { const 
   .map(e => [e.textContent, e.getBoundingClientRect()]);
   return t.flatMap(([x, a], i) => t.slice(i + 1).filter(([y, b]) => a.left < b.right - 1 && b.left < a.right - 1 &&
   a.top < b.bottom - 2 && b.top < a.bottom - 2).map(([y]) => s.getAttribute('aria-label') + ': ' + x + ' / ' + y)); })"""
+
+AXE = Path(axe_core_python.__file__).with_name("axe.min.js")  # axe-core 4.4, Mozilla Public License 2.0
+# What axe-core finds serious or critical, with the first place of each.
+SERIOUS = """axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
+  .filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].html.slice(0, 200)
+  + ' (' + v.nodes.length + ')'))"""
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +136,27 @@ def test_headings_tables_and_figures_have_names_and_links_lead_somewhere(tab, fo
     assert tab.evaluate("document.querySelectorAll('[id]').length") == tab.evaluate(
         "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size"
     )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(tab, folder, name, scheme):
+    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    try:
+        tab.open(folder / f"{name}.html", width=1200)
+        tab.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+        tab.evaluate(AXE.read_text(encoding="utf-8"))
+        assert tab.evaluate(SERIOUS) == []
+    finally:
+        tab.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_axe_sees_what_is_wrong(tab, tmp_path):
+    path = tmp_path / "bad.html"
+    path.write_text("<html lang='en'><title>x</title><main><p style='color: #aaa'>pale</p><img src='data:,'></main>")
+    tab.open(path, width=400)
+    tab.evaluate(AXE.read_text(encoding="utf-8"))
+    assert {found.partition(":")[0] for found in tab.evaluate(SERIOUS)} == {"color-contrast", "image-alt"}
 
 
 def test_a_term_is_explained_by_keyboard_and_navigation_stays(tab, folder):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -113,9 +113,10 @@ def _strip(ax: Axes, shown: Mapping[Arm, Risks], limits: tuple[float, float], fl
     for arm, risks in shown.items():
         edges = [min(max(edge, floor), limits[1]) for edge in risks.edges]
         for sign, counts in ((1, risks.others), (-1, risks.events)):
-            highest = max(counts, default=0.0)
+            density = risks.density(counts)
+            highest = max(density, default=0.0)
             if highest > 0:
-                heights = [sign * count / highest for count in counts]
+                heights = [sign * one / highest for one in density]
                 ax.stairs(heights, edges, color=light(ARM_STYLES[arm].colour), linewidth=1.2)
     ax.axhline(0, color=light("axis"), linewidth=0.8)
     ax.set(xscale="log", xlim=limits, ylim=(-1.1, 1.1))
@@ -123,13 +124,18 @@ def _strip(ax: Axes, shown: Mapping[Arm, Risks], limits: tuple[float, float], fl
 
 
 def _log_axes(ax: Axes, low: float) -> None:
+    ax.set(xscale="log", yscale="log", xlim=(low, 1.15), ylim=(low, 1.15), aspect="equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        risk_ticks(axis, low)
+    ax.set(xlabel="predicted risk", ylabel="observed share of events")
+    ax.grid()
+
+
+def risk_ticks(axis: Any, low: float) -> None:
+    """Set the ticks of a logarithmic axis of risks that begins at ``low``."""
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
     ticks = [tick for tick in TICKS if tick >= low]
-    ax.set(xscale="log", yscale="log", xlim=(low, 1.15), ylim=(low, 1.15), aspect="equal")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(FixedLocator(ticks))
-        axis.set_major_formatter(FixedFormatter([f"{100 * tick:g} %" for tick in ticks]))
-        axis.set_minor_locator(NullLocator())
-    ax.set(xlabel="predicted risk", ylabel="observed share of events")
-    ax.grid()
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FixedFormatter([f"{100 * tick:g} %" for tick in ticks]))
+    axis.set_minor_locator(NullLocator())

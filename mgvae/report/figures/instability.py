@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
 
+from mgvae.report.figures.calibration import TICKS, risk_ticks
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import number, share
 from mgvae.report.palette import ARM_STYLES, light
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 SIZE, HEIGHT = 380, 260
 LEFT, BOTTOM = 64, 46
-TICKS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 Measure = Literal["error", "changed"]
 MEASURES: dict[Measure, str] = {"error": "mean absolute error, points of risk", "changed": "decisions that change, %"}
 LEAST: dict[Measure, float] = {"error": 0.1, "changed": 1.0}  # upper end of the axis, at least
@@ -91,7 +91,7 @@ def by_risk(entries: Sequence[ArmInstability], measure: Measure, threshold: floa
         figure = blank(SIZE, HEIGHT)
         ax = axes(figure, left=LEFT, right=20, top=10, bottom=BOTTOM)
         ax.set(xscale="log", xlim=(floor, 1.15))
-        _ticks(ax.xaxis, floor)
+        risk_ticks(ax.xaxis, floor)
         ax.axvline(threshold, color=light("axis"), linewidth=0.8, linestyle=(0, (2, 2)))
         highest = max([LEAST[measure], *(100 * getattr(band, measure) for entry in entries for band in entry.bands)])
         for entry in entries:
@@ -114,15 +114,6 @@ def _risks(ax: Axes, floor: float) -> Axes:
     ax.set(xscale="log", yscale="log", xlim=(floor, 1.15), ylim=(floor, 1.15), aspect="equal")
     ax.plot([floor, 1], [floor, 1], color=light("axis"), linewidth=1, linestyle=(0, (1, 2)))
     for axis in (ax.xaxis, ax.yaxis):
-        _ticks(axis, floor)
+        risk_ticks(axis, floor)
     ax.grid()
     return ax
-
-
-def _ticks(axis: Any, floor: float) -> None:
-    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
-
-    ticks = [tick for tick in TICKS if tick >= floor]
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_major_formatter(FixedFormatter([f"{100 * tick:g} %" for tick in ticks]))
-    axis.set_minor_locator(NullLocator())

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit, logit
 
+from mgvae.cohort.subgroups import FEWEST_NAMED
 from mgvae.config.sections import Evaluation
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
@@ -91,16 +92,34 @@ def test_below_five_events_there_is_no_smooth_curve():
 
 
 def test_the_histogram_counts_each_subject_once_where_its_risk_lies():
-    p = np.array([0.01, 0.5, 0.5, 0.02, 0.5, 0.5])  # two repeats of three subjects
-    got = risks(np.array([0, 1, 0, 0, 1, 0]), p, repeats=2)
-    assert (sum(got.events), sum(got.others)) == (1, 2)
-    assert (got.events[-1], got.others[-1], got.others[0]) == (1, 1, 0.5)
-    assert got.edges[0] == pytest.approx(0.01, rel=1e-3)
-    assert got.edges[-1] == pytest.approx(0.5, rel=1e-3)
-    steps = np.diff(logit(np.array(got.edges)))
-    np.testing.assert_allclose(steps, steps[0])
-    alike = risks(np.array([0, 1]), np.array([0.1, 0.1]))
-    assert sum(alike.events) == sum(alike.others) == 1
+    rows = [(0.01, 0, 40), (0.02, 1, 8), (0.5, 0, 16), (0.5, 1, 24)]  # two repeats
+    p, event = (np.repeat([row[place] for row in rows], [row[2] for row in rows]) for place in (0, 1))
+    got = risks(event, p, repeats=2)
+    for low, high, events, others in zip(got.edges, got.edges[1:], got.events, got.others, strict=False):
+        inside = (p >= low) & (p < high)
+        assert (events, others) == ((inside & (event == 1)).sum() / 2, (inside & (event == 0)).sum() / 2)
+    assert (sum(got.events), sum(got.others)) == (16, 28)
+    assert got.edges[0] <= 0.01 < got.edges[1]
+    assert got.edges[-2] <= 0.5 < got.edges[-1]
+    np.testing.assert_allclose(logit(np.array(got.edges)) * 4, np.round(logit(np.array(got.edges)) * 4), atol=1e-9)
+
+
+@pytest.mark.parametrize("events", [5, 17, 80])
+def test_no_bar_of_a_histogram_holds_few_subjects(events):
+    rng = np.random.default_rng(events)
+    event = np.repeat([1, 0], [events, 700])
+    got = risks(event, expit(rng.normal(-3 + event, 1.2)))
+    counts = np.array([got.events, got.others])
+    assert not ((counts > 0) & (counts < FEWEST_NAMED)).any()
+    assert counts.sum(axis=1).tolist() == [events, 700]
+    assert np.diff(got.edges).min() > 0
+    assert len(got.events) > (events > 5) * 2
+
+
+def test_too_few_events_for_two_bars_lie_in_one():
+    got = risks(np.array([0, 1, 1]), np.array([0.1, 0.1, 0.4]))
+    assert (got.events, got.others) == ((2,), (1,))
+    assert got.edges[0] <= 0.1 < 0.4 < got.edges[1]
 
 
 def test_decision_curves_are_means_over_repeats_with_limits_and_treating_all_beside():

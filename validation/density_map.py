@@ -1,0 +1,103 @@
+"""Where majority, real cases and synthetic cases lie, along the two directions in which the majority differs most."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import eigh
+
+from mgvae.cohort.embedding import Floats, fit_embedding
+from mgvae.cohort.subgroups import FEWEST_NAMED
+from mgvae.results.density_map import GROUPS, DensityMap, MapCell
+
+FEWEST_CELLS, MOST_CELLS = 5, 14  # along each component
+WANTED = 8  # cases in a cell, were they spread evenly
+TAIL = 0.01  # share of the majority or of the cases beyond the outermost cells, at each end
+
+
+def density_map(majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataFrame) -> DensityMap | None:
+    """Return counts by the two principal components of the majority's embedding.
+
+    Embedding and components are fitted on the majority alone. Counts below `FEWEST_NAMED` are left out, and others with them,
+    so that the number of rows of a group does not give them away. The grid is coarser where there are fewer cases.
+
+    Args:
+        majority, cases, synthetic: rows with the columns and dtypes of ``Cohort.features``; the real ones of the training part.
+
+    Returns:
+        the map; None where the majority differs along fewer than two directions, or a group is empty.
+    """
+    frames = dict(zip(GROUPS, (majority, cases, synthetic), strict=True))
+    if min(map(len, frames.values())) == 0:
+        return None
+    embedding = fit_embedding(majority)
+    rows = {name: embedding.transform(frame).astype(np.float64) for name, frame in frames.items()}
+    centre = rows["majority"].mean(axis=0)
+    directions, shares = _components(rows["majority"] - centre)
+    if directions is None:
+        return None
+    placed = {name: (one - centre) @ directions for name, one in rows.items()}
+    side = int(np.clip(round((len(cases) / WANTED) ** 0.5), FEWEST_CELLS, MOST_CELLS))
+    starts, steps = _grid([placed["majority"], placed["cases"]], side)
+    counts = np.stack([_counts(placed[name], starts, steps, side) for name in GROUPS])  # (group, across, up)
+    known = np.stack([_suppressed(one.ravel()) for one in counts]).reshape(counts.shape)
+    cells = tuple(
+        MapCell(
+            across=float(starts[0] + i * steps[0]),
+            up=float(starts[1] + j * steps[1]),
+            **{
+                name: int(count) if shown else None
+                for name, count, shown in zip(GROUPS, counts[:, i, j], known[:, i, j], strict=True)
+            },
+        )
+        for j in range(side)
+        for i in range(side)
+        if counts[:, i, j].any()
+    )
+    n = {name: len(frame) for name, frame in frames.items()}
+    return DensityMap(width=steps[0], height=steps[1], variance=shares, fewest=FEWEST_NAMED, n=n, cells=cells)
+
+
+def _components(centred: Floats) -> tuple[Floats | None, tuple[float, float]]:
+    """Return the first two principal directions, ``(coordinates, 2)``, and their shares of the variance."""
+    covariance = centred.T @ centred / len(centred)
+    total, last = float(np.trace(covariance)), len(covariance) - 1
+    if last < 1 or total <= 0:
+        return None, (0.0, 0.0)
+    values, vectors = eigh(covariance, subset_by_index=[last - 1, last])
+    if values[0] <= 1e-9 * total:
+        return None, (0.0, 0.0)
+    vectors, values = vectors[:, ::-1], values[::-1]
+    largest = vectors[np.abs(vectors).argmax(axis=0), [0, 1]]
+    return vectors * np.sign(largest), (
+        float(values[0] / total),
+        float(values[1] / total),
+    )  # a sign of its own, always the same
+
+
+def _grid(samples: list[Floats], side: int) -> tuple[Floats, Floats]:
+    """Return lower end and step along each component."""
+    low = np.min([np.quantile(sample, TAIL, axis=0) for sample in samples], axis=0)
+    high = np.max([np.quantile(sample, 1 - TAIL, axis=0) for sample in samples], axis=0)
+    steps = np.where(high > low, (high - low) / side, 1.0)
+    digits = 10.0 ** (np.floor(np.log10(steps)) - 1)  # round numbers: no patient's place becomes an edge
+    steps = np.ceil(steps / digits) * digits
+    return np.floor(low / digits) * digits, steps
+
+
+def _counts(placed: Floats, starts: Floats, steps: Floats, side: int) -> Floats:
+    cells = np.clip(np.floor((placed - starts) / steps), 0, side - 1).astype(np.int64)
+    counted: Floats = np.zeros((side, side), dtype=np.int64)
+    np.add.at(counted, (cells[:, 0], cells[:, 1]), 1)
+    return counted
+
+
+def _suppressed(counts: Floats) -> Floats:
+    """Return which counts may be shown: none of 1 to 4, and none that those left out could be calculated from."""
+    hidden = (counts > 0) & (counts < FEWEST_NAMED)
+    if hidden.any():
+        for place in np.argsort(np.where(counts > 0, counts, np.iinfo(np.int64).max), kind="stable"):
+            if hidden.sum() > 1 and counts[hidden].sum() >= FEWEST_NAMED:
+                break
+            hidden[place] |= counts[place] > 0
+    return np.asarray(~hidden)
