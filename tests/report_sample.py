@@ -74,7 +74,12 @@ def sample_report(*, seed: int = 0, arms: tuple[str, ...] = ARMS, columns: int =
         },
         "drift": _drift(features, status),
         "training": _training(rng),
-        "synthetic": {"n": 11189, "gates": _gates(status), "marginals": [_marginal(column, rng) for column in features]},
+        "synthetic": {
+            "n": 11189,
+            "gates": _gates(status),
+            "marginals": [_marginal(column, rng) for column in features],
+            "map": _map(),
+        },
         "evaluation": sample_evaluation(rng, arms),
         "recommendation": {
             "arm": "none",
@@ -363,3 +368,14 @@ def _lineage() -> dict[str, Any]:
         "machine": "x86_64, 2 cores, CPU",
         "stages": [{"name": stage, "seconds": 1.4 * i, "cached": i in (1, 2, 3)} for i, stage in enumerate(stages)],
     }
+
+
+def _map() -> dict[str, Any]:
+    """Return a map of few cells, some too small to be counted."""
+    cells = []
+    for across, up in ((x, y) for y in range(-3, 3) for x in range(-3, 4)):
+        near = {"majority": (-0.5, 0.0, 4000), "cases": (1.0, 0.5, 90), "synthetic": (0.7, 0.4, 3000)}
+        counts = {name: round(n * math.exp(-((across - x) ** 2 + (up - y) ** 2) / 2)) for name, (x, y, n) in near.items()}
+        cells.append({"across": across, "up": up, **{name: None if 0 < n < 5 else n for name, n in counts.items()}})
+    n = {"majority": 11431, "cases": 246, "synthetic": 11189}
+    return {"width": 1, "height": 1, "variance": [0.31, 0.17], "fewest": 5, "n": n, "cells": cells}

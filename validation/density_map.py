@@ -11,7 +11,7 @@ from mgvae.cohort.subgroups import FEWEST_NAMED
 from mgvae.results.density_map import GROUPS, DensityMap, MapCell
 
 FEWEST_CELLS, MOST_CELLS = 5, 14  # along each component
-WANTED = 8  # cases in a cell, were they spread evenly
+WANTED = 3  # cases in a cell, were they spread evenly
 TAIL = 0.01  # share of the majority or of the cases beyond the outermost cells, at each end
 
 
@@ -43,8 +43,8 @@ def density_map(majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataF
     known = np.stack([_suppressed(one.ravel()) for one in counts]).reshape(counts.shape)
     cells = tuple(
         MapCell(
-            across=float(starts[0] + i * steps[0]),
-            up=float(starts[1] + j * steps[1]),
+            across=round(float(starts[0] + i * steps[0]), 9),
+            up=round(float(starts[1] + j * steps[1]), 9),
             **{
                 name: int(count) if shown else None
                 for name, count, shown in zip(GROUPS, counts[:, i, j], known[:, i, j], strict=True)
@@ -55,7 +55,14 @@ def density_map(majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataF
         if counts[:, i, j].any()
     )
     n = {name: len(frame) for name, frame in frames.items()}
-    return DensityMap(width=steps[0], height=steps[1], variance=shares, fewest=FEWEST_NAMED, n=n, cells=cells)
+    return DensityMap(
+        width=round(float(steps[0]), 9),
+        height=round(float(steps[1]), 9),
+        variance=shares,
+        fewest=FEWEST_NAMED,
+        n=n,
+        cells=cells,
+    )
 
 
 def _components(centred: Floats) -> tuple[Floats | None, tuple[float, float]]:

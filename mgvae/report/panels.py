@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mgvae.config.sections import Arm, Classifier
 from mgvae.report.figures.calibration import calibration, floor_of
 from mgvae.report.figures.decision import decision, top_of
+from mgvae.report.figures.density_map import density_map
 from mgvae.report.figures.forest import common_span, forest
 from mgvae.report.figures.marginals import marginal
 from mgvae.report.figures.panel import Panel, Row, rows_by, rows_of
@@ -16,6 +17,7 @@ from mgvae.report.figures.risks import distributions, lowest
 from mgvae.report.figures.training import lambda_path, learning_curve
 from mgvae.report.formatting import METRICS, VARIANTS
 from mgvae.report.schema import Report
+from mgvae.results.density_map import DensityMap
 from mgvae.results.evaluation import Curve, DecisionCurve, DecisionCurves, EvaluationSummary, Metric, Variant
 from mgvae.results.labels import ARMS, CLASSIFIERS
 from mgvae.results.numbers import Estimate
@@ -43,11 +45,13 @@ class Panels:
 
     Attributes:
         training: learning curves and the choice of lambda.
+        map: where majority, real cases and synthetic cases lie.
         marginals: the columns drawn, by falling distance; ``remaining`` are those for the table alone.
         ranks, calibration, forest, risks, decision: panels by classifier.
     """
 
     training: list[Panel]
+    map: list[Panel]
     marginals: list[tuple[NumericMarginal | LevelsMarginal, Panel]]
     remaining: list[NumericMarginal | LevelsMarginal]
     ranks: dict[Classifier, list[Panel]]
@@ -64,6 +68,7 @@ def draw_panels(report: Report) -> Panels:
     drawn = [(data, _marginal(data, f"marginal-{place}")) for place, data in enumerate(ranked[:MOST_MARGINALS], 1)]
     return Panels(
         training=_training(report.training) if report.training else [],
+        map=_map(report.synthetic.map) if report.synthetic and report.synthetic.map else [],
         marginals=drawn,
         remaining=ranked[MOST_MARGINALS:],
         ranks=_ranks(report.evaluation) if report.evaluation else {},
@@ -79,6 +84,13 @@ def draw_panels(report: Report) -> Panels:
 def classifiers_of(evaluation: EvaluationSummary) -> list[Classifier]:
     """Return the classifiers that any arm has, in their order of first appearance."""
     return list(dict.fromkeys(classifier for by_classifier in evaluation.arms.values() for classifier in by_classifier))
+
+
+def _map(found: DensityMap) -> list[Panel]:
+    title = "Majority, real cases and synthetic cases by two principal components"
+    return [
+        Panel("map", "By two principal components of the majority", density_map(found, key="map", title=title), rows_of(found))
+    ]
 
 
 def _marginal(data: NumericMarginal | LevelsMarginal, key: str) -> Panel:

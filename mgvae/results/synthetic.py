@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from mgvae.config.strict import Strict
+from mgvae.results.density_map import DensityMap
 from mgvae.results.gates import Gate
 from mgvae.results.numbers import Amounts, Count, Estimate, Number, Share, require_same_lengths
 
@@ -166,10 +167,14 @@ class Repair(Strict):
 
 
 class SyntheticSummary(Strict):
-    """The number of synthetic cases, remarks on their choice, gates, marginals, and repair where it was asked for."""
+    """The number of synthetic cases, remarks on their choice, gates, marginals, and repair where it was asked for.
+
+    ``map`` shows where they lie; None where that cannot be drawn, and in reports of earlier versions.
+    """
 
     n: Count
     remarks: tuple[str, ...] = ()
     repair: Repair | None = None
     gates: tuple[Gate, ...]
     marginals: tuple[Marginal, ...]
+    map: DensityMap | None = None

@@ -22,6 +22,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     from mgvae.evaluation.repair_effect import repair_effect
     from validation.checks import synthetic_table
     from validation.checks import validate as check
+    from validation.density_map import density_map
     from validation.fidelity import marginals
     from validation.gates import assess
 
@@ -46,7 +47,12 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         repair = Repair(record=made.repair, gates=tuple(before), effect=effect)
     compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)
     result = SyntheticSummary(
-        n=len(made.features), remarks=made.remarks, repair=repair, gates=tuple(gates), marginals=tuple(compared)
+        n=len(made.features),
+        remarks=made.remarks,
+        repair=repair,
+        gates=tuple(gates),
+        marginals=tuple(compared),
+        map=density_map(majority["train"], cases["train"], made.features),
     )
     write_result(folder / SYNTHETIC, result)
 

@@ -13,7 +13,7 @@ from mgvae.config.strict import build
 from mgvae.config.study import load_config
 from mgvae.extract.read import read_extract
 from mgvae.report.schema import Report
-from mgvae.store.artifact import digest_file
+from mgvae.store.artifact import digest_file, payload
 from tests.flows.command_line import without_progress
 from tests.flows.flow_tools import read, run_study
 from tests.flows.simulated_study import table, write_study
@@ -108,7 +108,7 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def snapshot(finished):
     """What the last good run consists of."""
-    return {path.name: digest_file(path) for path in finished.run.iterdir()}
+    return {path.name: digest_file(path) for path in finished.run.rglob("*.*")}
 
 
 @pytest.fixture
@@ -123,9 +123,9 @@ def nothing_half_written(out, finished, snapshot):
     runs = [path for path in (out / "small").iterdir() if not path.is_symlink()]
     for run in runs:
         manifest = json.loads((run / "manifest.json").read_text())
-        assert manifest["files"] == {path.name: digest_file(path) for path in run.iterdir() if path.name != "manifest.json"}
+        assert manifest["files"] == {path.relative_to(run).as_posix(): digest_file(path) for path in payload(run)}
     good = out / "small" / finished.run.name
-    assert {path.name: digest_file(path) for path in good.iterdir()} == snapshot
+    assert {path.name: digest_file(path) for path in good.rglob("*.*")} == snapshot
     return {run.name for run in runs} - {good.name}
 
 

@@ -266,8 +266,8 @@ def test_nothing_was_trained(refused):
 
 def test_the_last_good_run_is_untouched(refused, finished):
     good = refused[0] / "small" / finished.run.name
-    assert {path.name: digest_file(path) for path in good.iterdir()} == {
-        path.name: digest_file(path) for path in finished.run.iterdir()
+    assert {path.name: digest_file(path) for path in good.rglob("*.*")} == {
+        path.name: digest_file(path) for path in finished.run.rglob("*.*")
     }
 
 

@@ -101,10 +101,10 @@ def test_a_lost_artifact_is_made_again(finished, report, tmp_path, monkeypatch):
 def test_a_damaged_run_folder_is_written_anew(finished, tmp_path):
     out = finished.copied(tmp_path)
     run = out / "small" / finished.run.name
-    whole = {path.name: path.read_bytes() for path in run.iterdir()}
+    whole = {path.name: path.read_bytes() for path in run.rglob("*.*")}
     (run / "synthetic.parquet").write_bytes(b"PAR1")
     run_study(finished.cohort, out)
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == whole
+    assert {path.name: path.read_bytes() for path in run.rglob("*.*")} == whole
 
 
 @pytest.fixture(scope="module")

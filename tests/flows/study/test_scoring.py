@@ -112,7 +112,7 @@ def shifted(folder):
 
 
 def test_an_external_validation_changes_nothing_but_what_is_asked(mgvae, run, tmp_path):
-    extract, before = shifted(tmp_path), {path.name: path.read_bytes() for path in run.iterdir()}
+    extract, before = shifted(tmp_path), {path.name: path.read_bytes() for path in run.rglob("*.*") if path.is_file()}
     said = mgvae("evaluate", run, extract, "--out", tmp_path / "out", "--update", "slope", "--why", "older patients")
     assert said.code == 0, said.err
     found = ExternalValidation.model_validate_json((tmp_path / "out" / "evaluation.json").read_bytes())
@@ -124,7 +124,7 @@ def test_an_external_validation_changes_nothing_but_what_is_asked(mgvae, run, tm
     page = (tmp_path / "out" / "evaluation.html").read_text()
     assert "External validation" in page
     assert "http" not in page.partition("</head>")[0].replace("http-equiv", "")
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in run.rglob("*.*") if path.is_file()} == before
     (change,) = [change for change in read(run.parent)[0] if change.action == "updated"]
     assert change.reason.endswith("older patients")
     old, new = load_model(run), load_model(run, version="+1")
