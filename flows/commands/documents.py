@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from flows.runs.bundle import bundle
 from flows.runs.folder import config_of, manifest_of
@@ -33,9 +33,8 @@ MEANS: dict[Document, str] = {
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 PDF_TIMEOUT = 180  # seconds
 # the browser's own footer would show the path of the file
-NUMBERED = (
-    "<style>@page { @bottom-right { content: counter(page) ' / ' counter(pages); font: 9px sans-serif; } }</style></head>"
-)
+NUMBERED = "@bottom-right { content: counter(page) ' / ' counter(pages); font: 9px sans-serif; }"
+Paper = Literal["a4", "letter"]
 
 
 def asked_documents(words: Sequence[str]) -> tuple[Document, ...]:
@@ -120,12 +119,25 @@ _WRITERS: dict[Document, Callable[[Path, Report], dict[str, bytes]]] = {
 }
 
 
-def print_page(page: Path, out: Path) -> None:
+def paper_of(name: str) -> Paper:
+    """Return the size of paper that a name stands for.
+
+    Raises:
+        ConfigError: there is no such size.
+    """
+    for paper in get_args(Paper):
+        if name.lower() == paper:
+            return cast("Paper", paper)
+    raise ConfigError(f"--paper {name}: must be {' or '.join(get_args(Paper))}.")
+
+
+def print_page(page: Path, out: Path, paper: Paper = "a4") -> None:
     """Print a page as PDF with page numbers, by a headless Chromium on PATH.
 
     Args:
         page: an HTML file that loads nothing.
         out: the file to write, in a folder that exists.
+        paper: its size.
     Raises:
         ConfigError: there is no browser.
         StoreError: it wrote nothing.
@@ -137,12 +149,13 @@ def print_page(page: Path, out: Path) -> None:
             "report.html and print it."
         )
     with scratch_folder(out.parent) as place, tempfile.TemporaryDirectory() as profile:
-        made, numbered = place / "report.pdf", place / "report.html"
+        made, sized = place / "report.pdf", place / "report.html"
         flags = ("--headless", "--disable-gpu", "--disable-extensions", "--no-pdf-header-footer")
         sandbox = ("--no-sandbox",) if _is_root() else ()  # Chromium refuses a sandbox to root
-        words = [browser, *flags, *sandbox, f"--user-data-dir={profile}", f"--print-to-pdf={made}", numbered.resolve().as_uri()]
+        words = [browser, *flags, *sandbox, f"--user-data-dir={profile}", f"--print-to-pdf={made}", sized.resolve().as_uri()]
         try:
-            numbered.write_text(page.read_text(encoding="utf-8").replace("</head>", NUMBERED, 1), encoding="utf-8")
+            size = f"<style>@page {{ size: {paper}; {NUMBERED} }}</style></head>"
+            sized.write_text(page.read_text(encoding="utf-8").replace("</head>", size, 1), encoding="utf-8")
             subprocess.run(words, check=True, capture_output=True, timeout=PDF_TIMEOUT)  # noqa: S603 - a fixed list of words
             made.replace(out)
         except (OSError, subprocess.SubprocessError):

@@ -26,6 +26,7 @@ def report(
     ],
     browse: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="The report as PDF, by a Chromium on PATH.")] = False,
+    paper: Annotated[str, typer.Option(metavar="SIZE", help="Of --pdf: a4 or letter.")] = "",
     export: Annotated[
         list[str] | None,
         typer.Option(metavar="KIND", help="tripod, probast, methods, chai, hti1, bundle or all; may be repeated."),
@@ -55,8 +56,10 @@ def report(
     if len(words) > 1:
         raise ConfigError("Give one run folder; several stand side by side with mgvae report compare RUN RUN.")
     folder = _folder(words[0])
+    if paper and asked != ["--pdf"]:
+        raise ConfigError("--paper must come with --pdf: mgvae report RUN --pdf --paper letter.")
     if asked:
-        _write_asked(folder, asked[0], export or [], out, force=force)
+        _write_asked(folder, asked[0], export or [], out, paper, force=force)
     elif out is not None:
         raise ConfigError("--out must come with what to write: --pdf, --export KIND or --pccp.")
     elif not browse:
@@ -66,11 +69,11 @@ def report(
     return None
 
 
-def _write_asked(folder: Path, asked: str, export: list[str], out: Path | None, *, force: bool) -> None:
+def _write_asked(folder: Path, asked: str, export: list[str], out: Path | None, paper: str, *, force: bool) -> None:
     if asked == "--pccp":
         _write_plan(folder, out, force=force)
     elif asked == "--pdf":
-        _write_pdf(folder, out, force=force)
+        _write_pdf(folder, out, paper or "a4", force=force)
     else:
         _write_documents(folder, export, out, force=force)
 
@@ -147,13 +150,14 @@ def _write_plan(run: Path, out: Path | None, *, force: bool) -> None:
     _write(out, text)
 
 
-def _write_pdf(run: Path, out: Path | None, *, force: bool) -> None:
-    from flows.commands.documents import print_page
+def _write_pdf(run: Path, out: Path | None, paper: str, *, force: bool) -> None:
+    from flows.commands.documents import paper_of, print_page
 
+    size = paper_of(paper)
     found = _report_of(run)
     file = out or Path(f"{found.study}-{found.run_id}.pdf")
     _check_file(file, (".pdf",), force=force)
-    print_page(run / PAGE, file)
+    print_page(run / PAGE, file, size)
     typer.echo(str(file))
 
 

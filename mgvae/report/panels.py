@@ -87,10 +87,9 @@ def classifiers_of(evaluation: EvaluationSummary) -> list[Classifier]:
 
 
 def _map(found: DensityMap) -> list[Panel]:
-    title = "Majority, real cases and synthetic cases by two principal components"
-    return [
-        Panel("map", "By two principal components of the majority", density_map(found, key="map", title=title), rows_of(found))
-    ]
+    title, caption = "Majority, real cases and synthetic cases by two principal components", "By two principal components"
+    rows = rows_of({"width": found.width, "height": found.height, "cells": found.cells})
+    return [Panel("map", f"{caption} of the majority", density_map(found, key="map", title=title), rows)]
 
 
 def _marginal(data: NumericMarginal | LevelsMarginal, key: str) -> Panel:

@@ -83,9 +83,9 @@ class Page:
         """Return the whole page as PNG."""
         return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"])
 
-    def pdf(self) -> bytes:
-        """Return the page as it prints."""
-        return base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"])
+    def pdf(self, **paper: float) -> bytes:
+        """Return the page as it prints; ``paper``: ``paperWidth`` and ``paperHeight`` in inches."""
+        return base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True, **paper)["data"])
 
     def _until(self, wanted: Any, wait_s: float) -> dict[str, Any]:
         deadline = time.monotonic() + wait_s

@@ -180,12 +180,13 @@ def test_dark_mode_changes_page_and_figures(tab, folder):
         tab.call("Emulation.setEmulatedMedia", features=[])
 
 
-def test_it_prints_on_a4_with_all_details(tab, folder):
+@pytest.mark.parametrize(("width", "height"), [(595, 842), (612, 792)], ids=["a4", "letter"])
+def test_it_prints_on_the_paper_that_is_there_with_all_details(tab, folder, width, height):
     tab.open(folder / "full.html", width=1200)
-    pdf = tab.pdf()
+    pdf = tab.pdf(paperWidth=width / 72, paperHeight=height / 72)
     assert pdf.startswith(b"%PDF")
     boxes = {tuple(round(float(x)) for x in box.split()) for box in re.findall(rb"/MediaBox\s*\[([^\]]+)\]", pdf)}
-    assert boxes == {(0, 0, 595, 842)}
+    assert boxes == {(0, 0, width, height)}
     tab.call("Emulation.setEmulatedMedia", media="print")
     try:
         hidden = "[...document.querySelectorAll('details table')].filter(t => t.getBoundingClientRect().height < 20).length"

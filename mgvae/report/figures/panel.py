@@ -55,8 +55,8 @@ def rows_of(fields: BaseModel | Mapping[str, object], **keys: Cell) -> list[Row]
     for name, value in values.items():
         if isinstance(value, Estimate):
             known |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
-        elif not isinstance(value, BaseModel | tuple | list):
-            known[name] = value  # type: ignore[assignment] # mappings are for the caller to name
+        elif value is None or isinstance(value, str | float | int):
+            known[name] = value
     for name, value in values.items():
         if isinstance(value, BaseModel) and not isinstance(value, Estimate):
             inner += rows_of(value, **known, part=name)

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import shutil
 import zipfile
 
@@ -65,6 +66,8 @@ def test_all_documents_are_written_once(run, tmp_path):
         (["--pdf", "--pccp"], "one at a time"),
         (["--out", "x"], "must come with what to write"),
         (["--pdf", "--out", "x.txt"], r"must be a \.pdf file"),
+        (["--pdf", "--paper", "a3"], "--paper a3: must be a4 or letter"),
+        (["--paper", "letter"], "--paper must come with --pdf"),
     ],
 )
 def test_wrong_words_are_refused(run, words, message):
@@ -148,7 +151,9 @@ def test_pdf_of_a_browser_that_fails_leaves_nothing(run, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, documents.BROWSERS)), reason="needs Chromium")
-def test_pdf_is_printed(run, tmp_path):
+@pytest.mark.parametrize(("words", "size"), [([], (595, 842)), (["--paper", "Letter"], (612, 792))])
+def test_pdf_is_printed(words, size, run, tmp_path):
     out = tmp_path / "x.pdf"
-    assert said(run, "--pdf", "--out", out).exit_code == 0
-    assert out.read_bytes().startswith(b"%PDF")
+    assert said(run, "--pdf", *words, "--out", out).exit_code == 0
+    boxes = re.findall(rb"/MediaBox\s*\[([^\]]+)\]", out.read_bytes())
+    assert {tuple(round(float(x)) for x in box.split()) for box in boxes} == {(0, 0, *size)}

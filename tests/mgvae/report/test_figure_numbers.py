@@ -131,8 +131,11 @@ def test_the_histogram_of_risks_goes_up_for_others_and_down_for_events():
     (up, down) = sorted(steps, key=lambda points: min(y for _, y in points))
     zero = up[0][1]
     full = zero - min(y for _, y in up)
-    assert sorted({round((zero - y) / full, 2) for _, y in up}) == [0, 0.25, 0.5, 1]
-    assert sorted({round((zero - y) / full, 2) for _, y in down}) == [-1, -0.25, 0]
+    risks = smooth_curves()["none"].risks
+    for counts, drawn, sign in ((risks.others, up, 1), (risks.events, down, -1)):
+        density = risks.density(counts)
+        expected = {0.0, *(sign * one / max(density) for one in density)}
+        assert sorted({(zero - y) / full for _, y in drawn}) == pytest.approx(sorted(expected), abs=0.01)
     edges = sorted({place for place, _ in up})
     assert edges == pytest.approx([x(edge) for edge in (0.002, 0.004, 0.01, 0.03)], abs=0.06)
 
