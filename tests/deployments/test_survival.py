@@ -246,7 +246,7 @@ def test_a_failed_night_leaves_the_champion_and_its_predictions(up, undisturbed,
     out = tmp_path / "runs"
     up.complete(out=str(out), extract=f"{up.folder}/study/extract.csv", settings=LONG)
     champion = (out / "small" / "champion").resolve()
-    before = {file.name: file.read_bytes() for file in champion.iterdir()}
+    before = {file: file.read_bytes() for file in champion.rglob("*") if file.is_file()}
     cut = tmp_path / "cut.csv"
     whole = (up.folder / "study" / "extract.csv").read_bytes()
     cut.write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 4])  # in the first cell of the last row
@@ -257,7 +257,7 @@ def test_a_failed_night_leaves_the_champion_and_its_predictions(up, undisturbed,
     assert up.runs()[0]["state_name"] == "Failed"
     assert "cut off" in log.read_text().splitlines()[-1]
     assert (out / "small" / "champion").resolve() == champion
-    assert {file.name: file.read_bytes() for file in champion.iterdir()} == before
+    assert {file: file.read_bytes() for file in champion.rglob("*") if file.is_file()} == before
     failed = [one for one in up.get("artifacts/filter") if one["key"] == "mgvae-failed"]
     assert any("The champion and its predictions stay" in one["data"] and "cut off" in one["data"] for one in failed)
     wait_for(lambda: any("prefect.flow-run.Failed" in one for one in told[1]), "the webhook to be told of the failed run")

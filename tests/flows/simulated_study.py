@@ -56,7 +56,7 @@ STUDY: dict[str, Any] = {
         "repeats": 1,
         "bootstrap": 50,
     },
-    "instability": {"redevelopments": 10, "generated": 2},
+    "instability": {"redevelopments": 10, "generated": 0},
     "learning_curve": {"shares": [0.5], "repeats": 1},
 }
 

@@ -26,7 +26,12 @@ QUICK = (  # of the study that ships, as little as runs through all stages
         "evaluation.bootstrap=50",
         "evaluation.classifiers=[logistic_regression]",
     ),
-    *("evaluation.arms=[none, mgvae]", "instability.redevelopments=10", "learning_curve.shares=[0.5]"),
+    *(
+        "evaluation.arms=[none, mgvae]",
+        "instability.redevelopments=10",
+        "instability.generated=0",
+        "learning_curve.shares=[0.5]",
+    ),
 )
 
 

@@ -25,7 +25,7 @@ def commands():
 def small(words):
     """Return a command whose study is trained as little as a test needs."""
     training = ["training.pretrain_epochs=5", "training.finetune_epochs=5", "training.hidden=[16]", "training.latent_dim=3"]
-    rest = ["evaluation.arms=[none, mgvae]", "instability.redevelopments=10", "evaluation.repeats=1"]
+    rest = ["evaluation.arms=[none, mgvae]", "instability.redevelopments=10", "instability.generated=0", "evaluation.repeats=1"]
     return [*words, *(word for setting in (*training, *rest) for word in ("--set", setting))] if words[0] == "run" else words
 
 

@@ -18,7 +18,12 @@ from tests.flows.flow_tools import run_study
 SMALL = (
     *("training.pretrain_epochs=2", "training.finetune_epochs=2", "training.ewc_lambda=1.0", "training.hidden=[8]"),
     *("evaluation.folds=2", "evaluation.repeats=1", "evaluation.bootstrap=50", "evaluation.arms=[none]", "training.device=cpu"),
-    *("evaluation.classifiers=[logistic_regression]", "instability.redevelopments=10", "learning_curve.shares=[0.5]"),
+    *(
+        "evaluation.classifiers=[logistic_regression]",
+        "instability.redevelopments=10",
+        "instability.generated=0",
+        "learning_curve.shares=[0.5]",
+    ),
     *("learning_curve.repeats=1", "synthesis.prevalence=0.1"),
 )
 VISITS = 3

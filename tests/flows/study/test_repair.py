@@ -18,7 +18,7 @@ WITHIN = 0.6  # of the distance to the nearest other patient: wide, so that a sm
 def repaired(database, tmp_path_factory):
     """Return the run folder of a study with repair, and its report."""
     folder = tmp_path_factory.mktemp("repair")
-    cohort = write_study(folder, synthesis__repair=WITHIN)
+    cohort = write_study(folder, synthesis__repair=WITHIN, instability__generated=2)
     cohort_flow(str(cohort), out=str(folder / "runs"))
     content = json.loads((folder / "runs" / "small" / "latest" / "report.json").read_text(encoding="utf-8"))
     return folder / "runs" / "small" / "latest", read_report(content)
@@ -33,6 +33,11 @@ def test_the_report_counts_what_was_dropped(repaired):
     assert max(record.near_case, record.near_majority, record.broken) <= record.dropped
     assert record.dropped <= record.near_case + record.near_majority + record.broken
     assert report.synthetic.n == record.made - record.dropped == len(pd.read_parquet(folder / "synthetic.parquet"))
+
+
+@pytest.mark.slow
+def test_models_with_generated_cases_are_redeveloped_too(repaired):
+    assert {one.arm: one.redevelopments for one in repaired[1].instability.arms}["mgvae"] == 2
 
 
 @pytest.mark.slow

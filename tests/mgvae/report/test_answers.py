@@ -10,6 +10,7 @@ from tests.paths import ROOT
 from tests.report_plain import render
 from tests.report_sample import refused_report, sample_report, sparse_report
 
+pytestmark = pytest.mark.usefixtures("empty_figures")
 EXTRACT, CREDIBLE, LEAK, HELP, PREDICTS = range(5)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.report_plain import render
 from tests.report_sample import sample_report
+
+pytestmark = pytest.mark.usefixtures("empty_figures")
 
 
 def sample_with_repair(*, dropped=411):

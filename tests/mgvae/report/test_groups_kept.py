@@ -8,6 +8,8 @@ from tests.report_plain import render
 from tests.report_reading import Reading
 from tests.report_sample import sample_report
 
+pytestmark = pytest.mark.usefixtures("empty_figures")
+
 
 @pytest.mark.parametrize(
     ("groups", "divided", "sentence", "fact"),

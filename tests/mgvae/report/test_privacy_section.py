@@ -15,6 +15,8 @@ from tests.mgvae.report.test_render import Page
 from tests.report_plain import render
 from tests.report_sample import sample_report
 
+pytestmark = pytest.mark.usefixtures("empty_figures")
+
 
 def record(**changes):
     used = (
