@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up deploy down test test-slow test-survival mutate lint format docs docs-numbers picture lock newest clean help
+.PHONY: demo up deploy down test test-slow test-survival mutate lint format docs docs-numbers gallery picture lock newest clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -61,6 +61,9 @@ docs: $(VENV)/.docs ## Build the documentation site in site/, without the networ
 # RUNS='runs/nafld/latest ...' names finished runs; MINUTES=10 runs the commands that take up to ten minutes, too
 docs-numbers: $(READY) ## Compare the numbers in README.md and docs/ with finished runs and commands; names what differs
 	@$(BIN)/python -m docs.tools.numbers $(RUNS) --minutes $(or $(MINUTES),1) $(if $(WRITE),--write)
+
+gallery: $(READY) ## Make the reports of docs/gallery/ and their pictures; half an hour, needs Chromium
+	@$(BIN)/python -m docs.tools.gallery
 
 picture: $(READY) ## Photograph the report of make demo for the README; needs Chromium
 	@$(BIN)/python -m docs.tools.picture runs/nafld/latest/report.html docs/report.png
