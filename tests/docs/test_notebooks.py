@@ -34,7 +34,7 @@ def run(name, monkeypatch, folder):
     monkeypatch.setattr("tempfile.tempdir", None)
     names = {"__name__": "__main__"}
     for number, source in enumerate(code(ROOT / "docs" / "notebooks" / f"{name}.ipynb")):
-        exec(compile(source, f"{name}.ipynb, cell {number}", "exec"), names)  # noqa: S102: the project's own notebook
+        exec(compile(source, f"{name}.ipynb, cell {number}", "exec"), names)  # noqa: S102 (our own notebook)
     return names
 
 
