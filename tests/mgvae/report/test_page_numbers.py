@@ -274,8 +274,9 @@ def test_lineage_names_what_each_stage_made_and_where(report, page):
     body = page.tables["Stages of the run"].body()
     assert list(body) == [stage["name"] for stage in lineage["stages"]]
     for stage in lineage["stages"]:
-        time, result, place, digest = body[stage["name"]]
+        time, processor, memory, result, place, digest = body[stage["name"]]
         assert time.endswith(" s")
+        assert (processor, memory) == ("–", "–"), "the sample has no cost of a stage"
         assert says(time, stage["seconds"])
         assert result == ("reused" if stage["cached"] else "computed")
         assert place == f"{stage['ran']['worker']} ({stage['ran']['pool']})"
