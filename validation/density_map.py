@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.linalg import eigh
 
 from mgvae.cohort.embedding import Floats, fit_embedding
-from mgvae.cohort.subgroups import FEWEST_NAMED
 from mgvae.results.density_map import GROUPS, DensityMap, MapCell
+from mgvae.results.numbers import FEWEST_NAMED
 
 FEWEST_CELLS, MOST_CELLS = 5, 14  # along each component
 WANTED = 3  # cases in a cell, were they spread evenly

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from docs.tools.links import ROOT
 from docs.tools.picture import photograph
 
 SHIPPED = {"nafld": ROOT / "data" / "nafld" / "cohort.yaml", "actg320": ROOT / "data" / "actg320" / "cohort.yaml"}
+REPORT = re.compile(r"<!-- report: ([\w-]+) -->")  # where a document links a report
 SIMULATED = ("gallery-helps", "gallery-leak")
 PATIENTS, MEASUREMENTS, LOADING = 4000, 100, 0.2
 PICTURE = {"width": 1180, "height": 900, "scale": 1.0}  # the verdict and the five answers
@@ -44,6 +46,16 @@ def patients(*, leak: bool, seed: int) -> pd.DataFrame:
     if leak:
         table["discharge_code"] = np.round(ill + 0.2 * rng.normal(size=PATIENTS), 3)
     return pd.DataFrame(table)
+
+
+def report_of(study: str) -> Path:
+    """Return where the newest report of a study lies, if it was made."""
+    return ROOT / "runs" / study / "latest" / "report.html"
+
+
+def link_to_report(study: str) -> str:
+    """Return a link to a study's report, or nothing where it was not made."""
+    return f"[Open the report]({study}.html)." if report_of(study).exists() else ""
 
 
 def write_study(name: str, folder: Path) -> Path:

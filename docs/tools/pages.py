@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-from docs.tools import configuration, findings, report_schema
+from docs.tools import configuration, findings, gallery, report_schema
 from docs.tools.links import INCLUDED, ROOT, for_the_site
 
 GENERATED = {
@@ -16,7 +15,6 @@ GENERATED = {
     "<!-- generated: report -->": report_schema.reference,
     "<!-- generated: findings -->": findings.reference,
 }
-REPORT = re.compile(r"<!-- report: ([\w-]+) -->")  # of the gallery; made by make gallery
 DECISIONS = "<!-- generated: decisions -->"
 
 
@@ -33,7 +31,7 @@ def on_files(files: Files, *, config: Any) -> Files:
         text = for_the_site((ROOT / source).read_text(encoding="utf-8"), source=source, page=page)
         files.append(File.generated(config, page, content=text))
     for path in (ROOT / "docs" / "gallery").glob("*.png"):
-        if (report := _report_of(path.stem)).exists():
+        if (report := gallery.report_of(path.stem)).exists():
             files.append(File.generated(config, f"gallery/{path.stem}.html", abs_src_path=str(report)))
     files.append(File.generated(config, "reference/report.schema.json", content=report_schema.schema_text()))
     return files
@@ -46,16 +44,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     for marker, generate in GENERATED.items():
         if marker in markdown:
             markdown = markdown.replace(marker, generate())
-    markdown = REPORT.sub(lambda match: _link_to_report(match[1]), markdown)
+    markdown = gallery.REPORT.sub(lambda match: gallery.link_to_report(match[1]), markdown)
     return markdown.replace(DECISIONS, _list_of_decisions()) if DECISIONS in markdown else markdown
-
-
-def _report_of(study: str) -> Path:
-    return ROOT / "runs" / study / "latest" / "report.html"
-
-
-def _link_to_report(study: str) -> str:
-    return f"[Open the report]({study}.html)." if _report_of(study).exists() else ""
 
 
 def _decisions() -> list[Any]:

@@ -14,8 +14,7 @@ import pandas as pd
 
 from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.cohort.build import Cohort
-from mgvae.cohort.subgroups import FEWEST_NAMED
-from mgvae.results.numbers import number
+from mgvae.results.numbers import FEWEST_NAMED, number
 from mgvae.results.participants import SIDES, Characteristic, Participants, Side, Spread
 
 MOST_LEVELS = 12  # further levels are counted together

@@ -12,8 +12,8 @@ import pandas as pd
 from mgvae.arrays import Array, BoolArray, FloatArray
 from mgvae.cohort.build import Cohort
 from mgvae.config.study import CohortConfig
+from mgvae.results.numbers import FEWEST_NAMED
 
-FEWEST_NAMED = 5  # patients; a smaller group is not named
 MOST_SITES, SITE_ROWS = 20, 100  # groups are sites where they are few and large
 MISSING, OTHER = "missing", "other"
 QUARTILES = (0.25, 0.5, 0.75)

@@ -7,7 +7,6 @@ from scipy.special import expit
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import to_logit
-from mgvae.cohort.subgroups import FEWEST_NAMED
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.bootstrap import Resamples
 from mgvae.evaluation.cross_validation import Predictions
@@ -18,7 +17,7 @@ from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.one_split import Key
 from mgvae.evaluation.summary import JUDGED, decision_range, sample_of
 from mgvae.results.evaluation import ArmCurves, Curve, DecisionCurve, DecisionCurves, Risks, SmoothCurve
-from mgvae.results.numbers import number
+from mgvae.results.numbers import FEWEST_NAMED, number
 
 POINTS, BARS = 50, 40
 NARROWEST = 0.25  # of the bars of a histogram, in log odds

@@ -17,6 +17,8 @@ def _snapped(value: object) -> object:
     return value
 
 
+FEWEST_NAMED = 5  # patients; a smaller group is not named, and its count suppressed
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, BeforeValidator(_snapped), Field(ge=0, le=1)]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from docs.tools import gallery, pages
+from docs.tools import gallery
 from mgvae.config.study import load_config
 from tests.paths import ROOT
 
@@ -35,7 +35,7 @@ def test_only_the_leak_tells_the_outcome():
 
 def test_each_report_has_a_picture_and_a_text():
     text = (FOLDER / "index.md").read_text(encoding="utf-8")
-    studies = set(pages.REPORT.findall(text))
+    studies = set(gallery.REPORT.findall(text))
     assert studies <= {*gallery.SHIPPED, *gallery.SIMULATED}
     assert set(re.findall(r"\(([\w-]+)\.png\)", text)) == studies == {path.stem for path in FOLDER.glob("*.png")}
     for study in studies:
@@ -44,9 +44,9 @@ def test_each_report_has_a_picture_and_a_text():
 
 
 def test_a_report_is_linked_where_it_was_made(tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "ROOT", tmp_path)
-    assert pages._link_to_report("nafld") == ""
+    monkeypatch.setattr(gallery, "ROOT", tmp_path)
+    assert gallery.link_to_report("nafld") == ""
     page = tmp_path / "runs" / "nafld" / "latest" / "report.html"
     page.parent.mkdir(parents=True)
     page.touch()
-    assert pages._link_to_report("nafld") == "[Open the report](nafld.html)."
+    assert gallery.link_to_report("nafld") == "[Open the report](nafld.html)."
