@@ -41,10 +41,18 @@ def binned(before: pd.Series, after: pd.Series) -> Binned:
         before, after: one column in two tables with at least one row each; both numeric or both text.
     """
     counts = _by_deciles(before, after) if pd.api.types.is_numeric_dtype(before) else _by_level(before, after)
-    first, second = (np.append(part, table.isna().sum()) for part, table in zip(counts, (before, after), strict=True))
+    return merged(*(np.append(part, table.isna().sum()) for part, table in zip(counts, (before, after), strict=True)))
+
+
+def merged(first: Array, second: Array) -> Binned:
+    """Return two histograms without empty bins, and with those merged in which few cells are expected, see `binned`.
+
+    Args:
+        first, second: cells of a column by bin, ``(k,)`` each, at least one in either.
+    """
     total = first + second
     first, second, total = first[total > 0], second[total > 0], total[total > 0]
-    rare = total * min(len(before), len(after)) < FEWEST * (len(before) + len(after))
+    rare = total * min(first.sum(), second.sum()) < FEWEST * total.sum()
     if rare.any():
         first, second = (np.append(part[~rare], part[rare].sum()) for part in (first, second))
     return Binned(first, second)

@@ -223,10 +223,10 @@ def plan_of(run: Path, *, as_page: bool) -> str:
         StoreError: it is damaged.
     """
     from flows.runs.folder import finished_run
-    from mgvae.cohort.build import FEW_EVENTS
     from mgvae.evaluation.promotion import rule
     from mgvae.report.change_control import as_page as page
     from mgvae.report.change_control import change_control_plan
+    from mgvae.results.numbers import FEW_EVENTS
 
     config = finished_run(run, needed=()).config
     found = _report_of(run)

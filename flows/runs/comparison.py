@@ -16,7 +16,7 @@ from flows.runs.folder import manifest_of
 from flows.runs.holdout_use import pseudonyms, use_of
 from mgvae.arrays import BoolArray, IntArray
 from mgvae.classifiers.deployed import DeployedModel
-from mgvae.cohort.build import FEW_EVENTS, Cohort
+from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
@@ -37,6 +37,7 @@ from mgvae.evaluation.promotion import (
 )
 from mgvae.reproducibility import derive
 from mgvae.results.findings import Finding
+from mgvae.results.numbers import FEW_EVENTS
 from mgvae.results.promotion import Outcome, PromotionComparison
 from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 from mgvae.store.artifact import MANIFEST, Reference, digest_file

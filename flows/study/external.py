@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mgvae.cohort.build import Cohort, build_cohort
+from mgvae.cohort.build import MIN_EVENTS, Cohort, build_cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.cohort.subgroups import cut_points, subgroups_of
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
-from mgvae.errors import StoreError
+from mgvae.errors import OutcomeError, StoreError
 from mgvae.evaluation.external import Outcomes, column_differences, judge, spread
 from mgvae.evaluation.subgroups import FEWEST_EVENTS
 from mgvae.extract.read import open_extract
@@ -61,6 +61,7 @@ class NewPatients:
         self.refused = checks.refused()
         if not self.refused.passed:
             return
+        _require_outcomes(config, frame)
         self.cohort = build_cohort(config, _known_levels(config, frame))
         kept = _kept(config, frame)
         scored = predictor.score(frame[kept].reset_index(drop=True), unreadable[kept].reset_index(drop=True))
@@ -74,6 +75,22 @@ class NewPatients:
                 for kind in sorted({flag.kind for flag in scored.flags})
             },
             mean_risk=float(self.risk.mean()),
+        )
+
+
+def _require_outcomes(config: CohortConfig, frame: pd.DataFrame) -> None:
+    """Raise unless a model can be measured on these patients.
+
+    Raises:
+        OutcomeError: too few of them have a known outcome, with or without the event.
+    """
+    outcome = frame.loc[_kept(config, frame), config.outcome.column]
+    events = int((outcome.map(canonical) == canonical(config.outcome.event)).sum())
+    if min(events, len(outcome) - events) < MIN_EVENTS:
+        raise OutcomeError(
+            f"To validate a model, the outcome '{config.outcome.column}' must be known of at least {MIN_EVENTS} patients with "
+            f"the event and {MIN_EVENTS} without; of {len(frame):,} rows it is known of {len(outcome):,}, {events:,} with the "
+            "event. Wait until more outcomes are known, add patients, or use mgvae predict, which needs no outcome."
         )
 
 
@@ -152,8 +169,6 @@ def _remarks(cohort: Cohort, known: int | None, missing: str) -> list[str]:
             f"{known:,} of {len(cohort):,} patients have the name of a patient of the study. If they are the same people, the "
             "model learned from them, and these numbers flatter it: this is no external validation."
         )
-    if cohort.warning:
-        remarks.append(cohort.warning)
     return remarks
 
 

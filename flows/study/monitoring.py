@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from flows.runs.folder import CHAMPION, FinishedRun, RunManifest, finished_run
-from flows.study.scored_nights import scored_nights
+from flows.study.scored_nights import largest, scored_nights
 from flows.study.scoring import kept_predictions
 from flows.study.stages.stage import FRAME
 from mgvae.cohort.build import build_cohort
@@ -18,7 +18,7 @@ from mgvae.evaluation.deployed_model import PREDICTIONS
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.monitoring import entry_cohorts
-from mgvae.results.monitoring import ExtractNight, Monitoring
+from mgvae.results.monitoring import ExtractNight, Monitoring, MovedColumn
 from mgvae.results.numbers import number
 from mgvae.results.scoring import KEPT_COLUMNS
 from mgvae.store.artifact import MANIFEST
@@ -91,6 +91,7 @@ def _night(report: dict[str, Any]) -> ExtractNight:
         missing_column=lost,
         psi=None if moved is None else psi[moved],
         psi_column=moved,
+        moved=largest(MovedColumn(column=name, psi=psi[name]) for name in psi if psi[name] > 0),
         signals=tuple(gate["name"].removeprefix("drift_") for gate in drift["gates"] if gate["verdict"] != "pass"),
     )
 

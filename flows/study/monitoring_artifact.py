@@ -51,6 +51,7 @@ def monitoring_rows(found: Monitoring) -> list[dict[str, str]]:
             "alerts": share(one.alerts),
             "stability index of risks": number(one.psi),
             "missing, largest change": f"{number(one.missing)} {one.missing_column or ''}".strip(),
+            "moved most": f"{number(one.moved[0].psi)} {one.moved[0].column}" if one.moved else "",
             "signals": "; ".join(one.signals),
         }
         for one in found.scored

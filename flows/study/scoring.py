@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mgvae.arrays import IntArray
 from mgvae.config.study import CohortConfig
 from mgvae.errors import StoreError, reason_of
 from mgvae.extract.read import open_extract
 from mgvae.files import scratch_folder
+from mgvae.prediction.bins import ColumnBins
 from mgvae.prediction.output import kept_rows, meds_rows, outputs, risk_rows
 from mgvae.prediction.predictor import Predictor, Scored
 from mgvae.results.cohort import ValidationResult
-from mgvae.results.scoring import SCORED, ScoringCounts, ScoringRecord
+from mgvae.results.scoring import SCORED, BinCounts, ScoringCounts, ScoringRecord
 from mgvae.store.artifact import digest_file
 from validation.patients import PatientChecks
 
@@ -45,8 +47,9 @@ class Scoring:
 
 @dataclass
 class _Counted:
-    """Counts over batches."""
+    """Counts over batches; ``histograms`` are those of the model's training patients."""
 
+    histograms: Mapping[str, ColumnBins]
     rows: int = 0
     alerts: int = 0
     flagged: int = 0
@@ -54,6 +57,7 @@ class _Counted:
     kinds: Counter[str] = field(default_factory=Counter)
     columns: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
+    bins: dict[str, IntArray] = field(default_factory=dict)
 
     def add(self, scored: Scored) -> None:
         self.rows += len(scored.table)
@@ -65,6 +69,8 @@ class _Counted:
         for flag in scored.flags:
             if flag.about and flag.kind != "rule":
                 self.columns[flag.about] += int(flag.rows.sum())
+        for name, histogram in self.histograms.items():
+            self.bins[name] = self.bins.get(name, 0) + histogram.count(scored.features[name])
         self.missing.update({str(name): int(count) for name, count in scored.features.isna().sum().items()})
 
     def counts(self) -> ScoringCounts:
@@ -75,6 +81,11 @@ class _Counted:
             flags=dict(sorted(self.kinds.items())),
             columns=dict(sorted(self.columns.items())),
             missing={name: count / self.rows for name, count in self.missing.items()} if self.rows else {},
+            bins={
+                name: BinCounts(training=tuple(one.counts), scored=tuple(self.bins[name].tolist()))
+                for name, one in self.histograms.items()
+                if name in self.bins
+            },
             mean_risk=self.risk / self.rows if self.rows else None,
         )
 
@@ -111,7 +122,7 @@ def score_extract(
     now = (at or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     config: CohortConfig = predictor.config.model_copy(update={"extract": extract})
     opened = open_extract(config, labelled=False)
-    checks, counted = PatientChecks(config, frozenset(opened.found)), _Counted()
+    checks, counted = PatientChecks(config, frozenset(opened.found)), _Counted(predictor.file.bins or {})
     if checks.absent:
         return Scoring(None, checks.result(), checks.result(), opened.remarks)
     stem = f"{now:%Y%m%dT%H%M%SZ}-{predictor.version}-{opened.sha256[:8]}"

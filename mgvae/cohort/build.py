@@ -14,9 +14,9 @@ from mgvae.config.study import CohortConfig
 from mgvae.errors import DataError, OutcomeError, nearest
 from mgvae.results.cohort import FlowStep
 from mgvae.results.findings import Finding, found
+from mgvae.results.numbers import FEW_EVENTS
 
 MIN_EVENTS = 5  # of either class: below, no fold, calibration part and early stopping could each hold one
-FEW_EVENTS = 15
 SECONDS_A_DAY = 86_400
 
 

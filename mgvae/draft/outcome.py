@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
-from mgvae.cohort.build import FEW_EVENTS, MIN_EVENTS
+from mgvae.cohort.build import MIN_EVENTS
 from mgvae.config.dictionary import Kind, Level, canonical
 from mgvae.draft import names
 from mgvae.draft.columns import MOST_LEVELS, numbers_of
@@ -19,6 +19,7 @@ from mgvae.draft.scan import Look, Seen
 from mgvae.draft.values import denies, plain, ranked, rounded, two
 from mgvae.errors import ConfigError, OutcomeError
 from mgvae.extract.formats import similar
+from mgvae.results.numbers import FEW_EVENTS
 
 PLACEHOLDER = "CHOOSE_THE_OUTCOME_COLUMN"
 RARE = 0.3

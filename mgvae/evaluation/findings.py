@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import get_args
 
-from mgvae.cohort.build import FEW_EVENTS, few_events
+from mgvae.cohort.build import few_events
 from mgvae.config.classifiers import BuiltIn
 from mgvae.evaluation.summary import JUDGED
 from mgvae.results.evaluation import EvaluationResult, ModelName, PartResult, Scores
 from mgvae.results.findings import Finding, found
-from mgvae.results.numbers import Estimate
+from mgvae.results.numbers import FEW_EVENTS, Estimate
 from mgvae.results.recommendation import Recommendation
 
 NEAR_PERFECT = 0.95  # lower limit of AUROC

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mgvae.arrays import BoolArray
-from mgvae.cohort.build import FEW_EVENTS, Cohort
+from mgvae.cohort.build import Cohort
+from mgvae.results.numbers import FEW_EVENTS
 from mgvae.results.promotion import HoldoutPool
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mgvae.arrays import FloatArray, IntArray
-from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.intervals import Sample, Score, auroc_estimate, t_quantile
 from mgvae.evaluation.measures.accuracy import accuracy
@@ -18,7 +17,7 @@ from mgvae.evaluation.measures.calibration import calibration
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.results.monitoring import EntryCohort
-from mgvae.results.numbers import Estimate, number
+from mgvae.results.numbers import FEW_EVENTS, Estimate, number
 
 LEVEL, DRAWS = 0.99, 200
 UNKNOWN = Estimate(value=None)

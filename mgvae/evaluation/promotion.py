@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
-from mgvae.cohort.build import FEW_EVENTS
 from mgvae.config.promotion import Promotion
 from mgvae.evaluation.bootstrap import interval, resamples
 from mgvae.evaluation.holdout_pool import enough
@@ -23,7 +22,7 @@ from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.results.evaluation import Metric
 from mgvae.results.findings import Finding, found
-from mgvae.results.numbers import Estimate, number
+from mgvae.results.numbers import FEW_EVENTS, Estimate, number
 from mgvae.results.promotion import (
     ChampionChange,
     HoldoutPool,

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mgvae.cohort.build import FEW_EVENTS
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import GENERATIVE
 from mgvae.evaluation.evidence import LUCK, POWER, PRIOR, evidence, expected_gain, needed, smallest_gain, worth
@@ -14,7 +13,7 @@ from mgvae.evaluation.summary import JUDGED
 from mgvae.results.evaluation import Contrast, EvaluationResult, Metric, ModelName, Scores
 from mgvae.results.gates import Gate
 from mgvae.results.labels import named
-from mgvae.results.numbers import Estimate
+from mgvae.results.numbers import FEW_EVENTS, Estimate
 from mgvae.results.recommendation import Answer, Difference, Recommendation, SmallestGain
 
 CALIBRATED = (0.8, 1.25)  # slope, observed / expected

@@ -13,6 +13,7 @@ from mgvae.cohort.files import load_cohort
 from mgvae.config.strict import Strict, build
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, ConfigError, DamagedArtifactError, reason_of
+from mgvae.prediction.bins import ColumnBins, fit_bins
 from mgvae.prediction.reference import invent_reference
 from mgvae.report.schema import Report
 from mgvae.reproducibility import derive
@@ -64,6 +65,7 @@ class ModelFile(Strict):
         settings: the study's settings and data dictionary, less where the extract lies.
         model: see `mgvae.classifiers.deployed.content_of`.
         reference: invented patients for explanations, see `mgvae.prediction.reference`; None where an earlier version made it.
+        bins: the training patients counted by predictor, for monitoring; None where an earlier version made it.
         update: None for the run's own model.
         sha256: digest of all the rest.
     """
@@ -82,6 +84,7 @@ class ModelFile(Strict):
     settings: dict[str, Any]
     model: dict[str, Any]
     reference: dict[str, list[float | str | None]] | None = None
+    bins: dict[str, ColumnBins] | None = None
     update: ModelUpdate | None = None
     sha256: str = Field(default="")
 
@@ -132,6 +135,7 @@ def model_of_run(config: CohortConfig, report: Report, made: Path, split: Path) 
         split: what stage split wrote.
     """
     cohort, test = load_cohort(split)
+    training = cohort.take(~test).features
     chosen = Recommendation.model_validate_json((made / RECOMMENDATION).read_bytes())
     cut = chosen.threshold.get("value")
     return ModelFile(
@@ -147,7 +151,8 @@ def model_of_run(config: CohortConfig, report: Report, made: Path, split: Path) 
         split_sha256=report.lineage.artifacts["split"],
         settings=settings_of(config),
         model=json.loads((made / MODEL).read_text(encoding="utf-8")),
-        reference=invent_reference(cohort.take(~test).features, seed=derive(config.seed, "explain")),
+        reference=invent_reference(training, seed=derive(config.seed, "explain")),
+        bins=fit_bins(training),
     )
 
 

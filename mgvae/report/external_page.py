@@ -12,7 +12,7 @@ from mgvae.report.panels import decision_rows
 from mgvae.report.render import page
 from mgvae.report.subgroup_panels import MEASURES, forest_panels
 from mgvae.results.external import ExternalValidation
-from mgvae.results.numbers import Estimate
+from mgvae.results.numbers import FEW_EVENTS, Estimate
 
 
 def render_external(found: ExternalValidation) -> str:
@@ -39,6 +39,7 @@ def render_external(found: ExternalValidation) -> str:
 
 
 HOLDS, OFF, WORTHLESS = "No disagreement beyond chance", "Its risks do not agree with what happened", "It does not rank"
+UNSURE = "Too few patients to tell"
 
 
 def verdict(found: ExternalValidation) -> tuple[str, str]:
@@ -49,6 +50,10 @@ def verdict(found: ExternalValidation) -> tuple[str, str]:
         f"AUROC {measured('auroc', auroc)}, observed / expected events {measured('observed_expected', ratio)}, calibration "
         f"slope {measured('calibration_slope', slope)}, on {plural(found.n, 'patient')} with {plural(found.events, 'event')}."
     )
+    fewest = min(found.events, found.n - found.events)
+    if fewest < FEW_EVENTS:
+        few = f"{plural(fewest, 'patient')} {'with' if fewest == found.events else 'without'} the event"
+        return UNSURE, f"{detail} With {few}, fewer than {FEW_EVENTS}, every interval is wide: a technical trial, not evidence."
     if auroc is not None and auroc.low is not None and auroc.low <= 0.5:
         return WORTHLESS, f"{detail} The interval of the AUROC includes 0.5: nothing says that it ranks these patients."
     off = [name for name, one in (("their number", ratio), ("their spread", slope)) if _excludes_one(one)]

@@ -30,6 +30,23 @@ class EntryCohort(Strict):
     signals: tuple[str, ...]
 
 
+MOST = 10  # columns that are named
+
+
+class MovedColumn(Strict):
+    """A column whose distribution changed.
+
+    Attributes:
+        column: its name.
+        psi: stability index, less its value by chance.
+        low: lower limit of it; None where it was not computed.
+    """
+
+    column: str
+    psi: Number
+    low: Number | None = None
+
+
 class ExtractNight(Strict):
     """An extract of a night.
 
@@ -39,6 +56,7 @@ class ExtractNight(Strict):
         status: of the run.
         missing, psi: largest change in the share of missing cells, and largest stability index, of a column.
         missing_column, psi_column: which.
+        moved: the columns with the largest stability indices above 0, ten at most, the largest first.
         signals: gates on drift that did not pass.
     """
 
@@ -50,6 +68,7 @@ class ExtractNight(Strict):
     missing_column: str | None
     psi: Number | None
     psi_column: str | None
+    moved: tuple[MovedColumn, ...] = ()
     signals: tuple[str, ...]
 
 
@@ -64,7 +83,9 @@ class ScoredNight(Strict):
         psi: stability index of the risks against those of the run's hold-out, less its value by chance; None if unknown.
         missing: largest change in the share of missing cells of a predictor against the run's extract.
         missing_column: which.
-        signals: what changed beyond `mgvae.config.drift.Drift.psi_warn` or ``missing_warn``, chance allowed for.
+        moved: the predictors that moved most against the model's training patients, ten at most, the largest first.
+        signals: what changed beyond `mgvae.config.drift.Drift.psi_warn` or ``missing_warn``, chance allowed for; ten columns of
+            a kind at most are named.
     """
 
     scored_at: str
@@ -75,6 +96,7 @@ class ScoredNight(Strict):
     psi: Number | None
     missing: Number | None
     missing_column: str | None
+    moved: tuple[MovedColumn, ...] = ()
     signals: tuple[str, ...]
 
 

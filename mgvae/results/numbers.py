@@ -17,6 +17,7 @@ def _snapped(value: object) -> object:
     return value
 
 
+FEW_EVENTS = 15  # with fewer, results are a technical trial and no evidence
 FEWEST_NAMED = 5  # patients; a smaller group is not named, and its count suppressed
 
 Number = Annotated[float, Field(allow_inf_nan=False)]

@@ -24,6 +24,17 @@ KEPT_COLUMNS = {
 }
 
 
+class BinCounts(Strict):
+    """A predictor counted by the bins of `mgvae.prediction.bins`.
+
+    Attributes:
+        training, scored: training patients of the model, and scored patients, by bin.
+    """
+
+    training: tuple[Count, ...]
+    scored: tuple[Count, ...]
+
+
 class ScoringCounts(Strict):
     """Counts of scored patients; no patient's value.
 
@@ -34,6 +45,7 @@ class ScoringCounts(Strict):
         flags: by kind (``range``, ``level``, ``unreadable``, ``rule``, ``index_date``, ``far``) the patients who have it.
         columns: by predictor, patients with a flag that names it.
         missing: by predictor, the share of patients without a value.
+        bins: by predictor, patients counted as the training patients are; empty where the model's file has no counts of them.
         mean_risk: the mean predicted risk, which is the expected share of events; None without patients.
     """
 
@@ -43,6 +55,7 @@ class ScoringCounts(Strict):
     flags: dict[str, Count] = Field(default_factory=dict)
     columns: dict[str, Count] = Field(default_factory=dict)
     missing: dict[str, Share] = Field(default_factory=dict)
+    bins: dict[str, BinCounts] = Field(default_factory=dict)
     mean_risk: Number | None = None
 
 

@@ -13,11 +13,11 @@ from flows.runs import folder as run_folders
 from flows.runs.audit_log import BY_HAND, Change
 from flows.runs.comparison import History, compare_with_champion
 from flows.runs.folder import RunManifest
-from mgvae.cohort.build import FEW_EVENTS
 from mgvae.cohort.files import save_cohort
 from mgvae.config.promotion import Promotion
 from mgvae.errors import OutcomeError, StoreError
 from mgvae.evaluation.promotion import performance
+from mgvae.results.numbers import FEW_EVENTS
 from mgvae.store.artifact import digest
 from tests.flows.champion_tools import cohort, config
 

@@ -57,6 +57,7 @@ def test_nights_name_the_columns_that_changed_most(tmp_path):
     (night,) = extract_nights(tmp_path)
     assert (night.run_id, night.rows, night.signals) == ("later", 7, ("psi",))
     assert (night.missing_column, night.missing, night.psi_column, night.psi) == ("b", pytest.approx(-0.4), "c", 0.4)
+    assert [(one.column, one.psi) for one in night.moved] == [("c", 0.4), ("a", 0.1)]
 
 
 def test_prefect_s_table_has_a_row_a_month_and_is_left_out_without_a_server(monkeypatch):

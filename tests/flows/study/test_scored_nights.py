@@ -13,7 +13,7 @@ from flows.study.scored_nights import scored_nights
 from mgvae.config.drift import Drift
 from mgvae.report.monitoring import monitoring_page
 from mgvae.results.monitoring import Monitoring
-from mgvae.results.scoring import ScoringCounts, ScoringRecord
+from mgvae.results.scoring import BinCounts, ScoringCounts, ScoringRecord
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def study(tmp_path):
     return tmp_path
 
 
-def scoring(n, *, seed, shift=0.0, lab=0.3, run="run"):
+def scoring(n, *, seed, shift=0.0, lab=0.3, run="run", bins=None):
     risk = np.random.default_rng(seed).beta(1 + shift, 20, size=n)
     counts = ScoringCounts(
-        rows=n, alerts=n // 10, flagged=0, missing={"age": 0.1, "lab": lab, "new": 0.9}, mean_risk=risk.mean()
+        rows=n, alerts=n // 10, flagged=0, missing={"age": 0.1, "lab": lab, "new": 0.9}, mean_risk=risk.mean(), bins=bins or {}
     )
     record = ScoringRecord(
         study="s",
@@ -76,3 +76,52 @@ def test_a_run_that_is_gone_and_an_empty_scoring_give_no_number(study):
     assert (night.psi, night.missing, night.missing_column, night.signals) == (None, None, None, ())
     assert "No scoring is kept yet" in monitoring_page(monitored(()))
     assert night.model_version in monitoring_page(monitored((night,)))
+
+
+def histograms(columns, *, seed=0, n=400, shifted=()):
+    """Return predictors of ten even bins; a shifted one has lost its lower half."""
+    rng = np.random.default_rng(seed)
+    even, upper = np.full(10, 0.1), np.repeat([0.0, 0.2], 5)
+    return {
+        name: BinCounts(training=rng.multinomial(3000, even), scored=rng.multinomial(n, upper if name in shifted else even))
+        for name in columns
+    }
+
+
+def test_the_predictor_that_moved_is_named(study):
+    night, quiet = scored_nights(
+        study,
+        [scoring(400, seed=1, bins=histograms("abc", shifted="b")), scoring(400, seed=2, bins=histograms("abc", seed=1))],
+        Drift(),
+    )
+    assert (night.signals, quiet.signals) == (("moved: b",), ())
+    assert night.moved[0].column == "b"
+    assert night.moved[0].low > Drift().psi_warn
+    assert all(one.low == 0 for one in quiet.moved)
+    page = monitoring_page(monitored((quiet, night)))
+    assert "The predictors that moved most in the last scoring" in page
+    assert f'<th>b</th><td class="num">{night.moved[0].psi:.3f}</td>' in page
+    assert monitoring_rows(monitored((night,)))[0]["moved most"].endswith(" b")
+
+
+def test_two_thousand_predictors_are_named_ten_at_most_the_largest_first(study):
+    names = [f"column_{place:04}" for place in range(2000)]
+    bins = histograms(names, shifted=set(names[::100]))
+    (night,) = scored_nights(study, [scoring(400, seed=1, bins=bins)], Drift())
+    assert len(night.moved) == 10
+    assert {one.column for one in night.moved} < set(names[::100])
+    assert [one.psi for one in night.moved] == sorted((one.psi for one in night.moved), reverse=True)
+    assert len(night.signals) == 10
+    (quiet,) = scored_nights(study, [scoring(400, seed=1, bins=histograms(names, seed=3))], Drift())
+    assert quiet.signals == ()
+    assert len(monitoring_page(monitored((night,)))) < 120_000
+
+
+def test_cells_that_vanish_in_many_columns_are_counted(study):
+    columns = [{"name": f"c{place}", "missing": 0.1} for place in range(13)]
+    (study / "run" / "report.json").write_text(json.dumps({"cohort": {"n": 10_000, "columns": columns}}))
+    record, table = scoring(500, seed=1)
+    emptied = record.counts.model_copy(update={"missing": {one["name"]: 0.9 for one in columns}})
+    (night,) = scored_nights(study, [(record.model_copy(update={"counts": emptied}), table)], Drift())
+    assert night.signals[-1] == "missing: 3 more"
+    assert len(night.signals) == 11

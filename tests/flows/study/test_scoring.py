@@ -171,6 +171,37 @@ def test_patients_of_the_study_are_no_external_validation(mgvae, run, tmp_path):
     assert (said.code, "600 of 600 patients have the name of a patient of the study" in said.err) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("events", "others", "known"),
+    [(0, 100, 100), (100, 0, 100), (4, 60, 64), (60, 4, 64), (1, 4, 5), (20, 20, 0)],
+    ids=["no event", "only events", "four events", "four without", "five rows", "no outcome known"],
+)
+def test_too_few_outcomes_are_one_clear_error(events, others, known, mgvae, run, tmp_path):
+    few_outcomes(events, others, known).to_csv(tmp_path / "few.csv", index=False)
+    said = mgvae("evaluate", run, tmp_path / "few.csv", "--out", tmp_path / "out")
+    assert (said.code, (tmp_path / "out").exists()) == (1, False)
+    happened = events if known else 0
+    assert "at least 5 patients with the event and 5 without" in said.err
+    assert f"of {events + others:,} rows it is known of {known:,}, {happened:,} with the event. Wait until" in said.err
+
+
+def few_outcomes(events, others, known):
+    frame = table()
+    dead, alive = (frame[frame["died"] == value] for value in ("yes", "no"))
+    chosen = pd.concat([dead.sample(events, replace=True, random_state=0), alive.head(others)])
+    return chosen.assign(patient=[f"other-{place}" for place in range(len(chosen))], died=chosen["died"] if known else np.nan)
+
+
+def test_the_fewest_outcomes_make_a_page_that_says_so(mgvae, run, tmp_path):
+    few_outcomes(5, 5, 10).to_csv(tmp_path / "ten.csv", index=False)
+    said = mgvae("evaluate", run, tmp_path / "ten.csv", "--out", tmp_path / "out")
+    assert said.code == 0, said.err
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "Too few patients to tell" in page
+    assert "With 5 patients with the event, fewer than 15, every interval is wide" in page
+    assert "arms" not in said.err, "there is nothing to compare"
+
+
 def test_the_nightly_scoring_writes_risks_and_logs_counts_alone(database, run, runs, patients, tmp_path, caplog):
     from flows.study.score_flow import score_flow
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.holdout_pool import enough, pool_holdouts
+from mgvae.results.numbers import FEW_EVENTS
 from tests.flows.champion_tools import cohort
 
 

@@ -6,11 +6,11 @@ from statistics import NormalDist
 
 import pytest
 
-from mgvae.cohort.build import FEW_EVENTS
 from mgvae.evaluation.arms import GENERATIVE
 from mgvae.evaluation.evidence import PRIOR
 from mgvae.evaluation.recommendation import barred_arms
 from mgvae.results.gates import Gate
+from mgvae.results.numbers import FEW_EVENTS
 from tests.mgvae.evaluation.results import recommend
 
 RELEVANT = 0.02
