@@ -1,6 +1,6 @@
 """Make the reports of the gallery, and their pictures: python -m docs.tools.gallery [NAME ...] [--runs FOLDER].
 
-Two reports are of the cohorts that ship, two of simulated patients, of whom the truth is known. Finished stages are reused. A
+Two reports are of the cohorts that ship, one of simulated patients, of whom the truth is known. Finished stages are reused. A
 report lies in FOLDER/<study>/latest/report.html; `make docs` copies it into the site.
 """
 
@@ -22,7 +22,7 @@ from docs.tools.picture import photograph
 
 SHIPPED = {"nafld": ROOT / "data" / "nafld" / "cohort.yaml", "actg320": ROOT / "data" / "actg320" / "cohort.yaml"}
 REPORT = re.compile(r"<!-- report: ([\w-]+) -->")  # where a document links a report
-SIMULATED = ("gallery-helps", "gallery-leak")
+SIMULATED = ("gallery-leak",)
 PATIENTS, MEASUREMENTS, LOADING = 4000, 100, 0.2
 PICTURE = {"width": 1180, "height": 900, "scale": 1.0}  # the verdict and the five answers
 
@@ -67,7 +67,7 @@ def write_study(name: str, folder: Path) -> Path:
     columns |= {"patient": {"role": "identifier"}, "ill": {"kind": "binary", "role": "excluded", "categories": ["no", "yes"]}}
     study = {
         "study": name,
-        "title": {"gallery-helps": "Simulated illness", "gallery-leak": "Simulated illness, with a leak"}[name],
+        "title": {"gallery-leak": "Simulated illness, with a leak"}[name],
         "extract": "extract.csv",
         "subject_id": "patient",
         "outcome": {"column": "ill", "event": "yes", "label": "Illness", "expected_prevalence": [0.01, 0.05]},
