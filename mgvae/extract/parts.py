@@ -35,6 +35,7 @@ NAMES = (
 BLOCK = 1 << 22
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # what Hive, Spark and pyarrow write for a missing partition value
 CUT_OFF = "the compressed file is cut off or damaged. Copy it again from its source."
+WHERE_IT_IS_NAMED = "Correct 'extract' in cohort.yaml, --extract, or the file that the command was given."
 REMEDIES: dict[type[Exception], str] = {
     FileNotFoundError: "no such file; it was removed while being read. Start again once it is complete.",
     PermissionError: "must be readable; permission was denied. Change its permissions or run as another user.",
@@ -236,10 +237,8 @@ def _missing(fs: Any, path: str) -> str:
     try:
         names = [str(entry).rstrip("/").rpartition("/")[2] for entry in fs.ls(parent or "/", detail=False)]
     except OSError:
-        return (
-            f"{_label(fs, path)}: no such file, and its folder does not exist. Correct 'extract' in cohort.yaml or --extract."
-        )
-    return f"{_label(fs, path)}: no such file.{nearest(name, names)} Correct 'extract' in cohort.yaml or --extract."
+        return f"{_label(fs, path)}: no such file, and its folder does not exist. {WHERE_IT_IS_NAMED}"
+    return f"{_label(fs, path)}: no such file.{nearest(name, names)} {WHERE_IT_IS_NAMED}"
 
 
 def _label(fs: Any, path: str) -> str:
