@@ -366,8 +366,16 @@ def _lineage() -> dict[str, Any]:
         "artifacts": {stage: f"{i:02x}d7" * 16 for i, stage in enumerate(stages[:-1])},
         "versions": {"numpy": "2.4.1", "pandas": "3.1.0", "scikit-learn": "1.9.0", "torch": "2.13.0"},
         "machine": "x86_64, 2 cores, CPU",
-        "stages": [{"name": stage, "seconds": 1.4 * i, "cached": i in (1, 2, 3)} for i, stage in enumerate(stages)],
+        "stages": [
+            {"name": stage, "seconds": 1.4 * i, "cached": i in (1, 2, 3), "cost": _cost(i) if i else None}
+            for i, stage in enumerate(stages)
+        ],
     }
+
+
+def _cost(stage: int) -> dict[str, Any]:
+    seconds = {"seconds": 1.4 * stage, "processor_seconds": 2.3 * stage}
+    return seconds | {"peak_mib": 210.0 * stage, "read_bytes": 3 * stage, "written_bytes": 5 * stage}
 
 
 def _map() -> dict[str, Any]:

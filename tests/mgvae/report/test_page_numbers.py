@@ -276,7 +276,11 @@ def test_lineage_names_what_each_stage_made_and_where(report, page):
     for stage in lineage["stages"]:
         time, processor, memory, result, place, digest = body[stage["name"]]
         assert time.endswith(" s")
-        assert (processor, memory) == ("–", "–"), "the sample has no cost of a stage"
+        if cost := stage["cost"]:
+            assert says(processor, cost["processor_seconds"])
+            assert says(memory, cost["peak_mib"] / (1024 if memory.endswith("GiB") else 1))
+        else:
+            assert (processor, memory) == ("–", "–")
         assert says(time, stage["seconds"])
         assert result == ("reused" if stage["cached"] else "computed")
         assert place == f"{stage['ran']['worker']} ({stage['ran']['pool']})"
