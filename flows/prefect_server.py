@@ -16,6 +16,7 @@ from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
+    PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
     PREFECT_SERVER_API_AUTH_STRING,
     PREFECT_SERVER_CORS_ALLOWED_ORIGINS,
@@ -116,8 +117,9 @@ def _start_own_server(password: str) -> None:
         server = SubprocessASGIServer()
         server.start()
         address = f"{server.api_url}/admin/version"
-        open_to_all = httpx.get(address).status_code != httpx.codes.UNAUTHORIZED
-        known = httpx.get(address, auth=httpx.BasicAuth(*password.split(":", 1))).status_code == httpx.codes.OK
+        with httpx.Client(timeout=PREFECT_API_REQUEST_TIMEOUT.value()) as client:  # five seconds are too few on a busy machine
+            open_to_all = client.get(address).status_code != httpx.codes.UNAUTHORIZED
+            known = client.get(address, auth=httpx.BasicAuth(*password.split(":", 1))).status_code == httpx.codes.OK
         if known and not open_to_all:
             return
         server.stop()
