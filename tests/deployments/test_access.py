@@ -153,7 +153,7 @@ def test_a_report_is_for_who_knows_its_address(up, page, elsewhere):
 def test_down_stops_the_reports_too(tmp_path):
     with machine(tmp_path) as one:
         pid = one.pid("reports")
-    assert not Path(f"/proc/{pid}").exists()
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the end of the reports' server", seconds=30, every=0.2)
     with pytest.raises(httpx.ConnectError):
         httpx.get(one.report_of("small", "x"))
 

@@ -21,8 +21,7 @@ PURPOSES = [
 
 def report_of(folder, sites):
     """Run all stages on a study whose patients belong to ``sites``, and return its report."""
-    small = {"training__pretrain_epochs": 2, "evaluation__arms": ["none"]}
-    config = load_config(write_study(folder, table().assign(family=sites), **small))
+    config = load_config(write_study(folder, table().assign(family=sites), training__pretrain_epochs=2))
     folders = {}
     for stage in STAGES:
         folders[stage.name] = folder / stage.name
@@ -45,5 +44,6 @@ def test_the_report_warns_once_wherever_a_group_was_divided(tmp_path, sites, pur
     remarks = [warning.split(" on single rows")[0] for warning in report.warnings if "on single rows" in warning]
     assert sorted(remarks) == sorted(purposes)
     assert (report.cohort.groups, report.cohort.groups_divided) == (len(set(sites)), bool(purposes))
+    assert set(report.evaluation.arms) == {"none", "random_oversampling", "mgvae"}
     history = json.loads((folders["pretrain"] / "history.json").read_text())
     assert len(history["pretrain"]["remarks"]) == len(report.training.pretrain.remarks) == bool(purposes)
