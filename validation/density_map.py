@@ -9,6 +9,7 @@ from scipy.linalg import eigh
 from mgvae.cohort.embedding import Floats, fit_embedding
 from mgvae.results.density_map import GROUPS, DensityMap, MapCell
 from mgvae.results.numbers import FEWEST_NAMED
+from mgvae.results.small_counts import suppressed_rows
 
 FEWEST_CELLS, MOST_CELLS = 5, 14  # along each component
 WANTED = 3  # cases in a cell, were they spread evenly
@@ -40,7 +41,7 @@ def density_map(majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataF
     side = int(np.clip(round((len(cases) / WANTED) ** 0.5), FEWEST_CELLS, MOST_CELLS))
     starts, steps = _grid([placed["majority"], placed["cases"]], side)
     counts = np.stack([_counts(placed[name], starts, steps, side) for name in GROUPS])  # (group, across, up)
-    known = np.stack([_suppressed(one.ravel()) for one in counts]).reshape(counts.shape)
+    known = np.stack([~suppressed_rows(one.reshape(-1, 1)) for one in counts]).reshape(counts.shape)
     cells = tuple(
         MapCell(
             across=round(float(starts[0] + i * steps[0]), 9),
@@ -97,14 +98,3 @@ def _counts(placed: Floats, starts: Floats, steps: Floats, side: int) -> Floats:
     counted: Floats = np.zeros((side, side), dtype=np.int64)
     np.add.at(counted, (cells[:, 0], cells[:, 1]), 1)
     return counted
-
-
-def _suppressed(counts: Floats) -> Floats:
-    """Return which counts may be shown: none of 1 to 4, and none that those left out could be calculated from."""
-    hidden = (counts > 0) & (counts < FEWEST_NAMED)
-    if hidden.any():
-        for place in np.argsort(np.where(counts > 0, counts, np.iinfo(np.int64).max), kind="stable"):
-            if hidden.sum() > 1 and counts[hidden].sum() >= FEWEST_NAMED:
-                break
-            hidden[place] |= counts[place] > 0
-    return np.asarray(~hidden)

@@ -16,6 +16,7 @@ from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.cohort.build import Cohort
 from mgvae.results.numbers import FEWEST_NAMED, number
 from mgvae.results.participants import SIDES, Characteristic, Participants, Side, Spread
+from mgvae.results.small_counts import suppressed_rows
 
 MOST_LEVELS = 12  # further levels are counted together
 OTHERS = "all other levels"
@@ -81,12 +82,7 @@ def _characteristic(values: pd.Series[Any], members: Mapping[Side, BoolArray], l
 
 def suppressed(counts: IntArray) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
     """Return counts of both sides, ``(L, 2)``, with small ones as None, and enough others that no sum gives them away."""
-    hidden: BoolArray = np.any((counts > 0) & (counts < FEWEST_NAMED), axis=1)
-    if hidden.any():
-        for place in np.argsort(counts.min(axis=1), kind="stable"):
-            if hidden.sum() > 1 and counts[hidden].sum(axis=0).min() >= FEWEST_NAMED:
-                break
-            hidden[place] |= counts[place].any()  # a level that nobody has hides nothing
+    hidden = suppressed_rows(counts)
     first, second = (tuple(None if hide else int(count) for count, hide in zip(side, hidden, strict=True)) for side in counts.T)
     return first, second
 

@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 
 from mgvae.cohort.embedding import fit_embedding
 from mgvae.results.density_map import GROUPS, DensityMap, MapCell
-from validation.density_map import _suppressed, density_map
+from mgvae.results.small_counts import suppressed_rows
+from validation.density_map import density_map
 
 
 def frame(rows, shift=0.0, seed=0):
@@ -60,7 +61,7 @@ def test_no_small_count_is_shown_and_none_can_be_calculated(found, group):
     ],
 )
 def test_as_many_counts_are_left_out_as_it_takes(given, hidden):
-    assert _suppressed(np.array(given)).tolist() == [not one for one in hidden]
+    assert suppressed_rows(np.array(given).reshape(-1, 1)).tolist() == list(hidden)
 
 
 def test_no_patient_s_place_is_an_edge(found):
