@@ -31,6 +31,7 @@ from flows.commands.run import relative_to_here, run_study
 from flows.commands.simulate import simulate
 from flows.redaction import redacted_message
 from flows.study.event_tables import runnable
+from mgvae.config.budget import Budget
 from mgvae.config.studies import load_studies
 from mgvae.config.study import load_config
 from mgvae.errors import ConfigError, MGVAEError
@@ -125,13 +126,14 @@ def run(
     settings: Settings = None,
     strict: Strict = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print what each stage cost: time, memory, bytes.")] = False,
+    budget: Annotated[Budget | None, typer.Option(help="How much the evaluation computes; --set still counts.")] = None,
     debug: Debug = False,
 ) -> None:
     """Run a study, or each of the section studies, from its extract to its report.
     Exit code 0: all gates pass; 2: a gate or the validation failed; 1: error.
     """
     given: dict[str, Any] = {"extract": extract, "store": store, "seed": seed, "settings": settings}
-    raise typer.Exit(run_study(cohort, out=out, **given, strict=strict, debug=debug, profile=profile))
+    raise typer.Exit(run_study(cohort, out=out, **given, strict=strict, debug=debug, profile=profile, budget=budget))
 
 
 @app.command()

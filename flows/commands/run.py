@@ -14,8 +14,9 @@ from flows.allowed_paths import require_allowed
 from flows.commands.studies import check_studies, run_each
 from flows.prefect_settings import configure_prefect
 from flows.study.event_tables import runnable
+from mgvae.config.budget import SETTINGS, Budget
 from mgvae.config.studies import load_studies
-from mgvae.config.study import load_config
+from mgvae.config.study import CohortConfig, load_config
 from mgvae.store.open import open_store
 
 if TYPE_CHECKING:
@@ -35,17 +36,19 @@ def run_study(
     strict: bool = False,
     debug: bool = False,
     profile: bool = False,
+    budget: Budget | None = None,
 ) -> int:
     """Run a study, or each of the section `studies`; print how it ended and where its report is; return the exit code.
 
     The arguments are those of `mgvae run`.
     """
     # refuse bad input before the slow imports
+    settings = [*(SETTINGS[budget] if budget else ()), *(settings or ())]
     studies = load_studies(cohort)
-    changes: dict[str, Any] = {"extract": extract, "seed": seed, "settings": tuple(settings or ()), "strict": strict}
+    changes: dict[str, Any] = {"extract": extract, "seed": seed, "settings": tuple(settings), "strict": strict}
     if studies is None:
         built = runnable(cohort)  # once: the flow runs what was checked here
-        load_config(built, **changes)
+        state_budget(budget, load_config(built, **changes))
     else:
         require_allowed(str(cohort), "cohort")
         check_studies(cohort, studies, changes)
@@ -57,13 +60,19 @@ def run_study(
     from flows.study.flow import cohort_flow
     from flows.study.outcome import result_of
 
-    given = {"extract": extract, "out": str(out), "seed": seed, "settings": list(settings or ()), "store": store}
+    given = {"extract": extract, "out": str(out), "seed": seed, "settings": settings, "store": store}
     console = Console(stderr=True)
     with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
         if studies is None:
             return _ended(result_of(cohort_flow, str(built), **given), profile=profile)
         ended = partial(_ended, profile=profile)
-        return run_each(studies, out, lambda path: result_of(cohort_flow, str(runnable(path)), **given), ended)
+
+        def run(path: Path) -> dict[str, Any]:
+            built = runnable(path)
+            state_budget(budget, load_config(built, **changes))
+            return result_of(cohort_flow, str(built), **given)
+
+        return run_each(studies, out, run, ended)
 
 
 def _ended(result: dict[str, Any], *, profile: bool) -> int:
@@ -77,6 +86,16 @@ def _ended(result: dict[str, Any], *, profile: bool) -> int:
         print_costs(report, Console())
     typer.echo(relative_to_here(folder.parent / "latest" / "report.html"))
     return int(result["exit_code"])
+
+
+def state_budget(budget: Budget | None, config: CohortConfig) -> None:
+    """Say on stderr what a budget does, with its effect on intervals and its time; nothing without a budget."""
+    if budget is None:
+        return
+    from mgvae.evaluation.budget import statement
+    from mgvae.evaluation.parallel import cores
+
+    typer.echo(statement(budget, config, cores=cores()), err=True)
 
 
 def print_outcome(report: Report) -> None:

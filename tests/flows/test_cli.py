@@ -3,12 +3,14 @@
 import json
 import shutil
 import sys
+from contextlib import nullcontext
 from importlib.metadata import version
 
 import pytest
 from rich.console import Console
 
 from flows.commands.run import print_costs
+from mgvae.config.budget import SETTINGS, Budget
 from mgvae.config.yaml_reader import parse_yaml
 from mgvae.report.schema import read_report
 from tests.flows.command_line import refused, without_progress
@@ -69,6 +71,7 @@ def test_help_of_a_command(command, mgvae):
         (("run", "cohort.yaml", "--nope"), ("No such option: --nope", "Try 'mgvae run --help'.")),
         (("run", "cohort.yaml", "--seed", "x"), ("Invalid value for '--seed'",)),
         (("run", "cohort.yaml", "--seed"), ("'--seed' requires an argument",)),
+        (("run", "cohort.yaml", "--budget", "huge"), ("Invalid value for '--budget'", "small")),
         (("show", "one", "two"), ("unexpected extra argument",)),
     ],
     ids=lambda value: " ".join(value),
@@ -223,6 +226,19 @@ def test_show(mgvae, finished):
         report = json.loads((finished.run / "report.json").read_text())
         for word in (report["run_id"], "Simulated deaths", "Logistic regression", f"seed {report['lineage']['seed']}"):
             assert word in said.out
+
+
+def test_a_budget_is_stated_before_the_run_starts(mgvae, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr("flows.study.outcome.result_of", lambda flow, cohort, **given: started.append(given) or stop())
+    monkeypatch.setattr("flows.prefect_server.orchestrated", nullcontext)
+
+    def stop():
+        raise KeyboardInterrupt
+
+    said = mgvae("run", write_study(tmp_path), "--budget", "small", "--set", "evaluation.bootstrap=300")
+    assert "Budget small: 3 folds, 1 repeat, 4 arms, 1 classifier, 300 bootstrap resamples" in said.err
+    assert started[0]["settings"] == [*SETTINGS[Budget.SMALL], "evaluation.bootstrap=300"]
 
 
 def test_a_run_says_what_each_stage_cost(finished, capsys):
