@@ -138,8 +138,8 @@ def fewest_seconds(ways: Ways, rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         for name, work in ways.items():
             start = time.process_time()
-            told = work()
-            taken = told if isinstance(told, float) else time.process_time() - start
+            own = work()
+            taken = own if isinstance(own, float) else time.process_time() - start
             seconds[name] = min(seconds[name], taken)
     return seconds
 
