@@ -98,7 +98,7 @@ def required_columns(config: CohortConfig, *, labelled: bool = True) -> list[str
     if not labelled:
         wanted = {config.subject_id, config.index_date, *config.columns.features}
         return [name for name in config.columns.columns if name in wanted]
-    used = {config.subject_id, config.outcome.column, config.group, config.index_date}
+    used = {config.subject_id, config.outcome.column, config.outcome.follow_up, config.group, config.index_date}
     names = [name for name, column in config.columns.columns.items() if "excluded" not in column.role or name in used]
     return names if config.outcome.column in names else [*names, config.outcome.column]
 

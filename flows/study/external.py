@@ -15,6 +15,7 @@ from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.errors import OutcomeError, StoreError
 from mgvae.evaluation.external import Outcomes, column_differences, judge, spread
+from mgvae.evaluation.measures.censoring import remark_on, weighted
 from mgvae.evaluation.subgroups import FEWEST_EVENTS
 from mgvae.extract.read import open_extract
 from mgvae.prediction.predictor import Predictor
@@ -62,7 +63,8 @@ class NewPatients:
         if not self.refused.passed:
             return
         _require_outcomes(config, frame)
-        self.cohort = build_cohort(config, _known_levels(config, frame))
+        cohort = build_cohort(config, _known_levels(config, frame))
+        self.cohort = weighted(cohort, np.zeros(len(cohort), dtype=bool))
         kept = _kept(config, frame)
         scored = predictor.score(frame[kept].reset_index(drop=True), unreadable[kept].reset_index(drop=True))
         self.risk = scored.table["risk"].to_numpy(np.float64)
@@ -123,7 +125,7 @@ def validate_externally(predictor: Predictor, patients: NewPatients) -> External
     name = (model.arm, model.classifier)
     with one_thread():
         judged = judge(
-            Outcomes(cohort.event.astype(np.int64), cohort.group, patients.risk),
+            Outcomes(cohort.event.astype(np.int64), cohort.group, patients.risk, cohort.follow_up),
             name,  # type: ignore[arg-type]
             subgroups_of(cohort, config, cuts),
             config.evaluation,
@@ -143,7 +145,7 @@ def validate_externally(predictor: Predictor, patients: NewPatients) -> External
         extract_sha256=patients.sha256,
         n=len(cohort),
         events=cohort.events,
-        prevalence=cohort.prevalence,
+        prevalence=float(np.average(cohort.event, weights=cohort.weight)),
         study_n=predictor.file.patients,
         study_events=predictor.file.events,
         known=known,
@@ -169,6 +171,8 @@ def _remarks(cohort: Cohort, known: int | None, missing: str) -> list[str]:
             f"{known:,} of {len(cohort):,} patients have the name of a patient of the study. If they are the same people, the "
             "model learned from them, and these numbers flatter it: this is no external validation."
         )
+    if cohort.follow_up is not None:
+        remarks.append(remark_on(cohort.follow_up))
     return remarks
 
 

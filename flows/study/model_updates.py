@@ -91,7 +91,7 @@ def _updated(model: DeployedModel, patients: NewPatients, kind: UpdateKind) -> D
     if kind == "refit":
         return _refitted(model, patients)
     event = patients.cohort.event.astype(np.int64)
-    line = (fit_level if kind == "intercept" else fit_recalibration)(event, patients.risk)
+    line = (fit_level if kind == "intercept" else fit_recalibration)(event, patients.risk, patients.cohort.weight)
     before = model.recalibration
     joined = Recalibration(line.intercept + line.slope * before.intercept, line.slope * before.slope)
     return DeployedModel(**{**vars(model), "recalibration": joined})
@@ -112,7 +112,7 @@ def _refitted(model: DeployedModel, patients: NewPatients) -> DeployedModel:
     config = patients.config.model_copy(update={"evaluation": Evaluation.model_validate(narrowed)})
     with one_thread():
         found = predict_both(
-            rows(cohort.features, cohort.event, cohort.group),
+            rows(cohort.features, cohort.event, cohort.group, cohort.weight),
             None,
             chain_of(config),
             n_folds=settings.folds,

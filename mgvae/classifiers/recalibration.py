@@ -50,7 +50,12 @@ class Recalibration:
 
 
 def fit_recalibration(
-    event: IntArray, probability: FloatArray, *, level_sd: float = LEVEL_SD, log_slope_sd: float = LOG_SLOPE_SD
+    event: IntArray,
+    probability: FloatArray,
+    weight: FloatArray | None = None,
+    *,
+    level_sd: float = LEVEL_SD,
+    log_slope_sd: float = LOG_SLOPE_SD,
 ) -> Recalibration:
     """Return the recalibration from real rows unseen by the arm and the classifier.
 
@@ -64,20 +69,21 @@ def fit_recalibration(
     Args:
         event: outcome in {0, 1}, ``(N,)``.
         probability: predicted probability, already offset, ``(N,)``.
+        weight: how many patients each row stands for, ``(N,)``; None: one each.
         level_sd: standard deviation of the change in log odds at the centre of the logits, weighted by their information.
         log_slope_sd: standard deviation of log slope.
     """
     if event.min(initial=1) == event.max(initial=0):
         return Recalibration()
-    x = to_logit(probability)
-    information = expit(x) * (1 - expit(x))
+    x, w = to_logit(probability), np.ones(len(event)) if weight is None else weight
+    information = w * expit(x) * (1 - expit(x))
     centre = float(information @ x / information.sum())  # there level and slope are nearly independent
 
     def loss(change: FloatArray) -> tuple[float, FloatArray]:
         level, slope = change[0], float(np.exp(change[1]))
         line = centre + level + slope * (x - centre)
-        residual = expit(line) - event
-        misfit = ((1 - event) * line - log_expit(line)).sum()
+        residual = w * (expit(line) - event)
+        misfit = (w * ((1 - event) * line - log_expit(line))).sum()
         value = misfit + 0.5 * (level / level_sd) ** 2 + 0.5 * (change[1] / log_slope_sd) ** 2
         turn = slope * (residual @ (x - centre))
         return float(value), np.array([residual.sum() + level / level_sd**2, turn + change[1] / log_slope_sd**2])
@@ -87,15 +93,17 @@ def fit_recalibration(
     return Recalibration(intercept=float(centre + level - slope * centre), slope=slope)
 
 
-def fit_level(event: IntArray, probability: FloatArray, *, level_sd: float = LEVEL_SD) -> Recalibration:
+def fit_level(
+    event: IntArray, probability: FloatArray, weight: FloatArray | None = None, *, level_sd: float = LEVEL_SD
+) -> Recalibration:
     """Return the recalibration in the large: the level moves, the slope stays 1.
 
     Args:
-        event, probability, level_sd: see `fit_recalibration`.
+        event, probability, weight, level_sd: see `fit_recalibration`.
     """
-    x = to_logit(probability)
+    x, w = to_logit(probability), np.ones(len(event)) if weight is None else weight
 
     def gradient(level: float) -> float:
-        return float((expit(x + level) - event).sum() + level / level_sd**2)
+        return float((w * (expit(x + level) - event)).sum() + level / level_sd**2)
 
     return Recalibration(intercept=float(brentq(gradient, -50.0, 50.0)))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mgvae.arrays import Array
+from mgvae.arrays import Array, FloatArray
+from mgvae.cohort.follow_up import FollowUp
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DataError, OutcomeError, nearest
@@ -35,6 +36,9 @@ class Cohort:
         subgroups: the columns of levels and numbers by which performance is reported, as in ``features``.
         index_date: datetime64, where the study has one.
         flow: how many subjects were left after each step.
+        follow_up: how long they, and those with an unknown outcome, were followed; None where the study does not say, and of
+            a part that was taken.
+        weight: how many patients each stands for, those with an unknown outcome included, ``(n,)``; None: one each.
     """
 
     features: pd.DataFrame
@@ -45,6 +49,8 @@ class Cohort:
     subgroups: pd.DataFrame
     index_date: pd.Series | None
     flow: tuple[FlowStep, ...]
+    follow_up: FollowUp | None = None
+    weight: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.event)
@@ -81,6 +87,7 @@ class Cohort:
             subgroups=self.subgroups.iloc[at].reset_index(drop=True),
             index_date=None if self.index_date is None else self.index_date.iloc[at].reset_index(drop=True),
             flow=self.flow,
+            weight=None if self.weight is None else self.weight[at],
         )
 
 
@@ -108,10 +115,16 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
     known = frame[config.outcome.column].notna().to_numpy()
     happened = _happened(config, frame[config.outcome.column])
     steps = [FlowStep(label="Subjects in the extract", n=len(frame), events=None), _step("Outcome known", known, happened)]
+    indexed = np.ones(len(frame), dtype=bool)
     if config.index_date is not None:
-        known = known & frame[config.index_date].notna().to_numpy()
+        indexed = frame[config.index_date].notna().to_numpy()
+        known = known & indexed
         steps.append(_step("Index date known", known, happened))
     _check_counts(config, happened[known])
+    followed = _follow_up(config, frame, known, indexed & ~known)
+    if followed is not None:
+        note = f"Of {len(followed.lost):,} others the outcome at day {config.horizon_days} is unknown; weights allow for them."
+        steps[-1] = steps[-1].model_copy(update={"note": note})
     rows = frame[known].reset_index(drop=True)
     index_date = None if config.index_date is None else rows[config.index_date]
     subgroups = {name: column for name, column in config.columns.with_role("subgroup") if column.kind != "date"}
@@ -119,12 +132,32 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
         features=typed_columns(rows, config.columns.features, index_date),
         event=happened[known],
         subject=subjects[known].to_numpy(object),
-        group=_groups(rows, config),
+        group=_groups(rows, config) if followed is None else followed.group,
         group_name=_group_names(rows, config),
         subgroups=typed_columns(rows, {name: column for name, column in subgroups.items() if name in rows}, index_date),
         index_date=index_date,
         flow=tuple(steps),
+        follow_up=followed,
     )
+
+
+def _follow_up(config: CohortConfig, frame: pd.DataFrame, known: Array, others: Array) -> FollowUp | None:
+    """Return the follow-up of eligible subjects, and of others with one but without an outcome; None if it is not read."""
+    if config.outcome.follow_up is None:
+        return None
+    days = frame[config.outcome.follow_up].to_numpy(float)
+    if (days < 0).any():
+        raise DataError(
+            f"'{config.outcome.follow_up}' must be days from the index date; {int((days < 0).sum())} are below 0. Mend the "
+            "extract, or name them in missing_codes."
+        )
+    lost = others & np.isfinite(days)
+    used = np.flatnonzero(known | lost)
+    group = np.zeros(len(frame), dtype=np.int64)
+    group[used] = _groups(frame.iloc[used].reset_index(drop=True), config)
+    horizon, held = float(config.horizon_days or 0), np.zeros(int(lost.sum()), dtype=bool)
+    day = None if config.index_date is None else frame[config.index_date].to_numpy()[lost]
+    return FollowUp(np.minimum(days[known], horizon), group[known], days[lost], group[lost], held, day)
 
 
 def _step(label: str, known: Array, happened: Array) -> FlowStep:

@@ -10,7 +10,11 @@ import pandas as pd
 
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
+from mgvae.cohort.follow_up import FollowUp
 from mgvae.results.cohort import FlowStep
+
+KNOWN = "known_after"  # column of subjects: days until the outcome was known
+LOST, LOST_FILE = ("lost", "lost_group", "lost_held", "lost_day"), "lost.parquet"
 
 
 def save_cohort(folder: Path, cohort: Cohort, test: Array) -> None:
@@ -21,6 +25,10 @@ def save_cohort(folder: Path, cohort: Cohort, test: Array) -> None:
     subjects["group_name"] = pd.Series(cohort.group_name, dtype="str")
     if cohort.index_date is not None:
         subjects["index_date"] = cohort.index_date.to_numpy()
+    if cohort.follow_up is not None:
+        subjects[KNOWN], subjects["weight"] = cohort.follow_up.known, cohort.weight
+        lost = {name: getattr(cohort.follow_up, name) for name in LOST}
+        pd.DataFrame({name: values for name, values in lost.items() if values is not None}).to_parquet(folder / LOST_FILE)
     subjects.to_parquet(folder / "subjects.parquet")
     (folder / "flow.json").write_text(json.dumps([step.model_dump() for step in cohort.flow]), encoding="utf-8")
 
@@ -39,5 +47,18 @@ def load_cohort(folder: Path) -> tuple[Cohort, Array]:
         subgroups=pd.read_parquet(folder / "subgroups.parquet").reindex(subjects.index),
         index_date=subjects.get("index_date"),
         flow=tuple(FlowStep(**step) for step in steps),
+        follow_up=_follow_up(folder, subjects),
+        weight=subjects["weight"].to_numpy(float) if "weight" in subjects else None,
     )
     return cohort, subjects["test"].to_numpy(bool)
+
+
+def _follow_up(folder: Path, subjects: pd.DataFrame) -> FollowUp | None:
+    if KNOWN not in subjects:
+        return None
+    lost = pd.read_parquet(folder / LOST_FILE)
+    return FollowUp(
+        known=subjects[KNOWN].to_numpy(float),
+        group=subjects["group"].to_numpy(np.int64),
+        **{name: lost[name].to_numpy() if name in lost else None for name in LOST},  # type: ignore[arg-type]
+    )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mgvae.arrays import IntArray
+from mgvae.arrays import FloatArray, IntArray
 from mgvae.errors import OutcomeError, ShapeError
 
 
@@ -23,13 +23,15 @@ class Rows:
         features: typed table (see ``CONTRIBUTING.md``), ``(N, P)``.
         event: outcome in {0, 1}, ``(N,)``.
         group: what a split must not separate, ``(N,)``.
+        weight: how many patients each row stands for where others have an unknown outcome, ``(N,)``; None: one each.
     Raises:
-        ShapeError: the three disagree on N.
+        ShapeError: they disagree on N.
     """
 
     features: pd.DataFrame
     event: IntArray
     group: IntArray
+    weight: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if not len(self.features) == len(self.event) == len(self.group):
@@ -43,13 +45,14 @@ class Rows:
 
     @property
     def prevalence(self) -> float:
-        """Share of rows with the event."""
-        return float(self.event.mean())
+        """Share of rows with the event, weighted."""
+        return float(np.average(self.event, weights=self.weight))
 
     def take(self, positions: IntArray | NDArray[np.bool_]) -> Rows:
         """Return the rows at ``positions`` (integers or a mask), renumbered from 0."""
         features = self.features.iloc[positions].reset_index(drop=True)
-        return Rows(features=features, event=self.event[positions], group=self.group[positions])
+        weight = None if self.weight is None else self.weight[positions]
+        return Rows(features=features, event=self.event[positions], group=self.group[positions], weight=weight)
 
     def require_both_classes(self, purpose: str) -> None:
         """Raise unless there is an event and a non-event.
@@ -84,9 +87,12 @@ def cases_to_add(event: NDArray[Any], prevalence: float) -> int:
     return max(0, nearest - cases)
 
 
-def rows(features: pd.DataFrame, event: object, group: object) -> Rows:
+def rows(features: pd.DataFrame, event: object, group: object, weight: FloatArray | None = None) -> Rows:
     """Return `Rows` from array-likes; groups may be of any type and are numbered."""
     _, number = np.unique(np.asarray(group), return_inverse=True)
     return Rows(
-        features=features.reset_index(drop=True), event=np.asarray(event).astype(np.int64), group=number.astype(np.int64)
+        features=features.reset_index(drop=True),
+        event=np.asarray(event).astype(np.int64),
+        group=number.astype(np.int64),
+        weight=weight,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ import pandas as pd
 
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
+from mgvae.cohort.follow_up import FollowUp
 from mgvae.cohort.groups import deal_groups
 from mgvae.config.sections import Split
 from mgvae.errors import OutcomeError
+from mgvae.reproducibility import derive
 
 
 def holdout(cohort: Cohort, split: Split, *, seed: int) -> Array:
@@ -46,6 +49,34 @@ def is_temporal(cohort: Cohort, test: Array) -> bool:
         return False
     last = _last_days(cohort, cohort.index_date)
     return bool(last[~test].max() < last[test].min())
+
+
+def with_lost(cohort: Cohort, test: Array, *, seed: int) -> Cohort:
+    """Return the cohort with its patients of unknown outcome on the sides of the split.
+
+    They stay with their group. Of other groups, those of index dates of a temporal test part are in it, else a random share.
+
+    Args:
+        cohort: with or without follow-up.
+        test: bool ``(n,)``.
+        seed: of the share.
+    """
+    found = cohort.follow_up
+    if found is None:
+        return cohort
+    groups, place = np.unique(found.lost_group, return_inverse=True)
+    held = np.random.default_rng(derive(seed, "lost")).random(len(groups)) < test.mean()
+    if found.lost_day is not None and cohort.index_date is not None and is_temporal(cohort, test):
+        latest = pd.Series(found.lost_day).groupby(place).max().to_numpy()
+        held = latest >= _last_days(cohort, cohort.index_date)[test].min()
+    held = (held & ~np.isin(groups, cohort.group)) | np.isin(groups, cohort.group[test])
+    return replace(cohort, follow_up=replace(found, lost_held=held[place]))
+
+
+def followed_sides(cohort: Cohort, test: Array) -> tuple[FollowUp | None, FollowUp | None]:
+    """Return the follow-up of the training and of the test part; None where the study does not say."""
+    found = cohort.follow_up
+    return (None, None) if found is None else (found.side(~test, held=False), found.side(test, held=True))
 
 
 def folds(event: Array, group: Array, *, n_folds: int, seed: int) -> list[tuple[Array, Array]]:

@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool, field_validator, model_validator
 
 from mgvae.config.classifiers import Classifier as Classifier  # also by this module's name
 from mgvae.config.classifiers import ImportPath, MLPLoss, names_and_paths, require_known
-from mgvae.config.dictionary import Level
+from mgvae.config.dictionary import Level, canonical
 from mgvae.config.formats import plain_name
 from mgvae.config.privacy import Privacy
 from mgvae.config.strict import Strict
@@ -36,17 +36,32 @@ class Outcome(Strict):
         event: the value that means "the event happened"; every other value means that it did not.
         expected_prevalence: lowest and highest plausible share of events; validation fails outside this range.
         label: name of the outcome in the report; the column's name if absent.
+        follow_up: column of the days from the index date to the event, or to the end of follow-up. Then the outcome is whether
+            the event happened within ``horizon_days``. It is unknown of a patient whose follow-up ended before; the others
+            stand for these by inverse-probability-of-censoring weights, never "no event".
+        competing: with ``follow_up``: levels of the outcome after which the event cannot happen any more, such as another
+            death; it is then known that it did not.
     """
 
     column: str
     event: Level = 1
     expected_prevalence: tuple[float, float] = (0.0, 0.5)
     label: str | None = None
+    follow_up: str | None = None
+    competing: tuple[Level, ...] = ()
 
-    @field_validator("column")
+    @field_validator("column", "follow_up")
     @classmethod
-    def _plain_column(cls, value: str) -> str:
-        return plain_name(value)
+    def _plain_column(cls, value: str | None) -> str | None:
+        return None if value is None else plain_name(value)
+
+    @model_validator(mode="after")
+    def _competes_in_time(self) -> Outcome:
+        if self.competing and self.follow_up is None:
+            raise ValueError("competing needs follow_up: the column that says when")
+        if canonical(self.event) in map(canonical, self.competing):
+            raise ValueError("competing must not name the event itself")
+        return self
 
     @field_validator("expected_prevalence")
     @classmethod

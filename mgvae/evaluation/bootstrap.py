@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
+from mgvae.cohort.follow_up import FollowUp
 from mgvae.errors import OutcomeError
+from mgvae.evaluation.measures.censoring import censoring_weights
 from mgvae.reproducibility import derive
 
 CELLS = 2_000_000  # weights in memory at once, few enough for the processor's cache
@@ -22,6 +24,7 @@ class Resamples:
     Attributes:
         group: group number from 0 of each row, ``(N,)``.
         event: outcome in {0, 1}, ``(N,)``.
+        follow_up: of the rows and of patients with an unknown outcome, groups numbered as ``group``; None: all are known.
         n: number of resamples.
         seed: the draws depend on it, on the number of groups and on nothing else.
     """
@@ -30,16 +33,20 @@ class Resamples:
     event: IntArray
     n: int
     seed: int
+    follow_up: FollowUp | None = None
 
     def chunks(self) -> Iterator[FloatArray]:
         """Yield row weights ``(N, r)``, ``n`` columns in all.
 
-        A draw without both classes is drawn again.
+        A draw without both classes is drawn again. Weights against censoring are estimated anew in each.
         """
         size = max(1, CELLS // max(len(self.group), 1))
         for start in range(0, self.n, size):
             counts = np.stack([self._draw(i)[0] for i in range(start, min(start + size, self.n))], axis=1)
-            yield counts.astype(np.float64)[self.group]
+            drawn = counts.astype(np.float64)[self.group]
+            if self.follow_up is not None:
+                drawn *= censoring_weights(self.follow_up, drawn, counts.astype(np.float64)[self.follow_up.lost_group])
+            yield drawn
 
     @property
     def redrawn(self) -> int:
@@ -48,7 +55,7 @@ class Resamples:
 
     def _draw(self, index: int) -> tuple[IntArray, int]:
         generator = np.random.default_rng(derive(self.seed, "bootstrap", index))
-        groups = int(self.group.max()) + 1
+        groups = 1 + max(int(self.group.max()), -1 if self.follow_up is None else self.follow_up.lost_group.max(initial=-1))
         events = np.bincount(self.group, weights=self.event, minlength=groups)
         rows = np.bincount(self.group, minlength=groups)
         for tries in range(MOST_TRIES):
@@ -60,10 +67,17 @@ class Resamples:
         )
 
 
-def resamples(event: IntArray, group: IntArray, *, n: int, seed: int) -> Resamples:
-    """Return the plan of ``n`` resamples of the groups of these rows."""
-    _, number = np.unique(group, return_inverse=True)
-    return Resamples(group=number.astype(np.int64), event=event, n=n, seed=seed)
+def resamples(event: IntArray, group: IntArray, *, n: int, seed: int, follow_up: FollowUp | None = None) -> Resamples:
+    """Return the plan of ``n`` resamples of the groups of these rows.
+
+    With ``follow_up``, its patients with an unknown outcome are drawn too; its groups are those of the rows.
+    """
+    if follow_up is None:
+        _, number = np.unique(group, return_inverse=True)
+        return Resamples(group=number.astype(np.int64), event=event, n=n, seed=seed)
+    _, number = np.unique(np.concatenate([follow_up.group, follow_up.lost_group]), return_inverse=True)
+    own, lost = np.split(number.astype(np.int64), [len(event)])
+    return Resamples(group=own, event=event, n=n, seed=seed, follow_up=replace(follow_up, group=own, lost_group=lost))
 
 
 def interval(values: FloatArray, *, level: float = 0.95) -> tuple[float, float]:

@@ -16,11 +16,12 @@ from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arms import SAME_FIT
 from mgvae.evaluation.cells import HERE, Outcomes, Run, compute_cells
 from mgvae.evaluation.fits import Fit, Plan, Tested, plan_folds
+from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.one_split import ArmOutcome, Chain, Key
 from mgvae.reproducibility import derive
 
 Model = tuple[Arm, Classifier]
-Learned = tuple[IntArray, FloatArray]  # outcome and predicted probability of the same rows
+Learned = tuple[IntArray, FloatArray, FloatArray]  # outcome, predicted probability and weight of the same rows
 WHOLE = "whole"  # the fit on all training rows, which predicts the test part
 
 
@@ -36,6 +37,7 @@ class Predictions:
         probability: by arm, classifier and variant, ``(repeats, N)``.
         unavailable: arm -> why it could not be run on some split; such an arm is not in ``probability``.
         remarks: what a reader must know of some split, in full sentences.
+        weight: how many patients each row stands for, see `Rows`, ``(N,)``; None: one each.
     """
 
     event: IntArray
@@ -45,6 +47,17 @@ class Predictions:
     probability: dict[Key, FloatArray]
     unavailable: dict[Arm, str]
     remarks: tuple[str, ...] = ()
+    weight: FloatArray | None = None
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weight of each row, ``(N, 1)``."""
+        return unit_weights(len(self.event)) if self.weight is None else self.weight[:, None]
+
+    @property
+    def share(self) -> float:
+        """Weighted share of events."""
+        return float(np.average(self.event, weights=self.weight))
 
     @property
     def repeats(self) -> int:
@@ -179,7 +192,9 @@ class _Assembly:
         fit, outcome = self.fits[name], self.outcomes[name][model[0]]
         chosen = fit.predicted if rows is None else rows
         raw = outcome.raw[model[1]][np.searchsorted(fit.predicted, chosen)]
-        return self.rows.event[chosen], offset(raw, fitted_share=outcome.fitted_share, share=self._prevalence(name))
+        moved = offset(raw, fitted_share=outcome.fitted_share, share=self._prevalence(name))
+        weight = np.ones(len(chosen)) if self.rows.weight is None else self.rows.weight[chosen]
+        return self.rows.event[chosen], moved, weight
 
     def _recalibration(self, tested: Tested, model: Model) -> Recalibration:
         if not tested.inner:
@@ -195,7 +210,10 @@ class _Assembly:
         return {(each, classifier, variant): found for each in arms for variant, found in values.items()}  # type: ignore[misc]
 
     def _prevalence(self, name: str) -> float:
-        return float(self.rows.event[self.fits[name].fitted].mean())
+        fitted = self.fits[name].fitted
+        return float(
+            np.average(self.rows.event[fitted], weights=None if self.rows.weight is None else self.rows.weight[fitted])
+        )
 
     def _all(self) -> Iterable[tuple[Arm, ArmOutcome]]:
         return ((arm, one) for found in self.outcomes.values() for arm, one in found.items())
@@ -205,21 +223,23 @@ class _Assembly:
     ) -> Predictions:
         remarks = (*self.plan.remarks, *(remark for _, one in self._all() for remark in one.remarks))
         distinct = tuple(dict.fromkeys(remarks))
-        return Predictions(rows.event, rows.group, fold, prevalence, probability, self.unavailable, distinct)
+        return Predictions(rows.event, rows.group, fold, prevalence, probability, self.unavailable, distinct, rows.weight)
 
 
 def _joined(train: Rows, test: Rows) -> Rows:
     features = pd.concat([train.features, test.features], ignore_index=True)
     event, group = (np.concatenate(pair) for pair in ((train.event, test.event), (train.group, test.group)))
-    return Rows(features, event, group)
+    weight = None if train.weight is None or test.weight is None else np.concatenate([train.weight, test.weight])
+    return Rows(features, event, group, weight)
 
 
 def _together(*parts: Learned) -> Learned:
-    return np.concatenate([event for event, _ in parts]), np.concatenate([probability for _, probability in parts])
+    event, probability, weight = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return event, probability, weight
 
 
 def _average(repeats: list[Learned]) -> Recalibration:
     """Return the mean recalibration over repeats: each subject counts once in each."""
-    found = [fit_recalibration(event, probability) for event, probability in repeats]
+    found = [fit_recalibration(*learned) for learned in repeats]
     slope = float(np.exp(np.mean([np.log(one.slope) for one in found])))
     return Recalibration(intercept=float(np.mean([one.intercept for one in found])), slope=slope)

@@ -13,7 +13,6 @@ from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.intervals import TOO_FEW, Score, logit_limits, wilson
 from mgvae.evaluation.measures.net_benefit import net_benefit_curves, threshold_grid
 from mgvae.evaluation.measures.smooth_calibration import smooth_curve
-from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.one_split import Key
 from mgvae.evaluation.summary import JUDGED, decision_range, sample_of
 from mgvae.results.evaluation import ArmCurves, Curve, DecisionCurve, DecisionCurves, Risks, SmoothCurve
@@ -27,17 +26,19 @@ SMOOTHED = ("raw", JUDGED)
 def curves_table(predictions: Predictions, plan: Resamples) -> ArmCurves:
     """Return the calibration curves, by arm, classifier and variant; smooth ones of raw and recalibrated probabilities."""
     smooth = _smooth_curves(predictions, plan, [key for key in predictions.probability if key[2] in SMOOTHED])
-    event = np.tile(predictions.event, predictions.repeats)
+    event, weight = np.tile(predictions.event, predictions.repeats), np.tile(predictions.weights[:, 0], predictions.repeats)
     table: ArmCurves = {}
     for key, probability in predictions.probability.items():
         (arm, classifier, variant), repeats = key, predictions.repeats
-        binned = curve(event, probability.ravel(), repeats=repeats)
+        binned = curve(event, probability.ravel(), weight, repeats=repeats)
         found = {"smooth": smooth.get(key), "risks": risks(event, probability.ravel(), repeats=repeats)}
         table.setdefault(arm, {}).setdefault(classifier, {})[variant] = binned.model_copy(update=found)
     return table
 
 
-def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: int = 1) -> Curve:
+def curve(
+    event: IntArray, probability: FloatArray, weight: FloatArray | None = None, *, bins: int = 10, repeats: int = 1
+) -> Curve:
     """Return the calibration curve in bins of about equal expected events.
 
     Equal groups of rows would put nine points of ten where a rare outcome never happens; equal expected events give each point
@@ -46,20 +47,22 @@ def curve(event: IntArray, probability: FloatArray, *, bins: int = 10, repeats: 
     Args:
         event: outcome in {0, 1}, ``(N,)``.
         probability: predicted probability, ``(N,)``.
+        weight: how many patients each row stands for, ``(N,)``; None: one each. Intervals count rows of equal weight
+            (Kish 1965, Survey Sampling).
         bins: most groups; fewer where there are fewer than five events for each.
         repeats: how often each subject occurs among the N rows; the intervals count it once.
     """
     bins = int(np.clip(event.sum() / repeats // 5, 1, bins))
     order = np.argsort(probability, kind="stable")
-    p, y = probability[order], event[order]
-    expected = np.cumsum(p)
-    group = np.minimum((expected - p / 2) / expected[-1] * bins, bins - 1).astype(np.int64)
-    n = np.bincount(group, minlength=bins).astype(np.float64)
+    p, y, w = probability[order], event[order], np.ones(len(event)) if weight is None else weight[order]
+    expected = np.cumsum(w * p)
+    group = np.minimum((expected - w * p / 2) / expected[-1] * bins, bins - 1).astype(np.int64)
+    n, squares, risk, events = (np.bincount(group, weights=one, minlength=bins) for one in (w, w**2, w * p, w * y))
     filled = n > 0
-    n, events = n[filled], np.bincount(group, weights=y, minlength=bins)[filled]
-    low, high = wilson(events / n, n / repeats)
+    n, squares, risk, events = n[filled], squares[filled], risk[filled], events[filled]
+    low, high = wilson(events / n, n**2 / squares / repeats)
     return Curve(
-        predicted=tuple(np.bincount(group, weights=p, minlength=bins)[filled] / n),
+        predicted=tuple(risk / n),
         observed=tuple(events / n),
         low=tuple(map(number, low)),
         high=tuple(map(number, high)),
@@ -125,7 +128,7 @@ def _smooth_curves(predictions: Predictions, plan: Resamples, keys: list[Key]) -
             found.append(mean(key, weights))
     curves = {}
     for key, found in draws.items():
-        value = mean(key, unit_weights(len(predictions.event)))
+        value = mean(key, predictions.weights)
         sample, drawn = sample_of(predictions, plan, key), np.concatenate(found, axis=1)
         limits = [logit_limits(Score(value[place], drawn[place], sample)) for place in range(POINTS)]
         curves[key] = SmoothCurve(
@@ -165,7 +168,7 @@ def decision_curves(predictions: Predictions, plan: Resamples, settings: Evaluat
             found.append(by_repeat(key, weights).mean(axis=0))
     table: dict[Arm, dict[Classifier, DecisionCurve]] = {}
     for key, found in draws.items():
-        values = by_repeat(key, unit_weights(len(predictions.event)))[:, :, 0]
+        values = by_repeat(key, predictions.weights)[:, :, 0]
         sample, drawn = sample_of(predictions, plan, key), np.concatenate(found, axis=1)
         points = [Score(values[:, t], drawn[t], sample).difference("net_benefit") for t in range(len(thresholds))]
         table.setdefault(key[0], {})[key[1]] = DecisionCurve(
@@ -173,7 +176,7 @@ def decision_curves(predictions: Predictions, plan: Resamples, settings: Evaluat
             low=tuple(point.low for point in points),
             high=tuple(point.high for point in points),
         )
-    prevalence = float(predictions.event.mean())
+    prevalence = predictions.share
     everyone = prevalence - (1 - prevalence) * thresholds / (1 - thresholds)
     return DecisionCurves(
         thresholds=tuple(thresholds.tolist()), prevalence=prevalence, treat_all=tuple(everyone.tolist()), arms=table

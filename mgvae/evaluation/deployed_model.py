@@ -56,7 +56,7 @@ def fit_deployed(
         OutcomeError: too few events.
         TrainingError: a generator could not be trained.
     """
-    fitting = rows(cohort.features, cohort.event, cohort.group)
+    fitting = rows(cohort.features, cohort.event, cohort.group, cohort.weight)
     seed = evaluation_seed(config)
     with one_thread():
         fitted = fit_chain(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mgvae.classifiers.factory import options_of
 from mgvae.classifiers.own import remarks_on
 from mgvae.classifiers.recalibration import Recalibration
+from mgvae.cohort.follow_up import FollowUp
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.rules import rules_within
 from mgvae.config.sections import Arm, Classifier
@@ -15,13 +16,21 @@ from mgvae.evaluation.cells import HERE, Run
 from mgvae.evaluation.cross_validation import Evaluated, Predictions, predict_both
 from mgvae.evaluation.curves import curves_table, decision_curves
 from mgvae.evaluation.fits import usable_folds
+from mgvae.evaluation.measures.censoring import remark_on
 from mgvae.evaluation.one_split import Chain
 from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, differences_table, score
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Bootstrap, EvaluationResult, Line, PartResult, Recalibrations
 
 
-def evaluate(train: Rows, test: Rows | None, config: CohortConfig, *, run: Run = HERE) -> tuple[EvaluationResult, Evaluated]:
+def evaluate(
+    train: Rows,
+    test: Rows | None,
+    config: CohortConfig,
+    *,
+    run: Run = HERE,
+    follow_up: tuple[FollowUp | None, FollowUp | None] = (None, None),
+) -> tuple[EvaluationResult, Evaluated]:
     """Measure every arm with every classifier.
 
     Args:
@@ -29,6 +38,7 @@ def evaluate(train: Rows, test: Rows | None, config: CohortConfig, *, run: Run =
         test: the test part, predicted once by the chain run on the whole training part; None for none.
         config: arms, classifiers, folds, generator, seed.
         run: how the cells are computed. The numbers do not depend on it.
+        follow_up: of both parts, with the patients whose outcome is unknown; the rows then have weights.
 
     Returns:
         The measures, and the predictions behind them.
@@ -49,14 +59,14 @@ def evaluate(train: Rows, test: Rows | None, config: CohortConfig, *, run: Run =
         seed=evaluation_seed(config),
         run=run,
     )
-    scores, part = _summarise(found.inner, config, "cross-validation")
+    scores, part = _summarise(found.inner, config, "cross-validation", follow_up[0])
     result = EvaluationResult(
         **dict(part) | {"remarks": (*remarks, *part.remarks)},
         folds=usable_folds(train, settings.folds),
         repeats=settings.repeats,
         contrasts=contrasts(scores),
         recalibration=_recalibrations(found),
-        holdout=None if found.holdout is None else _summarise(found.holdout, config, "hold-out")[1],
+        holdout=None if found.holdout is None else _summarise(found.holdout, config, "hold-out", follow_up[1])[1],
     )
     return result, found
 
@@ -80,18 +90,20 @@ def evaluation_seed(config: CohortConfig) -> int:
     return derive(config.seed, "evaluation")
 
 
-def _summarise(predictions: Predictions, config: CohortConfig, use: str) -> tuple[ScoreTable, PartResult]:
+def _summarise(
+    predictions: Predictions, config: CohortConfig, use: str, follow_up: FollowUp | None
+) -> tuple[ScoreTable, PartResult]:
     seed = derive(config.seed, "bootstrap", use)
-    plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed)
+    plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed, follow_up=follow_up)
     scores = score(predictions, plan, config.evaluation)
     events = int(predictions.event.sum())
     return scores, PartResult(
         n=len(predictions.event),
         events=events,
-        prevalence=events / len(predictions.event),
+        prevalence=predictions.share,
         bootstrap=Bootstrap(n=plan.n, redrawn=plan.redrawn),
         unavailable=predictions.unavailable,
-        remarks=predictions.remarks,
+        remarks=predictions.remarks if follow_up is None else (*predictions.remarks, remark_on(follow_up)),
         arms=arms_table(scores),
         differences=differences_table(scores),
         curves=curves_table(predictions, plan),

@@ -15,12 +15,14 @@ import pandas as pd
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import Recalibration, fit_level, fit_recalibration, to_logit
+from mgvae.cohort.follow_up import FollowUp
 from mgvae.cohort.subgroups import Subgroup
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.curves import curves_table, decision_curves
+from mgvae.evaluation.measures.censoring import censoring_weights
 from mgvae.evaluation.subgroups import subgroup_part
 from mgvae.evaluation.summary import JUDGED, arms_table, score
 from mgvae.results.evaluation import Curve, DecisionCurves, Line, Scores
@@ -37,11 +39,18 @@ class Outcomes:
         event: in {0, 1}, ``(N,)``.
         group: what resamples keep together, ``(N,)``.
         risk: ``(N,)``.
+        follow_up: of these and of patients with an unknown outcome; None: all are known.
     """
 
     event: IntArray
     group: IntArray
     risk: FloatArray
+    follow_up: FollowUp | None = None
+
+    @property
+    def weight(self) -> FloatArray | None:
+        """How many patients each stands for, ``(N,)``; None: one each."""
+        return None if self.follow_up is None else censoring_weights(self.follow_up)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -77,10 +86,10 @@ def judge(
         OutcomeError: no resample has both outcomes.
     """
     lines: dict[Recalibrated, Recalibration] = {
-        "in the large": fit_level(found.event, found.risk),
-        "weak": fit_recalibration(found.event, found.risk),
+        "in the large": fit_level(found.event, found.risk, found.weight),
+        "weak": fit_recalibration(found.event, found.risk, found.weight),
     }
-    plan = resamples(found.event, found.group, n=settings.bootstrap, seed=seed)
+    plan = resamples(found.event, found.group, n=settings.bootstrap, seed=seed, follow_up=found.follow_up)
     scores: dict[Recalibrated, Scores] = {}
     for name in get_args(Recalibrated):
         risk = lines[name](found.risk) if name in lines else found.risk
@@ -105,6 +114,7 @@ def _predictions(found: Outcomes, risk: FloatArray, model: tuple[Arm, Classifier
         prevalence=np.full((1, n), threshold),
         probability={(*model, JUDGED): risk[None, :]},
         unavailable={},
+        weight=found.weight,
     )
 
 

@@ -13,7 +13,7 @@ from mgvae.errors import CheckpointError
 from mgvae.evaluation.cross_validation import Predictions
 
 TRAINING, HOLDOUT = "training_predictions.parquet", "holdout_predictions.parquet"
-OWN = ("repeat", "event", "group", "fold", "prevalence")
+OWN = ("repeat", "event", "group", "fold", "prevalence", "weight")
 
 
 def save_predictions(folder: Path, inner: Predictions, holdout: Predictions | None) -> None:
@@ -49,6 +49,7 @@ def _table(predictions: Predictions) -> pa.Table:
         "group": np.tile(predictions.group, repeats),
         "fold": predictions.fold.ravel(),
         "prevalence": predictions.prevalence.ravel(),
+        **({} if predictions.weight is None else {"weight": np.tile(predictions.weight, repeats)}),
         **{"/".join(key): values.ravel() for key, values in predictions.probability.items()},
     }
     about = {"unavailable": json.dumps(predictions.unavailable), "remarks": json.dumps(predictions.remarks)}
@@ -71,4 +72,5 @@ def _read(path: Path) -> Predictions:
         },
         unavailable=json.loads(about[b"unavailable"]),
         remarks=tuple(json.loads(about[b"remarks"])),
+        weight=columns["weight"][first] if "weight" in columns else None,
     )

@@ -22,7 +22,6 @@ from mgvae.evaluation.measures.accuracy import accuracy
 from mgvae.evaluation.measures.calibration import calibration
 from mgvae.evaluation.measures.decisions import decisions
 from mgvae.evaluation.measures.ranking import ranking
-from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.summary import JUDGED, critical_value, threshold
 from mgvae.results.evaluation import Metric, ModelName
 from mgvae.results.numbers import Estimate, number
@@ -79,7 +78,7 @@ class _Measuring:
         for weights in self.plan.chunks():
             for name, values in self._by_repeat(member, weights[member]).items():
                 draws[name].append(values.mean(axis=0))
-        whole, sample = self._by_repeat(member, unit_weights(int(member.sum()))), self._sample(member)
+        whole, sample = self._by_repeat(member, self.predictions.weights[member]), self._sample(member)
         return {name: Score(whole[name][:, 0], np.concatenate(draws[name]), sample) for name in MEASURED}
 
     def _by_repeat(self, member: BoolArray, weights: FloatArray) -> dict[SubgroupMetric, FloatArray]:

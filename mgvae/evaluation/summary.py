@@ -14,7 +14,6 @@ from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.intervals import Sample, Score, estimates, t_quantile
 from mgvae.evaluation.measures.net_benefit import threshold_grid, threshold_range
 from mgvae.evaluation.measures.ranking import ranking
-from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.metrics import measure_probabilities
 from mgvae.evaluation.one_split import Key
 from mgvae.results.evaluation import ArmDifferences, ArmScores, Contrast, Contrasts, Gain, Metric, ModelName, Variant
@@ -45,7 +44,7 @@ def score(predictions: Predictions, plan: Resamples, settings: Evaluation | None
         for key, found in _by_repeat(predictions, weights, settings):
             draws.setdefault(key, []).append({name: values.mean(axis=0) for name, values in found.items()})
     scores: ScoreTable = {}
-    for key, whole in _by_repeat(predictions, unit_weights(len(predictions.event)), settings):
+    for key, whole in _by_repeat(predictions, predictions.weights, settings):
         sample = sample_of(predictions, plan, key)
         scores[key] = {
             name: Score(values[:, 0], np.concatenate([chunk[name] for chunk in draws[key]]), sample)

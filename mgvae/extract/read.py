@@ -14,6 +14,7 @@ from mgvae.config.study import CohortConfig
 from mgvae.errors import ExtractError
 from mgvae.extract import cells
 from mgvae.extract.formats import batches, common, header, place, similar, stored
+from mgvae.extract.horizon import outcome_at_horizon
 from mgvae.extract.parts import Part, digest, find_parts
 
 
@@ -112,7 +113,8 @@ def open_extract(config: CohortConfig, *, whole: bool = False, labelled: bool = 
         )
     found = common(parts, headers, known)
     _check_needed(config, found, label=place(parts), labelled=labelled)
-    wanted = [name for name in _used(config) if name in found and (labelled or name != config.outcome.column)]
+    outcome = (config.outcome.column, config.outcome.follow_up)
+    wanted = [name for name in _used(config) if name in found and (labelled or name not in outcome)]
     return OpenExtract(config, parts, headers, states, found, wanted, sha256, remarks)
 
 
@@ -145,7 +147,7 @@ def _joined(pieces: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _used(config: CohortConfig) -> dict[str, Column | None]:
     """Return the columns to read, in order; the outcome's entry may be None."""
-    own = (config.subject_id, config.group, config.index_date, config.outcome.column)
+    own = (config.subject_id, config.group, config.index_date, config.outcome.column, config.outcome.follow_up)
     used: dict[str, Column | None] = {
         name: column for name, column in config.columns.columns.items() if "excluded" not in column.role or name in own
     }
@@ -154,7 +156,8 @@ def _used(config: CohortConfig) -> dict[str, Column | None]:
 
 
 def _check_needed(config: CohortConfig, found: Sequence[str], *, label: str, labelled: bool) -> None:
-    needed = {"subject_id": config.subject_id, **({"outcome.column": config.outcome.column} if labelled else {})}
+    outcome = {"outcome.column": config.outcome.column, "outcome.follow_up": config.outcome.follow_up}
+    needed = {"subject_id": config.subject_id, **(outcome if labelled else {})}
     for key, name in needed.items():
         if name is not None and name not in found:
             raise ExtractError(
@@ -179,6 +182,8 @@ def typed_rows(config: CohortConfig, columns: Mapping[str, Any]) -> tuple[pd.Dat
     used = _used(config)
     typed = {name: _typed(config, name, used[name], cells) for name, cells in columns.items()}
     frame = pd.DataFrame({name: series for name, (series, _) in typed.items()})
+    if config.outcome.follow_up in frame and config.outcome.column in frame:
+        frame = outcome_at_horizon(config, frame)
     return frame, pd.DataFrame({name: bad for name, (_, bad) in typed.items() if bad is not None}, index=frame.index)
 
 

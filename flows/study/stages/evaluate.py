@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flows.study.stages.stage import EVALUATION, Inputs, Stage, sections, write_result
 from mgvae.cohort.files import load_cohort
+from mgvae.cohort.split import followed_sides
 from mgvae.config.study import CohortConfig
 
 
@@ -20,9 +21,11 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     from mgvae.evaluation.prediction_files import save_predictions
 
     cohort, test = load_cohort(inputs["split"])
-    train, held = (rows(part.features, part.event, part.group) for part in (cohort.take(~test), cohort.take(test)))
+    follow_up = followed_sides(cohort, test)
+    parts = cohort.take(~test), cohort.take(test)
+    train, held = (rows(part.features, part.event, part.group, part.weight) for part in parts)
     with open_run() as run:
-        found, predicted = compare(train, held, config, run=run)
+        found, predicted = compare(train, held, config, run=run, follow_up=follow_up)
     write_result(folder / EVALUATION, found)
     save_predictions(folder, predicted.inner, predicted.holdout)
 

@@ -9,16 +9,19 @@ import pandas as pd
 from flows.study.stages.stage import FRAME, Inputs, Stage, sections
 from mgvae.cohort.build import build_cohort
 from mgvae.cohort.files import save_cohort
-from mgvae.cohort.split import holdout
+from mgvae.cohort.split import holdout, with_lost
 from mgvae.config.study import CohortConfig
+from mgvae.evaluation.measures.censoring import weighted
 from mgvae.reproducibility import derive
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Find the eligible subjects and hold out a test part: the cohort's files."""
     cohort = build_cohort(config, pd.read_parquet(inputs["validate"] / FRAME))
-    save_cohort(folder, cohort, holdout(cohort, config.split, seed=derive(config.seed, "split")))
+    seed = derive(config.seed, "split")
+    test = holdout(cohort, config.split, seed=seed)
+    save_cohort(folder, weighted(with_lost(cohort, test, seed=seed), test), test)
 
 
-READS = sections("subject_id", "group", "index_date", "outcome", "columns", "split")
+READS = sections("subject_id", "group", "index_date", "horizon_days", "outcome", "columns", "split")
 STAGE = Stage("split", make, needs=("validate",), reads=READS)

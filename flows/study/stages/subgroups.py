@@ -10,6 +10,8 @@ from flows.progress import reporter
 from flows.study.stages.stage import SUBGROUPS, Inputs, Stage, read_result, sections, write_result
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
+from mgvae.cohort.follow_up import FollowUp
+from mgvae.cohort.split import followed_sides
 from mgvae.config.sections import Arm
 from mgvae.config.study import CohortConfig
 from mgvae.results.recommendation import RECOMMENDATION, Recommendation
@@ -30,11 +32,12 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
     train, held = cohort.take(~test), cohort.take(test)
     measure = partial(_measure, config, chosen, cut_points(train, config))
+    followed = followed_sides(cohort, test)
     inner, outer = load_predictions(inputs["evaluate"])
-    training = measure(train, inner, use="cross-validation")
+    training = measure(train, inner, followed[0], use="cross-validation")
     reporter().advanced(1, 2, "cross-validation")
     enough = outer is not None and outer.event.sum() >= FEWEST_OF_A_PART
-    holdout = measure(held, outer, use="hold-out") if outer is not None and enough else None
+    holdout = measure(held, outer, followed[1], use="hold-out") if outer is not None and enough else None
     reporter().advanced(2, 2, "hold-out")
     bootstrap = config.evaluation.bootstrap
     found = Subgroups(fewest_events=FEWEST_EVENTS, bootstrap=bootstrap, training=training, holdout=holdout)
@@ -42,7 +45,14 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
 
 def _measure(
-    config: CohortConfig, chosen: Recommendation, cuts: Cuts, part: Cohort, predictions: Predictions, *, use: str
+    config: CohortConfig,
+    chosen: Recommendation,
+    cuts: Cuts,
+    part: Cohort,
+    predictions: Predictions,
+    followed: FollowUp | None,
+    *,
+    use: str,
 ) -> SubgroupPart:
     """Measure no correction and the recommended arm on a part of the cohort."""
     from mgvae.cohort.subgroups import subgroups_of
@@ -52,7 +62,8 @@ def _measure(
     from mgvae.torch_runtime import one_thread
 
     seed = derive(config.seed, "bootstrap", use)  # the resamples of the evaluation
-    plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed)
+    n = config.evaluation.bootstrap
+    plan = resamples(predictions.event, predictions.group, n=n, seed=seed, follow_up=followed)
     arms: tuple[Arm, ...] = tuple(dict.fromkeys(("none", chosen.arm)))
     with one_thread():
         return subgroup_part(predictions, subgroups_of(part, config, cuts), [(arm, chosen.classifier) for arm in arms], plan)

@@ -42,7 +42,7 @@ def check_extract_unchanged(folder: Path, sha256: str) -> None:
 
 
 def _reads(config: CohortConfig) -> dict[str, Any]:
-    used = {"separator", "encoding", "subject_id", "group", "index_date", "outcome", "columns"}
+    used = {"separator", "encoding", "subject_id", "group", "index_date", "horizon_days", "outcome", "columns"}
     return config.model_dump(mode="json", include=used)
 
 
