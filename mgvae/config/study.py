@@ -13,8 +13,9 @@ from pydantic import Field, field_validator, model_validator
 from mgvae.config.attrition import AttritionStep
 from mgvae.config.card import Card
 from mgvae.config.conditions import columns_of
-from mgvae.config.dictionary import NUMERIC_KINDS, Dictionary, canonical, read_dictionary
+from mgvae.config.dictionary import Dictionary, read_dictionary
 from mgvae.config.drift import Drift
+from mgvae.config.follow_up import check_follow_up
 from mgvae.config.formats import plain_name
 from mgvae.config.gates import Gates
 from mgvae.config.promotion import Promotion
@@ -184,28 +185,9 @@ class CohortConfig(Strict):
 
     @model_validator(mode="after")
     def _follows_patients_to_a_horizon(self) -> CohortConfig:
-        outcome = self.outcome
-        if outcome.follow_up is None:
-            return self
-        if self.horizon_days is None:
-            raise ValueError("outcome.follow_up needs horizon_days: up to which day the event counts")
-        days = self.columns.columns.get(outcome.follow_up)
-        if days is None or days.kind not in NUMERIC_KINDS:
-            raise ValueError(f"outcome.follow_up '{outcome.follow_up}' must be a column of numbers in the data dictionary")
-        levels = self.outcome_levels
-        strange = next((one for one in (outcome.event, *outcome.competing) if canonical(one) not in levels), None)
-        if strange is not None or len(levels) < 2 + len(outcome.competing):
-            raise ValueError(
-                f"with outcome.follow_up the categories of '{outcome.column}' in the data dictionary must name the event, what "
-                "competes with it, and one level for neither"
-            )
+        if self.outcome.follow_up is not None:
+            check_follow_up(self.outcome, self.horizon_days, self.columns)
         return self
-
-    @property
-    def outcome_levels(self) -> tuple[str, ...]:
-        """The levels of the outcome as the data dictionary names them; none where it does not."""
-        column = self.columns.columns.get(self.outcome.column)
-        return () if column is None else tuple(map(canonical, column.levels))
 
     @model_validator(mode="after")
     def _rules_name_what_is_read(self) -> CohortConfig:

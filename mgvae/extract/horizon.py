@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mgvae.config.dictionary import canonical
+from mgvae.config.follow_up import outcome_levels
 from mgvae.config.study import CohortConfig
 
 
@@ -21,10 +22,11 @@ def outcome_at_horizon(config: CohortConfig, frame: pd.DataFrame) -> pd.DataFram
     """
     outcome, days = config.outcome, frame[config.outcome.follow_up or ""].astype(float)
     status, horizon = frame[outcome.column].astype(object), float(config.horizon_days or 0)
+    levels = outcome_levels(outcome, config.columns)
     ends = {canonical(outcome.event), *map(canonical, outcome.competing)}
-    none = next(level for level in config.outcome_levels if level not in ends)
+    none = next(level for level in levels if level not in ends)
     unknown = status.isna() | days.isna()
-    lost = ~unknown & ~status.isin(ends) & status.isin(config.outcome_levels) & (days < horizon)
+    lost = ~unknown & ~status.isin(ends) & status.isin(levels) & (days < horizon)
     late = status.isin(ends) & (days > horizon)
     found = status.mask(late, none).mask(unknown | lost, np.nan)
     return frame.assign(**{outcome.column: found, str(outcome.follow_up): days.mask(unknown)})
