@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
@@ -12,7 +13,9 @@ from mgvae.cohort.build import Cohort, build_cohort, few_events
 from mgvae.cohort.split import holdout
 from mgvae.config.study import CohortConfig
 from mgvae.errors import OutcomeError
+from mgvae.evaluation.measures.censoring import censoring, weighted
 from mgvae.extract import read
+from mgvae.report.formatting import on_censoring
 from mgvae.reproducibility import derive
 from mgvae.results.findings import Finding, unreliable, with_muted
 from validation.checks import validate as check
@@ -35,6 +38,7 @@ def validate(config: CohortConfig, console: Console) -> int:
         console.print(failed_table(result.failed, f"Failed: {len(result.failed)} of {result.expectations} expectations"))
         return 2
     cohort = build_cohort(config, table.frame)
+    cohort = weighted(cohort, np.zeros(len(cohort), dtype=bool))
     findings = (*extract_findings(config, table.frame, cohort), *_few_events(config, cohort))
     counted = with_muted(findings, config.findings.mute)
     severe = unreliable(counted)
@@ -43,6 +47,9 @@ def validate(config: CohortConfig, console: Console) -> int:
         + f"{result.expectations} expectations {'hold ' if severe else ''}on {result.rows:,} rows; {len(cohort):,} eligible "
         f"subjects, {cohort.events:,} events ({cohort.prevalence:.2%})."
     )
+    weights = censoring(cohort)
+    if weights is not None:
+        console.print(on_censoring(weights))
     if cohort.warning:
         console.print(f"[yellow]Warning[/]: {escape(cohort.warning)}")
     _print_findings(counted, console)

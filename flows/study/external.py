@@ -15,10 +15,11 @@ from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.errors import OutcomeError, StoreError
 from mgvae.evaluation.external import Outcomes, column_differences, judge, spread
-from mgvae.evaluation.measures.censoring import remark_on, weighted
+from mgvae.evaluation.measures.censoring import censoring, weighted
 from mgvae.evaluation.subgroups import FEWEST_EVENTS
 from mgvae.extract.read import open_extract
 from mgvae.prediction.predictor import Predictor
+from mgvae.report.formatting import on_censoring
 from mgvae.report.schema import read_report
 from mgvae.reproducibility import derive
 from mgvae.results.cohort import ValidationResult
@@ -145,7 +146,7 @@ def validate_externally(predictor: Predictor, patients: NewPatients) -> External
         extract_sha256=patients.sha256,
         n=len(cohort),
         events=cohort.events,
-        prevalence=float(np.average(cohort.event, weights=cohort.weight)),
+        prevalence=cohort.prevalence,
         study_n=predictor.file.patients,
         study_events=predictor.file.events,
         known=known,
@@ -171,8 +172,9 @@ def _remarks(cohort: Cohort, known: int | None, missing: str) -> list[str]:
             f"{known:,} of {len(cohort):,} patients have the name of a patient of the study. If they are the same people, the "
             "model learned from them, and these numbers flatter it: this is no external validation."
         )
-    if cohort.follow_up is not None:
-        remarks.append(remark_on(cohort.follow_up))
+    weights = censoring(cohort)
+    if weights is not None:
+        remarks.append(on_censoring(weights))
     return remarks
 
 

@@ -35,6 +35,7 @@ from mgvae.cohort.participants import describe
 from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.findings import evaluation_findings
+from mgvae.evaluation.measures.censoring import censoring
 from mgvae.evaluation.prediction_files import load_predictions
 from mgvae.evaluation.rank_curves import rank_curves
 from mgvae.report.schema import SCHEMA_VERSION, Report
@@ -211,6 +212,7 @@ def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: 
         "n": len(cohort),
         "events": cohort.events,
         "prevalence": cohort.prevalence,
+        "censoring": censoring(cohort),
         "n_train": len(train),
         "n_test": len(holdout),
         "events_train": train.events,

@@ -62,8 +62,8 @@ class Cohort:
 
     @property
     def prevalence(self) -> float:
-        """Share of subjects with the event."""
-        return float(self.event.mean())
+        """Share of subjects with the event, weighted."""
+        return float(np.average(self.event, weights=self.weight))
 
     @property
     def warning(self) -> str | None:

@@ -62,7 +62,8 @@ class CohortConfig(Strict):
         group: column that groups subjects (family, site, matched set); a group is never split between training and test.
         index_date: date column at which the prediction is made.
         lookback_days: days before the index date from which predictors come; for the report only.
-        horizon_days: days after the index date in which the outcome counts; for the report only.
+        horizon_days: days after the index date in which the outcome counts; for the report only, unless
+            ``outcome.follow_up`` says how long patients were followed.
         outcome, split, training, synthesis, evaluation, gates, instability, learning_curve, drift, promotion, findings: a
             section of its own, see below.
         columns: the data dictionary, inline. Usually the key ``dictionary`` stands instead: the path of its file, relative to

@@ -16,7 +16,6 @@ from mgvae.evaluation.cells import HERE, Run
 from mgvae.evaluation.cross_validation import Evaluated, Predictions, predict_both
 from mgvae.evaluation.curves import curves_table, decision_curves
 from mgvae.evaluation.fits import usable_folds
-from mgvae.evaluation.measures.censoring import remark_on
 from mgvae.evaluation.one_split import Chain
 from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, differences_table, score
 from mgvae.reproducibility import derive
@@ -103,7 +102,7 @@ def _summarise(
         prevalence=predictions.share,
         bootstrap=Bootstrap(n=plan.n, redrawn=plan.redrawn),
         unavailable=predictions.unavailable,
-        remarks=predictions.remarks if follow_up is None else (*predictions.remarks, remark_on(follow_up)),
+        remarks=predictions.remarks,
         arms=arms_table(scores),
         differences=differences_table(scores),
         curves=curves_table(predictions, plan),

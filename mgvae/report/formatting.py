@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from mgvae.config.sections import Arm
+from mgvae.results.cohort import Censoring
 from mgvae.results.evaluation import Metric, Variant
 from mgvae.results.gates import Gate
 from mgvae.results.labels import ARMS
@@ -221,3 +222,21 @@ def shorten(text: str, most: int) -> str:
     """Return ``text`` on one line, cut to ``most`` characters with an ellipsis."""
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
+
+
+WEIGHTED = (
+    "Weighted are the measures, intervals, curves, subgroups and recalibration of the evaluation, and through them the "
+    "recommendation. Not weighted are the fitting of classifiers (their risks are moved to the weighted share of events), the "
+    "synthetic cases and their gates, drift, the participants' table, stability, the learning curve, explanations, the rule "
+    "of the champion and monitoring: these speak of the patients with a known outcome."
+)
+
+
+def on_censoring(found: Censoring) -> str:
+    """Return what a reader must know of weights against censoring."""
+    cut = f" {plural(found.cut, 'weight')} had to be cut: the follow-up is too short for this horizon." if found.cut else ""
+    return (
+        f"Of {plural(found.unknown, 'patient')} the outcome is unknown, because their follow-up ended before the horizon "
+        f"without the event. The {count(found.known)} others stand for them with weights of 1 to {number(found.highest, 2)}."
+        f"{cut} Of those with a known outcome, {share(found.observed)} had the event; with weights, it is the share of all."
+    )

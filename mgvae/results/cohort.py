@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mgvae.config.dictionary import Kind
 from mgvae.config.strict import Strict
-from mgvae.results.numbers import Count, Share
+from mgvae.results.numbers import Count, Number, Share
 from mgvae.results.participants import Participants
 
 
@@ -38,13 +38,33 @@ class ColumnSummary(Strict):
     missing: Share | None
 
 
+class Censoring(Strict):
+    """What weights against censoring do.
+
+    Attributes:
+        unknown: patients whose follow-up ended before the horizon, without the event.
+        known: patients with a known outcome, who stand for them.
+        highest: the highest weight; the lowest is 1.
+        cut: how many weights were cut to the highest that is allowed.
+        observed: share of events among those with a known outcome, before weights.
+    """
+
+    unknown: Count
+    known: Count
+    highest: Number
+    cut: Count
+    observed: Share
+
+
 class CohortSummary(Strict):
     """Who is in the study; None where a refused extract left it uncounted.
 
     Attributes:
+        prevalence: share of events; with ``censoring``, at the horizon among all patients, those with an unknown outcome too.
         groups: how many groups have two patients or more; None where no group was named.
         groups_divided: whether patients of one group lie on both sides of some split, which the warnings name.
         participants: the predictors by outcome and by part; None in reports of earlier versions, too.
+        censoring: of patients followed to the horizon; None where the study does not say how long they were followed.
     """
 
     n: Count | None
@@ -62,6 +82,7 @@ class CohortSummary(Strict):
     flow: tuple[FlowStep, ...]
     columns: tuple[ColumnSummary, ...]
     participants: Participants | None = None
+    censoring: Censoring | None = None
 
 
 class FailedRule(Strict):

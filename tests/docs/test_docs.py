@@ -235,7 +235,11 @@ def test_contributing_names_every_package():
 
 def test_the_example_study_is_valid(tmp_path):
     text = (ROOT / "docs" / "study" / "describe.md").read_text(encoding="utf-8")
-    cohort, dictionary = (block for language, block in BLOCK.findall(text) if language == "yaml")
+    cohort, followed, dictionary = (block for language, block in BLOCK.findall(text) if language == "yaml")
+    days = "  days: {kind: count, role: excluded}\n  status: {categories: [alive, died, transplanted], role: excluded}\nrules:"
+    (tmp_path / "cohort.yaml").write_text(cohort[: cohort.index("outcome:")] + followed + "dictionary: dictionary.yaml\n")
+    (tmp_path / "dictionary.yaml").write_text(dictionary.replace("rules:", days), encoding="utf-8")
+    assert load_config(tmp_path / "cohort.yaml").outcome.follow_up == "days"
     (tmp_path / "cohort.yaml").write_text(cohort, encoding="utf-8")
     (tmp_path / "dictionary.yaml").write_text(dictionary, encoding="utf-8")
     config = load_config(tmp_path / "cohort.yaml")

@@ -23,5 +23,5 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     save_cohort(folder, weighted(with_lost(cohort, test, seed=seed), test), test)
 
 
-READS = sections("subject_id", "group", "index_date", "horizon_days", "outcome", "columns", "split")
+READS = sections("subject_id", "group", "index_date", "outcome", "columns", "split")
 STAGE = Stage("split", make, needs=("validate",), reads=READS)

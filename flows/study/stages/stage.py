@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,14 +41,20 @@ class Stage:
     reads: Callable[[CohortConfig], dict[str, Any]]
 
 
+def followed_horizon(config: CohortConfig, names: Collection[str] = ("outcome",)) -> tuple[str, ...]:
+    """Return the key of the horizon where the outcome is that at the horizon, and a stage that reads ``names`` reads it."""
+    return ("horizon_days",) if "outcome" in names and config.outcome.follow_up is not None else ()
+
+
 def sections(*names: str) -> Callable[[CohortConfig], dict[str, Any]]:
     """Return a function that picks the seed and the named sections of a configuration.
 
-    With the section on the evaluation goes what identifies the code of a user's own classifiers.
+    With the section on the evaluation goes what identifies the code of a user's own classifiers, with the outcome the horizon
+    where patients are followed to it.
     """
 
     def picked(config: CohortConfig) -> dict[str, Any]:
-        read = {"seed": config.seed, **config.model_dump(mode="json", include=set(names))}
+        read = {"seed": config.seed, **config.model_dump(mode="json", include={*names, *followed_horizon(config, names)})}
         own = config.evaluation.own_classifiers if "evaluation" in names else {}
         return read | ({"own_classifiers": identities(own)} if own else {})
 

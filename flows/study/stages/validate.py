@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.study.stages.stage import FRAME, VALIDATION, Inputs, Stage, read_result, write_result
+from flows.study.stages.stage import FRAME, VALIDATION, Inputs, Stage, followed_horizon, read_result, write_result
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ExtractError
 from mgvae.extract.read import read_extract
@@ -42,8 +42,8 @@ def check_extract_unchanged(folder: Path, sha256: str) -> None:
 
 
 def _reads(config: CohortConfig) -> dict[str, Any]:
-    used = {"separator", "encoding", "subject_id", "group", "index_date", "horizon_days", "outcome", "columns"}
-    return config.model_dump(mode="json", include=used)
+    used = {"separator", "encoding", "subject_id", "group", "index_date", "outcome", "columns"}
+    return config.model_dump(mode="json", include={*used, *followed_horizon(config)})
 
 
 STAGE = Stage("validate", make, needs=(), reads=_reads)

@@ -19,6 +19,7 @@ from mgvae.cohort.build import Cohort
 from mgvae.cohort.follow_up import FollowUp
 from mgvae.cohort.split import followed_sides
 from mgvae.evaluation.measures.weights import sums, unit_weights
+from mgvae.results.cohort import Censoring
 
 MOST = 20.0  # a larger weight would let one patient decide a measure
 
@@ -61,14 +62,16 @@ def weighted(cohort: Cohort, test: BoolArray) -> Cohort:
     return replace(cohort, weight=weight)
 
 
-def remark_on(found: FollowUp) -> str:
-    """Return what a reader must know of weights against censoring."""
-    weights = censoring_weights(found)
-    cut = int((weights >= MOST).sum())
-    limit = f" {cut:,} weights were cut to {MOST:g}: the follow-up is too short for this horizon." if cut else ""
-    return (
-        f"{len(found.lost):,} patients have an unknown outcome because their follow-up ended; the {len(found.known):,} others "
-        f"stand for them with weights of 1 to {weights.max(initial=1.0):.2f}.{limit}"
+def censoring(cohort: Cohort) -> Censoring | None:
+    """Return what the weights of a cohort do; None where it has none."""
+    if cohort.follow_up is None or cohort.weight is None:
+        return None
+    return Censoring(
+        unknown=len(cohort.follow_up.lost),
+        known=len(cohort),
+        highest=float(cohort.weight.max(initial=1.0)),
+        cut=int((cohort.weight >= MOST).sum()),
+        observed=cohort.events / len(cohort),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mgvae.config.study import CohortConfig
 from mgvae.report.checklist import groups_kept
-from mgvae.report.formatting import arm_names, count, listing, measured, plural, share
+from mgvae.report.formatting import arm_names, count, listing, measured, on_censoring, plural, share
 from mgvae.report.overview import performance
 from mgvae.report.schema import Report
 from mgvae.results.labels import CLASSIFIERS, model_name
@@ -55,6 +55,15 @@ REFERENCES: dict[str, dict[str, str]] = {
         "volume": "368",
         "pages": "m441",
         "doi": "10.1136/bmj.m441",
+    },
+    "gerds2006": {
+        "author": "Gerds, Thomas A. and Schumacher, Martin",
+        "title": "Consistent estimation of the expected Brier score in general survival models with right-censored event times",
+        "journal": "Biometrical Journal",
+        "year": "2006",
+        "volume": "48",
+        "pages": "1029--1040",
+        "doi": "10.1002/bimj.200610301",
     },
 }
 
@@ -105,6 +114,9 @@ def _participants(report: Report, config: CohortConfig) -> str:
             f"({config.split.method} split) took no part in training or in the choice of the model."
         )
     groups = f" {groups_kept(cohort)}"
+    if cohort.censoring is not None:
+        groups += f" {on_censoring(cohort.censoring)} The weights are inverse Kaplan-Meier probabilities of being followed "
+        groups += "[@gerds2006]."
     return (
         f"The outcome was {cohort.outcome}{horizon}.{lookback} We analysed {plural(cohort.n, 'patient')} with "
         f"{plural(cohort.events, 'event')} ({share(cohort.prevalence)}). {flow}{split}{groups}"

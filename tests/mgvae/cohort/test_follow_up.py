@@ -16,8 +16,9 @@ from mgvae.config.study import CohortConfig, load_config
 from mgvae.errors import ConfigError, DataError, ExtractError
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.evaluate import evaluate
-from mgvae.evaluation.measures.censoring import censoring_weights, weighted
+from mgvae.evaluation.measures.censoring import MOST, censoring, censoring_weights, weighted
 from mgvae.extract.read import open_extract, read_extract
+from mgvae.report.formatting import on_censoring
 
 DAYS = 100
 COLUMNS = {
@@ -101,6 +102,18 @@ def test_nobody_lost_is_a_patient_without_the_event(tmp_path):
     assert weight[early].max() < weight[~early].min() + 1e-9
 
 
+def test_weights_that_had_to_be_cut_are_counted_and_said(tmp_path):
+    frame = followed(200)
+    frame.loc[frame["days"] > 50, ["days", "status"]] = [60.0, "alive"]
+    frame.loc[frame.index[:6], ["days", "status"]] = [DAYS, "alive"]
+    cohort = build_cohort(settings := config(tmp_path, frame), read_extract(settings).frame)
+    found = censoring(weighted(cohort, np.zeros(len(cohort), dtype=bool)))
+    assert (found.highest, found.cut) == (MOST, 6)
+    assert "6 weights had to be cut: the follow-up is too short for this horizon." in on_censoring(found)
+    assert "cut" not in on_censoring(found.model_copy(update={"cut": 0}))
+    assert censoring(cohort) is None
+
+
 def test_with_everybody_followed_the_cohort_is_that_of_a_study_without_follow_up(tmp_path):
     frame = followed().assign(days=lambda one: one["days"].where(one["status"] == "died", 400.0))
     plain = {**STUDY["outcome"], "follow_up": None, "competing": []}
@@ -174,8 +187,11 @@ def test_an_evaluation_measures_all_patients(tmp_path):
     plan = resamples(train.event, train.group, n=40, seed=0, follow_up=sides[0])
     spread = np.std([np.average(train.event, weights=w) for chunk in plan.chunks() for w in chunk.T])
     assert scores["observed_expected"].high - scores["observed_expected"].low > 2 * spread / prevalence
-    assert any("have an unknown outcome because their follow-up ended" in one for one in found.remarks)
-    assert any("have an unknown outcome" in one for one in found.holdout.remarks)
+    assert censoring(made).model_dump() == {
+        **{"unknown": len(made.follow_up.lost), "known": len(made), "highest": made.weight.max(), "cut": 0},
+        "observed": made.event.mean(),
+    }
+    assert made.prevalence < made.event.mean() - 0.05
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from mgvae.classifiers.recalibration import fit_level, fit_recalibration
 from mgvae.cohort.follow_up import FollowUp
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.curves import curve
-from mgvae.evaluation.measures.censoring import MOST, censoring_weights, remark_on
+from mgvae.evaluation.measures.censoring import MOST, censoring_weights
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.metrics import measure, measure_probabilities
 
@@ -72,9 +72,6 @@ def test_without_the_lost_every_weight_is_one_and_most_is_the_limit():
     assert censoring_weights(none).tolist() == [[1.0], [1.0]]
     many = FollowUp(np.array([0.5, 2.0]), np.arange(2), np.full(50, 1.0), np.arange(2, 52), np.zeros(50, dtype=bool))
     assert censoring_weights(many)[:, 0].tolist() == [1.0, MOST]
-    assert "50 patients have an unknown outcome" in remark_on(many)
-    assert "1 weights were cut to 20" in remark_on(many)
-    assert "cut" not in remark_on(none)
 
 
 def test_weighted_measures_find_the_truth_that_exclusion_misses():

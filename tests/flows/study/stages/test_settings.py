@@ -8,7 +8,7 @@ from flows.study.stage_runner import StageCall
 from flows.study.stages.registry import DRIFT, STAGES
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.store.artifact import Reference, digest
-from tests.flows.simulated_study import COLUMNS, table, write_study
+from tests.flows.simulated_study import COLUMNS, study_config, table, write_study
 
 EVERY = (*STAGES, DRIFT)
 LABELS = {"study", "title", "lookback_days", "horizon_days"}  # words for the reader, which no artifact of a stage holds
@@ -122,3 +122,11 @@ def test_what_a_stage_reads_is_in_its_key(stage, config):
     plain = StageCall(stage, config, inputs)
     assert plain.provenance["parameters"] == stage.reads(config)
     assert plain.key != StageCall(stage, config, inputs, {"extract_sha256": "b" * 64}).key
+
+
+def test_the_horizon_is_read_where_patients_are_followed_to_it():
+    columns = {**COLUMNS, "days": {"kind": "count", "role": "excluded"}}
+    first = study_config(columns=columns, outcome__follow_up="days", horizon_days=300)
+    second = first.model_copy(update={"horizon_days": 200})
+    keyed = {stage.name for stage in EVERY if digest(stage.reads(first)) != digest(stage.reads(second))}
+    assert {"validate", "split"} <= keyed
