@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from mgvae.report.figures.svg import document
+from tests.conftest import FIGURES
 from tests.flows.simulated_study import write_study
 
 HOME = Path(tempfile.mkdtemp(prefix="mgvae-prefect-"))
@@ -67,6 +69,11 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         logging.getLogger("prefect").setLevel(logging.WARNING)  # it would tell of its end a console that is closed by now
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pages_of_words(empty_figures: None) -> None:
+    """Leave the figures empty in all runs but the `finished` one."""
+
+
 @pytest.fixture(scope="session")
 def finished(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Return one complete run of the simulated study; tests that change anything take a copy."""
@@ -74,7 +81,9 @@ def finished(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Finish
 
     folder = tmp_path_factory.mktemp("study")
     cohort = write_study(folder)
-    return Finished(cohort, folder / "runs", cohort_flow(str(cohort), out=str(folder / "runs")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FIGURES, document)
+        return Finished(cohort, folder / "runs", cohort_flow(str(cohort), out=str(folder / "runs")))
 
 
 @pytest.fixture(scope="session")

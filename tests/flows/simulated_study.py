@@ -39,12 +39,12 @@ STUDY: dict[str, Any] = {
     "training": {
         "latent_dim": 3,
         "hidden": [16],
-        "pretrain_epochs": 20,
-        "finetune_epochs": 20,
+        "pretrain_epochs": 8,
+        "finetune_epochs": 8,
         "ewc_lambda": 1.0,
         "device": "cpu",
     },
-    "gates": {  # twenty epochs learn little: nearly anything passes, and a test that wants a failed gate sets its limit
+    "gates": {  # eight epochs learn little: nearly anything passes, and a test that wants a failed gate sets its limit
         **{"separation_warn": 0.02, "separation_fail": 0.01, "kept_warn": 0.02, "kept_fail": 0.01},
         **{"missing_warn": 1.0, "missing_fail": 1.0, "membership_warn": 1.0, "membership_fail": 1.0},
         **{"disclosure": 1.0, "c2st_warn": 1.0, "near_copies": 0.01},

@@ -1,19 +1,57 @@
-"""`mgvae simulate`: what it writes passes `mgvae validate`; wrong orders are refused in plain words."""
+"""`mgvae simulate`: what it writes passes validation and a whole study; wrong orders are refused in plain words."""
 
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
 import pytest
 
+from mgvae.simulation.code_book import code_book
 from tests.flows.command_line import refused
+
+RUN = """
+import sys
+from flows.cli import main
+from mgvae.cost import peak_mib
+try: main()
+finally: print(peak_mib(), file=sys.stderr)
+"""
+SMALL = (
+    *("training.pretrain_epochs=1", "training.finetune_epochs=1", "training.hidden=[16]", "training.ewc_lambda=1.0"),
+    *("training.device=cpu", "synthesis.prevalence=0.25", "evaluation.arms=[none, mgvae]", "evaluation.folds=2"),
+    *("evaluation.classifiers=[majority_guided]", "evaluation.bootstrap=50"),
+)
 
 
 @pytest.mark.slow
-def test_a_simulated_study_passes_validation(mgvae, tmp_path):
-    said = mgvae("simulate", "autism", "--n", 300, "--out", tmp_path / "my study", "--seed", 1, "--prevalence", 0.1)
+def test_two_thousand_columns_from_the_file_to_the_page(mgvae, tmp_path):
+    folder = tmp_path / "my study"
+    said = mgvae("simulate", "autism", "--n", 300, "--out", folder, "--seed", 1, "--prevalence", 0.12)
     assert (said.code, said.err) == (0, "")
     assert "Wrote 300 children, " in said.out
-    assert f"Next: mgvae validate '{tmp_path}/my study/cohort.yaml'" in said.out
-    said = mgvae("validate", tmp_path / "my study" / "cohort.yaml")
-    assert "Passed" in said.out
-    assert "300 rows" in said.out
+    assert f"Next: mgvae validate '{folder}/cohort.yaml'" in said.out
+    order = ["run", str(folder / "cohort.yaml"), "--out", str(tmp_path / "runs"), *(f"--set={one}" for one in SMALL)]
+    done = subprocess.run([sys.executable, "-c", RUN, *order], capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode in (0, 2), done.stderr
+    peak = float(done.stderr.split()[-1])
+    assert peak < 2_000  # MiB; a matrix of all pairs of columns for each child would take 3,000 more
+
+    run = tmp_path / "runs" / "simulated-autism" / "latest"
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    assert report["validation"]["passed"] is True
+    assert (report["validation"]["rows"], report["cohort"]["n"]) == (300, 300)
+    assert len(report["cohort"]["columns"]) > 1_000  # the other codes no child has
+    assert set(report["evaluation"]["arms"]) == {"none", "mgvae"}
+    assert report["run_id"] in (run / "report.html").read_text(encoding="utf-8")
+
+    extract, synthetic = pd.read_parquet(folder / "extract.parquet"), pd.read_parquet(run / "synthetic.parquet")
+    assert extract.shape[1] > 2_000
+    codes = [name for name in code_book().names if name in synthetic]
+    made, real = synthetic[codes].to_numpy(dtype=float), extract.loc[extract["autism"] == 1, codes].to_numpy(dtype=float)
+    assert set(np.unique(made)) == {0, 1}
+    assert real.mean() / 3 < made.mean() < 3 * real.mean()  # one code in fifty
 
 
 @pytest.mark.parametrize(

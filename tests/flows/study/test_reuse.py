@@ -98,7 +98,7 @@ def test_a_lost_artifact_is_made_again(finished, report, tmp_path, monkeypatch):
     assert [name for name, reused in heard.stages if not reused] == ["encode"]
 
 
-def test_a_damaged_run_folder_is_written_anew(finished, tmp_path):
+def test_a_damaged_run_folder_is_written_anew(finished, tmp_path, drawn_figures):
     out = finished.copied(tmp_path)
     run = out / "small" / finished.run.name
     whole = {path.name: path.read_bytes() for path in run.rglob("*.*")}
