@@ -11,6 +11,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from flows.study.flow import cohort_flow
+from flows.study.outcome import RunRefusedError
 from flows.study.stages.registry import STAGES
 from mgvae.cohort.files import load_cohort
 from mgvae.config.strict import build
@@ -22,6 +24,7 @@ from tests.flows.flow_tools import NAMES, Heard, artifact, run_study
 from tests.flows.simulated_study import COLUMNS, table, write_study
 
 pytestmark = pytest.mark.usefixtures("database")
+STRICT = ("gates.separation_fail=5", "gates.separation_warn=6")
 PUBLISHED = ("model.json", "model_card.md", "predictions.parquet", "report.html", "report.json", "synthetic.parquet")
 
 
@@ -203,7 +206,7 @@ def test_the_hold_out_s_predictions_are_those_of_the_recommended_model(finished,
 @pytest.fixture(scope="module")
 def barred(finished, tmp_path_factory):
     out = finished.copied(tmp_path_factory.mktemp("barred"))
-    return run_study(finished.cohort, out, "gates.separation_fail=5", "gates.separation_warn=6")
+    return run_study(finished.cohort, out, *STRICT)
 
 
 def test_exit_code_2_and_a_report(barred):
@@ -233,10 +236,19 @@ def test_the_file_of_synthetic_rows_says_so(barred):
 
 def test_the_command_ends_with_2(barred, finished, mgvae):
     out = Path(barred[0]["run"]).parents[1]
-    said = mgvae("run", finished.cohort, "--out", out, "--set", "gates.separation_fail=5", "--set", "gates.separation_warn=6")
+    said = mgvae("run", finished.cohort, "--out", out, *(f"--set={setting}" for setting in STRICT))
     assert said.code == 2
     assert "Status: fail" in said.out
     assert said.out.splitlines()[-1].endswith("small/latest/report.html")
+
+
+def test_prefect_keeps_the_state_of_a_refused_run(barred, finished):
+    out = Path(barred[0]["run"]).parents[1]
+    state = cohort_flow(str(finished.cohort), out=str(out), settings=list(STRICT), return_state=True)
+    assert (state.type.value, state.name) == ("FAILED", "Refused")
+    assert state.message.startswith("Status: fail. ")
+    with pytest.raises(RunRefusedError, match=r"^Status: fail\. "):
+        state.result()
 
 
 @pytest.fixture(scope="module")

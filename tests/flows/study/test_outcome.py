@@ -3,16 +3,14 @@
 import pytest
 
 from flows.study.flow import cohort_flow
-from flows.study.outcome import RunRefusedError, final_state, result_of
+from flows.study.outcome import final_state, result_of
 from flows.study.prefect_pages import note_failure
 from flows.study.prefect_text import summary
 from mgvae.errors import ConfigError
 from mgvae.report.overview import advice
 from mgvae.report.schema import read_report
-from tests.flows.flow_tools import run_study
 from tests.flows.simulated_study import CANARY
 
-STRICT = ("gates.separation_warn=6", "gates.separation_fail=5")
 STATES = [
     ("pass", "COMPLETED", "Completed", 0),
     ("warn", "COMPLETED", "Completed", 0),
@@ -49,18 +47,6 @@ def test_the_champion_is_named(report, finished, tmp_path):
     out = finished.copied(tmp_path)
     (out / "small" / "champion").symlink_to(finished.run.name)
     assert f"Champion: {finished.run.name}." in final_state(read_report(report), out / "small" / finished.run.name, []).message
-
-
-def test_prefect_keeps_the_state_of_a_refused_run(finished, tmp_path):
-    out = finished.copied(tmp_path)
-    state = cohort_flow(str(finished.cohort), out=str(out), settings=list(STRICT), return_state=True)
-    assert (state.type.value, state.name) == ("FAILED", "Refused")
-    assert state.message.startswith("Status: fail. ")
-    with pytest.raises(RunRefusedError, match=r"^Status: fail\. "):
-        state.result()
-    result, report = run_study(finished.cohort, out, *STRICT)
-    assert (result["status"], result["exit_code"]) == ("fail", 2)
-    assert report["status"] == "fail"
 
 
 def test_an_error_is_still_an_error(tmp_path):
