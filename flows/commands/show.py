@@ -18,6 +18,7 @@ from mgvae.report.formatting import (
     change,
     count,
     duration,
+    event_share,
     gate_numbers,
     measured,
     number,
@@ -92,7 +93,7 @@ def _cohort(cohort: CohortSummary) -> RenderableType:
         _add(table, "Eligible", count(cohort.n), count(cohort.events))
     _add(table, "Training part", count(cohort.n_train), count(cohort.events_train))
     _add(table, "Test part", count(cohort.n_test), count(cohort.events_test))
-    table.caption = Text(f"Outcome: {cohort.outcome}; prevalence {share(cohort.prevalence, 2)}", style="dim")
+    table.caption = Text(f"Outcome: {cohort.outcome}; prevalence {event_share(cohort)}", style="dim")
     return table
 
 

@@ -14,14 +14,15 @@ from flows.runs.audit_log import BY_HAND, Change
 from flows.runs.earlier_holdouts import earlier_holdouts
 from flows.runs.folder import manifest_of
 from flows.runs.holdout_use import pseudonyms, use_of
-from mgvae.arrays import BoolArray, IntArray
+from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.classifiers.deployed import DeployedModel
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.files import load_cohort
 from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, OutcomeError, StoreError
-from mgvae.evaluation.deployed_model import EVALUATED, PREDICTIONS, load_deployed, met_before, seen_in_training
+from mgvae.evaluation.bootstrap import Resamples, resamples
+from mgvae.evaluation.deployed_model import EVALUATED, PREDICTIONS, judged_holdout, load_deployed, met_before, seen_in_training
 from mgvae.evaluation.holdout_pool import Pooled, enough, pool_holdouts
 from mgvae.evaluation.promotion import (
     MEASURES,
@@ -186,15 +187,16 @@ def _compared(
     temporal: bool,
 ) -> Comparison:
     """Return what the rule says of champion and challenger, ``models``, on patients who suffice to judge them."""
-    judges, numbers, (n, seed) = pool.judges, config.promotion, _draws(config)
+    judges, numbers = pool.judges, config.promotion
     event = judges.event.astype(int)
     old, recent = (model.predict(judges.features) for model in models)
     at = pool.newest if enough(pool.newest, pool.counts.newest_events) else len(judges)  # today's patients, where they can tell
     try:
         then = _promoted_performance(place, config)
-        now = performance(event[:at], judges.group[:at], old[:at], n=n, seed=seed)
-        new = performance(event, judges.group, recent, n=n, seed=seed)
-        found = compare_models(event, judges.group, champion=old, challenger=recent, n=n, seed=seed)
+        now = performance(_plan(config, event[:at], judges.group[:at], judges.weights[:at]), old[:at])
+        plan = _plan(config, event, judges.group, judges.weights)
+        new = performance(plan, recent)
+        found = compare_models(plan, champion=old, challenger=recent)
     except (OutcomeError, CheckpointError) as error:
         return Comparison("kept", f"Cannot tell: {error}")
     names = pseudonyms(judges.subject.astype(str).tolist(), config.study)
@@ -243,21 +245,21 @@ def _promoted_performance(place: Path, config: CohortConfig) -> Performance:
     table = _own_holdout(place)
     alone = pd.Series([f"/{row}" for row in range(len(table))], index=table.index)
     group, _ = pd.factorize(table["group"].fillna(alone))
-    event, risk = table["event"].to_numpy(int), table["probability"].to_numpy(float)
-    n, seed = _draws(config)
-    return performance(event, group, risk, n=n, seed=seed)
+    event, risk, weight = (table[name].to_numpy() for name in ("event", "probability", "weight"))
+    return performance(_plan(config, event.astype(int), group, weight), risk.astype(float))
 
 
 def _own_holdout(place: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(place / PREDICTIONS, columns=["group", "event", "probability"])
+        return judged_holdout(place / PREDICTIONS)
     except (OSError, ValueError, LookupError) as error:
         raise CheckpointError(f"A model must have a readable {PREDICTIONS}; {type(error).__name__}.") from None
 
 
-def _draws(config: CohortConfig) -> tuple[int, int]:
-    """Return the number of resamples, and their seed."""
-    return config.evaluation.bootstrap, derive(config.seed, "bootstrap", "champion")
+def _plan(config: CohortConfig, event: IntArray, group: IntArray, weight: FloatArray) -> Resamples:
+    """Return the resamples of patients who judge."""
+    seed = derive(config.seed, "bootstrap", "champion")
+    return resamples(event, group, n=config.evaluation.bootstrap, seed=seed, weight=weight)
 
 
 def _moved_on(found: PromotionComparison, config: CohortConfig) -> PromotionComparison:

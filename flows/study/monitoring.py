@@ -14,9 +14,8 @@ from flows.study.scoring import kept_predictions
 from flows.study.stages.stage import FRAME
 from mgvae.cohort.build import build_cohort
 from mgvae.config.study import CohortConfig
-from mgvae.evaluation.deployed_model import PREDICTIONS
+from mgvae.evaluation.deployed_model import PREDICTIONS, judged_holdout
 from mgvae.evaluation.measures.ranking import ranking
-from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.monitoring import entry_cohorts
 from mgvae.results.monitoring import ExtractNight, Monitoring, MovedColumn
 from mgvae.results.numbers import number
@@ -99,8 +98,8 @@ def _night(report: dict[str, Any]) -> ExtractNight:
 def _expected_auroc(path: Path) -> float | None:
     """Return the AUROC of the champion on its own hold-out; None where there is none."""
     try:
-        table = pd.read_parquet(path, columns=["event", "probability"])
+        table = judged_holdout(path)
     except (OSError, ValueError, LookupError):
         return None
-    risk = table["probability"].to_numpy(float)
-    return number(float(ranking(table["event"].to_numpy(int), risk, unit_weights(len(table)))["auroc"][0]))
+    risk, weights = table["probability"].to_numpy(float), table[["weight"]].to_numpy(float)
+    return number(float(ranking(table["event"].to_numpy(int), risk, weights)["auroc"][0]))

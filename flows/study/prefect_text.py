@@ -9,7 +9,7 @@ from flows.runs.failure_page import escaped
 from flows.runs.report_server import report_url
 from flows.study.outcome import REFUSED
 from mgvae.config.sections import Arm, Classifier
-from mgvae.report.formatting import METRICS, VERDICTS, count, duration, measured, share, spelled
+from mgvae.report.formatting import METRICS, VERDICTS, count, duration, event_share, measured, share, spelled
 from mgvae.report.overview import advice, finding_lines
 from mgvae.report.panels import classifiers_of
 from mgvae.report.schema import Report
@@ -32,7 +32,7 @@ def summary(report: Report, folder: Path, *, remarks: Sequence[str]) -> str:
     if report.recommendation:
         lines.append(f"- {escaped(advice(report))} {escaped(report.recommendation.reason)}")
     if cohort.n is not None:
-        lines.append(f"- {count(cohort.n)} subjects, {count(cohort.events)} events ({share(cohort.prevalence, 2)})")
+        lines.append(f"- {count(cohort.n)} subjects, {count(cohort.events)} events ({event_share(cohort)})")
     if report.synthetic:
         verdicts = [gate.verdict for gate in report.synthetic.gates]
         counted = ", ".join(f"{verdicts.count(verdict)} {VERDICTS[verdict]}" for verdict in RANK if verdict in verdicts)

@@ -61,6 +61,11 @@ class Cohort:
         return int(self.event.sum())
 
     @property
+    def weights(self) -> FloatArray:
+        """The weight of each, ``(n,)``."""
+        return np.ones(len(self)) if self.weight is None else self.weight
+
+    @property
     def prevalence(self) -> float:
         """Share of subjects with the event, weighted."""
         return float(np.average(self.event, weights=self.weight))

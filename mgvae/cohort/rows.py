@@ -44,9 +44,18 @@ class Rows:
         return len(self.event)
 
     @property
+    def weights(self) -> FloatArray:
+        """The weight of each row, ``(N,)``."""
+        return np.ones(len(self)) if self.weight is None else self.weight
+
+    @property
     def prevalence(self) -> float:
         """Share of rows with the event, weighted."""
-        return float(np.average(self.event, weights=self.weight))
+        return self.share(np.arange(len(self)))
+
+    def share(self, positions: IntArray) -> float:
+        """Return the weighted share of events among the rows at ``positions``."""
+        return float(np.average(self.event[positions], weights=self.weights[positions]))
 
     def take(self, positions: IntArray | NDArray[np.bool_]) -> Rows:
         """Return the rows at ``positions`` (integers or a mask), renumbered from 0."""

@@ -11,6 +11,7 @@ from mgvae.arrays import FloatArray, IntArray
 from mgvae.cohort.follow_up import FollowUp
 from mgvae.errors import OutcomeError
 from mgvae.evaluation.measures.censoring import censoring_weights
+from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.reproducibility import derive
 
 CELLS = 2_000_000  # weights in memory at once, few enough for the processor's cache
@@ -27,6 +28,8 @@ class Resamples:
         follow_up: of the rows and of patients with an unknown outcome, groups numbered as ``group``; None: all are known.
         n: number of resamples.
         seed: the draws depend on it, on the number of groups and on nothing else.
+        weight: how many patients each row stands for in every resample, ``(N,)``, where ``follow_up`` is not at hand to
+            estimate it anew; None: one each.
     """
 
     group: IntArray
@@ -34,6 +37,14 @@ class Resamples:
     n: int
     seed: int
     follow_up: FollowUp | None = None
+    weight: FloatArray | None = None
+
+    @property
+    def whole(self) -> FloatArray:
+        """Weights of the rows before any resample, ``(N, 1)``."""
+        if self.follow_up is not None:
+            return censoring_weights(self.follow_up)
+        return unit_weights(len(self.group)) if self.weight is None else self.weight[:, None]
 
     def chunks(self) -> Iterator[FloatArray]:
         """Yield row weights ``(N, r)``, ``n`` columns in all.
@@ -46,6 +57,8 @@ class Resamples:
             drawn = counts.astype(np.float64)[self.group]
             if self.follow_up is not None:
                 drawn *= censoring_weights(self.follow_up, drawn, counts.astype(np.float64)[self.follow_up.lost_group])
+            elif self.weight is not None:
+                drawn *= self.weight[:, None]
             yield drawn
 
     @property
@@ -67,14 +80,23 @@ class Resamples:
         )
 
 
-def resamples(event: IntArray, group: IntArray, *, n: int, seed: int, follow_up: FollowUp | None = None) -> Resamples:
+def resamples(
+    event: IntArray,
+    group: IntArray,
+    *,
+    n: int,
+    seed: int,
+    follow_up: FollowUp | None = None,
+    weight: FloatArray | None = None,
+) -> Resamples:
     """Return the plan of ``n`` resamples of the groups of these rows.
 
-    With ``follow_up``, its patients with an unknown outcome are drawn too; its groups are those of the rows.
+    With ``follow_up``, its patients with an unknown outcome are drawn too; its groups are those of the rows. With ``weight``
+    alone each row keeps its weight, so that limits do not hold what the estimate of weights adds.
     """
     if follow_up is None:
         _, number = np.unique(group, return_inverse=True)
-        return Resamples(group=number.astype(np.int64), event=event, n=n, seed=seed)
+        return Resamples(group=number.astype(np.int64), event=event, n=n, seed=seed, weight=weight)
     _, number = np.unique(np.concatenate([follow_up.group, follow_up.lost_group]), return_inverse=True)
     own, lost = np.split(number.astype(np.int64), [len(event)])
     return Resamples(group=own, event=event, n=n, seed=seed, follow_up=replace(follow_up, group=own, lost_group=lost))

@@ -193,8 +193,7 @@ class _Assembly:
         chosen = fit.predicted if rows is None else rows
         raw = outcome.raw[model[1]][np.searchsorted(fit.predicted, chosen)]
         moved = offset(raw, fitted_share=outcome.fitted_share, share=self._prevalence(name))
-        weight = np.ones(len(chosen)) if self.rows.weight is None else self.rows.weight[chosen]
-        return self.rows.event[chosen], moved, weight
+        return self.rows.event[chosen], moved, self.rows.weights[chosen]
 
     def _recalibration(self, tested: Tested, model: Model) -> Recalibration:
         if not tested.inner:
@@ -210,10 +209,7 @@ class _Assembly:
         return {(each, classifier, variant): found for each in arms for variant, found in values.items()}  # type: ignore[misc]
 
     def _prevalence(self, name: str) -> float:
-        fitted = self.fits[name].fitted
-        return float(
-            np.average(self.rows.event[fitted], weights=None if self.rows.weight is None else self.rows.weight[fitted])
-        )
+        return self.rows.share(self.fits[name].fitted)
 
     def _all(self) -> Iterable[tuple[Arm, ArmOutcome]]:
         return ((arm, one) for found in self.outcomes.values() for arm, one in found.items())

@@ -102,9 +102,21 @@ def save_deployed(
     for name, model in ((EVALUATED, evaluated), (MODEL, refitted or evaluated)):
         (folder / name).write_text(json.dumps(content_of(model), allow_nan=False), encoding="utf-8")
     holdout = cohort.take(test)
-    predicted = _names(holdout).assign(event=holdout.event, probability=evaluated.predict(holdout.features))
+    predicted = _names(holdout).assign(
+        event=holdout.event, probability=evaluated.predict(holdout.features), weight=holdout.weights
+    )
     predicted.to_parquet(folder / PREDICTIONS, index=False)
     _names(cohort.take(~test)).to_parquet(folder / TRAINED_ON, index=False)
+
+
+def judged_holdout(path: Path) -> pd.DataFrame:
+    """Return group, event, probability and weight of a hold-out; the weight is 1 where an earlier version wrote none.
+
+    Raises:
+        OSError, ValueError, LookupError: the file cannot be read.
+    """
+    found = pd.read_parquet(path)
+    return found.assign(weight=found.get("weight", 1.0))[["group", "event", "probability", "weight"]]
 
 
 def load_deployed(folder: Path, name: str = MODEL) -> DeployedModel:

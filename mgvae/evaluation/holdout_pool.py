@@ -88,4 +88,5 @@ def _joined(parts: Sequence[Cohort]) -> Cohort:
         group_name=name,
         subgroups=pd.DataFrame(index=range(len(subject))),
         index_date=None,
+        weight=None if parts[0].weight is None else np.concatenate([part.weights for part in parts]),
     )

@@ -55,7 +55,7 @@ def measure_instability(
     """
     arms, seed = compared_arms(config, recommended), derive(config.seed, "instability")
     predicted = compared_rows(train, max(_count(arm, config) for arm in arms), seed=seed)
-    event, threshold = train.event[predicted], train.prevalence
+    observed, threshold = train.take(predicted), train.prevalence
     results: list[ArmInstability] = []
     unavailable: dict[Arm, str] = {}
     remarks: list[str] = []
@@ -67,11 +67,11 @@ def measure_instability(
         remarks += [*found.remarks, *_remarks(arm, lines)]
         for kind in _kinds(arm, arms):
             original, again = _final(found, lines.get(arm, Recalibration()) if kind == "kept" else None)
-            results.append(_summary(arm, kind, len(found.reasons), event, original, again, threshold))
+            results.append(_summary(arm, kind, len(found.reasons), observed, original, again, threshold))
     return InstabilityResult(
         classifier=CLASSIFIER,
         n=len(predicted),
-        events=int(event.sum()),
+        events=int(observed.event.sum()),
         prevalence=train.prevalence,
         threshold=threshold,
         arms=tuple(results),
@@ -143,14 +143,14 @@ def _summary(
     arm: Arm,
     kind: Recalibrated,
     failed: int,
-    event: IntArray,
+    observed: Rows,
     original: FloatArray,
     again: measures.Redeveloped,
     threshold: float,
 ) -> ArmInstability:
     errors = measures.prediction_errors(original, again).mean(axis=1)
     changed = measures.changed_decisions(original, again, threshold).mean(axis=1)
-    slopes = measures.slopes(event, again)
+    slopes = measures.slopes(observed.event, again, observed.weights)
     return ArmInstability(
         arm=arm,
         recalibration=kind,
@@ -160,7 +160,7 @@ def _summary(
         changed=measures.redeveloped_limits(changed, centre=float(changed.mean())),
         slope=measures.redeveloped_limits(slopes, centre=_median(slopes)),
         bands=measures.risk_bands(original, again, threshold),
-        curves=measures.redeveloped_curves(event, again),
+        curves=measures.redeveloped_curves(observed.event, again, observed.weights),
     )
 
 

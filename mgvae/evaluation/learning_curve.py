@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mgvae.arrays import BoolArray
+from mgvae.cohort.follow_up import FollowUp
 from mgvae.cohort.groups import deal_groups
 from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Classifier
@@ -64,6 +65,7 @@ def learning_curve(
     recommended: ModelName,
     plain: ByClassifier,
     run: Run = HERE,
+    follow_up: FollowUp | None = None,
 ) -> LearningCurveResult:
     """Return performance against the number of training events, and the sample size needed.
 
@@ -75,6 +77,7 @@ def learning_curve(
         plain: measures of no correction, by classifier and variant; the AUROC of the logistic regression (of the reference
             where there is none) decides the sample size needed.
         run: how the cells are computed. The numbers do not depend on it.
+        follow_up: of the training part, with the patients whose outcome is unknown; its rows then have weights.
     Raises:
         OutcomeError: too few events to cross-validate with all rows.
     """
@@ -94,11 +97,11 @@ def learning_curve(
             else:
                 found.setdefault(part.share, []).append(predictions)
         if found:
-            lines.append(_line(train, config, model, found, chosen))
+            lines.append(_line(train, config, model, found, chosen, follow_up))
     return LearningCurveResult(
         folds=usable_folds(train, config.evaluation.folds),
         lines=tuple(lines),
-        sample_size=sample_size(train.features, train.event, _auroc(plain, reference)),
+        sample_size=sample_size(train, _auroc(plain, reference)),
         remarks=tuple(dict.fromkeys(remarks)),
     )
 
@@ -154,9 +157,15 @@ def _predicted(train: Rows, config: CohortConfig, model: ModelName, part: Thinne
 
 
 def _line(
-    train: Rows, config: CohortConfig, model: ModelName, found: dict[float, list[Predictions]], parts: Sequence[Thinned]
+    train: Rows,
+    config: CohortConfig,
+    model: ModelName,
+    found: dict[float, list[Predictions]],
+    parts: Sequence[Thinned],
+    follow_up: FollowUp | None,
 ) -> LearningLine:
-    plan = resamples(train.event, train.group, n=config.evaluation.bootstrap, seed=derive(_seed(config), "bootstrap"))
+    n, seed = config.evaluation.bootstrap, derive(_seed(config), "bootstrap")
+    plan = resamples(train.event, train.group, n=n, seed=seed, follow_up=follow_up)
     key: Key = (model.arm, model.classifier, JUDGED)
     scores = {share: score(stacked(repeats), plan, config.evaluation)[key] for share, repeats in found.items()}
     fitted = 1 - 1 / usable_folds(train, config.evaluation.folds)  # each row is left out of one fit

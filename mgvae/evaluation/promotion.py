@@ -14,12 +14,11 @@ import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.config.promotion import Promotion
-from mgvae.evaluation.bootstrap import interval, resamples
+from mgvae.evaluation.bootstrap import Resamples, interval
 from mgvae.evaluation.holdout_pool import enough
 from mgvae.evaluation.intervals import Sample, Score, auroc_estimate, t_quantile
 from mgvae.evaluation.measures.accuracy import accuracy
 from mgvae.evaluation.measures.ranking import ranking
-from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.results.evaluation import Metric
 from mgvae.results.findings import Finding, found
 from mgvae.results.numbers import FEW_EVENTS, Estimate, number
@@ -100,24 +99,18 @@ class Judgement:
     finding: Finding | None = None
 
 
-def compare_models(
-    event: IntArray, group: IntArray, *, champion: FloatArray, challenger: FloatArray, n: int, seed: int
-) -> ModelComparison:
+def compare_models(plan: Resamples, *, champion: FloatArray, challenger: FloatArray) -> ModelComparison:
     """Return both models' measures on the same rows, and the differences.
 
     Args:
-        event: outcome in {0, 1}, ``(N,)``; both occur.
-        group: ``(N,)``, drawn whole.
+        plan: the rows, N of them with and without the event, their weights and resamples of whole groups.
         champion, challenger: predicted probabilities, ``(N,)`` each.
-        n: resamples.
-        seed: of the draws.
 
     Raises:
         OutcomeError: draws of groups lack one class again and again.
     """
-    plan = resamples(event, group, n=n, seed=seed)
-    models = (champion, challenger)
-    old, new = (_measure(event, probability, unit_weights(len(event))) for probability in models)
+    event, models = plan.event, (champion, challenger)
+    old, new = (_measure(event, probability, plan.whole) for probability in models)
     chunks = [[_measure(event, probability, weights) for probability in models] for weights in plan.chunks()]
     measures: dict[str, MeasureComparison] = {}
     for name in MEASURES:
@@ -125,14 +118,15 @@ def compare_models(
         low, high = interval(np.concatenate([second[name] - first[name] for first, second in chunks]))
         values = {"champion": before, "challenger": after, "value": after - before, "low": low, "high": high}
         measures[name] = MeasureComparison(**{key: number(value) for key, value in values.items()})
-    return ModelComparison(n=len(event), events=int(event.sum()), bootstrap=n, **measures)
+    return ModelComparison(n=len(event), events=int(event.sum()), bootstrap=plan.n, **measures)
 
 
-def performance(event: IntArray, group: IntArray, probability: FloatArray, *, n: int, seed: int) -> Performance:
+def performance(plan: Resamples, probability: FloatArray) -> Performance:
     """Return how well one model predicts; arguments and errors are those of `compare_models`."""
+    event, group = plan.event, plan.group
     sample = Sample(events=len(np.unique(group[event == 1])), others=len(np.unique(group[event == 0])))
-    once = _measure(event, probability, unit_weights(len(event)))
-    chunks = [_measure(event, probability, w) for w in resamples(event, group, n=n, seed=seed).chunks()]
+    once = _measure(event, probability, plan.whole)
+    chunks = [_measure(event, probability, w) for w in plan.chunks()]
     draws = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in ("auroc", "observed_expected")}
     with np.errstate(divide="ignore", invalid="ignore"):
         return Performance(

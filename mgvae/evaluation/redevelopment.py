@@ -171,9 +171,10 @@ def _computed(rows: Rows, plan: Iterator[Development], chain: Chain, run: Run) -
 def _predictions(rows: Rows, development: Development, outcomes: Outcomes, arm: Arm) -> tuple[FloatArray, Recalibration | None]:
     def moved(fit: Fit) -> FloatArray:
         outcome = outcomes[fit.name][arm]
-        return offset(outcome.raw[CLASSIFIER], fitted_share=outcome.fitted_share, share=float(rows.event[fit.fitted].mean()))
+        return offset(outcome.raw[CLASSIFIER], fitted_share=outcome.fitted_share, share=rows.share(fit.fitted))
 
     if not development.inner:
         return moved(development.outer), None
-    event = np.concatenate([rows.event[fit.predicted] for fit in development.inner])
-    return moved(development.outer), fit_recalibration(event, np.concatenate([moved(fit) for fit in development.inner]))
+    chosen = np.concatenate([fit.predicted for fit in development.inner])
+    risk = np.concatenate([moved(fit) for fit in development.inner])
+    return moved(development.outer), fit_recalibration(rows.event[chosen], risk, rows.weights[chosen])

@@ -33,8 +33,8 @@ def repair_effect(train: Rows, test: Rows, before: pd.DataFrame, after: pd.DataF
     if not 0 < test.event.sum() < len(test):
         return None
     risks = [_risk(train, test, cases) for cases in (before, after)]
-    found = [float(roc_auc_score(test.event, risk)) for risk in risks]
-    plan = resamples(test.event, test.group, n=RESAMPLES, seed=seed)
+    found = [float(roc_auc_score(test.event, risk, sample_weight=test.weight)) for risk in risks]
+    plan = resamples(test.event, test.group, n=RESAMPLES, seed=seed, weight=test.weight)
     gaps = [
         float(np.subtract(*(roc_auc_score(test.event, risk, sample_weight=weight) for risk in risks[::-1])))
         for chunk in plan.chunks()

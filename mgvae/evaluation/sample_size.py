@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_expit, ndtri
 
-from mgvae.arrays import IntArray
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design
+from mgvae.cohort.rows import Rows
 from mgvae.results.numbers import Estimate
 from mgvae.results.sample_size import Criterion, SampleSize
 
@@ -21,15 +21,14 @@ Z = 1.96  # as rounded in pmsampsize
 NODES = 100  # of the quadrature; 50 give the same five digits
 
 
-def sample_size(features: pd.DataFrame, event: IntArray, auroc: Estimate) -> SampleSize:
+def sample_size(train: Rows, auroc: Estimate) -> SampleSize:
     """Return what a training part has, and what a regression on its predictors needs.
 
     Args:
-        features: typed table of the training part, ``(N, P)``.
-        event: its outcome in {0, 1}, both present, ``(N,)``.
+        train: the training part, with and without the event.
         auroc: of the regression without correction, cross-validated.
     """
-    parameters, prevalence = count_parameters(features), float(event.mean())
+    parameters, prevalence = count_parameters(train.features), train.prevalence
 
     def needed(value: float | None) -> tuple[Criterion, ...]:
         return () if value is None else criteria(parameters, prevalence, cox_snell(value, prevalence))
@@ -37,8 +36,8 @@ def sample_size(features: pd.DataFrame, event: IntArray, auroc: Estimate) -> Sam
     found, low, high = needed(auroc.value), needed(auroc.high), needed(auroc.low)
     explained = None if auroc.value is None else cox_snell(auroc.value, prevalence)
     return SampleSize(
-        n=len(event),
-        events=int(event.sum()),
+        n=len(train),
+        events=int(train.event.sum()),
         prevalence=prevalence,
         parameters=parameters,
         auroc=auroc,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mgvae.config.sections import Arm
-from mgvae.report.formatting import METRICS, change, count, listing, measured, plural, share
+from mgvae.report.formatting import METRICS, change, count, event_share, listing, measured, plural
 from mgvae.report.schema import Report
 from mgvae.results.gates import Gate, Verdict, worst
 from mgvae.results.labels import ARMS, model_name
@@ -66,7 +66,7 @@ def study_sentence(report: Report) -> str:
         return f"Prediction of “{cohort.outcome}”{within} from {plural(len(cohort.columns), 'predictor')}; nobody was counted."
     return (
         f"Prediction of “{cohort.outcome}”{within} from {plural(len(cohort.columns), 'predictor')}: "
-        f"{plural(cohort.n, who)}, {plural(cohort.events, 'event')} ({share(cohort.prevalence, 2)})."
+        f"{plural(cohort.n, who)}, {plural(cohort.events, 'event')} ({event_share(cohort)})."
     )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mgvae.report.formatting import METRICS, UNKNOWN, change, count, measured, share
+from mgvae.report.formatting import METRICS, UNKNOWN, change, count, event_share, measured, share
 from mgvae.report.overview import advice, performance
 from mgvae.report.schema import Report
 from mgvae.results.labels import model_name
@@ -95,7 +95,7 @@ def difference(first: Estimate, other: Estimate) -> Estimate:
 
 def _size(report: Report) -> str:
     cohort = report.cohort
-    return f"{count(cohort.n)}, {count(cohort.events)} ({share(cohort.prevalence, 1)})"
+    return f"{count(cohort.n)}, {count(cohort.events)} ({event_share(cohort, 1)})"
 
 
 def same_question(reports: Sequence[Report]) -> bool:
@@ -149,7 +149,7 @@ def _data(report: Report) -> dict[str, str]:
         "extract (sha256)": (report.lineage.extract_sha256 or UNKNOWN)[:16],
         "rows read": count(report.validation.rows),
         **{name: count(value) for name, value in counts.items()},
-        "prevalence": share(cohort.prevalence, 2),
+        "prevalence": event_share(cohort),
         "expectations broken": ", ".join(f"{rule.column}: {rule.rule}" for rule in report.validation.failed) or "none",
         **{f"missing: {column.name}": share(column.missing) for column in cohort.columns},
     }

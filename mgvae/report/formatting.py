@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from mgvae.config.sections import Arm
-from mgvae.results.cohort import Censoring
+from mgvae.results.cohort import Censoring, CohortSummary
 from mgvae.results.evaluation import Metric, Variant
 from mgvae.results.gates import Gate
 from mgvae.results.labels import ARMS
@@ -225,11 +225,16 @@ def shorten(text: str, most: int) -> str:
 
 
 WEIGHTED = (
-    "Weighted are the measures, intervals, curves, subgroups and recalibration of the evaluation, and through them the "
-    "recommendation. Not weighted are the fitting of classifiers (their risks are moved to the weighted share of events), the "
-    "synthetic cases and their gates, drift, the participants' table, stability, the learning curve, explanations, the rule "
-    "of the champion and monitoring: these speak of the patients with a known outcome."
+    "Weighted are the measures, intervals, curves, subgroups, recalibration and learning curve, the calibration of redeveloped "
+    "models, the effect of repair and the comparison with the champion. Not weighted are the fitting of classifiers (their "
+    "risks are moved to the weighted share of events), the synthetic cases and their gates, drift, the participants' table, "
+    "explanations and monitoring: these speak of the patients with a known outcome."
 )
+
+
+def event_share(cohort: CohortSummary, digits: int = 2) -> str:
+    """Return the share of events as a percentage; with weights, it is not the ratio of the counts beside it."""
+    return share(cohort.prevalence, digits) + (" by weights for unknown outcomes" if cohort.censoring else "")
 
 
 def on_censoring(found: Censoring) -> str:

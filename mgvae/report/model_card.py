@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mgvae.report.formatting import METRICS, count, measured, plural, share
+from mgvae.report.formatting import METRICS, count, event_share, measured, plural, share
 from mgvae.report.overview import advice, performance
 from mgvae.report.schema import Report
 from mgvae.results.labels import model_name
@@ -21,7 +21,7 @@ def model_card(report: Report) -> str:
         f"- Study `{report.study}`, run `{report.run_id}`, made {report.created_at}.",
         f"- Predicts: {cohort.outcome}{horizon}.",
         f"- Model: {model_name(chosen.arm, chosen.classifier)}, recalibrated on real patients, then fitted again on all "
-        f"{count(cohort.n)} patients with {plural(cohort.events or 0, 'event')} ({share(cohort.prevalence, 2)}).",
+        f"{count(cohort.n)} patients with {plural(cohort.events or 0, 'event')} ({event_share(cohort)}).",
         f"- Alert: from a risk of {share(float(cut), 2) if isinstance(cut, int | float) else 'unknown'}, the prevalence of the "
         "training part. Where a missed case and a false alarm cost differently, another threshold is better.",
         f"- Verdict: {report.verdict.sentence}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mgvae.config.sections import Arm
-from mgvae.report.formatting import METRICS, change, count, listing, number, plural, share
+from mgvae.report.formatting import METRICS, change, count, event_share, listing, number, plural
 from mgvae.report.schema import Report
 from mgvae.results.evaluation import Metric, Scores
 from mgvae.results.findings import Finding, VerdictStatus, counting
@@ -118,7 +118,7 @@ def tiles(report: Report) -> list[Tile]:
         parts = f"{count(cohort.n_train)} to train, {count(cohort.n_test)} to test" if cohort.n_test else ""
         made.append(Tile("Patients", count(cohort.n), parts))
     if cohort.events is not None:
-        made.append(Tile("Events", count(cohort.events), f"{share(cohort.prevalence, 2)} of patients"))
+        made.append(Tile("Events", count(cohort.events), f"{event_share(cohort)} of patients"))
     if report.synthetic:
         passed = sum(gate.verdict == "pass" for gate in report.synthetic.gates)
         made.append(

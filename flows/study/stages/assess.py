@@ -42,7 +42,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         everything = pd.concat([made.features, made.dropped.features], ignore_index=True)
         parents = np.concatenate([made.parent, made.dropped.parent])
         before = judge(everything, parents, *frames) if len(made.dropped.parent) else gates
-        train, held_out = (Rows(part.features, part.event.astype(np.int64), part.group) for part in real.values())
+        train, held_out = (Rows(part.features, part.event.astype(np.int64), part.group, part.weight) for part in real.values())
         effect = repair_effect(train, held_out, everything, made.features, seed=seed)
         repair = Repair(record=made.repair, gates=tuple(before), effect=effect)
     compared = marginals(majority["train"], cases["train"], made.features, config.columns.features)

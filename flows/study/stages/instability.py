@@ -38,7 +38,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
     with open_run() as run:
         found = measure_instability(
-            rows(part.features, part.event, part.group),
+            rows(part.features, part.event, part.group, part.weight),
             config,
             recommended=chosen.arm,
             lines=lines,

@@ -14,6 +14,7 @@ from flows.study.stages.stage import (
     write_result,
 )
 from mgvae.cohort.files import load_cohort
+from mgvae.cohort.split import followed_sides
 from mgvae.config.study import CohortConfig
 from mgvae.results.evaluation import EvaluationResult, ModelName
 from mgvae.results.recommendation import RECOMMENDATION, Recommendation
@@ -31,12 +32,13 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
     with open_run() as run:
         found = learning_curve(
-            rows(part.features, part.event, part.group),
+            rows(part.features, part.event, part.group, part.weight),
             config,
             reference=evaluation.contrasts.reference,
             recommended=ModelName(arm=chosen.arm, classifier=chosen.classifier),
             plain=evaluation.arms["none"],
             run=run,
+            follow_up=followed_sides(cohort, test)[0],
         )
     write_result(folder / LEARNING_CURVE, found)
 

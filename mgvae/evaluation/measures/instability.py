@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import Recalibration
 from mgvae.evaluation.measures.calibration import calibration
-from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.results.instability import RedevelopedCurve, RiskBand
 from mgvae.results.numbers import Estimate, number
 
@@ -43,10 +42,10 @@ def changed_decisions(original: FloatArray, redeveloped: Redeveloped, threshold:
     return np.not_equal(redeveloped >= threshold, original >= threshold)
 
 
-def slopes(event: IntArray, redeveloped: Redeveloped) -> FloatArray:
-    """Return the calibration slope of each redeveloped model, ``(B,)``; NaN where undefined."""
-    unit = unit_weights(len(event))
-    return np.array([calibration(event, row.astype(np.float64), unit)["calibration_slope"][0] for row in redeveloped])
+def slopes(event: IntArray, redeveloped: Redeveloped, weight: FloatArray) -> FloatArray:
+    """Return the calibration slope of each redeveloped model on patients of a weight, ``(B,)``; NaN where undefined."""
+    found = (calibration(event, row.astype(np.float64), weight[:, None]) for row in redeveloped)
+    return np.array([one["calibration_slope"][0] for one in found])
 
 
 def risk_bands(original: FloatArray, redeveloped: Redeveloped, threshold: float) -> tuple[RiskBand, ...]:
@@ -87,26 +86,26 @@ def band_starts(n: int) -> list[int]:
     return starts
 
 
-def redeveloped_curves(event: IntArray, redeveloped: Redeveloped) -> tuple[RedevelopedCurve, ...]:
+def redeveloped_curves(event: IntArray, redeveloped: Redeveloped, weight: FloatArray) -> tuple[RedevelopedCurve, ...]:
     """Return calibration curves of at most 25 redeveloped models, evenly chosen."""
     count = min(len(redeveloped), MOST_CURVES)
     chosen = np.linspace(0, len(redeveloped) - 1, count).astype(int)
-    return tuple(calibration_curve(event, redeveloped[place].astype(np.float64)) for place in chosen)
+    return tuple(calibration_curve(event, redeveloped[place].astype(np.float64), weight) for place in chosen)
 
 
-def calibration_curve(event: IntArray, probability: FloatArray) -> RedevelopedCurve:
-    """Return observed against predicted risk in bins of about equal expected events.
+def calibration_curve(event: IntArray, probability: FloatArray, weight: FloatArray) -> RedevelopedCurve:
+    """Return observed against predicted risk in bins of about equal expected events, of patients of a weight.
 
-    A bin has at least ten expected events, so at least ten patients.
+    A bin has at least ten expected events by the highest weight, so at least ten patients.
     """
     order = np.argsort(probability, kind="stable")
-    expected = np.cumsum(probability[order])
-    bins = int(np.clip(expected[-1] // FEWEST, 1, CURVE_BINS))
-    place = np.minimum((expected - probability[order] / 2) / expected[-1] * bins, bins - 1).astype(np.int64)
-    n = np.bincount(place, minlength=bins)
+    p, y, w = probability[order], event[order], weight[order]
+    expected = np.cumsum(w * p)
+    bins = int(np.clip(expected[-1] // (FEWEST * w.max()), 1, CURVE_BINS))
+    place = np.minimum((expected - w * p / 2) / expected[-1] * bins, bins - 1).astype(np.int64)
+    n, risk, events = (np.bincount(place, weights=one, minlength=bins) for one in (w, w * p, w * y))
     filled = n > 0
-    predicted = np.bincount(place, weights=probability[order], minlength=bins)[filled] / n[filled]
-    observed = np.bincount(place, weights=event[order], minlength=bins)[filled] / n[filled]
+    predicted, observed = risk[filled] / n[filled], events[filled] / n[filled]
     return RedevelopedCurve(predicted=tuple(predicted.tolist()), observed=tuple(observed.tolist()))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mgvae.config.study import CohortConfig
 from mgvae.report.checklist import groups_kept
-from mgvae.report.formatting import arm_names, count, listing, measured, on_censoring, plural, share
+from mgvae.report.formatting import arm_names, count, event_share, listing, measured, on_censoring, plural, share
 from mgvae.report.overview import performance
 from mgvae.report.schema import Report
 from mgvae.results.labels import CLASSIFIERS, model_name
@@ -119,7 +119,7 @@ def _participants(report: Report, config: CohortConfig) -> str:
         groups += "[@gerds2006]."
     return (
         f"The outcome was {cohort.outcome}{horizon}.{lookback} We analysed {plural(cohort.n, 'patient')} with "
-        f"{plural(cohort.events, 'event')} ({share(cohort.prevalence)}). {flow}{split}{groups}"
+        f"{plural(cohort.events, 'event')} ({event_share(cohort, 1)}). {flow}{split}{groups}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mgvae.report.formatting import METRICS, count, measured, plural, share
+from mgvae.report.formatting import METRICS, count, event_share, measured, plural
 from mgvae.report.overview import advice, performance
 from mgvae.report.schema import Report
 from mgvae.results.findings import counting
@@ -20,7 +20,7 @@ def participants(report: Report) -> str:
     if cohort.n is None or cohort.events is None:
         return "The extract failed validation; nobody was counted."
     steps = "; ".join(f"{step.label}: {count(step.n)}" for step in cohort.flow)
-    return f"{plural(cohort.n, 'patient')}, {plural(cohort.events, 'event')} ({share(cohort.prevalence)}). {steps}"
+    return f"{plural(cohort.n, 'patient')}, {plural(cohort.events, 'event')} ({event_share(cohort, 1)}). {steps}"
 
 
 def measures(report: Report) -> str:

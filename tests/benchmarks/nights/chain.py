@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mgvae.cohort.build import Cohort, build_cohort
 from mgvae.cohort.split import holdout
+from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.promotion import (
     MEASURES,
     Performance,
@@ -109,7 +110,9 @@ def one_night(state: State, frame: pd.DataFrame, truth: pd.DataFrame, night: int
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(numbers(train.features), train.event)
     risk = pipeline.predict_proba(numbers(held.features))[:, 1]
     event = held.event.astype(int)
-    model = Model(pipeline, set(train.subject), set(cohort.subject), performance(event, held.group, risk, n=200, seed=night))
+    model = Model(
+        pipeline, set(train.subject), set(cohort.subject), performance(resamples(event, held.group, n=200, seed=night), risk)
+    )
     action, code = promoted_or_not(state, model, held, train.subject)
     real = roc_auc_score(truth["died"] == "1", model.predict(truth))
     return NightRecord(night, said + code, action, float(real))
@@ -138,13 +141,14 @@ def promoted_or_not(state: State, model: Model, held: Cohort, training: np.ndarr
     judges = held.take(np.array([name not in old.known for name in held.subject]))
     event = judges.event.astype(int)
     first, second = old.predict(judges.features), model.predict(judges.features)
-    now, new = (performance(event, judges.group, risk, n=200, seed=1) for risk in (first, second))
+    plan = resamples(event, judges.group, n=200, seed=1)
+    now, new = (performance(plan, risk) for risk in (first, second))
     for name in judges.subject:
         state.uses[name] = state.uses.get(name, 0) + 1
     uses = [state.uses[name] for name in judges.subject]
     use = HoldoutUse(median=float(np.median(uses)), most=max(uses), window=state.window, next_window=state.window)
     found = with_rule(
-        compare_models(event, judges.group, champion=first, challenger=second, n=200, seed=1),
+        compare_models(plan, champion=first, challenger=second),
         rule,
         left_out=len(held.event) - len(event),
         floor=floor_of(new, rule.level),

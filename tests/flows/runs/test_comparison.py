@@ -16,6 +16,7 @@ from flows.runs.folder import RunManifest
 from mgvae.cohort.files import save_cohort
 from mgvae.config.promotion import Promotion
 from mgvae.errors import OutcomeError, StoreError
+from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.promotion import performance
 from mgvae.results.numbers import FEW_EVENTS
 from mgvae.store.artifact import digest
@@ -79,7 +80,7 @@ def judged(tmp_path, monkeypatch):
         monkeypatch.setattr(comparison, "seen_in_training", seen_in_training)
         monkeypatch.setattr(comparison, "met_before", met_before)
         risk = models["champion"].predict(people.features)
-        then = performance(event.astype(int), people.group, risk, n=60, seed=0) if event.sum() > 0 else None
+        then = performance(resamples(event.astype(int), people.group, n=60, seed=0), risk) if event.sum() > 0 else None
         monkeypatch.setattr(comparison, "_promoted_performance", lambda place, config: then)
         artifacts, history = {"split": folder, "model": Path("challenger")}, History(tmp_path / "study", changes)
         return compare_with_champion(settings or config(), OneModel(), "c" * 64, artifacts, history)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
 from mgvae.classifiers.recalibration import fit_level, fit_recalibration
 from mgvae.cohort.follow_up import FollowUp
+from mgvae.cohort.rows import Rows
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.curves import curve
+from mgvae.evaluation.deployed_model import judged_holdout
 from mgvae.evaluation.measures.censoring import MOST, censoring_weights
+from mgvae.evaluation.measures.instability import calibration_curve, slopes
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.metrics import measure, measure_probabilities
+from mgvae.evaluation.promotion import compare_models, performance
+from mgvae.evaluation.repair_effect import repair_effect
+from mgvae.evaluation.sample_size import sample_size
+from mgvae.results.numbers import Estimate
 
 HORIZON = 2.0
 
@@ -170,3 +178,64 @@ def test_limits_cover_the_truth_among_the_lost():
         low, high = np.quantile(draws, (0.025, 0.975))
         held += low <= 1 <= high
     assert held >= 33
+
+
+def weighted_rows(n=400, *, seed=6):
+    """Return outcome, two risks and a whole weight of each patient, and the rows that these weights stand for."""
+    rng = np.random.default_rng(seed)
+    risk, weight = rng.random((2, n)), rng.integers(1, 4, n)
+    event = (rng.random(n) < risk[0]).astype(np.int64)
+    return event, risk, weight.astype(float), np.repeat(np.arange(n), weight)
+
+
+def test_champion_and_challenger_are_compared_by_the_weights_of_their_patients():
+    event, (first, second), weight, rows = weighted_rows()
+    alone = np.arange(len(event))
+    plan = resamples(event, alone, n=30, seed=0, weight=weight)
+    repeated = resamples(event[rows], alone[rows], n=30, seed=0)
+    ours, theirs = (
+        compare_models(one, champion=first[at], challenger=second[at]) for one, at in ((plan, alone), (repeated, rows))
+    )
+    for name in ("auroc", "scaled_brier"):
+        assert getattr(ours, name).model_dump() == pytest.approx(getattr(theirs, name).model_dump())
+    assert (ours.n, ours.events) == (len(event), event.sum())
+    found, expected = performance(plan, first), performance(repeated, first[rows])
+    assert found.calibration.value == pytest.approx(expected.calibration.value)
+    assert found.auroc.draws == pytest.approx(expected.auroc.draws)
+
+
+def test_stability_is_measured_by_weights():
+    event, (risk, _), weight, rows = weighted_rows(3000)
+    moved = np.stack([risk, risk**2]).astype(np.float32)
+    one = np.ones(len(rows))
+    assert slopes(event, moved, weight) == pytest.approx(slopes(event[rows], moved[:, rows], one), rel=1e-5)
+    ours, theirs = calibration_curve(event, risk, weight), calibration_curve(event[rows], risk[rows], one)
+    assert ours.observed == pytest.approx(theirs.observed, abs=0.05)
+    assert np.average(ours.observed) != pytest.approx(np.average(calibration_curve(event, risk, one[: len(event)]).observed))
+
+
+def test_the_effect_of_repair_is_measured_by_weights():
+    event, risk, weight, rows = weighted_rows()
+    table = pd.DataFrame({"a": risk[0], "b": risk[1]})
+    cases = table.sample(30, random_state=1)
+    train = Rows(table, event, np.arange(len(event)))
+    tests = Rows(table, event, train.group, weight), train.take(rows)
+    found = [repair_effect(train, test, cases, cases.head(10), seed=0) for test in tests]
+    assert found[0].before == pytest.approx(found[1].before)
+    assert found[0].after == pytest.approx(found[1].after)
+
+
+def test_the_share_of_events_is_that_of_all_patients():
+    event, risk, weight, rows = weighted_rows()
+    found = Rows(pd.DataFrame({"a": risk[0]}), event, np.arange(len(event)), weight)
+    some = np.arange(0, 200, 3)
+    assert found.prevalence == pytest.approx(event[rows].mean())
+    assert found.share(some) == pytest.approx(np.average(event[some], weights=weight[some]))
+    assert sample_size(found, Estimate(value=0.8)).prevalence == found.prevalence
+
+
+def test_a_hold_out_of_an_earlier_version_has_weights_of_one(tmp_path):
+    table = pd.DataFrame({"subject": ["a", "b"], "group": [None, "g"], "event": [True, False], "probability": [0.2, 0.1]})
+    table.to_parquet(tmp_path / "old.parquet")
+    table.assign(weight=[1.5, 2.0]).to_parquet(tmp_path / "new.parquet")
+    assert [judged_holdout(tmp_path / f"{name}.parquet")["weight"].tolist() for name in ("old", "new")] == [[1, 1], [1.5, 2]]

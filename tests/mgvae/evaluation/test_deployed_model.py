@@ -123,7 +123,7 @@ def test_from_its_files_it_predicts_the_same(saved, people):
         model.columns,
     )
     written = pd.read_parquet(folder / "predictions.parquet")
-    assert list(written) == ["subject", "group", "event", "probability"]
+    assert list(written) == ["subject", "group", "event", "probability", "weight"]
     assert written["subject"].tolist() == made.subject[test].tolist()
     np.testing.assert_array_equal(written["event"], made.event[test])
     np.testing.assert_array_equal(written["probability"], model.predict(made.features[test]))

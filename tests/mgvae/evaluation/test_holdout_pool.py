@@ -81,3 +81,9 @@ def test_columns_keep_their_kind():
 )
 def test_the_fewest_events_are_exact(patients, events, answer):
     assert enough(patients, events) is answer
+
+
+def test_patients_keep_their_weights_against_censoring():
+    newest, before = (replace(cohort(4, first=4 * k), weight=np.arange(4) + 10.0 * k) for k in (0, 1))
+    pool = pool_holdouts(newest, np.arange(4) == 0, [before], nobody)
+    assert pool.judges.weights.tolist() == [1, 2, 3, 10, 11, 12, 13]

@@ -39,7 +39,7 @@ def test_models_that_agree_have_no_instability():
     for band in risk_bands(original, moved, 0.0501):
         assert band.low == pytest.approx(band.risk, abs=1e-6) == band.high
         assert (band.error, band.changed) == (pytest.approx(0, abs=1e-6), 0)
-    assert slopes(event, moved) == pytest.approx(slopes(event, moved)[0])
+    assert slopes(event, moved, np.ones(len(event))) == pytest.approx(slopes(event, moved, np.ones(len(event)))[0])
 
 
 def test_errors_and_decisions_by_hand():
@@ -96,24 +96,24 @@ def test_the_slope_of_a_model_twice_as_steep_is_a_half():
     line = rng.normal(-2, 1.2, 40_000)
     event = (rng.random(len(line)) < expit(line)).astype(np.int64)
     steep = expit(np.stack([line, 2 * line])).astype(np.float32)
-    assert slopes(event, steep) == pytest.approx([1, 0.5], abs=0.03)
+    assert slopes(event, steep, np.ones(len(event))) == pytest.approx([1, 0.5], abs=0.03)
 
 
 def test_a_curve_lies_on_the_diagonal_where_the_model_is_right():
     event, original, _ = models(n=60_000)
-    curve = calibration_curve(event, original)
+    curve = calibration_curve(event, original, np.ones(len(event)))
     assert len(curve.predicted) == 10
     assert curve.observed == pytest.approx(curve.predicted, rel=0.15)
-    assert len(calibration_curve(event[:50], original[:50]).predicted) == 1
+    assert len(calibration_curve(event[:50], original[:50], np.ones(50)).predicted) == 1
 
 
 def test_some_of_many_curves_are_kept_the_first_and_the_last_among_them():
     event, _, moved = models(b=70, spread=0.5)
-    curves = redeveloped_curves(event, moved)
+    curves = redeveloped_curves(event, moved, np.ones(len(event)))
     assert len(curves) == 25
-    assert curves[0] == calibration_curve(event, moved[0].astype(float))
-    assert curves[-1] == calibration_curve(event, moved[-1].astype(float))
-    assert len(redeveloped_curves(event, moved[:3])) == 3
+    assert curves[0] == calibration_curve(event, moved[0].astype(float), np.ones(len(event)))
+    assert curves[-1] == calibration_curve(event, moved[-1].astype(float), np.ones(len(event)))
+    assert len(redeveloped_curves(event, moved[:3], np.ones(len(event)))) == 3
 
 
 def test_each_model_has_its_own_recalibration():

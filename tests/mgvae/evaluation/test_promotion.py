@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mgvae.config.promotion import Promotion
+from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.promotion import MEASURES, change_of, compare_models, floor_of, judge, performance, rule, with_rule
 from mgvae.results.numbers import Estimate
 from mgvae.results.promotion import ChampionChange, HoldoutUse, ModelComparison
@@ -23,7 +24,7 @@ def patients(n=600, *, seed=0):
 
 
 def compared(champion, challenger, event, group, n=200):
-    return compare_models(event, group, champion=champion, challenger=challenger, n=n, seed=1)
+    return compare_models(resamples(event, group, n=n, seed=1), champion=champion, challenger=challenger)
 
 
 def noisy(risk, amount, seed=9):
@@ -188,19 +189,19 @@ def test_the_floor_seldom_takes_chance_for_a_model(events):
     rng, passed = np.random.default_rng(events), 0
     for seed in range(400):
         event = (np.arange(20 * events) < events).astype(int)
-        found = performance(event, np.arange(len(event)), rng.random(len(event)), n=60, seed=seed)
+        found = performance(resamples(event, np.arange(len(event)), n=60, seed=seed), rng.random(len(event)))
         passed += floor_of(found, 0.99).low > 0.5
     assert passed <= 8  # a binomial count of 400 at 0.5 % exceeds 8 in 0.02 %
 
 
 def test_a_champion_s_change_is_none_for_the_same_patients_and_of_the_right_sign():
     event, group, risk = patients(2000)
-    then = performance(event, group, risk, n=100, seed=1)
+    then = performance(resamples(event, group, n=100, seed=1), risk)
     same = change_of(then, then, 0.99)
     assert (same.auroc_change.value, same.calibration_change.value, same.events) == (0, 1, len(np.unique(group[event == 1])))
     shuffled = np.random.default_rng(0).permutation(event)
-    worse = change_of(then, performance(shuffled, group, risk, n=100, seed=1), 0.99)
+    worse = change_of(then, performance(resamples(shuffled, group, n=100, seed=1), risk), 0.99)
     assert worse.auroc_change.high < -0.05
-    halved = change_of(then, performance(event, group, risk * 2, n=100, seed=1), 0.99)
+    halved = change_of(then, performance(resamples(event, group, n=100, seed=1), risk * 2), 0.99)
     assert halved.calibration_change.value == pytest.approx(0.5)
     assert halved.calibration_change.low < 0.5 < halved.calibration_change.high < 1

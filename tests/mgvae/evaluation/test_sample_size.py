@@ -96,7 +96,7 @@ def test_parameters_are_the_columns_of_the_design():
 
 def test_a_better_model_needs_fewer_events():
     rows = simulated(3000)
-    found = sample_size(rows.features, rows.event, Estimate(value=0.8, low=0.75, high=0.85))
+    found = sample_size(rows, Estimate(value=0.8, low=0.75, high=0.85))
     needed = found.required_events
     assert needed.low < needed.value < needed.high
     assert needed.value == most_events(found.criteria)
@@ -108,8 +108,8 @@ def test_a_better_model_needs_fewer_events():
 
 def test_an_auroc_that_may_be_chance_has_no_upper_limit_of_events():
     rows = simulated(600)
-    found = sample_size(rows.features, rows.event, Estimate(value=0.6, low=0.49, high=0.7))
+    found = sample_size(rows, Estimate(value=0.6, low=0.49, high=0.7))
     assert found.required_events.value is not None
     assert found.required_events.high is None
-    unknown = sample_size(rows.features, rows.event, Estimate(value=None))
+    unknown = sample_size(rows, Estimate(value=None))
     assert (unknown.cox_snell, unknown.criteria, unknown.required_events.value) == (None, (), None)
