@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up deploy down test test-slow test-survival mutate lint format docs docs-numbers gallery picture lock newest clean help
+.PHONY: demo up deploy down test test-slow test-survival test-gpu mutate lint format docs docs-numbers gallery picture lock newest clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -35,6 +35,9 @@ test-slow: $(READY) ## Run the tests that take long or need a browser or R
 # one at a time: what a person waits for on an idle machine runs out of its time on a busy one
 test-survival: $(READY) ## Kill workers, runs and servers of whole nights, and look what becomes of them; half an hour, alone
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m survival --durations=12
+
+test-gpu: $(READY) ## Run the tests of the CUDA path, where there is a CUDA device
+	@$(BIN)/python -m pytest -m gpu --durations=5
 
 # MUTANTS='*[05]' takes every fifth; started again, it goes on where it stopped; `rm -r mutants` starts anew
 MUTANTS ?= *

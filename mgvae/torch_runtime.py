@@ -21,6 +21,11 @@ def torch_generator(seed: int, *names: str | int) -> torch.Generator:
     return torch.Generator().manual_seed(derive(seed, *names))
 
 
+def to_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy CPU values to ``device``; to a GPU from pinned memory, without waiting."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+
+
 @contextmanager
 def own_stream() -> Iterator[None]:
     """Restore torch's global stream, from which layers draw, after the block."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mgvae.model.likelihood import Likelihood
+from mgvae.torch_runtime import to_device
 
 AT_ONCE = 8192  # rows that pass at once where no gradient is kept
 LOG_VAR = (-8.0, 2.0)  # bounds of the posterior's log variance: an unbounded one lets few rows collapse to points
@@ -116,7 +117,7 @@ class MGVAE(nn.Module):
 
     def noise(self, rows: int, generator: torch.Generator) -> Tensor:
         """Return standard-normal draws ``(rows, D)``, from the CPU's stream."""
-        return torch.randn(rows, self.latent_dim, generator=generator).to(self.prior_log_var.device)
+        return to_device(torch.randn(rows, self.latent_dim, generator=generator), self.prior_log_var.device)
 
     def n_parameters(self) -> int:
         """Return the number of trained numbers."""

@@ -64,15 +64,19 @@ def elbo_with_own_means(model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor
     Args:
         model: the model.
         rows: ``(B, W)``.
-        cache: exemplar means, ``(K, D)``; changed in place.
+        cache: exemplar means, ``(K, D)``; changed in place. With a spare row no number of rows depends on data.
         at: position of each row among the exemplars, ``(B,)``; -1 for none.
         noise: standard-normal draws, ``(B, D)``.
         own: the exemplars that a row does without; see `log_mixture`.
     """
     z_mean, z_log_var = model.posterior(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
-    inside = at >= 0
-    log_r = log_mixture(z, cache, model.prior_log_var, own=own, fresh=(at[inside], z_mean[inside]))
+    if cache.spare:
+        fresh = torch.where(at < 0, len(cache), at), z_mean
+    else:
+        inside = at >= 0
+        fresh = at[inside], z_mean[inside]
+    log_r = log_mixture(z, cache, model.prior_log_var, own=own, fresh=fresh)
     return Elbo(model.decoder.log_prob(rows, z), log_gaussian(z, z_mean, z_log_var) - log_r, z_mean)
 
 

@@ -15,6 +15,7 @@ LOG_2PI = math.log(2 * math.pi)
 CACHED = 1 << 18  # scores of a block of rows: 1 MiB in float32, which a core's own cache holds
 ROWS, SCORES = 128, 1 << 21  # a block of many exemplars has so many rows, else matrix products are thin, and 8 MiB of scores
 LOG2_E = math.log2(math.e)  # powers of 2 take a third of the time of powers of e
+WHOLE = 1 << 26  # scores of a block on a GPU: 256 MiB
 NEGLIGIBLE = -115.0  # 2 to the power of less would be a denormal number, on which processors are many times slower
 WIDE = 16  # columns of a matrix product come in such groups: a product of 12 takes longer than one of 16
 UNDERFLOW = 1e-22  # a sum of exponentials below this is summed anew: what is cut off at NEGLIGIBLE would show in it
@@ -29,23 +30,31 @@ class Exemplars:
     Args:
         means: ``(K, D)``; copied.
         log_weight: log w_k, ``(K,)``, summing to one as weights; uniform if None.
+        spare: whether one more row follows that weighs nothing. What has no place is put there, at position K, so that a GPU
+            need not first say how many rows have one.
     """
 
-    def __init__(self, means: Tensor, log_weight: Tensor | None = None) -> None:
+    def __init__(self, means: Tensor, log_weight: Tensor | None = None, *, spare: bool = False) -> None:
         means = means.detach()
-        self.dims, self.centre = means.shape[1], means.mean(0)
+        self.count, self.dims, self.centre, self.spare = len(means), means.shape[1], means.mean(0), spare
         self.log_weight = uniform(means) if log_weight is None else log_weight.detach()
-        self.table = means.new_zeros(len(means), -(-(self.dims + 3) // WIDE) * WIDE)
-        self.table[:, self.dims + 1], self.table[:, self.dims + 2] = 1.0, self.log_weight
-        self.renew(slice(None), means)
+        self.table = means.new_zeros(self.count + spare, -(-(self.dims + 3) // WIDE) * WIDE)
+        self.table[:, self.dims + 1], self.table[:, self.dims + 2] = 1.0, -math.inf
+        self.table[: self.count, self.dims + 2] = self.log_weight
+        self.renew(slice(self.count), means)
 
     def __len__(self) -> int:
-        return len(self.table)
+        return self.count
 
     @property
     def means(self) -> Tensor:
         """The means, ``(K, D)``."""
-        return self.table[:, : self.dims] + self.centre
+        return self.table[: self.count, : self.dims] + self.centre
+
+    def refill(self, means: Tensor) -> None:
+        """Put other means ``(K, D)`` in the place of all, about their own centre."""
+        self.centre.copy_(means.detach().mean(0))
+        self.renew(slice(self.count), means)
 
     def renew(self, at: Tensor | slice, means: Tensor) -> None:
         """Put ``means``, ``(M, D)``, in the place of those at ``at``."""
@@ -156,8 +165,10 @@ class _LogMixture(torch.autograd.Function):
     ) -> Tensor:
         near, precision = z - exemplars.centre, torch.exp(-log_var)
         left = exemplars.left(near, precision)
-        blocks = _slices(len(z), max(ROWS, CACHED // len(exemplars)))
-        parts = [_block(left[rows], exemplars, None if own is None else own[rows], at) for rows in blocks]
+        summed, size = (
+            (whole_block, max(1, WHOLE // len(exemplars))) if z.is_cuda else (_block, max(ROWS, CACHED // len(exemplars)))
+        )
+        parts = [summed(left[rows], exemplars, None if own is None else own[rows], at) for rows in _slices(len(z), size)]
         log_sum, expected, squared, weight = (torch.cat(part) for part in zip(*parts, strict=True))
         distance = near.square().sum(1) - 2 * (near * expected).sum(1) + squared
         ctx.save_for_backward(near, expected, distance, weight, fresh - exemplars.centre, precision)
@@ -183,6 +194,22 @@ def _block(left: Tensor, exemplars: Exemplars, own: Tensor | None, at: Tensor) -
     mass = total[:, dims + 1, None]
     log_sum = mass.log() if top is None else top / LOG2_E + mass.log()
     return log_sum[:, 0], total[:, :dims] / mass, total[:, dims] / mass[:, 0], chosen / mass
+
+
+def whole_block(left: Tensor, exemplars: Exemplars, own: Tensor | None, at: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return `_block`'s result for a GPU: few large kernels, no branch on data.
+
+    A branch on data would make the processor wait for the GPU at each step.
+    """
+    dims, score = exemplars.dims, left @ exemplars.table.T
+    if own is not None:
+        mask = own if own.dtype == torch.bool else own[:, None] == torch.arange(len(exemplars), device=own.device)
+        score[:, : len(exemplars)].masked_fill_(mask, -math.inf)
+    top = score.amax(1, keepdim=True)
+    weight = torch.exp2(score - top)
+    total = weight @ exemplars.table
+    mass = total[:, dims + 1, None]
+    return (top / LOG2_E + mass.log())[:, 0], total[:, :dims] / mass, total[:, dims] / mass[:, 0], weight[:, at] / mass
 
 
 def _summed(left: Tensor, table: Tensor, own: Tensor | None, at: Tensor, top: Tensor | None) -> tuple[Tensor, Tensor]:

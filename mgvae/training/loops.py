@@ -16,8 +16,9 @@ from mgvae.model.ewc import ewc_penalty
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import elbo, elbo_with_own_means
 from mgvae.model.prior import Exemplars
-from mgvae.torch_runtime import torch_generator
+from mgvae.torch_runtime import to_device, torch_generator
 from mgvae.training.anchor import Anchor
+from mgvae.training.cuda_graph import ReplayedStep
 from mgvae.training.early_stopping import BestEpoch, Epoch, History, OnEpoch, heldout_elbo, is_worsening
 from mgvae.training.exemplars import ExemplarSchedule, draw_carriers, left_out
 
@@ -73,29 +74,36 @@ def pretrain(
     """
     if len(rows) < 2 or not len(heldout):
         raise TrainingError(f"Pre-training needs 2 majority rows and 1 held out at least; got {len(rows)} and {len(heldout)}.")
-    draws = torch_generator(seed, "pretrain")
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    draws, on_gpu = torch_generator(seed, "pretrain"), rows.is_cuda
+    rate = torch.tensor(settings.learning_rate, device=rows.device) if on_gpu else settings.learning_rate
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=on_gpu)
     epochs = most_epochs(len(rows), settings)
     steps = math.ceil(len(rows) / settings.batch_size) * epochs
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     warmup = settings.warmup_fraction * epochs
     best = BestEpoch(model, time.perf_counter())
     carriers, position = draw_carriers(rows, settings.exemplars, draws)
-    cache = Exemplars(model.exemplar_means(rows[carriers]))
+    cache = Exemplars(model.exemplar_means(rows[carriers]), spare=on_gpu)
+
+    def step(at: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
+        own = left_out(kin, at, carriers, position) if settings.leave_one_out else None
+        terms = elbo_with_own_means(model, rows[at], cache, position[at], noise, own=own)
+        return _step(optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total)
+
+    take = ReplayedStep(step) if on_gpu and kin is None else step
     for epoch in range(1, epochs + 1):
         weight = min(1.0, epoch / max(warmup, 1.0))
-        total = 0.0
-        for at in _batches(len(rows), settings.batch_size, draws):
-            noise = model.noise(len(at), draws)
-            own = left_out(kin, at, carriers, position) if settings.leave_one_out else None
-            terms = elbo_with_own_means(model, rows[at], cache, position[at], noise, own=own)
-            total += _step(model, optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total) * len(at)
+        kl_weight, means = torch.tensor(weight, device=rows.device), []
+        for at, noise in _batches(model, len(rows), settings.batch_size, draws):
+            means.append(take(at, noise, kl_weight))
             schedule.step()
+        train = _mean(means, len(rows), settings.batch_size)
         if len(carriers) < len(rows):  # else the steps have just renewed each mean
-            carriers, position = draw_carriers(rows, settings.exemplars, draws)
-            cache = Exemplars(model.exemplar_means(rows[carriers]))
+            for place, drawn in zip((carriers, position), draw_carriers(rows, settings.exemplars, draws), strict=True):
+                place.copy_(drawn)
+            cache.refill(model.exemplar_means(rows[carriers]))
         score = heldout_elbo(model, heldout, cache, seed=seed)
-        best.record(Epoch(epoch, total / len(rows), score), eligible=weight >= 1.0)
+        best.record(Epoch(epoch, train, score), eligible=weight >= 1.0)
         if on_epoch is not None:
             on_epoch(epoch, epochs, score)
         if best.since_best >= settings.patience:
@@ -151,41 +159,57 @@ def finetune(
     records = []
     prior = None if exemplars is None else exemplars.draw(model, rows, draws)
     for epoch in range(1, plan.epochs + 1):
-        total, steps = 0.0, 0
-        for at in _batches(len(rows), size, draws):
-            terms = elbo(model, rows[at], prior, model.noise(len(at), draws))
+        means = []
+        for at, noise in _batches(model, len(rows), size, draws):
+            terms = elbo(model, rows[at], prior, noise)
             loss = -terms.total.mean()
             if anchor is not None and plan.ewc_lambda:
                 loss = loss + plan.ewc_lambda * ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher)
-            total += _step(model, optimizer, loss, terms.total) * len(at)
-            steps += 1
+            means.append(_step(optimizer, loss, terms.total))
+        train = _mean(means, len(rows), size)
         if exemplars is not None:
-            prior = exemplars.renew(model, rows, draws, steps=steps)
+            prior = exemplars.renew(model, rows, draws, steps=len(means))
         score = None if heldout is None else heldout_elbo(model, heldout, prior, seed=plan.seed)
-        records.append(Epoch(epoch, total / len(rows), score))
+        records.append(Epoch(epoch, train, score))
         if on_epoch is not None:
-            on_epoch(epoch, plan.epochs, total / len(rows) if score is None else score)
+            on_epoch(epoch, plan.epochs, train if score is None else score)
         if is_worsening(records, settings.finetune_patience):
             break
     last = records[-1].heldout_elbo if records else None
     return History(tuple(records), len(records), last, time.perf_counter() - start)
 
 
-def _batches(n: int, size: int, draws: torch.Generator) -> Iterator[Tensor]:
+def _batches(model: MGVAE, n: int, size: int, draws: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the rows of each step of an epoch, and their noise, on the model's device.
+
+    All of an epoch is drawn first: a copy to a GPU for each step would make the processor wait each time.
+    """
+    device = model.prior_log_var.device
     order = torch.randperm(n, generator=draws)
-    return iter(torch.split(order, size))
+    noise = torch.cat([torch.randn(len(at), model.latent_dim, generator=draws) for at in torch.split(order, size)])
+    return zip(torch.split(to_device(order, device), size), torch.split(to_device(noise, device), size), strict=True)
 
 
-def _step(model: MGVAE, optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor) -> float:
+def _step(optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor) -> Tensor:
+    """Take a step; return the mean objective, a scalar that nobody has waited for."""
     parameters = optimizer.param_groups[0]["params"]  # the model's; to walk its modules each time takes long
     for parameter in parameters:
         parameter.grad = None
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
     optimizer.step()
-    value = float(objective.detach().mean())
-    if not math.isfinite(value):
+    return objective.detach().mean()
+
+
+def _mean(means: list[Tensor], n: int, size: int) -> float:
+    """Return the mean objective of an epoch of ``n`` rows in steps of ``size``.
+
+    Raises:
+        TrainingError: it is no longer finite.
+    """
+    values = torch.stack(means).tolist()
+    if not all(map(math.isfinite, values)):
         raise TrainingError(
             "The objective is no longer finite. Lower training.learning_rate or training.finetune_learning_rate."
         )
-    return value
+    return sum(value * min(size, n - size * step) for step, value in enumerate(values)) / n

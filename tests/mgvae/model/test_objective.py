@@ -7,9 +7,10 @@ import math
 import pytest
 import torch
 
+import mgvae.model.prior
 from mgvae.model.network import MGVAE, initialised
 from mgvae.model.objective import elbo, elbo_with_own_means, own_exemplar, row_elbo
-from mgvae.model.prior import Exemplars
+from mgvae.model.prior import Exemplars, whole_block
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from tests.mgvae.model.linear_gaussian import linear_gaussian, log_evidence
 
@@ -117,6 +118,29 @@ def test_the_gradient_reaches_means_of_those_rows_of_a_batch_that_are_exemplars(
     expected = elbo(model, rows[[9, 3, 7]], mixed, normal(3, 3), own=own_exemplar(at, 3)).total.sum()
     weight = model.encoder.mean.weight
     torch.testing.assert_close(*(torch.autograd.grad(value, weight)[0] for value in (got, expected)))
+
+
+@pytest.mark.parametrize("at", [[2, -1, 0], [-1, -1, -1], [1, 0, 2]], ids=str)
+@pytest.mark.parametrize("left_out", [True, False])
+def test_a_gpus_way_to_the_objective_gives_the_same(at, left_out, monkeypatch):
+    model, rows, at = small(), pixels(20), torch.tensor(at)  # of a prior of the rows 7, 8 and 9
+    own, weight, cached = at if left_out else None, model.encoder.mean.weight, model.exemplar_means(rows[7:10])
+    found = []
+    for spare, block in ((False, mgvae.model.prior._block), (True, whole_block)):
+        monkeypatch.setattr(mgvae.model.prior, "_block", block)
+        cache = Exemplars(cached, spare=spare)
+        total = elbo_with_own_means(model, rows[[9, 3, 7]], cache, at, normal(3, 3), own=own).total
+        found.append((total, torch.autograd.grad(total.sum(), weight)[0], cache.means))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_exemplars_filled_anew_are_those_of_a_new_table():
+    means, others = pixels(5), pixels(5) + 3
+    cache = Exemplars(means, spare=True)
+    cache.refill(others)
+    torch.testing.assert_close(cache.table, Exemplars(others, spare=True).table)
+    torch.testing.assert_close(cache.means, others)
 
 
 def test_own_exemplar():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from mgvae.errors import ShapeError
-from mgvae.model.prior import Exemplars, log_gaussian, log_mixture, plain_log_mixture
+from mgvae.model.prior import Exemplars, _block, log_gaussian, log_mixture, plain_log_mixture, whole_block
 from tests.reference.mixture import log_mixture as naive_log_mixture
 
 
@@ -236,3 +236,17 @@ def test_errors(arguments, message):
     values = {"z": normal(2, 3), "means": normal(4, 3)} | arguments
     with pytest.raises(ShapeError, match=message):
         log_mixture(values.pop("z"), values.pop("means"), scalar(0.0), **values)
+
+
+@given(st.integers(1, 5), st.integers(2, 30), st.floats(-6, 3), st.floats(0, 30), st.sampled_from(["mask", "position", None]))
+@settings(max_examples=60, deadline=None)
+def test_one_large_block_gives_what_small_ones_give(rows, k, log_var, spread, own):
+    z, means = normal(rows, 2) * spread, normal(k, 2, seed=1) * spread
+    exemplars = Exemplars(means, log_weights(k), spare=True)
+    left = exemplars.left(z - exemplars.centre, torch.exp(-scalar(log_var)))
+    at = torch.arange(rows) % k
+    mask = {"mask": at[:, None] == torch.arange(k)[None], "position": at, None: None}[own]
+    got = whole_block(left, exemplars, mask, torch.tensor([0, k - 1]))
+    expected = _block(left, Exemplars(means, log_weights(k)), mask, torch.tensor([0, k - 1]))
+    for one, other in zip(got, expected, strict=True):
+        torch.testing.assert_close(one, other)

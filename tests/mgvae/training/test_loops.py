@@ -96,7 +96,13 @@ def test_pretraining_heeds_whether_a_row_is_left_out_of_its_own_prior(exemplars)
 def test_exemplars_of_pretraining_are_drawn_anew_each_epoch(monkeypatch):
     drawn = []
     draw = mgvae.training.loops.draw_carriers
-    monkeypatch.setattr(mgvae.training.loops, "draw_carriers", lambda *args: drawn.append(draw(*args)) or drawn[-1])
+
+    def recorded(*args):
+        carriers, position = draw(*args)
+        drawn.append((carriers.clone(), position.clone()))
+        return carriers, position
+
+    monkeypatch.setattr(mgvae.training.loops, "draw_carriers", recorded)
     by_epoch(60, pretrain_epochs=3, exemplars=20)
     assert len({tuple(sorted(carriers.tolist())) for carriers, _ in drawn}) == 4
     for carriers, position in drawn:
