@@ -11,7 +11,7 @@ import torch
 
 from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Privacy, Training
-from mgvae.generator.synthesis import device_of, encoded, new_model, pretrain_majority, synthetic_cases
+from mgvae.generator.synthesis import device_of, encoded, new_model, pretrain_majority, synthesise, synthetic_cases
 from mgvae.model.encoding import fit_encoding
 from mgvae.model.objective import elbo_with_own_means
 from mgvae.model.prior import Exemplars, log_mixture
@@ -28,11 +28,13 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible"),
 ]
-EPOCHS = {"pretrain_epochs": 8, "finetune_epochs": 8}
+BRIEF = {"pretrain_epochs": 6, "finetune_epochs": 4, "ewc_lambda": 1.0, "plausibility": "none"}
+
+SHORT = {"evaluation__arms": ["none", "mgvae"], "training__pretrain_epochs": 2, "training__finetune_epochs": 2}
 
 
 def settings(device, **changes):
-    return quick(**{**EPOCHS, "device": device, **changes})
+    return quick(**{**BRIEF, "device": device, **changes})
 
 
 def stages(device, **changes):
@@ -44,8 +46,7 @@ def stages(device, **changes):
     inputs = divide_by_event(encoding, encoded(encoding, features, how), event, group)
     trained = pretrain_majority(encoding, inputs.majority, inputs.majority_group, how, seed=1)
     tuned = finetune_cases(trained.model, trained.anchor, inputs, how, seed=2)
-    made = synthetic_cases(Rows(features, event, group), COLUMNS, how, n=100, seed=3)
-    return trained, tuned, made
+    return trained, tuned, synthesise(inputs, tuned.model, how, n=100, seed=3)
 
 
 @pytest.mark.parametrize("changes", [{}, {"exemplars": 300}, {"exemplars": "all"}, {"ewc_lambda": "auto"}], ids=str)
@@ -135,7 +136,7 @@ def test_no_step_waits_for_the_gpu():
 
 def test_a_private_generator():
     features, event, group = cohort(800, 60)
-    how = settings("cuda", plausibility="none", privacy=Privacy(epsilon=5.0, delta=1e-4, noise_seed=1))
+    how = settings("cuda", privacy=Privacy(epsilon=5.0, delta=1e-4, noise_seed=1))
     made = synthetic_cases(Rows(features, event, group), COLUMNS, how, n=50, seed=3)
     assert len(made.features) == 50
 
@@ -149,7 +150,7 @@ def test_ablations(variant):
 
 def test_the_sampler_and_its_copy_for_the_cpu(tmp_path):
     features, event, _ = cohort(600, 40)
-    sampler = MGVAEOverSampler(device="cuda", epochs=5, finetune_epochs=5, random_state=0)
+    sampler = MGVAEOverSampler(device="cuda", epochs=2, finetune_epochs=2, random_state=0)
     rows, label = sampler.fit_resample(features, event.astype(int))
     assert label.sum() == (~event).sum()
     assert len(rows) == len(label)
@@ -163,7 +164,7 @@ def test_the_sampler_and_its_copy_for_the_cpu(tmp_path):
 
 
 def test_a_whole_study(tmp_path):
-    path = write_study(tmp_path, table(600, 40), training__device="cuda")
+    path = write_study(tmp_path, table(600, 40), training__device="cuda", **SHORT)
     result, report = run_study(path, tmp_path / "runs")
     assert report["training"]["device"] == "cuda"
     assert result["status"] == report["status"]
