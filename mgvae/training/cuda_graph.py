@@ -28,7 +28,7 @@ class ReplayedStep:
     def __init__(self, step: Step) -> None:
         self._step, self._calls = step, 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._stream = torch.cuda.Stream()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._inputs: list[Tensor] = []
         self._output: Tensor | None = None
 

@@ -207,7 +207,7 @@ def _mean(means: list[Tensor], n: int, size: int) -> float:
     Raises:
         TrainingError: it is no longer finite.
     """
-    values = torch.stack(means).tolist()
+    values: list[float] = torch.stack(means).tolist()
     if not all(map(math.isfinite, values)):
         raise TrainingError(
             "The objective is no longer finite. Lower training.learning_rate or training.finetune_learning_rate."
