@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mgvae.config.sections import Arm
+from mgvae.report.figures.hover import name_mark
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import arm_names
+from mgvae.report.formatting import arm_names, number, plural, share
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.evaluation import Curve, Risks, SmoothCurve
+from mgvae.results.labels import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +72,8 @@ def _plot(ax: Axes, curves: Mapping[Arm, Curve], floor: float) -> None:
 def draw_line(ax: Axes, arm: Arm, x: Sequence[float], y: Sequence[float]) -> None:
     """Draw an arm's line in its style; those of `BANDED` are heavier and lie above the others."""
     style, strong = ARM_STYLES[arm], arm in BANDED
-    ax.plot(x, y, color=light(style.colour), linewidth=2 if strong else 1.2, linestyle=style.line, zorder=3 + strong)
+    (line,) = ax.plot(x, y, color=light(style.colour), linewidth=2 if strong else 1.2, linestyle=style.line, zorder=3 + strong)
+    name_mark(line, ARMS[arm])
 
 
 def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> None:
@@ -83,13 +86,20 @@ def _draw(ax: Axes, arm: Arm, curve: Curve, floor: float) -> None:
     for place, observed in enumerate(curve.observed if strong or curve.smooth is None else ()):
         hollow = observed < floor
         fill = light("page") if hollow else colour
-        ax.plot(
-            x[place], y[place], style.marker, color=colour, markerfacecolor=fill, markersize=6.5 if strong else 4.5, zorder=5
-        )
+        size = 6.5 if strong else 4.5
+        (mark,) = ax.plot(x[place], y[place], style.marker, color=colour, markerfacecolor=fill, markersize=size, zorder=5)
+        name_mark(mark, _bin_text(arm, curve, place))
     if strong:
         _intervals(ax, curve, x, floor, colour)
         if curve.smooth is not None:
             _band(ax, curve.smooth, floor, colour)
+
+
+def _bin_text(arm: Arm, curve: Curve, place: int) -> str:
+    low, high = curve.low[place], curve.high[place]
+    limits = "" if low is None or high is None else f" ({number(100 * low, 2)} to {number(100 * high, 2)})"
+    observed = f"observed {share(curve.observed[place], 2)}{limits}"
+    return f"{ARMS[arm]}: predicted {share(curve.predicted[place], 2)}, {observed}, {plural(curve.n[place], 'patient')}"
 
 
 def _intervals(ax: Axes, curve: Curve, x: list[float], floor: float, colour: str) -> None:

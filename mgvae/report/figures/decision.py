@@ -9,10 +9,12 @@ from markupsafe import Markup
 
 from mgvae.config.sections import Arm
 from mgvae.report.figures.calibration import BANDED, draw_line
+from mgvae.report.figures.hover import lines_by_arm, name_columns
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import arm_names, share
+from mgvae.report.formatting import METRICS, arm_names, measured, number, share
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.evaluation import DecisionCurve, DecisionCurves
+from mgvae.results.numbers import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +44,7 @@ def decision(found: DecisionCurves, curves: Mapping[Arm, DecisionCurve], *, top:
         for arm in sorted(curves, key=lambda name: name in BANDED):
             _draw(ax, arm, curves[arm], found.thresholds)
         _frame(ax, found, top)
+        name_columns(ax, found.thresholds, [_said(found, curves, place) for place in range(len(found.thresholds))])
         bounds = " to ".join(share(bound, 2) for bound in (found.thresholds[0], found.thresholds[-1]))
         return inline(figure, title=title, description=f"Arms: {arm_names(curves)}. Thresholds: {bounds}.")
 
@@ -60,6 +63,13 @@ def _draw(ax: Axes, arm: Arm, curve: DecisionCurve, thresholds: Sequence[float])
     if arm in BANDED and limits:
         x, low, high = (list(column) for column in zip(*limits, strict=True))
         ax.fill(x + x[::-1], low + high[::-1], color=light(ARM_STYLES[arm].colour), alpha=0.14, linewidth=0, zorder=2)
+
+
+def _said(found: DecisionCurves, curves: Mapping[Arm, DecisionCurve], place: int) -> str:
+    all_treated = number(found.treat_all[place], METRICS["net_benefit"].digits[0])
+    head = f"Threshold {share(found.thresholds[place], 2)}; net benefit, treating all: {all_treated}"
+    known = {arm: Estimate(value=c.net_benefit[place], low=c.low[place], high=c.high[place]) for arm, c in curves.items()}
+    return lines_by_arm(head, {arm: measured("net_benefit", estimate) for arm, estimate in known.items()})
 
 
 def _frame(ax: Axes, found: DecisionCurves, top: float) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mgvae.report.figures.hover import lines_below, name_columns
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import METRICS, number
+from mgvae.report.formatting import METRICS, measured, number
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.evaluation import Metric
 from mgvae.results.labels import ARMS, CLASSIFIERS
@@ -42,12 +43,24 @@ def by_events(lines: Sequence[LearningLine], metric: Metric, *, key: str) -> Mar
         ax.set(xlabel="training events", ylabel=METRICS[metric].short, xlim=(0, None))
         ax.grid()
         ax.legend(frameon=False, loc="best", fontsize=10, labelcolor=light("ink"))
+        texts = _texts(lines, metric)
+        name_columns(ax, list(texts), list(texts.values()))
         words = (f"{name}: {', '.join(number(point[1], digits) for point in points)}" for name, points in known.items())
         return inline(figure, title=f"{label} by training events", description="; ".join(words) + ".")
 
 
 def _name(line: LearningLine) -> str:
     return f"{ARMS[line.arm]}, {CLASSIFIERS[line.classifier].lower()}"
+
+
+def _texts(lines: Sequence[LearningLine], metric: Metric) -> dict[float, str]:
+    """Return what is said of each number of events, in rising order."""
+    by_number: dict[float, dict[str, str]] = {}
+    for line in lines:
+        for point in line.points:
+            by_number.setdefault(point.events, {})[_name(line)] = measured(metric, point.scores[metric])
+    head = f"training events; {METRICS[metric].label}:"
+    return {events: lines_below(f"{number(events, 0)} {head}", said) for events, said in sorted(by_number.items())}
 
 
 def _points(line: LearningLine, metric: Metric) -> list[tuple[float, float, float, float]]:

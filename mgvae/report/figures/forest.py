@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mgvae.config.sections import Arm
+from mgvae.report.figures.hover import name_rows
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import METRICS, change
 from mgvae.report.palette import ARM_STYLES, light
@@ -49,9 +50,9 @@ def forest(
         direction = {"higher": "better →", "lower": "← better"}.get(METRICS[metric].better, "")
         ax.set_xlabel(f"{METRICS[metric].short}, arm less {reference}\n{direction}")
         ax.grid(axis="x")
-        return inline(
-            figure, title=title, description="; ".join(f"{ARMS[arm]} {change(metric, differences[arm])}" for arm in arms) + "."
-        )
+        said = [f"{ARMS[arm]} {change(metric, differences[arm])}" for arm in arms]
+        name_rows(ax, dict(enumerate(said)))
+        return inline(figure, title=title, description="; ".join(said) + ".")
 
 
 def common_span(estimates: Sequence[Estimate]) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from markupsafe import Markup
 
 from mgvae.report.figures.calibration import TICKS, risk_ticks
+from mgvae.report.figures.hover import name_columns
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import number, share
 from mgvae.report.palette import ARM_STYLES, light
@@ -64,6 +65,8 @@ def predictions(entry: ArmInstability, threshold: float, *, floor: float, key: s
         for limits in (low, high):
             ax.plot(risks, limits, color=colour, linewidth=1.4, marker="o", markersize=2.5)
         ax.set(xlabel="predicted risk", ylabel="risk by redeveloped models")
+        said = [f"Predicted risk {share(b.risk, 2)}; redeveloped {share(b.low, 2)} to {share(b.high, 2)}" for b in entry.bands]
+        name_columns(ax, risks, said)
         title = f"Prediction instability, {name_of(entry)}"
         described = f"{entry.redevelopments} redeveloped models; mean absolute error {number(entry.mape.value, 4)}."
         return inline(figure, title=title, description=described)

@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from mgvae.config.sections import Arm
 from mgvae.report.figures.calibration import BANDED, draw_line
+from mgvae.report.figures.hover import lines_by_arm, name_columns
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import arm_names, share
+from mgvae.report.formatting import arm_names, number, share
 from mgvae.report.palette import light
 from mgvae.results.rank_curves import RankCurve, RankCurves
 
@@ -26,8 +27,9 @@ def receiver(found: RankCurves, curves: Mapping[Arm, RankCurve], *, key: str, ti
         figure = blank(SIZE, SIZE)
         ax = axes(figure, left=64, right=14, top=10, bottom=52)
         ax.plot([0, 1], [0, 1], color=light("axis"), linewidth=1, linestyle=(0, (1, 2)))
-        _lines(ax, found.false_positive, {arm: curve.sensitivity for arm, curve in curves.items()})
         _frame(ax, "false positives among patients without the event", "sensitivity", 1.0)
+        up = {arm: curve.sensitivity for arm, curve in curves.items()}
+        _lines(ax, found.false_positive, up, "False positives {}; sensitivity:")
         return inline(figure, title=title, description=f"Arms: {arm_names(curves)}. Dotted: by chance.")
 
 
@@ -45,8 +47,8 @@ def precision_recall(found: RankCurves, curves: Mapping[Arm, RankCurve], *, top:
         figure = blank(SIZE, SIZE)
         ax = axes(figure, left=64, right=14, top=10, bottom=52)
         ax.axhline(found.prevalence, color=light("axis"), linewidth=1, linestyle=(0, (1, 2)))
-        _lines(ax, found.recall, {arm: curve.precision for arm, curve in curves.items()})
         _frame(ax, "recall (sensitivity)", "precision (positive predictive value)", top)
+        _lines(ax, found.recall, {arm: curve.precision for arm, curve in curves.items()}, "Recall {}; precision:")
         return inline(
             figure, title=title, description=f"Arms: {arm_names(curves)}. Dotted: the prevalence, {share(found.prevalence, 2)}."
         )
@@ -65,9 +67,11 @@ def highest(*parts: RankCurves | None) -> float:
     return min(1.0, 1.05 * max(known, default=1.0))
 
 
-def _lines(ax: Axes, across: Sequence[float], up: Mapping[Arm, Sequence[float]]) -> None:
+def _lines(ax: Axes, across: Sequence[float], up: Mapping[Arm, Sequence[float]], head: str) -> None:
     for arm in sorted(up, key=lambda name: name in BANDED):
         draw_line(ax, arm, across, up[arm])
+    said = [{arm: number(values[place], 3) for arm, values in up.items()} for place in range(len(across))]
+    name_columns(ax, across, [lines_by_arm(head.format(share(at)), one) for at, one in zip(across, said, strict=True)])
 
 
 def _frame(ax: Axes, across: str, up: str, top: float) -> None:

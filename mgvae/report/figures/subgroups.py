@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mgvae.config.sections import Arm
+from mgvae.report.figures.hover import lines_by_arm, name_rows
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import METRICS, UNKNOWN, measured, shorten
 from mgvae.report.palette import ARM_STYLES, light
@@ -49,6 +50,8 @@ def subgroup_forest(models: Sequence[ModelSubgroups], metric: SubgroupMetric, *,
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.grid(axis="x")
+        said = [lines_by_arm(name, {arm: _measure(group, metric) for arm, group in by_arm.items()}) for name, by_arm in rows]
+        name_rows(ax, {place: text for place, text in enumerate(said) if rows[place][1]})
         return inline(figure, title=title, description=_text(models, metric))
 
 

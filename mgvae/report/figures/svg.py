@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from mgvae.report.figures.hover import PREFIX, with_titles
 from mgvae.report.palette import COLOURS, light
 
 if TYPE_CHECKING:
@@ -104,9 +105,9 @@ def _body(text: str) -> Markup:
     body = _DROPPED.sub("", text)
     body = body[body.index(">") + 1 :]
     used = {name for pair in _USED.findall(body) for name in pair if name}
-    body = _ID.sub(lambda match: match[0] if match[1] in used else "", body)
+    body = _ID.sub(lambda match: match[0] if match[1] in used or match[1].startswith(PREFIX) else "", body)
     body = _FONT.sub(r"font-size: \1px", body)
     body = _HEX.sub(lambda match: f"var(--{_NAMES[match[0]]})" if match[0] in _NAMES else match[0], body)
     body = _TAG.sub(lambda match: _DECIMALS.sub(r"\1", match[0]), body)  # coordinates alone: a tick's label is text
-    body = re.sub(r">\s+<", "><", body)
+    body = with_titles(re.sub(r">\s+<", "><", body))
     return Markup(body.strip())  # noqa: S704 - matplotlib escapes the texts it writes

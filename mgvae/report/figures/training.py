@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from mgvae.report.figures.hover import lines_below, name_columns
 from mgvae.report.figures.svg import axes, blank, drawing, inline
 from mgvae.report.formatting import number, plain
 from mgvae.report.palette import light
-from mgvae.results.training import LambdaTrial, Pretraining
+from mgvae.results.training import EpochRecord, LambdaTrial, Pretraining
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +43,7 @@ def learning_curve(training: Pretraining, *, key: str, title: str) -> Markup | N
         _frame(ax, [value for points, _, _ in series.values() for _, value in points[len(points) // 10 :]])
         ax.set(xlabel="epoch", ylabel="ELBO per row (nats)")
         ax.grid(axis="y")
+        name_columns(ax, [one.epoch for one in training.history], [_said(one) for one in training.history])
         ax.legend(frameon=False, loc="lower right", fontsize=10.5, labelcolor=light("ink"))
         return inline(
             figure,
@@ -71,7 +73,14 @@ def lambda_path(trials: Sequence[LambdaTrial], chosen: float | None, *, key: str
         _frame(ax, values)
         ax.set(xlabel="weight of the EWC penalty, λ", ylabel="held-out ELBO (nats)", xlim=(-0.4, len(known) - 0.6))
         ax.grid(axis="y")
+        said = [f"λ {plain(weight)}: held-out ELBO {number(elbo, 2)} nats" for weight, elbo in known]
+        name_columns(ax, range(len(known)), said)
         return inline(figure, title="Choice of lambda by held-out ELBO of real cases", description=f"Chosen: {plain(chosen)}.")
+
+
+def _said(epoch: EpochRecord) -> str:
+    elbo = {"training rows": epoch.train_elbo, "held-out rows": epoch.heldout_elbo}
+    return lines_below(f"Epoch {epoch.epoch}, ELBO", {name: number(value, 2) for name, value in elbo.items()})
 
 
 def _frame(ax: Axes, values: Sequence[float]) -> None:

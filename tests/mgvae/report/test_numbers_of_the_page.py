@@ -40,17 +40,17 @@ def said(text):
     return {found.rstrip(",") for found in SAID.findall(re.sub(r"\b(doi|arXiv)\S* ?\S+", "", text))}
 
 
-def numbers_of(content):
-    """Yield the numbers of report.json, and those in its texts, without the series that only figures draw."""
+def numbers_of(content, left_out=frozenset(DRAWN)):
+    """Yield the numbers of report.json, and those in its texts; without the series that only figures draw, unless asked."""
     if isinstance(content, dict):
         for name, value in content.items():
-            if name not in DRAWN:
+            if name not in left_out:
                 yield from numbers_of(name)
-                yield from numbers_of(value)
+                yield from numbers_of(value, left_out)
     elif isinstance(content, list | tuple):
         yield len(content)
         for value in content:
-            yield from numbers_of(value)
+            yield from numbers_of(value, left_out)
     elif isinstance(content, str):
         yield from map(value_of, NUMBER.findall(content))
     elif isinstance(content, int | float) and not isinstance(content, bool):
@@ -80,9 +80,9 @@ def fixed_numbers():
     return said(prose) | {number for kind, text in tokens if kind == "string" for number in said(text[1:-1])}
 
 
-def known_numbers(report):
-    """Return the sorted sizes of all numbers that the page may say."""
-    known = np.abs(np.array([*numbers_of(report), *shares_and_losses(report["cohort"])], dtype=float))
+def known_numbers(report, *, figures=False):
+    """Return the sorted sizes of all numbers that the page may say, or its figures."""
+    known = np.abs(np.array([*numbers_of(report, () if figures else DRAWN), *shares_and_losses(report["cohort"])], dtype=float))
     return np.sort(np.concatenate([known, 100 * known]))
 
 
