@@ -31,7 +31,8 @@ class Card(Strict):
         setting: number, kind and place of the centres.
         eligibility: who could take part.
         treatments: what treatments patients had, and how that was handled.
-        outcome_assessment: how the outcome was found, and by whom where it needs judgement.
+        outcome_assessment: how the outcome was found, why this one, and whether alike for all groups of people.
+        outcome_assessors: who assessed the outcome where it needs judgement, and how they were trained for it.
         outcome_blinding: whether those who assessed the outcome knew the predictors.
         predictor_assessment: who assessed predictors that need judgement.
         predictor_choice: why these predictors.
@@ -75,6 +76,7 @@ class Card(Strict):
     eligibility: Text | None = None
     treatments: Text | None = None
     outcome_assessment: Text | None = None
+    outcome_assessors: Text | None = None
     outcome_blinding: Text | None = None
     predictor_assessment: Text | None = None
     predictor_choice: Text | None = None

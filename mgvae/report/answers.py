@@ -131,9 +131,10 @@ def _help(report: Report) -> Answer:
         return Answer(question, "pass", "Yes", f"{ARMS[chosen.arm]} is recommended: {_against(report, chosen.arm)}.", *place)
     arm = next((arm for arm in SYNTHETIC if _difference(report, arm) is not None), None)
     if arm is None:
-        return Answer(
-            question, None, "Not compared", "No arm with synthetic cases could be compared with no correction.", *place
-        )
+        sentence = "No arm with synthetic cases could be compared with no correction."
+        if chosen.answer == "use" and chosen.arm != "none":
+            sentence += f" {ARMS[chosen.arm]} is recommended: {_against(report, chosen.arm)}."
+        return Answer(question, None, "Not compared", sentence, *place)
     sentence = f"{ARMS[arm]} is not recommended: {_against(report, arm)}."
     if chosen.barred.get(arm):
         sentence = f"{ARMS[arm]} is kept out ({chosen.barred[arm]}): {_against(report, arm)}."
@@ -142,7 +143,7 @@ def _help(report: Report) -> Answer:
         shown = "" if smallest is None else f" A true gain below {smallest:.3f} in AUROC would probably have been missed."
         return Answer(question, "cannot_tell", "Cannot tell", sentence + shown, *place)
     if chosen.answer == "use":
-        sentence += f" {ARMS[chosen.arm]} is recommended in its place."
+        sentence += f" {ARMS[chosen.arm]} is recommended in its place: {_against(report, chosen.arm)}."
     return Answer(question, "warn", "No", sentence, *place)
 
 

@@ -113,7 +113,9 @@ def _covered(condition: object, otherwise: Answer = "no") -> Answer:
 
 def _data_items(report: Report) -> list[Item]:
     cohort, checks = report.cohort, report.validation
-    outcome = f"Outcome and {'no horizon' if cohort.horizon_days is None else 'horizon'} given; how it was ascertained is not."
+    within = "without a horizon" if cohort.horizon_days is None else f"within {plural(cohort.horizon_days, 'day')}"
+    outcome = f"The outcome is “{cohort.outcome}”, {within}; how it was found in the patients is not known here."
+    read = "Read from the extract by one rule for all patients, without judgement; who judged before that is not known here."
     missing: tuple[Answer, str] = ("no", "The extract was not read that far.")
     if cohort.columns and all(column.missing is not None for column in cohort.columns):
         missing = ("partly", "Share missing of each predictor; reasons are not known here.")
@@ -126,6 +128,7 @@ def _data_items(report: Report) -> list[Item]:
         _item("5b", "partly", "lineage", "The extract's digest and the date of the run; the dates of the data are not."),
         _item("7", "partly", "validation", broken),
         _item("8a", "partly", "cohort", outcome),
+        _item("8b", "partly", "cohort", read),
         _item("9a", "partly", "cohort", predictors),
         _item("9b", "partly", "cohort", "Names, kinds, units; the definitions are not here."),
         _item("10", "partly", at, size),

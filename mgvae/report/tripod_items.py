@@ -72,7 +72,7 @@ CARD: dict[str, str] = {
     "6b": "eligibility",
     "6c": "treatments",
     "8a": "outcome_assessment",
-    "8b": "outcome_assessment",
+    "8b": "outcome_assessors",
     "8c": "outcome_blinding",
     "9a": "predictor_choice",
     "9c": "predictor_assessment",

@@ -169,6 +169,27 @@ def test_a_term_is_explained_by_keyboard_and_navigation_stays(tab, folder):
     assert tab.evaluate("document.querySelector('nav').getBoundingClientRect().top") == 0
 
 
+# What the pointer says at each figure: the title of the part in the middle of every area, and whether it lights up.
+POINTED = """[...document.querySelectorAll('svg.figure .area path')].map(path => {
+  path.scrollIntoView({block: 'center', behavior: 'instant'}); const b = path.getBoundingClientRect();
+  const hit = document.elementFromPoint(b.left + b.width / 2, b.top + b.height / 2);
+  return [hit.closest('g.area, g.mark')?.querySelector('title').textContent, path.parentNode.firstChild.textContent]; })"""
+
+
+def test_the_pointer_finds_the_value_that_lies_under_it_without_a_script(tab, folder):
+    tab.open(folder / "full.html", width=1200)
+    assert tab.evaluate("document.querySelectorAll('script').length") == 0
+    found = tab.evaluate(POINTED)
+    assert len(found) > 200
+    assert [(hit, own) for hit, own in found if hit != own] == []
+    place = "document.querySelector('svg.figure .area path')"
+    tab.evaluate(f"{place}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+    at = tab.evaluate(f"(b => [b.left + b.width / 2, b.top + b.height / 2])({place}.getBoundingClientRect())")
+    before = tab.evaluate(f"getComputedStyle({place}).fill")
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])
+    assert tab.evaluate(f"getComputedStyle({place}).fill") != before == "none"
+
+
 def test_dark_mode_changes_page_and_figures(tab, folder):
     ink = "getComputedStyle(document.querySelector('svg.figure text')).fill + getComputedStyle(document.body).backgroundColor"
     tab.open(folder / "full.html", width=1200)

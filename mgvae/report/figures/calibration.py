@@ -14,7 +14,7 @@ from markupsafe import Markup
 from mgvae.config.sections import Arm
 from mgvae.report.figures.hover import name_mark
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import arm_names, number, plural, share
+from mgvae.report.formatting import arm_names, count, number, share
 from mgvae.report.palette import ARM_STYLES, light
 from mgvae.results.evaluation import Curve, Risks, SmoothCurve
 from mgvae.results.labels import ARMS
@@ -99,7 +99,7 @@ def _bin_text(arm: Arm, curve: Curve, place: int) -> str:
     low, high = curve.low[place], curve.high[place]
     limits = "" if low is None or high is None else f" ({number(100 * low, 2)} to {number(100 * high, 2)})"
     observed = f"observed {share(curve.observed[place], 2)}{limits}"
-    return f"{ARMS[arm]}: predicted {share(curve.predicted[place], 2)}, {observed}, {plural(curve.n[place], 'patient')}"
+    return f"{ARMS[arm]}: predicted {share(curve.predicted[place], 2)}, {observed}, {count(curve.n[place])} patients"
 
 
 def _intervals(ax: Axes, curve: Curve, x: list[float], floor: float, colour: str) -> None:

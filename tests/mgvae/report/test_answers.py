@@ -62,6 +62,22 @@ def test_help_and_prediction_follow_the_recommendation(answer, arm, expected, wo
     assert found[HELP].word == word
 
 
+@pytest.mark.parametrize("arms", [("none", "smote"), ("none", "smote", "mgvae")])
+def test_an_arm_without_synthetic_cases_that_helps_is_named_with_its_difference(arms):
+    content = sample_report(status="pass", columns=2, arms=arms)
+    content["recommendation"] |= {"answer": "use", "arm": "smote", "classifier": "logistic_regression"}
+    content["evaluation"]["differences"]["smote"]["logistic_regression"]["auroc"] = {
+        "value": 0.0314,
+        "low": 0.011,
+        "high": 0.052,
+    }
+    assert re.search(
+        r"SMOTE is recommended.*: AUROC \+0.031 \(\+0.011 to \+0.052\)", answers(read_report(content))[HELP].sentence
+    )
+    content["recommendation"] |= {"answer": "no_gain", "arm": "none"}
+    assert "is recommended" not in answers(read_report(content))[HELP].sentence
+
+
 def test_a_severe_finding_on_the_extract_makes_it_unfit_unless_muted():
     content = sample_report(status="warn", columns=2)
     severe = content["findings"][0] | {"code": "MGV101", "severity": "severe", "title": "A predictor is the outcome"}

@@ -25,7 +25,6 @@ FOR_AUTHORS = {
     "6a",
     "6b",
     "6c",
-    "8b",
     "8c",
     "9c",
     "17",
@@ -264,6 +263,15 @@ def test_card_answers_what_no_run_can():
     empty = {item.code: item for item in tripod(Report.model_validate(sample_report()))}
     assert all(f"card.{key} in cohort.yaml" in empty[code].remark for code, key in CARD.items())
     assert set(CARD.values()) <= set(Card.model_fields)
+
+
+def test_each_item_has_a_text_and_an_answer_of_its_own():
+    assert len(set(CARD.values())) == len(CARD)
+    for report in (sample_report(), refused_report()):
+        items = tripod(Report.model_validate(report))
+        of_the_run = [item.remark for item in items if item.answer in ("yes", "partly")]
+        assert len(set(of_the_run)) == len(of_the_run)
+        assert report["cohort"]["outcome"] in next(item.remark for item in items if item.code == "8a")
 
 
 def test_domains_name_their_findings_and_judge_nothing():
