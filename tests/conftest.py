@@ -13,14 +13,21 @@ settings.register_profile("repeatable", UNHURRIED, derandomize=True, database=No
 settings.load_profile("unhurried")
 
 FIGURES = "mgvae.report.figures.svg.document"
+EMPTY = "<svg></svg>"
 
 
 @pytest.fixture(scope="module")
 def empty_figures() -> Iterator[None]:
     """Leave the figures of pages empty, but for their names and descriptions: drawing takes more than half of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FIGURES, lambda figure: "<svg></svg>")
+        patch.setattr(FIGURES, lambda figure: EMPTY)
         yield
+
+
+@pytest.fixture
+def empty_figures_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures empty in one test of a module that draws them."""
+    monkeypatch.setattr(FIGURES, lambda figure: EMPTY)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 from mgvae.report.schema import read_report
 
 Content = dict[str, Any]
+_DRAWN: dict[str, str] = {}
 
 
 def render(content: Content) -> str:
@@ -14,6 +15,14 @@ def render(content: Content) -> str:
     from mgvae.report.render import render
 
     return render(read_report(content))
+
+
+def drawn_page(content: Content) -> str:
+    """Return the page with its figures; drawn once for all tests that ask for the same content."""
+    text = repr(content)
+    if text not in _DRAWN:
+        _DRAWN[text] = render(content)
+    return _DRAWN[text]
 
 
 def show(content: Content, console: Any) -> None:

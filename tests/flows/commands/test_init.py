@@ -77,7 +77,7 @@ def test_a_study_can_be_run_from_the_draft(mgvae, extract, finished):
     from flows.study.flow import cohort_flow
 
     mgvae("init", extract, "--outcome", "died")
-    small = ["training.pretrain_epochs=20", "training.finetune_epochs=20", "training.ewc_lambda=1.0"]
+    small = ["training.pretrain_epochs=8", "training.finetune_epochs=8", "training.ewc_lambda=1.0"]
     small += ["evaluation.folds=2", "evaluation.repeats=1", "evaluation.bootstrap=50", "evaluation.arms=[none]"]
     small += [
         "evaluation.classifiers=[logistic_regression]",

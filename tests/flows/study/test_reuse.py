@@ -38,7 +38,7 @@ def test_a_moved_extract_is_the_same_extract(finished, report, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("setting", "redone"),
     [
-        ("evaluation.bootstrap=60", {"evaluate", *AFTER_EVALUATION}),
+        pytest.param("evaluation.bootstrap=60", {"evaluate", *AFTER_EVALUATION}, marks=pytest.mark.slow),
         ("instability.redevelopments=11", {"instability"}),
         ("learning_curve.shares=[0.6]", {"learning_curve"}),
         ("gates.c2st_warn=0.99", {"assess", "model"}),

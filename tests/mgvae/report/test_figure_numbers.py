@@ -17,7 +17,7 @@ from mgvae.results.gates import Gate
 from mgvae.results.numbers import Estimate
 from mgvae.results.synthetic import LevelsMarginal
 from tests.report_distinct import ARMS, CHOSEN, distinct_report
-from tests.report_plain import render
+from tests.report_plain import drawn_page
 from tests.report_reading import ARM_NAMES, CLASSIFIER_NAMES, METRIC_NAMES, Drawing, Reading, at, numbers, says
 from tests.report_sample import sample_report
 
@@ -38,7 +38,7 @@ def report():
 
 @pytest.fixture(scope="module")
 def html(report):
-    return render(report)
+    return drawn_page(report)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_the_histogram_of_risks_goes_up_for_others_and_down_for_events():
 def test_a_decision_curve_draws_each_arm_and_treating_all_with_bands_for_the_strong():
     report = sample_report()
     found = report["evaluation"]["decision_curves"]
-    page = Reading(render(report))
+    page = Reading(drawn_page(report))
     for classifier, name in CLASSIFIER_NAMES.items():
         figure = page.figure(f"Decision curves, {name.lower()}")
         x, y = figure.x(log=True), figure.y()

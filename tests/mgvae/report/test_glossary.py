@@ -7,7 +7,7 @@ import pytest
 from mgvae.report.glossary import GLOSSARY
 from mgvae.report.readings import decision_reading
 from mgvae.results.evaluation import DecisionCurve, DecisionCurves
-from tests.report_plain import render
+from tests.report_plain import drawn_page
 from tests.report_reading import Reading, says_estimate
 from tests.report_sample import sample_report
 
@@ -17,12 +17,12 @@ LR = "logistic_regression"
 
 @pytest.fixture(scope="module")
 def report():
-    return sample_report(columns=3)
+    return sample_report()
 
 
 @pytest.fixture(scope="module")
 def html(report):
-    return render(report)
+    return drawn_page(report)
 
 
 def test_each_abbreviation_of_the_page_is_in_the_glossary(html):

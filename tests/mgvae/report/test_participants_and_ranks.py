@@ -2,19 +2,19 @@
 
 import pytest
 
-from tests.report_plain import render
+from tests.report_plain import drawn_page, render
 from tests.report_reading import CLASSIFIER_NAMES, Reading, at, says
 from tests.report_sample import refused_report, sample_report
 
 
 @pytest.fixture(scope="module")
 def report():
-    return sample_report(columns=8)
+    return sample_report()
 
 
 @pytest.fixture(scope="module")
 def page(report):
-    return Reading(render(report))
+    return Reading(drawn_page(report))
 
 
 @pytest.mark.parametrize("part", ["rank_curves", "holdout_rank_curves"])
@@ -45,6 +45,7 @@ def test_participants_are_as_in_the_report(report, page):
     assert "missing" not in body
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 def test_many_predictors_are_folded_away_and_none_is_lost():
     report = sample_report(columns=60)
     html = render(report)
@@ -52,6 +53,7 @@ def test_many_predictors_are_folded_away_and_none_is_lost():
     assert all(html.count(f"Laboratory test {place}<") >= 1 for place in range(16, 60))
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 @pytest.mark.parametrize("make", [refused_report, lambda: without(sample_report(columns=2))])
 def test_reports_of_earlier_versions_and_refusals_have_neither(make):
     html = render(make())

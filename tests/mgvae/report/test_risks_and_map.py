@@ -66,6 +66,7 @@ def test_the_map_shows_shares_and_says_what_is_too_small(report, panels):
     assert [row["cases"] for row in panels.map[0].rows] == counts
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 def test_reports_without_a_map_or_predictions_have_no_such_section():
     content = sample_report(columns=1, arms=("none",))
     content["synthetic"]["map"] = None

@@ -9,7 +9,7 @@ from mgvae.results.instability import InstabilityResult
 from mgvae.results.labels import ARMS
 from mgvae.results.learning_curve import LearningCurveResult, LearningLine
 from mgvae.results.sample_size import SampleSize
-from tests.report_plain import render
+from tests.report_plain import drawn_page, render
 from tests.report_reading import Reading, at, says
 from tests.report_sample import refused_report, sample_report, sparse_report
 
@@ -21,7 +21,7 @@ def report():
 
 @pytest.fixture(scope="module")
 def page(report):
-    return Reading(render(report))
+    return Reading(drawn_page(report))
 
 
 def size(report, **changes):
@@ -100,6 +100,7 @@ def test_the_prediction_plot_draws_the_limits_of_each_band(report, page, place):
     assert at(high, [(x(band["risk"]), y(band["high"])) for band in entry["bands"]])
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 def test_the_range_of_a_few_models_is_not_drawn(report):
     entry = report["instability"]["arms"][-1]
     for models, drawn in ((10, True), (9, False)):
@@ -142,6 +143,7 @@ def test_the_smallest_sample_stands_beside_the_study_s(report, page):
     assert [says(" ".join(row[1] + row[2]), *expected) for row, expected in zip(rows[1:], SIZES, strict=True)] == [True] * 4
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 def test_extreme_results_have_a_section_and_a_refused_extract_none():
     sparse = Reading(render(sparse_report()))
     assert "could not be redeveloped: Too few cases." in sparse.text

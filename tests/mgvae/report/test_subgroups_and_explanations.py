@@ -9,7 +9,7 @@ import pytest
 from mgvae.report.figures.importance import dependence
 from mgvae.report.palette import ARM_STYLES
 from mgvae.results.explanations import Dependence
-from tests.report_plain import render
+from tests.report_plain import drawn_page, render
 from tests.report_reading import METRIC_NAMES, Drawing, Reading, says, says_estimate
 from tests.report_sample import sample_report
 
@@ -24,7 +24,7 @@ def report():
 
 @pytest.fixture(scope="module")
 def page(report):
-    return Reading(render(report))
+    return Reading(drawn_page(report))
 
 
 def groups_of(model):
@@ -117,6 +117,7 @@ def changed(report, **parts):
     return Reading(render(copy.deepcopy(report) | parts))
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 def test_without_subgroups_the_section_says_how_to_have_some(report):
     empty = copy.deepcopy(report["subgroups"]) | {"holdout": None}
     for model in empty["training"]["models"]:
@@ -126,6 +127,7 @@ def test_without_subgroups_the_section_says_how_to_have_some(report):
     assert not [figure for figure in page.figures if "by subgroup" in figure.name]
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 def test_subgroups_of_too_few_events_alone_are_counted(report):
     few = copy.deepcopy(report["subgroups"]) | {"holdout": None}
     for model in few["training"]["models"]:
@@ -140,6 +142,7 @@ def test_subgroups_of_too_few_events_alone_are_counted(report):
     assert "Measures by subgroup, MGVAE, cross-validation" in page.tables
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 def test_a_model_without_contributions_or_comparison(report):
     alone = copy.deepcopy(report["explanations"])
     alone["models"] = alone["models"][:1]
@@ -149,6 +152,7 @@ def test_a_model_without_contributions_or_comparison(report):
     assert not [figure for figure in page.figures if figure.name.startswith(("Contribution", "Shares"))]
 
 
+@pytest.mark.usefixtures("empty_figures_here")
 def test_a_predictor_that_carries_more_than_half_is_named(report):
     dominant = copy.deepcopy(report["explanations"])
     dominant["models"][1]["columns"][0]["share"]["value"] = 0.62
