@@ -13,6 +13,7 @@ from tests.paths import ROOT
 
 DEPLOYMENTS = ROOT / "deployments"
 KUBERNETES = DEPLOYMENTS / "kubernetes"
+VALUES = ("server-values.yaml", "worker-cpu-values.yaml", "worker-gpu-values.yaml")
 COMPOSE = DEPLOYMENTS / "compose.yaml"
 SETTINGS = {
     "POSTGRES_PASSWORD": "a1",

@@ -14,7 +14,7 @@ from prefect.utilities.templating import apply_values, find_placeholders
 
 from deployments.register import _template
 from tests.deployments.manifests import KUBERNETES, read
-from tests.deployments.test_manifests import check_restricted
+from tests.deployments.test_containers import check_restricted
 
 KINDS = ("cpu", "gpu")
 

@@ -9,8 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
+from mgvae.report.schema import read_report
 from tests.flows.simulated_study import table
 from tests.paths import ROOT
+from tests.report_sample import sample_report
 
 
 def block(page, language):
@@ -54,3 +56,25 @@ def test_r_of_the_page_can_be_read_by_r(tmp_path):
     script.write_text(block("read.md", "r"), encoding="utf-8")
     subprocess.run(["Rscript", "-e", f"invisible(parse('{script}'))"], check=True, timeout=60)
     assert len([line for line in script.read_text().splitlines() if line.strip()]) <= 40
+
+
+def test_r_of_the_page_reads_the_numbers_of_a_report(tmp_path):
+    if (
+        shutil.which("Rscript") is None
+        or subprocess.run(["Rscript", "-e", "library(jsonlite)"], capture_output=True).returncode
+    ):
+        pytest.skip("needs R with jsonlite (Debian: r-cran-jsonlite)")
+    report = read_report(sample_report(columns=1))
+    path = tmp_path / "runs" / "my-study" / "latest" / "report.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(report.model_dump_json(), encoding="utf-8")
+    reading, _, rest = block("read.md", "r").partition("# new patients")
+    assert "reticulate" in rest
+    (tmp_path / "report.R").write_text(reading, encoding="utf-8")
+    done = subprocess.run(["Rscript", "report.R"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert f"{report.cohort.n} patients, {report.cohort.events} events" in done.stdout
+    chosen = report.recommendation
+    auroc = report.evaluation.arms[chosen.arm][chosen.classifier]["recalibrated"]["auroc"]
+    (row,) = re.findall(r"auroc +([\d.]+) +([\d.]+) +([\d.]+)", done.stdout)
+    assert [float(text) for text in row] == pytest.approx([auroc.value, auroc.low, auroc.high], abs=5e-4)
+    assert done.stdout.count("\n") > len(report.evaluation.decision_curves.thresholds)
