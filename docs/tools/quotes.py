@@ -11,7 +11,7 @@ from typing import Any
 from docs.tools.links import FENCE, LINK
 from mgvae.config.strict import Strict
 
-FIELD = re.compile(r"\{(\w+):([^:{}]+):?([^{}]*)\}")
+FIELD = re.compile(r"\{([\w-]+):([^:{}]+):?([^{}]*)\}")
 NUMBER = r"([-+]?\d[\d,]*(?:\.\d+)?|\d+|-)"
 # no measurements: code, links' targets, comments, dates
 NO_PROSE = re.compile(rf"{FENCE.pattern}|`[^`]*`|<!--.*?-->|\b\d{{4}}-\d\d-\d\d\b", FENCE.flags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -18,19 +19,21 @@ FOLDER = ROOT / "docs" / "gallery"
 @pytest.mark.parametrize("name", gallery.SIMULATED)
 def test_a_simulated_study_fits_its_extract(tmp_path, name):
     config = load_config(gallery.write_study(name, tmp_path))
-    table = gallery.patients(leak="leak" in name, seed=0)
+    table = gallery.patients(gallery.SIMULATED[name], seed=0)
     assert list(config.columns.features) == list(table.columns[2:])
     low, high = config.outcome.expected_prevalence
+    assert name in config.study
     assert low < (table["ill"] == "yes").mean() < high
     assert table[list(config.columns.features)].abs().to_numpy().max() < 9  # within the ranges of the dictionary
 
 
 def test_only_the_leak_tells_the_outcome():
-    table = gallery.patients(leak=True, seed=3)
+    study = gallery.SIMULATED["gallery-leak"]
+    table = gallery.patients(study, seed=3)
     areas = {name: roc_auc_score(table["ill"], table[name]) for name in table.columns[2:]}
     assert areas.pop("discharge_code") > 0.99
     assert 0.5 < min(areas.values()) < max(areas.values()) < 0.7
-    assert table.drop(columns="discharge_code").equals(gallery.patients(leak=False, seed=3))
+    assert table.drop(columns="discharge_code").equals(gallery.patients(replace(study, leak=False), seed=3))
 
 
 def test_each_report_has_a_picture_and_a_text():
