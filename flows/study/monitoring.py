@@ -52,6 +52,7 @@ def monitor(study: Path, run: Path, store: str | None = None, as_of: pd.Timestam
         cohorts=cohorts,
         nights=extract_nights(study),
         scored=scored_nights(study, sorted(scorings, key=lambda one: one[0].scored_at), found.config.drift),
+        censored=found.config.outcome.follow_up is not None,
     )
 
 

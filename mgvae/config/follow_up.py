@@ -1,9 +1,27 @@
-"""What a study must say where patients are followed to a horizon."""
+"""How long patients are followed, and what a study must say where that is to a horizon."""
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from mgvae.config.dictionary import NUMERIC_KINDS, Dictionary, canonical
 from mgvae.config.sections import Outcome
+from mgvae.config.strict import Strict
+
+
+class FollowUp(Strict):
+    """How long a subject must be observed after the prediction.
+
+    Attributes:
+        min_days: days; to the end of the outcome's window if absent. A subject without the event who is observed for less than
+            the whole window has an unknown outcome and leaves.
+        keep_events: whether a subject with the event stays, however short the follow-up. Without it the dead leave.
+        keep_dead: whether a subject who died in the window without the event counts as followed to its end: no event can come.
+    """
+
+    min_days: float | None = Field(default=None, ge=0)
+    keep_events: bool = True
+    keep_dead: bool = True
 
 
 def outcome_levels(outcome: Outcome, columns: Dictionary) -> tuple[str, ...]:

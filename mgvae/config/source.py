@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from mgvae.config.follow_up import FollowUp
 from mgvae.config.predicate import Domain, Predicate
 from mgvae.config.strict import Strict, build, require_one_study
 from mgvae.config.yaml_reader import read_yaml
@@ -118,21 +119,6 @@ class PriorOutcome(Strict):
     lookback_days: float | None = Field(default=None, gt=0)
 
 
-class FollowUp(Strict):
-    """How long a subject must be observed after the prediction.
-
-    Attributes:
-        min_days: days; to the end of the outcome's window if absent. A subject without the event who is observed for less than
-            the whole window has an unknown outcome and leaves.
-        keep_events: whether a subject with the event stays, however short the follow-up. Without it the dead leave.
-        keep_dead: whether a subject who died in the window without the event counts as followed to its end: no event can come.
-    """
-
-    min_days: float | None = Field(default=None, ge=0)
-    keep_events: bool = True
-    keep_dead: bool = True
-
-
 class Hierarchy(Strict):
     """How rare codes are grouped.
 
@@ -194,7 +180,9 @@ class Source(Strict):
         columns: columns that have another name than the standard's, such as ``{numeric_value: value}``.
         predicates: which events are meant, by name.
         index, observation, outcome, prior_outcome, follow_up, predictors: see there.
-        censoring: exclude: a subject whose outcome is unknown because follow-up ended leaves.
+        censoring: ``exclude``: a subject whose outcome is unknown because follow-up ended leaves. ``ipcw``: nobody leaves, and
+            those with a known outcome stand for the others by inverse-probability-of-censoring weights, as with
+            ``outcome.follow_up``; death without the event is then a competing event.
     """
 
     omop: str | None = None
@@ -207,13 +195,22 @@ class Source(Strict):
     outcome: OutcomeWindow
     prior_outcome: PriorOutcome = PriorOutcome()
     follow_up: FollowUp = FollowUp()
-    censoring: Literal["exclude"] = "exclude"
+    censoring: Literal["exclude", "ipcw"] = "exclude"
     predictors: Predictors = Predictors()
 
     @field_validator("prior_outcome", mode="before")
     @classmethod
     def _one_word(cls, value: object) -> object:
         return {"action": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _weighs_to_a_horizon(self) -> Source:
+        end = self.outcome.end_days
+        if self.censoring == "ipcw" and (end is None or end < 1 or end != round(end)):
+            raise ValueError("censoring: ipcw needs outcome.end_days, a whole number of days: up to which day the event counts")
+        if self.censoring == "ipcw" and self.follow_up != FollowUp():
+            raise ValueError("censoring: ipcw keeps everybody, however long the follow-up; leave out follow_up")
+        return self
 
     @model_validator(mode="after")
     def _one_store(self) -> Source:

@@ -14,7 +14,7 @@ from mgvae.config.attrition import AttritionStep
 from mgvae.config.reviews import open_reviews
 from mgvae.config.source import Source, load_source
 from mgvae.config.yaml_reader import read_yaml
-from mgvae.ehr.cohort import AGE, CohortBuilder
+from mgvae.ehr.cohort import AGE, DIED, LOST, MICROSECONDS_A_DAY, CohortBuilder
 from mgvae.ehr.database import database, number, rows
 from mgvae.ehr.meds import read_meds
 from mgvae.ehr.omop import read_omop
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 DICTIONARY = "dictionary.yaml"
 LABELS = "labels.parquet"  # the cohort as MEDS labels, for the tools of MEDS
 ROW, SUBJECT, TIME, OUTCOME = "row_id", "subject_id", "prediction_time", "outcome"
-OWN = (ROW, SUBJECT, TIME, OUTCOME)
+FOLLOWED = "follow_up_days"  # to the event, death or the end of observation
+STATUS = f"CASE WHEN event THEN 1 WHEN {DIED} THEN 2 ELSE 0 END"
+LAST = f"CASE WHEN event THEN event_time WHEN {DIED} THEN greatest(death, time) ELSE observed_to END"
 DEMOGRAPHICS = ("sex", "race", "ethnicity")
 MOST_LEVELS = 50
 
@@ -75,7 +77,7 @@ def _build(connection: DuckDBPyConnection, source: Source, cohort: Path, place: 
     builder = PredictorBuilder(connection, source, predicates)
     predictors = builder.build()
     people = _demographics(connection) if source.predictors.demographics else Demographics(levels={}, ages=False)
-    _write_extract(connection, builder, predictors, people, place / EXTRACT)
+    _write_extract(connection, builder, predictors, people, place / EXTRACT, followed=source.censoring == "ipcw")
     _write_labels(connection, place / LABELS)
     write_json(place / DICTIONARY, _dictionary(source, predictors, people))
     write_json(place / COHORT, _cohort(source, cohort, tuple(chosen.steps)), comments=open_reviews(cohort))
@@ -112,12 +114,16 @@ def _write_extract(
     predictors: tuple[Predictor, ...],
     known: Demographics,
     path: Path,
+    *,
+    followed: bool,
 ) -> None:
+    days = f", (epoch_us({LAST}) - epoch_us(time)) / {MICROSECONDS_A_DAY} AS {FOLLOWED}" if followed else ""
+    status = STATUS if followed else "event"
     age = f", {AGE} AS age" if known.ages else ""
     people = ", ".join(["", *(f"p.{name}" for name in known.levels)])
     query = f"""
-        SELECT c.subject || '@' || strftime(c.time, '%Y-%m-%dT%H:%M:%S') AS {ROW}, CAST(c.subject AS VARCHAR) AS {SUBJECT},
-               c.time AS {TIME}, CAST(c.event AS TINYINT) AS {OUTCOME}{age}{people}
+        SELECT c.subject || '@' || replace(CAST(c.time AS VARCHAR), ' ', 'T') AS {ROW}, CAST(c.subject AS VARCHAR) AS {SUBJECT},
+               c.time AS {TIME}, CAST({status} AS TINYINT) AS {OUTCOME}{days}{age}{people}
         FROM cohort c LEFT JOIN (SELECT subject, {", ".join(DEMOGRAPHICS)} FROM persons) p USING (subject)
         ORDER BY row_number
     """
@@ -138,8 +144,9 @@ def _write_extract(
 
 
 def _write_labels(connection: DuckDBPyConnection, path: Path) -> None:
-    """Write who is asked, when, and the answer, in the label schema of MEDS."""
-    query = "SELECT subject AS subject_id, time AS prediction_time, event AS boolean_value FROM cohort ORDER BY row_number"
+    """Write who is asked, when, and the answer where it is known, in the label schema of MEDS."""
+    columns = f"subject AS subject_id, time AS prediction_time, CASE WHEN {LOST} THEN NULL ELSE event END AS boolean_value"
+    query = f"SELECT * FROM (SELECT {columns} FROM cohort ORDER BY row_number) WHERE boolean_value IS NOT NULL"
     parquet.write_table(connection.sql(query).to_arrow_table(), path)
 
 
@@ -150,6 +157,9 @@ def _dictionary(source: Source, predictors: tuple[Predictor, ...], people: Demog
         TIME: {"kind": "date", "role": "excluded"},
         OUTCOME: {"kind": "binary", "role": "excluded", "label": source.outcome.label or source.outcome.events},
     }
+    if source.censoring == "ipcw":
+        columns[OUTCOME] |= {"kind": "categorical", "categories": [0, 1, 2]}  # 2: dead, without the event
+        columns[FOLLOWED] = {"kind": "continuous", "unit": "days", "role": "excluded"}
     if people.ages:
         columns["age"] = {"kind": "continuous", "unit": "years", "label": "Age at the prediction"}
     for name, values in people.levels.items():
@@ -175,7 +185,10 @@ def _cohort(source: Source, cohort: Path, steps: tuple[AttritionStep, ...]) -> d
         **({"group": SUBJECT} if several else {}),
         "index_date": TIME,
         **({"horizon_days": max(1, round(horizon))} if horizon is not None else {}),
-        "outcome": {"column": OUTCOME, "event": 1, "label": source.outcome.label or source.outcome.events},
+        "outcome": {
+            **{"column": OUTCOME, "event": 1, "label": source.outcome.label or source.outcome.events},
+            **({"follow_up": FOLLOWED, "competing": [2]} if source.censoring == "ipcw" else {}),
+        },
         "attrition": [step.model_dump(exclude_none=True) for step in steps],
     }
 

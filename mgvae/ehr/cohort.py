@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MICROSECONDS_A_DAY = 86_400_000_000
+DIED = "(NOT event AND coalesce(death <= window_end, FALSE))"  # in the window, without the event: it cannot come any more
+LOST = f"(NOT event AND NOT {DIED} AND observed_to < window_end)"  # whether it came is unknown
 AGE = "(date_diff('day', birth, time) / 365.25)"  # at the prediction, in years
 
 
@@ -97,7 +99,8 @@ class CohortBuilder:
         )
         self._connection.execute(f"""
             CREATE OR REPLACE TABLE candidates AS
-            SELECT c.*, coalesce(bool_or(e.time {after} window_start AND e.time <= window_end), FALSE) AS event,
+            SELECT c.*, min(e.time) FILTER (e.time {after} window_start AND e.time <= window_end) AS event_time,
+                   event_time IS NOT NULL AS event,
                    coalesce(bool_or(e.time {before} window_start{since}), FALSE) AS prior
             FROM windows c LEFT JOIN outcomes e USING (subject) GROUP BY ALL
         """)
@@ -118,13 +121,17 @@ class CohortBuilder:
         """Drop those whose follow-up is too short to know the outcome."""
         source = self._source
         follow = source.follow_up
-        dead = " OR (NOT event AND coalesce(death <= window_end, FALSE))"
+        if source.censoring == "ipcw":
+            lost = rows(self._connection, f"SELECT count(*) FROM candidates WHERE {LOST}")[0][0]
+            note = f"Of {lost:,} the outcome is unknown: followed for less, without the event or death. Weights allow for them."
+            self._count("Followed to the end of the window or not", note)
+        dead = f" OR {DIED}"
         kept = f"{', or with the event' if follow.keep_events else ''}{', or dead' if follow.keep_dead else ''}"
         if follow.min_days is not None:
             whole = f"observed_to >= {shift('time', follow.min_days)}"
             chosen = f"{whole}{' OR event' if follow.keep_events else ''}{dead if follow.keep_dead else ''}"
             self._keep(f"Followed for {follow.min_days:g} days{kept}", chosen, note=self._without_keeping(whole))
-        if source.outcome.until is None:
+        if source.outcome.until is None and source.censoring == "exclude":
             whole = "observed_to >= window_end"
             events = " OR event" if follow.keep_events or follow.min_days is not None else ""
             chosen = f"{whole}{events}{dead if follow.keep_dead else ''}"

@@ -20,7 +20,12 @@ from mgvae.results.scoring import KEPT_COLUMNS
 SUFFIXES = (".csv", ".parquet")
 TYPES = {"string": pa.string(), "timestamp[us]": pa.timestamp("us"), "double": pa.float64(), "bool": pa.bool_()}
 MEDS = pa.schema(
-    [("subject_id", pa.int64()), ("prediction_time", pa.timestamp("us")), ("predicted_boolean_probability", pa.float64())]
+    [
+        ("subject_id", pa.int64()),
+        ("prediction_time", pa.timestamp("us")),
+        ("predicted_boolean_value", pa.bool_()),  # the alert; meds-evaluation wants both
+        ("predicted_boolean_probability", pa.float64()),
+    ]
 )
 KEPT = pa.schema([(name, TYPES[kind]) for name, kind in KEPT_COLUMNS.items()])
 
@@ -49,21 +54,29 @@ def risk_rows(scored: Scored) -> pa.Table:
 
 
 def meds_rows(scored: Scored) -> pa.Table:
-    """Return predictions in the schema of MEDS; the probability is the risk.
+    """Return predictions in the schema of MEDS; the value is the alert, the probability the risk.
+
+    Where `mgvae build` made several rows of a subject, each named ``subject@time`` with the subject as group, its name is the
+    subject's.
 
     Raises:
         DataError: a patient's name is no whole number, which MEDS wants.
     """
-    names = pd.to_numeric(scored.table["subject_id"], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    exact = scored.table["subject_id"].astype(object).map(lambda name: str(name).lstrip("-").isdecimal())
+    subject = scored.table["subject_id"].astype(str)
+    if scored.group is not None:
+        named = zip(subject, scored.group.astype(str), strict=True)
+        subject = pd.Series([of if name.startswith(f"{of}@") else name for name, of in named], dtype="str")
+    names = pd.to_numeric(subject, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    exact = subject.map(lambda name: name.lstrip("-").isdecimal())
     wrong = int((~exact | ~(np.abs(names) < 2**63)).sum())
     if wrong:
         raise DataError(
             f"MEDS wants whole numbers as subject_id; {wrong} patients have other names. Leave out --meds, or number them."
         )
     columns = [
-        pa.array([int(name) for name in scored.table["subject_id"]], pa.int64()),
+        pa.array([int(name) for name in subject], pa.int64()),
         pa.array(scored.table["prediction_time"], pa.timestamp("us")),
+        pa.array(scored.table["alert"], pa.bool_()),
         pa.array(scored.table["risk"], pa.float64()),
     ]
     return pa.Table.from_arrays(columns, schema=MEDS)

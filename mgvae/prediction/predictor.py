@@ -17,6 +17,7 @@ from mgvae.cohort.build import typed_columns
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.formats import plain_name
 from mgvae.config.study import CohortConfig
+from mgvae.ehr.build import ROW
 from mgvae.errors import ConfigError, DataError, StoreError, first_few, nearest
 from mgvae.extract.read import typed_rows
 from mgvae.prediction.flags import Flag, cell_flags, flag_texts
@@ -168,7 +169,11 @@ class Predictor:
         now = pd.Timestamp(at or datetime.now(UTC)).tz_convert("UTC").tz_localize(None).floor("s").as_unit("us")
         if self.config.index_date is None:
             return pd.Series(now, index=frame.index, dtype="datetime64[us]")
-        return frame[self.config.index_date].astype("datetime64[us]").fillna(now)
+        days = frame[self.config.index_date].astype("datetime64[us]")
+        if ROW in frame:  # of an extract that was built from events, which names rows by their time, to the microsecond
+            exact = pd.to_datetime(frame[ROW].astype(str).str.rpartition("@")[2], errors="coerce", format="ISO8601")
+            days = exact.astype("datetime64[us]").where(exact.dt.normalize() == days, days)
+        return days.fillna(now)
 
     def _contributions(self, features: pd.DataFrame, most: int) -> dict[str, Any]:
         """Return the largest contributions of each row, the largest first."""

@@ -108,6 +108,7 @@ class Monitoring(Strict):
         horizon_days: after the prediction.
         waiting: predicted patients whose outcome is not known yet.
         expected_auroc: AUROC of the champion on its own hold-out, the centre line; None where there is no champion.
+        censored: whether follow-up may end before the horizon; such patients are left out here, without weights.
     """
 
     study: str
@@ -118,3 +119,4 @@ class Monitoring(Strict):
     cohorts: tuple[EntryCohort, ...]
     nights: tuple[ExtractNight, ...]
     scored: tuple[ScoredNight, ...] = ()
+    censored: bool = False

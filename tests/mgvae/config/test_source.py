@@ -43,7 +43,7 @@ SOURCE = {
         ({"predictors": {"lookback_days": [30, 30]}}, "each once"),
         ({"predictors": {"lookback_days": [0]}}, "must be above 0, or all"),
         ({"index": {"event": "visit", "since": "1.1.2020"}}, "must be a date such as 2019-12-31"),
-        ({"censoring": "ipcw"}, "censoring"),
+        ({"censoring": "weights"}, "censoring"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(change, message):

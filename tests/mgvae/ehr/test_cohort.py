@@ -1,8 +1,11 @@
 """Index, outcome, time at risk and attrition, at their exact limits."""
 
+import pandas as pd
 import pytest
 
-from mgvae.errors import DataError
+from mgvae.config.study import load_config
+from mgvae.errors import ConfigError, DataError
+from mgvae.extract.read import read_extract
 from tests.mgvae.ehr.event_tables import Omop, built
 
 
@@ -130,3 +133,42 @@ def test_a_window_that_ends_at_an_event_needs_that_event(tables, tmp_path):
     ends = {"predicates": {"end": {"concepts": [3]}}, "outcome": {"end_days": None, "until": "end"}}
     frame, _ = built(tmp_path, tables, **ends)
     assert frame.outcome.to_dict() == {"1": 1, "2": 0}
+
+
+def test_with_weights_nobody_leaves_and_nobody_lost_is_without_the_event(tables, tmp_path):
+    for person, stop in ((1, 50), (2, 50), (3, 99), (4, 100), (5, 50), (6, 400)):
+        tables.person(person, stop=stop)
+    tables.condition(1, 40)
+    tables.condition(1, 30)
+    tables.death(2, 50)
+    tables.death(5, 101)
+    tables.condition(6, 101)
+    tables.condition(4, -10, concept=5)  # a predictor
+    frame, study = built(tmp_path, tables, censoring="ipcw")
+    assert frame.outcome.to_dict() == {"1": 1, "2": 2, "3": 0, "4": 0, "5": 0, "6": 0, "99": 0}
+    assert frame.follow_up_days.to_dict() == {"1": 30, "2": 50, "3": 99, "4": 100, "5": 50, "6": 400, "99": 400}
+    assert study.attrition[-1].rows == 7
+    assert study.attrition[-1].note.startswith("Of 2 the outcome is unknown")
+    labels = pd.read_parquet(study.folder / "labels.parquet").set_index("subject_id")["boolean_value"]
+    assert labels.to_dict() == {1: True, 2: False, 4: False, 6: False, 99: False}
+    config = load_config(study.folder / "cohort.yaml")
+    assert (config.outcome.follow_up, config.outcome.competing, config.horizon_days) == ("follow_up_days", (2,), 100)
+    known = read_extract(config).frame.set_index("subject_id")["outcome"]
+    assert known[known.isna()].index.tolist() == ["3", "5"]
+    plain, _ = built(tmp_path / "plain", tables)
+    assert set(plain.index) == set(known.dropna().index)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"outcome": {"events": "mi", "end_days": None, "until": "visit"}}, "needs outcome.end_days"),
+        ({"outcome": {"events": "mi", "end_days": 1.5}}, "a whole number of days"),
+        ({"outcome": {"events": "mi", "start_days": 0, "end_days": 0}}, "a whole number of days"),
+        ({"follow_up": {"min_days": 30}}, "leave out follow_up"),
+        ({"follow_up": {"keep_dead": False}}, "leave out follow_up"),
+    ],
+)
+def test_what_weights_cannot_do_is_refused(tables, tmp_path, changes, words):
+    with pytest.raises(ConfigError, match=words):
+        built(tmp_path, tables, censoring="ipcw", **changes)

@@ -128,3 +128,5 @@ def test_the_page_says_what_is_known_and_escapes_texts():
     assert "<svg" not in empty
     assert "Nothing is known of the model yet" in empty
     assert "The model gives no signal" in monitoring_page(monitoring((only(table, outcome),)))
+    assert "no weights stand for them" not in page
+    assert "no weights stand for them" in monitoring_page(found.model_copy(update={"censored": True}))
