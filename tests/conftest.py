@@ -1,9 +1,12 @@
 """What all tests share: Hypothesis without deadlines, since machines may be busy; pages whose figures are left empty."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
+from matplotlib.figure import Figure
 
 from mgvae.report.figures.svg import document
 
@@ -11,26 +14,65 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 settings.register_profile("unhurried", UNHURRIED)
 settings.register_profile("repeatable", UNHURRIED, derandomize=True, database=None)  # for make mutate
 settings.load_profile("unhurried")
+add_axes = Figure.add_axes
 
 FIGURES = "mgvae.report.figures.svg.document"
-EMPTY = "<svg></svg>"
+
+
+class NoAxes:
+    """Takes all that a figure draws, and draws nothing: axes and artists take nearly all the time of a page."""
+
+    rows: tuple[NoAxes, ...] = ()
+
+    def __getattr__(self, name: str) -> NoAxes:
+        return self
+
+    def __call__(self, *values: object, **options: object) -> NoAxes:
+        return self
+
+    def __getitem__(self, key: object) -> NoAxes:
+        return self
+
+    def __iter__(self) -> Iterator[NoAxes]:
+        yield self  # the one line of a plot
+
+    def get_xlim(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def set_yticks(self, places: Sequence[float], *more: object, **options: object) -> None:
+        self.rows = (self,) * len(places)
+
+    def get_yticklabels(self) -> tuple[NoAxes, ...]:
+        return self.rows
+
+
+def leave_empty(patch: pytest.MonkeyPatch) -> None:
+    """Leave the figures of pages empty, but for their names and descriptions."""
+    patch.setattr(FIGURES, lambda figure: "<svg></svg>")
+    patch.setattr(Figure, "add_axes", lambda figure, *place, **options: NoAxes())
+
+
+def draw(patch: pytest.MonkeyPatch) -> None:
+    """Draw the figures of pages, also where the module leaves them empty."""
+    patch.setattr(FIGURES, document)
+    patch.setattr(Figure, "add_axes", add_axes)
 
 
 @pytest.fixture(scope="module")
 def empty_figures() -> Iterator[None]:
-    """Leave the figures of pages empty, but for their names and descriptions: drawing takes more than half of the time."""
+    """Leave the figures of pages empty in a module that asks for words."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FIGURES, lambda figure: EMPTY)
+        leave_empty(patch)
         yield
 
 
 @pytest.fixture
 def empty_figures_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the figures empty in one test of a module that draws them."""
-    monkeypatch.setattr(FIGURES, lambda figure: EMPTY)
+    leave_empty(monkeypatch)
 
 
 @pytest.fixture
 def drawn_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw the figures of pages although the module leaves them empty."""
-    monkeypatch.setattr(FIGURES, document)
+    """Draw the figures in one test of a module that leaves them empty."""
+    draw(monkeypatch)

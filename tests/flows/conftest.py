@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from mgvae.report.figures.svg import document
-from tests.conftest import FIGURES
+from tests.conftest import draw
 from tests.flows.simulated_study import write_study
 
 HOME = Path(tempfile.mkdtemp(prefix="mgvae-prefect-"))
@@ -82,7 +81,7 @@ def finished(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Finish
     folder = tmp_path_factory.mktemp("study")
     cohort = write_study(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FIGURES, document)
+        draw(patch)
         return Finished(cohort, folder / "runs", cohort_flow(str(cohort), out=str(folder / "runs")))
 
 
