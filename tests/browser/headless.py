@@ -73,9 +73,10 @@ class Page:
         self._until(lambda got: got.get("method") == "Page.loadEventFired", 60)
         self.evaluate("0")  # what the page complained of while it loaded has arrived by now
 
-    def evaluate(self, expression: str) -> Any:
+    def evaluate(self, expression: str, *, wait_s: float = 60) -> Any:
         """Return the value of a JavaScript expression; of a promise, once it is kept."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        asked: dict[str, Any] = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        result = self.call("Runtime.evaluate", wait_s=wait_s, **asked)
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 

@@ -46,7 +46,13 @@ def name_columns(ax: Axes, places: Sequence[float], texts: Sequence[str]) -> Non
     step = max(math.ceil((len(known) - 1) / (MOST_COLUMNS - 1)), 1)
     known = known[::step]
     between = [math.sqrt(a * b) if logarithmic else (a + b) / 2 for (a, _), (b, _) in pairwise(known)]
-    for (low, high), (_, text) in zip(pairwise([first, *between, last]), known, strict=bool(known)):
+    if known:
+        name_bars(ax, [first, *between, last], [text for _, text in known])
+
+
+def name_bars(ax: Axes, edges: Sequence[float], texts: Sequence[str]) -> None:
+    """Give columns between ``n + 1`` neighbouring edges a text each, ``(n,)``."""
+    for (low, high), text in zip(pairwise(edges), texts, strict=True):
         _name_area(ax.axvspan(low, high, facecolor="none", edgecolor="none", zorder=ABOVE), text)
 
 

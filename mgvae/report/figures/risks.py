@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from mgvae.report.figures.calibration import risk_ticks
+from mgvae.report.figures.hover import name_bars
 from mgvae.report.figures.svg import axes, blank, drawing, inline
-from mgvae.report.formatting import count
+from mgvae.report.formatting import count, number, share
 from mgvae.report.palette import light
 from mgvae.results.evaluation import Risks
 
@@ -37,8 +38,15 @@ def distributions(found: Risks, *, floor: float, key: str, title: str) -> Markup
         ax.set(xscale="log", xlim=(floor * 0.8, 1.15))
         risk_ticks(ax.xaxis, floor * 0.8)
         ax.spines["left"].set_visible(False)
+        name_bars(ax, found.edges, [_bar_text(found, place) for place in range(len(found.events))])
         said = "; ".join(f"{count(round(sum(getattr(found, side))))} {name}" for side, (name, _) in SIDES.items())
         return inline(figure, title=title, description=f"{said}.")
+
+
+def _bar_text(found: Risks, place: int) -> str:
+    low, high = found.edges[place : place + 2]
+    counted = ", ".join(f"{count(getattr(found, side)[place])} {name}" for side, (name, _) in SIDES.items())
+    return f"Predicted risk {number(100 * low, 2)} to {share(high, 2)}: {counted}"
 
 
 def lowest(found: Iterable[Risks]) -> float:

@@ -28,7 +28,7 @@ KINDS = (
     ".*by subgroup",
     ".*by training events",
 )
-KINDS += ("Pre-training", "Fine-tuning", "Choice of lambda", "Prediction instability")
+KINDS += ("Pre-training", "Fine-tuning", "Choice of lambda", "Prediction instability", "Predicted risks")
 
 
 @pytest.fixture(scope="module")
