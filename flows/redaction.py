@@ -42,8 +42,8 @@ def redacted_message(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return (
-        f"The program failed with {type(error).__name__}{place}. This is a defect; its message is withheld, since it may quote "
-        "patient data. Run again with --debug on this machine to see it."
+        f"The program failed with {type(error).__name__}{place}. This is a defect; its message is suppressed, as it may "
+        "quote patient data. Run again with --debug on this machine to see it."
     )
 
 
@@ -51,7 +51,7 @@ def unpickled(body: Callable[P, T]) -> Callable[P, T]:
     """Have a flow that raises end Failed without its exception being stored.
 
     What a flow raises is pickled into Prefect's storage, which nobody empties. A state that it returns is kept in this process
-    alone; whoever calls the flow is raised the same exception from it. The message of the state is the last that the run's log
+    alone; the caller of the flow gets the same exception from it. The message of the state is the last that the run's log
     says of it.
     """
 

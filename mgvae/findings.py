@@ -1,4 +1,4 @@
-"""The registry of findings: stable codes, what they mean, how to mend them."""
+"""The registry of findings: stable codes, what they mean, how to act on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FindingKind:
         severity: a severe one that is not muted makes the run unreliable.
         domain: of PROBAST (Wolff et al. 2019, doi 10.7326/M18-1376).
         why: why it matters.
-        mend: what to do.
+        remedy: what to do.
     """
 
     code: str
@@ -29,7 +29,7 @@ class FindingKind:
     domain: Domain
     title: str
     why: str
-    mend: str
+    remedy: str
 
 
 REGISTRY: dict[str, FindingKind] = {
@@ -161,7 +161,7 @@ REGISTRY: dict[str, FindingKind] = {
             "analysis",
             "An arm could not be run",
             "The comparison is without it, and nothing can be said of it.",
-            "See the reason given; drop the arm from evaluation.arms, or mend what it needs.",
+            "See the reason given; drop the arm from evaluation.arms, or supply what it needs.",
         ),
         FindingKind(
             "MGV206",

@@ -36,7 +36,7 @@ FINDING = {
     "severity": "warning",
     "title": "Few events to train or to test on",
     "detail": "9 events to test on; at least 15 are wanted in each part.",
-    "mend": "Add events: more sites, more years, a longer horizon.",
+    "remedy": "Add events: more sites, more years, a longer horizon.",
     "domain": "participants",
     "muted": None,
 }

@@ -23,11 +23,11 @@ def membership_gates(tables: Tables, *, config: CohortConfig, seed: int) -> list
     majority = membership(parents, others, near["synthetic"], seed=seed)
     return [
         _membership_gate(
-            "membership_cases", "Training cases told from held-out cases by the strongest attack (AUC)", cases, config
+            "membership_cases", "Training cases distinguished from held-out cases by the strongest attack (AUC)", cases, config
         ),
         _membership_gate(
             "membership_parents",
-            "Parents told from held-out patients like them by the strongest attack (AUC)",
+            "Parents distinguished from held-out patients like them by the strongest attack (AUC)",
             majority,
             config,
         ),

@@ -19,7 +19,7 @@ from validation.intervals import Interval, share
 MOST_QUERIES = 4000  # synthetic rows, and real ones, that are judged
 MOST_OWN = 500
 DRAWS = 300  # samples of other patients, as many as the cases
-QUERIES = 400  # rows held against each
+QUERIES = 400  # rows compared with each
 UNLIKELY = 0.005  # of an excess by chance; several gates are judged at once
 DIFFERENT = 0.05
 

@@ -68,6 +68,6 @@ def _few_events(config: CohortConfig, cohort: Cohort) -> tuple[Finding, ...]:
 def _print_findings(findings: Sequence[Finding], console: Console) -> None:
     for one in findings:
         tone, state = ("dim", f"muted: {one.muted}") if one.muted else (TONES[one.severity], one.severity)
-        rest = "" if one.muted else f" {one.mend}"
+        rest = "" if one.muted else f" {one.remedy}"
         text = f"[{tone}]{one.code} {escape(one.title)}[/] ({escape(state)}). {escape(one.detail)}{escape(rest)}"
         console.print(text, soft_wrap=True, highlight=False)

@@ -161,7 +161,7 @@ def _considered(decision: Decision) -> str:
         if warning:
             get_run_logger().warning(warning)
     champion = f"The champion is run {decision.champion}." if decision.champion else "There is no champion."
-    code = f" {decision.finding.code}: {decision.finding.title}. {decision.finding.mend}" if decision.finding else ""
+    code = f" {decision.finding.code}: {decision.finding.title}. {decision.finding.remedy}" if decision.finding else ""
     return f"Run {decision.run_id}: {decision.action.replace('_', ' ')}. {decision.reason}{code} {champion}"
 
 

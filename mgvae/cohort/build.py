@@ -153,7 +153,7 @@ def _follow_up(config: CohortConfig, frame: pd.DataFrame, known: Array, others: 
     days = frame[config.outcome.follow_up].to_numpy(float)
     if (days < 0).any():
         raise DataError(
-            f"'{config.outcome.follow_up}' must be days from the index date; {int((days < 0).sum())} are below 0. Mend the "
+            f"'{config.outcome.follow_up}' must be days from the index date; {int((days < 0).sum())} are below 0. Correct the "
             "extract, or name them in missing_codes."
         )
     lost = others & np.isfinite(days)
@@ -180,7 +180,7 @@ def _happened(config: CohortConfig, outcome: pd.Series) -> Array:
         if strange:
             raise OutcomeError(
                 f"Outcome '{name}' must be one of its {len(column.levels)} categories in the data dictionary or missing; "
-                f"{strange} rows hold something else. Mend the extract, or add the category or missing code to the dictionary."
+                f"{strange} rows hold something else. Correct the extract, or add the category or the missing code there."
             )
     return (text == canonical(config.outcome.event)).to_numpy(bool)
 
@@ -207,7 +207,7 @@ def _check_columns(config: CohortConfig, frame: pd.DataFrame) -> None:
     if absent:
         raise DataError(
             f"The extract must have every column that the study uses; absent: {', '.join(absent)}."
-            f"{nearest(absent[0], map(str, frame.columns))} Mend the extract or the data dictionary."
+            f"{nearest(absent[0], map(str, frame.columns))} Correct the extract or the data dictionary."
         )
 
 
@@ -272,7 +272,7 @@ def _levels(name: str, cells: pd.Series, column: Column) -> pd.Categorical:
     if strange:
         raise DataError(
             f"'{name}' must be one of its {len(levels)} categories in the data dictionary or missing; {strange} eligible "
-            f"subjects have something else. Mend the extract, or add the category to the dictionary."
+            f"subjects have something else. Correct the extract, or add the category to the dictionary."
         )
     dtype = pd.CategoricalDtype(levels, ordered=column.kind == "ordinal")
     return pd.Categorical.from_codes(codes.tolist(), dtype=dtype)

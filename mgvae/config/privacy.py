@@ -12,7 +12,7 @@ from mgvae.config.strict import Strict
 class Privacy(Strict):
     """Differential privacy of the generator for the rare cases; off unless the section is there.
 
-    Whoever sees the generator or its synthetic cases can then hardly tell whether a case's row was in the training part. It
+    A person who sees the generator or its synthetic cases can then hardly say whether a case's row was in training. It
     protects no majority patient, and nothing else that is computed from the cases: not the evaluation, the gates, the
     explanations or the recommended model. See docs/study/privacy.md.
 
@@ -21,7 +21,7 @@ class Privacy(Strict):
         delta: the probability beside it, well below 1 / number of cases.
         unit: who is protected: group (all cases that share a group; a patient where the study has no ``group``) or patient
             (each row by itself, where groups are sites, say).
-        noise_seed: makes the noise repeatable, for tests: whoever knows the seed can take the noise away. null: the noise comes
+        noise_seed: makes the noise repeatable, for tests: who knows the seed can take the noise away. null: the noise comes
             from the operating system, and a second training gives another generator.
     """
 

@@ -55,7 +55,7 @@ def _entry(name: str, found: _Found, written: DateFormat | None = None) -> Draft
     if written is not None:
         drafted = replace(drafted, format=written.text).note(f"written as {written.text}")
     if found.odd:
-        drafted = drafted.note(f"{found.odd:,} different days are implausible, each in one row: mend them")
+        drafted = drafted.note(f"{found.odd:,} different days are implausible, each in one row: correct them")
     return drafted.coded(found.codes)
 
 
@@ -83,13 +83,13 @@ def _otherwise(name: str, values: Sequence[str], counts: IntArray) -> Drafted | 
 
 
 def _counted(name: str, values: Sequence[str]) -> Drafted | None:
-    """Return the entry of numbers that are dates: year and month, or counted from an origin that is not told."""
+    """Return the entry of numbers that are dates: year and month, or counted from an origin that is not given."""
     if len(values) > FEW_CODES and all(YEAR_MONTH.fullmatch(value) for value in values):
         return left_out(name, "likely a year and a month, as 202106: dates must be ISO dates (2024-02-29) to be used")
     numbers = [float(value) for value in values]
     counted = any(low <= min(numbers) and max(numbers) <= high for low, high in COUNTED)
     if len(values) > FEW_CODES and counted and names.dated(name):
-        return left_out(name, "by its name a date, but a number counted from an origin that is not told: write ISO dates")
+        return left_out(name, "by its name a date, but a number counted from an origin that is not given: write ISO dates")
     return None
 
 

@@ -143,7 +143,7 @@ def _note(form: NumberFormat) -> str:
 def days_spelt(values: Sequence[str]) -> tuple[tuple[DateFormat, ...], tuple[str, ...]]:
     """Return the formats in which all values are days, and the days in the first; both empty where there is none.
 
-    Two formats mean that the order of day and month cannot be told.
+    Two formats mean that the order of day and month cannot be decided.
     """
     fitting = [form for form in DAYS if all(form.day(value) is not None for value in values)]
     read = {form: tuple(form.day(value) or "" for value in values) for form in fitting}

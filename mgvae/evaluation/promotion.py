@@ -42,7 +42,7 @@ def rule(numbers: Promotion) -> str:
     return (
         f"A run can become champion if its gates passed or only warned. Both models predict {_judges(numbers.nights)}, "
         f"without the patients, and their groups, that either model was trained on. With fewer than {FEW_EVENTS} "
-        "events there, the comparison is undecided and the champion stays. Nobody can judge, and somebody is told, "
+        "events there, the comparison is undecided and the champion stays. Nobody can judge, and somebody is informed, "
         f"if the champion's AUROC is more than {numbers.auroc_drop:g} below that on its own hold-out when it was "
         f"promoted, or its observed/expected ratio another by a factor of more than {numbers.calibration_change:g}"
         f"{_newest_alone(numbers.nights)}, "
@@ -201,9 +201,9 @@ def with_rule(
 def judge(found: PromotionComparison, numbers: Promotion) -> Judgement:
     """Return what `rule` says of a comparison with enough events."""
     on = _on(found.n, found.events)
-    told = _untrustworthy(found, numbers, on)
-    if told is not None:
-        return told
+    refused = _untrustworthy(found, numbers, on)
+    if refused is not None:
+        return refused
     differences = {label: getattr(found, name) for name, label in MEASURES.items()}
     texts = "; ".join(f"{label} {_text(difference)}" for label, difference in differences.items())
     worse = [label for label, one in differences.items() if one.high < 0]

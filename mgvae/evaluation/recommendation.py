@@ -234,7 +234,7 @@ def _found(answer: Answer, smallest: SmallestGain | None) -> str:
     found = f"the smallest true gain that this study finds with a power of {POWER:.0%} is {smallest.auroc:.3f} in AUROC"
     if answer == "no_gain":
         return f"There is no gain worth having: {found}, and none was found."
-    return f"Whether there is a gain of {smallest.relevant:g} cannot be told: {found}."
+    return f"Whether there is a gain of {smallest.relevant:g} cannot be decided: {found}."
 
 
 def _errors(value: float) -> str:

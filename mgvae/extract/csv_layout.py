@@ -25,7 +25,7 @@ MARKS = {  # the longer ones first: the mark of UTF-32 begins like that of UTF-1
 SAMPLE = 20  # rows
 ROWS = 1 << 14
 EMPTY = re.compile(rb"(?:[\s,;|\"]|\xc2\xa0|\xe2\x80\x8b|\xef\xbb\xbf)*")  # blank lines, and rows of empty cells
-SEPARATOR_LINE = re.compile(rb"\"?sep=[^\r\n]\"?[,;|\t]*[\r\n]+", re.IGNORECASE)  # how Excel is told the separator
+SEPARATOR_LINE = re.compile(rb"\"?sep=[^\r\n]\"?[,;|\t]*[\r\n]+", re.IGNORECASE)  # how a file names its separator to Excel
 MULTIBYTE = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")
 WESTERN = "cp1252"
 

@@ -108,8 +108,8 @@ def open_extract(config: CohortConfig, *, whole: bool = False, labelled: bool = 
     if whole and remarks:
         unended = next(part.label for part, one in zip(parts, found_headers, strict=True) if one.remarks)
         raise ExtractError(
-            f"{unended}: the last line must end with a line break, or a file cut off in the middle could not be told from a "
-            f"whole one. Copy it again from its source; if it is complete, add a line break."
+            f"{unended}: the last line must end with a line break, or a file cut off in the middle could not be distinguished "
+            f"from a whole one. Copy it again from its source; if it is complete, add a line break."
         )
     found = common(parts, headers, known)
     _check_needed(config, found, label=place(parts), labelled=labelled)

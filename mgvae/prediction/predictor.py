@@ -107,7 +107,7 @@ class Predictor:
         if absent:
             raise DataError(
                 f"The table must have every column that the model needs; absent: {first_few(absent)}."
-                f"{nearest(absent[0], names)} Mend the table."
+                f"{nearest(absent[0], names)} Correct the table."
             )
         wanted = [*self.needed, *([self.config.group] if self.config.group in names else [])]
         cells = {name: _arrow(frame[names[name]]) for name in wanted if name is not None}

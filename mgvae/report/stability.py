@@ -60,7 +60,7 @@ def sample_size_sentence(found: SampleSize) -> str:
         if needed.high is not None and found.events >= needed.high
         else "That is too few"
         if needed.low is not None and found.events < needed.low
-        else "Whether that is enough cannot be told"
+        else "Whether that is enough cannot be decided"
     )
     return (
         f"{has}; a regression on these predictors needs {count(needed.value)} where its AUROC is {number(auroc.value, 3)}. "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from pydantic import AliasChoices, Field
+
 from mgvae.config.strict import Strict
 from mgvae.findings import RANK, Domain, Severity, kind_of
 
@@ -17,7 +19,7 @@ class Finding(Strict):
     Attributes:
         code: see `mgvae.findings`.
         detail: what was found here, with numbers.
-        mend: what to do.
+        remedy: what to do.
         domain: of PROBAST.
         why: why it matters; empty in reports of earlier versions.
         muted: why the study team lets it pass; such a finding does not count. None: it counts.
@@ -27,7 +29,7 @@ class Finding(Strict):
     severity: Severity
     title: str
     detail: str
-    mend: str
+    remedy: str = Field(validation_alias=AliasChoices("remedy", "mend"))  # "mend" in reports of earlier versions
     domain: Domain
     why: str = ""
     muted: str | None = None
@@ -57,7 +59,7 @@ def found(code: str, detail: str) -> Finding:
         severity=kind.severity,
         title=kind.title,
         detail=detail,
-        mend=kind.mend,
+        remedy=kind.remedy,
         domain=kind.domain,
         why=kind.why,
     )

@@ -236,7 +236,7 @@ def _holds(folder: Path, reference: Reference) -> bool:
 
 
 def _touch(folder: Path) -> None:
-    with suppress(OSError):  # it belongs to someone else, or was taken away: whoever reads it next will see
+    with suppress(OSError):  # it belongs to someone else, or was taken away: the next to read it will see
         os.utime(folder)
 
 

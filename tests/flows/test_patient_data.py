@@ -51,7 +51,7 @@ def logged(caplog):
 def test_an_unforeseen_error_withholds_its_message(place, stage, database, tmp_path, monkeypatch, capfd, logged, finished):
     out = fresh_from(finished, tmp_path, stage)
     monkeypatch.setattr(place, leaking)
-    with pytest.raises(DefectError, match=r"failed with ValueError in test_patient_data.py, line \d+.*withheld") as caught:
+    with pytest.raises(DefectError, match=r"failed with ValueError in test_patient_data.py, line \d+.*suppressed") as caught:
         run_study(finished.cohort, out)
     assert CANARY not in str(caught.value)
     assert CANARY in str(caught.value.__context__)  # for --debug
@@ -61,7 +61,7 @@ def test_an_unforeseen_error_withholds_its_message(place, stage, database, tmp_p
     assert not list(tmp_path.rglob(".writing-*"))
 
 
-def test_debug_shows_what_is_withheld(finished, tmp_path, monkeypatch, mgvae):
+def test_debug_prints_what_is_suppressed(finished, tmp_path, monkeypatch, mgvae):
     monkeypatch.setattr("flows.study.stages.encode.fit_encoding", leaking)
     arguments = ["run", str(finished.cohort), "--out", str(fresh_from(finished, tmp_path, "encode"))]
     said = mgvae(*arguments)

@@ -108,7 +108,7 @@ def test_no_text_of_a_patient_leaves_its_file(case, database, mgvae, tmp_path, l
     for command in commands:
         said = mgvae(*command)
         assert said.code in (1, 2), command
-        assert "withheld" not in said.err
+        assert "suppressed" not in said.err
         silent(said.out, said.err)
     if case != "levels":  # a failing night: the same flow, whose error Prefect keeps
         with pytest.raises(MGVAEError) as caught:

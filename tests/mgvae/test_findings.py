@@ -13,7 +13,7 @@ from mgvae.config.sections import Findings
 from mgvae.config.strict import build
 from mgvae.errors import ConfigError
 from mgvae.findings import RANK, REGISTRY, Domain, Severity
-from mgvae.results.findings import found, unreliable, with_muted
+from mgvae.results.findings import Finding, found, unreliable, with_muted
 
 
 def test_codes_are_well_formed_and_complete():
@@ -23,13 +23,13 @@ def test_codes_are_well_formed_and_complete():
     for kind in REGISTRY.values():
         assert kind.domain in get_args(Domain)
         assert kind.severity in get_args(Severity)
-        assert [text.endswith(".") for text in (kind.why, kind.mend, kind.title)] == [True, True, False]
+        assert [text.endswith(".") for text in (kind.why, kind.remedy, kind.title)] == [True, True, False]
 
 
 def test_the_documents_list_every_code():
     table = reference()
     assert [row.split("`")[1] for row in table.splitlines()[2:]] == sorted(REGISTRY)
-    assert all(kind.mend in table and kind.why in table for kind in REGISTRY.values())
+    assert all(kind.remedy in table and kind.why in table for kind in REGISTRY.values())
 
 
 def mute(**codes):
@@ -74,3 +74,10 @@ def test_a_warning_does_not_hide_a_failed_gate(gates, status):
     verdict = verdict_of(gates, [WARNING])
     assert verdict.status == status
     assert "Few events to train or to test on (MGV203)" in verdict.sentence
+
+
+def test_a_finding_of_an_earlier_report_is_read():
+    new = found("MGV203", "few").model_dump()
+    old = {"mend": new["remedy"], **{key: value for key, value in new.items() if key not in ("remedy", "why", "muted")}}
+    assert Finding.model_validate(old).remedy == new["remedy"]
+    assert Finding.model_validate(new) == found("MGV203", "few")

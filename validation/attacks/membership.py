@@ -1,4 +1,4 @@
-"""Membership by attack: can those trained on be told from those who were not?
+"""Membership by attack: can those trained on be distinguished from those who were not?
 
 No attack is the strongest on every data set, so the strongest counts, and its interval allows for its having been chosen.
 """

@@ -52,7 +52,7 @@ CHOSEN = (
 def write(folder: Path, pictured: Gallery, about: Mapping[str, object]) -> None:
     """Write the pictures as PNG files, and their numbers as ``pictures.json``.
 
-    All of them are made aside and then moved into their places, the JSON last: nothing half-written is left.
+    All of them are made in another place and then moved into their places, the JSON last: nothing half-written is left.
 
     Raises:
         OSError: the folder cannot be written to.

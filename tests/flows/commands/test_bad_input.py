@@ -136,7 +136,7 @@ def message_of(said):
     message = without_progress(said.err)
     assert message.startswith("Error: ")
     assert message.count("\n") == 1
-    for word in ("Traceback", "horse", "zebra", "withheld"):
+    for word in ("Traceback", "horse", "zebra", "suppressed"):
         assert word not in said.err
     return message
 

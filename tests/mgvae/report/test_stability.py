@@ -32,8 +32,8 @@ def size(report, **changes):
     ("events", "verdict"),
     [
         (171, "That is enough"),  # at the AUROC's lower limit 171 are needed
-        (170, "Whether that is enough cannot be told"),
-        (102, "Whether that is enough cannot be told"),
+        (170, "Whether that is enough cannot be decided"),
+        (102, "Whether that is enough cannot be decided"),
         (101, "That is too few"),
     ],
 )
@@ -47,7 +47,7 @@ def test_a_model_that_may_be_useless_never_has_enough(report):
     needed = {"value": 131, "low": 102, "high": None}
     text = sample_size_sentence(size(report, events=9999, required_events=needed))
     assert "no number is enough" in text
-    assert text.endswith("cannot be told.")
+    assert text.endswith("cannot be decided.")
     unknown = sample_size_sentence(size(report, required_events={"value": None}, criteria=()))
     assert "no number of events is known to be enough" in unknown
 

@@ -72,7 +72,7 @@ def test_a_bucket_that_is_not_there_is_not_made(served, monkeypatch, tmp_path):
     assert not fs.exists("buckett")
 
 
-def test_a_message_of_the_far_side_is_withheld(far, saved, monkeypatch):
+def test_a_message_of_the_far_side_is_suppressed(far, saved, monkeypatch):
     store = far.store()
 
     def fail(*arguments, **options):

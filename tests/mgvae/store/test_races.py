@@ -57,7 +57,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 for number in range(int(os.environ.get("ROUNDS", "1"))):
     reference = store.save("model", lambda folder: write(folder, number), about={"pid": os.getpid()})
-    if task == "save and mend":
+    if task == "save and repair":
         try:
             store.folder(reference)
         except (MissingArtifactError, DamagedArtifactError):
@@ -108,7 +108,7 @@ def test_two_processes_mend_the_same_damaged_artifact(shared, tmp_path):
     reference = shared.store().save("model", writer(BIG), about=ABOUT)
     for _ in range(3):
         shared.write(reference, "a.bin", b"x")
-        one, other = race(shared, tmp_path, "save and mend", rounds=1)
+        one, other = race(shared, tmp_path, "save and repair", rounds=1)
         assert one == other == [reference.sha256]
         assert contents(shared.store(7).folder(reference)) == BIG
 
