@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo up deploy down test test-slow test-survival test-gpu mutate lint format docs docs-numbers gallery picture lock newest clean help
+.PHONY: demo up deploy down test test-slow test-survival test-gpu mutate lint format docs docs-numbers gallery bench picture lock newest clean help
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -67,6 +67,10 @@ docs-numbers: $(READY) ## Compare the numbers in README.md and docs/ with finish
 
 gallery: $(READY) ## Make the reports of docs/gallery/ and their pictures; half an hour, needs Chromium
 	@$(BIN)/python -m docs.tools.gallery
+
+# ARGUMENTS='--full' measures tables of up to a million rows and 1,000 columns; CTGAN and TVAE need the extra `bench`
+bench: $(READY) ## Ratios of speed against other implementations, and exponents; names what became slower; ten minutes
+	@OMP_NUM_THREADS=1 nice $(BIN)/python -m tests.benchmarks.bench $(ARGUMENTS)
 
 picture: $(READY) ## Photograph the report of make demo for the README; needs Chromium
 	@$(BIN)/python -m docs.tools.picture runs/nafld/latest/report.html docs/report.png

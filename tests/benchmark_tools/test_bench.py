@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.benchmarks import bench
+from tests.benchmarks import bench, complexity
 
 
 @pytest.mark.parametrize(("now", "named"), [(10.0, False), (8.5, False), (8.49, True), (20.0, False)])
@@ -17,7 +17,20 @@ def test_a_ratio_that_fell_by_more_than_15_percent_is_named(now, named):
 
 def test_exponents_are_those_of_the_law():
     table = [{"rows": n, "columns": c, "part": 3e-6 * n**1.05 * c**1.3} for n in (1e3, 1e4, 1e5) for c in (50, 200)]
-    assert bench.exponents(table, "part") == {"rows": 1.05, "columns": 1.3}
+    assert complexity.exponents(table, "part") == {"rows": 1.05, "columns": 1.3}
+
+
+def test_tables_too_large_for_the_memory_are_left_out():
+    assert (1_000_000, 200) in complexity.sizes(full=True)
+    assert (1_000_000, 1_000) not in complexity.sizes(full=True)
+    assert len(complexity.sizes(full=False)) == 9
+
+
+def test_each_part_of_a_study_is_measured():
+    table = complexity.mixed(60, 45, 0)
+    assert table.shape == (60, 45)
+    assert table.columns.is_unique
+    assert set(complexity.parts_of_a_study(table, 0)) == {"encode", "epoch", "decode", "classifiers"}
 
 
 def test_the_last_result_of_the_same_machine_counts(tmp_path):
@@ -39,7 +52,7 @@ def test_a_fall_is_kept_only_where_asked_for(keep, ratio, code, lines, tmp_path,
     history.write_text(json.dumps({"machine": bench.machine(), "ratios": {"SMOTENC": 1.0}}) + "\n")
     monkeypatch.setattr(bench, "measured_ratios", lambda seed, rounds: {"SMOTENC": ratio})
     table = [{"rows": n, "columns": c, "encode": n * c * 1e-6} for n in (10, 100) for c in (2, 4)]
-    monkeypatch.setattr(bench, "complexity", lambda seed: table)
+    monkeypatch.setattr(bench, "complexity", lambda seed, full: table)
     monkeypatch.setattr("sys.argv", ["bench", "--history", str(history), *keep])
     assert bench.main() == code
     assert len(history.read_text().splitlines()) == lines

@@ -1,6 +1,6 @@
 """Ratios of speed in one run, a table of complexity, and a history that names what became slower.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench [--seed 0] [--rounds 5] [--history FILE] [--keep | --no-keep]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench [--seed 0] [--rounds 5] [--full] [--history FILE] [--keep | --no-keep]
 
 Ours against a plain implementation of the published objective (a step of training), SMOTENC, CTGAN and TVAE of package ctgan
 (where it is installed; a few of their epochs are timed and stand for the rest), and scikit-learn alone on the same folds. Both
@@ -18,12 +18,11 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,16 +35,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mgvae.cohort.rows import Rows
-from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.cells import compute_cells
 from mgvae.evaluation.fits import Fit, plan_folds
 from mgvae.evaluation.one_split import Chain
-from mgvae.generator.synthesis import encoded, pretrain_majority
-from mgvae.model.encoding import fit_encoding
-from mgvae.torch_runtime import one_thread, torch_generator
+from mgvae.torch_runtime import one_thread
 from mgvae.training import loops
+from tests.benchmarks.complexity import complexity, print_complexity
 from tests.benchmarks.oversamplers.generators import ctgan_cases
 from tests.benchmarks.oversamplers.speed import simulated
 from tests.benchmarks.published_objective import generated, make_task, reference_stepper, stepper
@@ -53,10 +50,9 @@ from tests.paths import ROOT
 
 HISTORY = ROOT / "docs" / "results" / "bench.jsonl"
 FALL = 0.15
-VERSIONS = ("torch", "numpy", "pandas", "scikit-learn", "imbalanced-learn")
+VERSIONS = ("torch", "numpy", "pandas", "scikit-learn", "imbalanced-learn", *(("ctgan",) if find_spec("ctgan") else ()))
 ROWS, FOLD_ROWS = 4000, 6000
 PACKAGE_EPOCHS, DEFAULT_EPOCHS = 4, 300
-GRID_ROWS, GRID_COLUMNS = (2000, 8000, 32000), (25, 50, 100)
 Ways = Mapping[str, Callable[[], object]]
 
 
@@ -65,12 +61,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--full", action="store_true", help="tables of up to 1,000,000 rows and 1,000 columns, hours")
     parser.add_argument("--history", type=Path, default=HISTORY)
     parser.add_argument("--keep", action=argparse.BooleanOptionalAction, default=None)
     options = parser.parse_args()
     with one_thread():
         ratios = measured_ratios(options.seed, options.rounds)
-        table = complexity(options.seed)
+        table = complexity(options.seed, full=options.full)
     result = {**environment(options.seed), "ratios": ratios, "exponents": print_complexity(table), "complexity": table}
     fallen = falls(last_kept(options.history, result["machine"]), ratios)
     for sentence in fallen:
@@ -104,7 +101,7 @@ def machine() -> str:
 
 def measured_ratios(seed: int, rounds: int) -> dict[str, float]:
     """Print the seconds of both sides of each comparison; return theirs over ours."""
-    print(f"machine  {machine()}, load {os.getloadavg()[0]:.1f}, seed {seed}; seconds of the processor, one thread")
+    print(f"{machine()}, load {os.getloadavg()[0]:.1f}, seed {seed}; seconds of the processor, one thread")
     print(f"{'against':26} {'theirs':>9} {'ours':>9} {'ratio':>7}", flush=True)
     found = {}
     for name, (ways, times) in comparisons(seed).items():
@@ -199,57 +196,6 @@ def smotenc(features: pd.DataFrame, event: np.ndarray, seed: int) -> None:
     SMOTENC(categorical_features="auto", random_state=seed).fit_resample(columns, event.astype(np.int64))
 
 
-def complexity(seed: int) -> list[dict[str, float]]:
-    """Return processor seconds of the parts of a study, by rows and columns."""
-    parts_of_a_study(_mixed(200, 25, seed), seed)  # imports, and what else is done once
-    return [
-        {"rows": rows, "columns": columns, **parts_of_a_study(_mixed(rows, columns, seed), seed)}
-        for rows in GRID_ROWS
-        for columns in GRID_COLUMNS
-    ]
-
-
-def parts_of_a_study(features: pd.DataFrame, seed: int) -> dict[str, float]:
-    """Return processor seconds of encoding, an epoch of pre-training, drawing as many rows, and a fit of two classifiers."""
-    settings, everyone, seconds = Training(pretrain_epochs=1, device="cpu"), np.arange(len(features)), dict[str, float]()
-
-    def timed(name: str, work: Callable[[], Any]) -> Any:
-        start = time.process_time()
-        done = work()
-        seconds[name] = round(time.process_time() - start, 4)
-        return done
-
-    encoding = fit_encoding(features, {name: _column(column) for name, column in features.items()})
-    numbers = timed("encode", lambda: encoded(encoding, features, settings))
-    trained = timed("epoch", lambda: pretrain_majority(encoding, numbers, everyone, settings, seed=seed))
-    codes, draws = trained.model.exemplar_means(numbers), torch_generator(seed, "bench")
-    timed("decode", lambda: encoding.decode(trained.model.decoded(codes, draws).numpy()))
-    rows = Rows(features, (everyone % 50 == 0).astype(np.int64), everyone)
-    chain = Chain(("none",), ("logistic_regression", "hist_gradient_boosting"), Recipe(columns={}, training=settings))
-    timed("classifiers", lambda: compute_cells(rows, {"one": Fit("one", everyone, everyone, seed)}, chain))
-    return seconds
-
-
-def print_complexity(table: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Print the table with its exponents, and return these, by part: seconds ~ rows^a columns^b."""
-    parts = [name for name in table[0] if name not in ("rows", "columns")]
-    print("\n" + f"{'rows':>8} {'columns':>8}" + "".join(f" {name:>12}" for name in parts))
-    for line in table:
-        print(f"{line['rows']:8,} {line['columns']:8,}" + "".join(f" {line[name]:12.3f}" for name in parts))
-    found = {name: exponents(table, name) for name in parts}
-    for way in ("rows", "columns"):
-        print(f"{'exponent of ' + way:>17}" + "".join(f" {found[name][way]:12.2f}" for name in parts))
-    return found
-
-
-def exponents(table: Sequence[Mapping[str, float]], part: str) -> dict[str, float]:
-    """Return the exponents of rows and columns by least squares on logarithms."""
-    sizes = np.log([[line["rows"], line["columns"]] for line in table])
-    design = np.column_stack([np.ones(len(table)), sizes])
-    found = np.linalg.lstsq(design, np.log([max(line[part], 1e-6) for line in table]), rcond=None)[0]
-    return {"rows": round(float(found[1]), 3), "columns": round(float(found[2]), 3)}
-
-
 def last_kept(history: Path, where: object) -> dict[str, float]:
     """Return the ratios of the last result of a machine; none where there is no such result."""
     lines = history.read_text(encoding="utf-8").splitlines() if history.exists() else []
@@ -280,18 +226,6 @@ def _package(kind: str, features: pd.DataFrame, event: np.ndarray, seed: int) ->
         return one + (DEFAULT_EPOCHS - 1) * (seconds(1 + PACKAGE_EPOCHS) - one) / PACKAGE_EPOCHS
 
     return all_epochs
-
-
-def _mixed(rows: int, columns: int, seed: int) -> pd.DataFrame:
-    """Return a table of 25, 50, ... columns: blocks of the simulated table."""
-    blocks = [simulated(rows, seed=seed + block)[0].add_suffix(f"_{block}") for block in range(-(-columns // 40))]
-    return pd.concat(blocks, axis=1).iloc[:, :columns]
-
-
-def _column(column: pd.Series) -> Column:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return Column(kind="categorical", categories=tuple(column.cat.categories))
-    return Column(kind="continuous")
 
 
 if __name__ == "__main__":

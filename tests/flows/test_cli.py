@@ -1,5 +1,6 @@
 """The command line: exit code 0 all well, 2 a gate or the validation failed, 1 an error told in one message on stderr."""
 
+import gc
 import json
 import shutil
 import sys
@@ -216,6 +217,14 @@ def test_a_command_that_keeps_nothing_does_not_say_so_when_it_is_stopped(mgvae, 
     monkeypatch.setattr("mgvae.extract.read.read_extract", interrupted)
     said = mgvae("validate", write_study(tmp_path))
     assert (said.code, said.out, said.err) == (130, "", "Stopped.\n")
+
+
+def test_a_command_seldom_looks_for_reference_cycles_and_leaves_that_as_it_was(mgvae, monkeypatch, tmp_path):
+    before, seen = gc.get_threshold(), []
+    monkeypatch.setattr("flows.cli.load_studies", lambda path: seen.append(gc.get_threshold()))
+    mgvae("validate", tmp_path / "cohort.yaml")
+    assert seen == [(100 * before[0], *before[1:])]
+    assert gc.get_threshold() == before
 
 
 def test_show(mgvae, finished):
