@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from typing import Final
@@ -32,16 +32,20 @@ PORTS: Final = range(10_000, 32_768)  # below those of outgoing connections; of 
 
 
 @contextmanager
-def orchestrated() -> Iterator[None]:
+def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Have a server answer, and run a flow in the block.
 
     Errors of ours pass; any other that leaves a flow whose body uses `redact_errors` is Prefect's own, and quotes no data.
 
+    Args:
+        meanwhile: called once, while a server of our own starts, which takes seconds.
     Raises:
         OrchestrationError: what Prefect raised.
     """
     try:
-        with nullcontext() if served() else _embedded_server():
+        if served():
+            meanwhile()
+        with nullcontext() if served() else _embedded_server(meanwhile):
             yield
     except MGVAEError:
         raise
@@ -54,7 +58,7 @@ def orchestrated() -> Iterator[None]:
 
 
 @contextmanager
-def _embedded_server() -> Iterator[None]:
+def _embedded_server(meanwhile: Callable[[], object]) -> Iterator[None]:
     """Have Prefect's embedded server answer this process alone.
 
     It listens on 127.0.0.1 and asks for a password, which keeps out other accounts of this machine. A page of another origin
@@ -71,11 +75,11 @@ def _embedded_server() -> Iterator[None]:
     os.environ |= {setting.name: str(value) for setting, value in private.items()}
     refresh_global_settings_context()
     with temporary_settings(private):
-        _start_embedded_server(password)
+        _start_embedded_server(password, meanwhile)
         yield
 
 
-def _start_embedded_server(password: str) -> None:
+def _start_embedded_server(password: str, meanwhile: Callable[[], object]) -> None:
     """Start Prefect's embedded server beyond Ctrl-C, and wait until it answers.
 
     A terminal sends SIGINT to all processes of its foreground group. The server would end before the run that it serves, which
@@ -83,6 +87,8 @@ def _start_embedded_server(password: str) -> None:
     SIGINT blocked, which it inherits; Prefect stops it when this process ends. Ctrl-C still reaches this process at any moment,
     and nobody then waits for the thread.
     """
+    import prefect.server.api.server  # noqa: F401 - here, not in the thread: two threads must not import the same at once
+
     failed: list[Exception] = []
 
     def start() -> None:
@@ -96,6 +102,7 @@ def _start_embedded_server(password: str) -> None:
 
     thread = threading.Thread(target=copy_context().run, args=(start,), name="embedded server", daemon=True)
     thread.start()
+    meanwhile()
     thread.join()
     if failed:
         raise failed[0]

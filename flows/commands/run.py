@@ -57,12 +57,13 @@ def run_study(
     configure_prefect(debug=debug)
     from flows.commands.terminal import reporting
     from flows.prefect_server import orchestrated
-    from flows.study.flow import cohort_flow
-    from flows.study.outcome import result_of
 
     given = {"extract": extract, "out": str(out), "seed": seed, "settings": settings, "store": store}
     console = Console(stderr=True)
-    with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated():
+    with reporting(console, lines=LINE_EVERY_SECONDS), orchestrated(prepare_flow):
+        from flows.study.flow import cohort_flow
+        from flows.study.outcome import result_of
+
         if studies is None:
             return _ended(result_of(cohort_flow, str(built), **given), profile=profile)
         ended = partial(_ended, profile=profile)
@@ -73,6 +74,13 @@ def run_study(
             return result_of(cohort_flow, str(built), **given)
 
         return run_each(studies, out, run, ended)
+
+
+def prepare_flow() -> None:
+    """Import the flow, and read the code of its stages, whose digests are in their cache keys."""
+    from flows.study.cache_key import code_version
+
+    code_version()
 
 
 def _ended(result: dict[str, Any], *, profile: bool) -> int:

@@ -22,14 +22,12 @@ from mgvae.cohort.rules import RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError
+from mgvae.evaluation.arm_kinds import GENERATIVE, SAME_FIT
 from mgvae.evaluation.smote import smote_cases
 from mgvae.generator.rules import NO_RULES
 from mgvae.generator.synthesis import Variant, synthetic_cases
 from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive, numpy_generator
-
-SAME_FIT: dict[Arm, Arm] = {"threshold": "none"}  # arms that differ from another one in the decision threshold alone
-GENERATIVE: tuple[Arm, ...] = ("vae", "mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mgvae.config.budget import Budget
 from mgvae.config.study import CohortConfig
+from mgvae.evaluation.arm_kinds import GENERATIVE, SAME_FIT, cells_of, compared_arms
 from mgvae.evaluation.fits import FEWEST_FOR_PAIRS, INNER_FOLDS
 
 GENERATOR_SECONDS, CLASSIFIER_SECONDS = 18.0, 0.15  # of a processor, for one fit on the table of NAFLD, see docs/performance.md
@@ -38,10 +39,6 @@ def planned_fits(config: CohortConfig) -> PlannedFits:
 
     Fewer where few groups have an event, or where another arm is recommended.
     """
-    from mgvae.evaluation.arms import GENERATIVE, SAME_FIT
-    from mgvae.evaluation.instability import compared_arms
-    from mgvae.evaluation.redevelopment import cells_of
-
     settings, curve = config.evaluation, config.learning_curve
     arms = [arm for arm in settings.arms if SAME_FIT.get(arm) not in settings.arms]
     trained = [arm for arm in arms if arm in GENERATIVE]

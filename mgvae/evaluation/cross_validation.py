@@ -13,7 +13,7 @@ from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
 from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Arm, Classifier
-from mgvae.evaluation.arms import SAME_FIT
+from mgvae.evaluation.arm_kinds import SAME_FIT
 from mgvae.evaluation.cells import HERE, Outcomes, Run, compute_cells
 from mgvae.evaluation.fits import Fit, Plan, Tested, plan_folds
 from mgvae.evaluation.measures.weights import unit_weights

@@ -18,11 +18,11 @@ from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Arm
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DataError, TrainingError
-from mgvae.evaluation.arms import GENERATIVE, SAME_FIT
+from mgvae.evaluation.arm_kinds import GENERATIVE, cells_of, compared_arms
 from mgvae.evaluation.cells import HERE, Run
 from mgvae.evaluation.evaluate import chain_of
 from mgvae.evaluation.measures import instability as measures
-from mgvae.evaluation.redevelopment import CLASSIFIER, Redevelopments, cells_of, compared_rows, redevelop
+from mgvae.evaluation.redevelopment import CLASSIFIER, Redevelopments, compared_rows, redevelop
 from mgvae.reproducibility import derive
 from mgvae.results.instability import ArmInstability, InstabilityResult, Recalibrated
 
@@ -78,14 +78,6 @@ def measure_instability(
         unavailable=unavailable,
         remarks=tuple(dict.fromkeys(remarks)),
     )
-
-
-def compared_arms(config: CohortConfig, recommended: Arm) -> tuple[Arm, ...]:
-    """Return the arms to redevelop, ``none`` first."""
-    settings, evaluated = config.instability, config.evaluation.arms
-    asked = settings.arms or ("none", SAME_FIT.get(recommended, recommended), "mgvae")
-    arms = [arm for arm in evaluated if arm in asked and (settings.generated or arm not in GENERATIVE)]
-    return tuple(dict.fromkeys(("none", *arms)))
 
 
 def _count(arm: Arm, config: CohortConfig) -> int:

@@ -18,7 +18,7 @@ from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Classifier
 from mgvae.config.study import CohortConfig
 from mgvae.errors import OutcomeError
-from mgvae.evaluation.arms import GENERATIVE, SAME_FIT
+from mgvae.evaluation.arm_kinds import GENERATIVE, SAME_FIT
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cells import HERE, KeptCells, Run
 from mgvae.evaluation.cross_validation import Predictions, cross_validate

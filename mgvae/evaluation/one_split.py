@@ -15,7 +15,8 @@ from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Arm
 from mgvae.config.sections import Classifier as ClassifierName
 from mgvae.errors import DataError, TrainingError
-from mgvae.evaluation.arms import SAME_FIT, Recipe, Treated, treat
+from mgvae.evaluation.arm_kinds import SAME_FIT
+from mgvae.evaluation.arms import Recipe, Treated, treat
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Variant
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mgvae.config.sections import Arm, Classifier
-from mgvae.evaluation.arms import GENERATIVE
+from mgvae.evaluation.arm_kinds import GENERATIVE
 from mgvae.evaluation.evidence import LUCK, POWER, PRIOR, evidence, expected_gain, needed, smallest_gain, worth
 from mgvae.evaluation.summary import JUDGED
 from mgvae.results.evaluation import Contrast, EvaluationResult, Metric, ModelName, Scores

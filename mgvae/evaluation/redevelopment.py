@@ -15,6 +15,7 @@ from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
 from mgvae.config.sections import Arm, Classifier
 from mgvae.errors import OutcomeError
+from mgvae.evaluation.arm_kinds import RECALIBRATION_FOLDS
 from mgvae.evaluation.cells import Outcomes, Run, compute_cells
 from mgvae.evaluation.fits import Fit
 from mgvae.evaluation.measures.instability import Redeveloped
@@ -25,7 +26,6 @@ CLASSIFIER: Classifier = "logistic_regression"  # of all redeveloped models: the
 CELLS = 20_000_000  # numbers in memory at once
 POSITIONS = 8  # numbers for each patient in a development: positions of its fits, predictions
 MOST_TRIES = 100
-INNER_FOLDS = 4  # of each draw, for its recalibration
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,6 @@ def redevelop(
     return Redevelopments(moved[0], lines[0], again, lines[1:], tuple(reasons), tuple(remarks))
 
 
-def cells_of(count: int, *, relearn: bool) -> int:
-    """Return how many cells `redevelop` computes; fewer where the events of a sample lie in few groups."""
-    return (count + 1) * (1 + INNER_FOLDS * relearn)
-
-
 def draw(rows: Rows, *, seed: int) -> IntArray:
     """Return the positions of a bootstrap sample of the groups, increasing, with both classes.
 
@@ -153,7 +148,7 @@ def _development(rows: Rows, place: int, predicted: IntArray, *, relearn: bool, 
     with_event = len(np.unique(group[event]))
     if not relearn or with_event < 2:  # where one group has all events, nothing can be learned from other groups
         return Development(outer, ())
-    parts = folds(event, group, n_folds=min(INNER_FOLDS, with_event), seed=own)
+    parts = folds(event, group, n_folds=min(RECALIBRATION_FOLDS, with_event), seed=own)
     inner = [Fit(f"{name}-{i}", drawn[train], drawn[test], derive(own, i)) for i, (train, test) in enumerate(parts)]
     return Development(outer, tuple(inner))
 

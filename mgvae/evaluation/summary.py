@@ -8,7 +8,7 @@ import numpy as np
 
 from mgvae.arrays import FloatArray
 from mgvae.config.sections import Arm, Classifier, Evaluation
-from mgvae.evaluation.arms import SAME_FIT
+from mgvae.evaluation.arm_kinds import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples
 from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.intervals import Sample, Score, estimates, t_quantile

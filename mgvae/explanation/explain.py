@@ -16,7 +16,8 @@ from mgvae.cohort.split import folds
 from mgvae.cohort.subgroups import Subgroup
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
-from mgvae.evaluation.arms import GENERATIVE, SAME_FIT, with_cases
+from mgvae.evaluation.arm_kinds import GENERATIVE, SAME_FIT
+from mgvae.evaluation.arms import with_cases
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import holdout_seed
 from mgvae.evaluation.evaluate import chain_of, evaluation_seed

@@ -105,7 +105,7 @@ class Encoding:
         columns: dict[str, Any] = {}
         for place in self.slots:
             missing = values[:, place.missing_at] > 0.5 if place.missing_at is not None else np.zeros(len(values), bool)
-            columns[place.name] = _decode_column(place, np.asarray(values, dtype=float), missing)
+            columns[place.name] = _decode_column(place, values, missing)
         return pd.DataFrame(columns)
 
     def _check(self, features: pd.DataFrame) -> None:
@@ -149,7 +149,7 @@ def encoding_from_json(state: Mapping[str, Mapping[str, Any]]) -> Encoding:
 
 def _decode_column(place: Slots, values: Array, missing: Array) -> Any:
     coder = place.coder
-    slots = values[:, place.start : place.start + coder.width]
+    slots = np.asarray(values[:, place.start : place.start + coder.width], dtype=float)
     decoded = coder.decode(slots) if isinstance(coder, Level) else coder.decode(slots[:, 0])
     if not coder.levels:
         return np.where(missing, np.nan, decoded)

@@ -1,16 +1,18 @@
 """The command's own server may answer as slowly as Prefect allows: a busy machine is no error."""
 
 import base64
+import os
 import time
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import httpx
 import pytest
 from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, temporary_settings
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_API_URL, temporary_settings
 
-from flows.prefect_server import _start_own_server
+from flows.prefect_server import _start_own_server, orchestrated
 
 LOGIN = "mgvae:invented"
 SECONDS = 0.6  # until it answers
@@ -47,3 +49,18 @@ def test_it_waits_as_long_as_prefect_does(busy):
         _start_own_server(LOGIN)
     with temporary_settings({PREFECT_API_REQUEST_TIMEOUT: SECONDS / 6}), pytest.raises(httpx.ReadTimeout, match="timed out"):
         _start_own_server(LOGIN)
+
+
+def test_work_is_done_while_the_own_server_starts(monkeypatch):
+    prepared, waited = Event(), []
+    monkeypatch.setattr("flows.prefect_server._start_own_server", lambda password: waited.append(prepared.wait(10 * SECONDS)))
+    monkeypatch.setattr("flows.prefect_server.get_client", lambda **_: nullcontext())
+    monkeypatch.setattr("flows.prefect_server.os.environ", os.environ.copy())
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), orchestrated(prepared.set):
+        assert waited == [True]
+
+
+def test_work_is_done_where_a_server_is_up_already():
+    prepared = Event()
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), orchestrated(prepared.set):
+        assert prepared.is_set()

@@ -19,7 +19,8 @@ from mgvae.config.dictionary import Column
 from mgvae.config.rules import Rule
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError, OutcomeError
-from mgvae.evaluation.arms import GENERATIVE, Recipe, Treated, class_weights, treat
+from mgvae.evaluation.arm_kinds import GENERATIVE
+from mgvae.evaluation.arms import Recipe, Treated, class_weights, treat
 from mgvae.evaluation.measures.calibration import calibration
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.one_split import run_arm

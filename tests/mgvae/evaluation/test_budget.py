@@ -1,5 +1,8 @@
 """Tests of budgets: the fits that are stated are those that are planned, and what is asked for besides still counts."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -74,3 +77,8 @@ def test_the_error_of_a_limit_is_that_of_normal_draws():
     draws = numpy_generator(1, "limits").normal(size=(4000, 500))
     found = np.quantile(draws, 0.975, axis=1).std() / 1.96
     assert found == pytest.approx(budgets.LIMIT_ERROR / np.sqrt(500), rel=0.06)
+
+
+def test_a_budget_is_stated_without_importing_what_trains():
+    code = "import sys; import mgvae.evaluation.budget; print(sorted({'torch', 'imblearn', 'sklearn'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

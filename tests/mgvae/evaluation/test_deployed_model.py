@@ -13,7 +13,7 @@ from mgvae.cohort.build import Cohort
 from mgvae.cohort.rows import rows
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError, ShapeError
-from mgvae.evaluation.arms import SAME_FIT
+from mgvae.evaluation.arm_kinds import SAME_FIT
 from mgvae.evaluation.cross_validation import predict_both
 from mgvae.evaluation.deployed_model import EVALUATED, fit_deployed, load_deployed, save_deployed, seen_in_training
 from mgvae.evaluation.evaluate import chain_of, evaluation_seed

@@ -10,8 +10,9 @@ from mgvae.classifiers.recalibration import Recalibration, fit_recalibration
 from mgvae.config.study import CohortConfig
 from mgvae.errors import OutcomeError
 from mgvae.evaluation import redevelopment
+from mgvae.evaluation.arm_kinds import compared_arms
 from mgvae.evaluation.cells import HERE, Run
-from mgvae.evaluation.instability import compared_arms, measure_instability
+from mgvae.evaluation.instability import measure_instability
 from mgvae.evaluation.measures.instability import recalibrated
 from mgvae.evaluation.one_split import fit_chain
 from mgvae.evaluation.parallel import ProcessPool

@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import pytest
 
-from mgvae.evaluation.arms import GENERATIVE
+from mgvae.evaluation.arm_kinds import GENERATIVE
 from mgvae.evaluation.evidence import PRIOR
 from mgvae.evaluation.recommendation import barred_arms
 from mgvae.results.gates import Gate

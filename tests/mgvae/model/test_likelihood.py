@@ -181,6 +181,15 @@ def test_every_sample_has_one_level_per_column():
     assert (drawn[:, ward.start : ward.start + 4].sum(1) == 1).all()
 
 
+def test_a_sample_evaluates_the_levels_of_all_columns_once():
+    columns = {f"ward {at}": COLUMNS["ward"] for at in range(5)}
+    _, _, likelihood = table(pd.DataFrame({name: mixed(100)["ward"] for name in columns}), columns)
+    evaluated = []
+    likelihood.level.register_forward_hook(lambda *_: evaluated.append(1))
+    likelihood.sample(features(10), torch.Generator().manual_seed(0))
+    assert len(evaluated) == 1, "once a column, time grows with the square of the columns"
+
+
 def test_the_start_has_the_base_rates_of_present_values():
     frame = mixed(600).assign(sex=lambda f: f["sex"].where(np.arange(600) % 3 > 0))
     encoding, rows, likelihood = table(frame)
