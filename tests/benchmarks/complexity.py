@@ -1,4 +1,6 @@
-"""Processor seconds of the parts of a study by rows and columns, with fitted exponents; `tests.benchmarks.bench` prints them.
+"""Processor seconds of the parts of a study by rows and columns, with fitted exponents, which `make bench` keeps, too.
+
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.complexity [--full]
 
 Parts: encoding, an epoch of pre-training with its choice of exemplars, drawing and decoding as many rows, and a fit of both
 default classifiers. An exponent below 1 means that a part that does not grow with the table still counts at these sizes.
@@ -6,6 +8,7 @@ default classifiers. An exponent below 1 means that a part that does not grow wi
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,7 +25,7 @@ from mgvae.evaluation.fits import Fit
 from mgvae.evaluation.one_split import Chain
 from mgvae.generator.synthesis import encoded, pretrain_majority
 from mgvae.model.encoding import fit_encoding
-from mgvae.torch_runtime import torch_generator
+from mgvae.torch_runtime import one_thread, torch_generator
 from tests.benchmarks.oversamplers.speed import simulated
 
 GRID = ((5_000, 20_000, 80_000), (25, 50, 100))
@@ -97,3 +100,10 @@ def _column(column: pd.Series) -> Column:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return Column(kind="categorical", categories=tuple(column.cat.categories))
     return Column(kind="continuous")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true")
+    with one_thread():
+        print_complexity(complexity(0, full=parser.parse_args().full))
