@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +23,7 @@ from flows.commands.monitor import monitor
 from flows.commands.options import OUT, Debug, StoreOption, Strict
 from flows.commands.paper import paper
 from flows.commands.predict import predict
+from flows.commands.process import rare_collections, sigterm_as_exit
 from flows.commands.report import report as document
 from flows.commands.run import relative_to_here, run_study
 from flows.commands.simulate import simulate
@@ -252,7 +249,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        with _sigterm_as_exit(), _rare_collections():
+        with sigterm_as_exit(), rare_collections():
             code = app(prog_name="mgvae", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -266,31 +263,6 @@ def main() -> None:
         kept = " Finished stages are kept; the same command goes on from there." if sys.argv[1:2] == ["run"] else ""
         Console(stderr=True).print(f"Stopped.{kept}")
     raise SystemExit(code)
-
-
-@contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
-    """Turn SIGTERM into an orderly exit, which removes half-written files."""
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Look for reference cycles a hundred times less often: among imported modules that takes a sixth of a short command."""
-    before = gc.get_threshold()
-    gc.set_threshold(100 * before[0], *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _print_error(error: Exception) -> None:
