@@ -118,7 +118,13 @@ def tiles(report: Report) -> list[Tile]:
         parts = f"{count(cohort.n_train)} to train, {count(cohort.n_test)} to test" if cohort.n_test else ""
         made.append(Tile("Patients", count(cohort.n), parts))
     if cohort.events is not None:
-        made.append(Tile("Events", count(cohort.events), f"{event_share(cohort)} of patients"))
+        made.append(
+            Tile(
+                "Events",
+                count(cohort.events),
+                event_share(cohort) if cohort.censoring else f"{event_share(cohort)} of patients",
+            )
+        )
     if report.synthetic:
         passed = sum(gate.verdict == "pass" for gate in report.synthetic.gates)
         made.append(
