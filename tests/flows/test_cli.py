@@ -252,7 +252,10 @@ def test_a_budget_is_stated_before_the_run_starts(mgvae, tmp_path, monkeypatch):
 
 def test_a_run_says_what_each_stage_cost(finished, capsys):
     report = read_report(json.loads((finished.run / "report.json").read_text()))
-    assert all(stage.cost.processor_seconds > 0 and stage.cost.written_bytes > 0 for stage in report.lineage.stages)
+    costs = {stage.name: stage.cost for stage in report.lineage.stages}
+    assert all(cost.written_bytes > 0 for cost in costs.values())
+    # the clock of processor time ticks a hundred times a second: a shorter stage may see no tick
+    assert all(costs[name].processor_seconds > 0 for name in ("validate", "pretrain", "finetune", "assess", "evaluate"))
     print_costs(report, Console(width=120))
     said = capsys.readouterr().out
     assert [line.split()[1] for line in said.splitlines() if line.startswith("│")] == [
