@@ -93,11 +93,14 @@ def library_versions() -> dict[str, str]:
 
 @cache
 def _file(module: str) -> Path | None:
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin is not None and spec.origin.endswith(".py") else None
+    """Return a module's file, found without an import: `find_spec` imports all parents, and with them torch."""
+    package, *names = module.split(".")
+    spec = find_spec(package)
+    if spec is None or not names:
+        return Path(spec.origin) if spec is not None and spec.origin is not None and spec.origin.endswith(".py") else None
+    places = [Path(root, *names) for root in spec.submodule_search_locations or ()]
+    files = (file for place in places for file in (place / "__init__.py", place.with_name(f"{place.name}.py")))
+    return next((file for file in files if file.is_file()), None)
 
 
 @cache

@@ -1,5 +1,6 @@
 """What a stage's code is: a change in a module that it imports, at any distance, changes its digest; no other change does."""
 
+import subprocess
 import sys
 
 import pytest
@@ -146,3 +147,8 @@ def test_a_stage_is_a_module_of_its_own_that_no_other_stage_reaches(stage):
     assert own == f"flows.study.stages.{stage.name}"
     others = {other.make.__module__ for other in (*STAGES, DRIFT)} - {own}
     assert not others & reached(own)
+
+
+def test_reading_code_imports_none_of_it():
+    code = "import sys; from flows.study.cache_key import code_version; code_version(); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
