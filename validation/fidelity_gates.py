@@ -115,13 +115,17 @@ def dependence_gate(tables: Tables, *, config: CohortConfig) -> Gate:
 
 
 def missing_gate(tables: Tables, *, config: CohortConfig) -> Gate:
-    """Check the share of missing cells, column by column; the intervals hold together."""
+    """Check the share of missing cells, column by column; the intervals hold together.
+
+    A column without any value fails, too, where the rows are enough to say that real cases have more.
+    """
     real = pd.concat([tables.cases, tables.cases_holdout], ignore_index=True)
     counts = {name: [int(np.isnan(cells_of(part[name])).sum()) for part in (real, tables.synthetic)] for name in real.columns}
     level = 1 - (1 - LEVEL) / len(counts)
     sizes = len(real), len(tables.synthetic)
     gaps = {name: _absolute(difference(a, sizes[0], b, sizes[1], level=level)) for name, (a, b) in counts.items()}
-    worst = max(gaps, key=lambda name: (gaps[name].low, gaps[name].value))
+    emptied = {name for name, (_, b) in counts.items() if b == sizes[1] and gaps[name].low > 0}
+    worst = max(gaps, key=lambda name: (name in emptied, gaps[name].low, gaps[name].value))
     found, (warn, fail) = gaps[worst], (config.gates.missing_warn, config.gates.missing_fail)
     shares = [count / size for count, size in zip(counts[worst], sizes, strict=True)]
     return Gate(
@@ -129,8 +133,8 @@ def missing_gate(tables: Tables, *, config: CohortConfig) -> Gate:
         label="Largest difference in the share of missing cells of a column",
         **numbers(found),
         threshold=warn,
-        rule=f"at most {warn:g}; fails above {fail:g} when the interval lies above {warn:g}",
-        verdict="pass" if found.low <= 0 else at_most(found, warn=warn, fail=fail),
+        rule=f"at most {warn:g}; fails above {fail:g} when the interval lies above {warn:g}, or all values are lost",
+        verdict="fail" if emptied else "pass" if found.low <= 0 else at_most(found, warn=warn, fail=fail),
         detail=f"{worst}: {100 * shares[0]:.0f} % missing in real and {100 * shares[1]:.0f} % in synthetic cases.",
         real=0.0,
     )

@@ -122,7 +122,7 @@ def test_thresholds_come_from_the_configuration(rng):
 def test_a_broken_rule_of_the_dictionary_fails():
     failed = (
         FailedRule(column="age", rule="must be between 0 and 120 years", count=4),
-        FailedRule(column="stage", rule="must have at least one value", count=None),
+        FailedRule(column="stage", rule="must be a column of the synthetic rows", count=None),
     )
     gate = suite_gate(ValidationResult(passed=False, expectations=90, failed=failed, rows=900))
     assert (gate.verdict, gate.value) == ("fail", pytest.approx(4 / 900))
@@ -225,3 +225,15 @@ def test_tables_that_do_not_agree_are_refused(rng, change, message):
 def test_parents_that_do_not_agree_are_refused(rng, parents, message):
     with pytest.raises(ShapeError, match=message):
         gates_of(draw_patients(rng, 20, cases=True), draw_tables(rng), parents)
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(6, "pass"), (200, "fail")])
+def test_a_rarely_measured_column_may_be_empty_only_where_rows_are_few(rng, rows, verdict):
+    tables, synthetic = draw_tables(rng), draw_patients(rng, rows, cases=True)
+    for part in (tables["cases_train"], tables["cases_holdout"]):
+        part["lab0"] = part["lab0"].mask(np.arange(len(part)) % 8 > 0)  # 1 in 8 patients has it, less than the limit
+    synthetic["lab0"] = np.nan
+    found = gates_of(synthetic, tables, gates={"missing_warn": 0.2, "missing_fail": 0.2})["missingness"]
+    assert found.verdict == verdict
+    if verdict == "fail":
+        assert found.detail.endswith("and 100 % in synthetic cases.")
