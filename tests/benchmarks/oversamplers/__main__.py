@@ -1,7 +1,7 @@
 """Compare ways to treat imbalance on real cohorts.
 
     python -m tests.benchmarks.oversamplers --cohorts nafld,mi_complications,crash2,actg320,diabetes130 --seeds 3
-    python -m tests.benchmarks.oversamplers --speed [--full]
+    python -m tests.benchmarks.oversamplers --speed [--full] [--rows 20000]
 
 Every arm is fitted on the training folds of repeated stratified cross-validation (groups stay together) and tested on real rows
 at natural prevalence: raw probabilities, threshold 0.5. A stopped study goes on where it was; a changed sampler is measured
@@ -53,8 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--results", type=Path, default=RESULTS, help="file of results, reused")
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument("--no-run", action="store_true", help="measure nothing; print what the file of results holds")
-    parser.add_argument("--speed", action="store_true", help="time and memory on a simulated table of 20,000 x 40 instead")
+    parser.add_argument("--speed", action="store_true", help="time and memory on a simulated table of 40 columns instead")
     parser.add_argument("--full", action="store_true", help="with --speed: train CTGAN for all of its 300 epochs")
+    parser.add_argument("--rows", type=int, default=speed.ROWS, help="with --speed: rows of that table")
     return parser
 
 
@@ -63,7 +64,7 @@ def main() -> None:
     parser = _parser()
     options = parser.parse_args()
     if options.speed:
-        speed.main(full=options.full)
+        speed.main(full=options.full, rows=options.rows)
         return
     unknown = sorted(set(options.arms) - set(ARMS))
     if unknown:

@@ -1,4 +1,4 @@
-"""Time and memory on a simulated table of 20,000 x 40 mixed columns: the library's sampler, and CTGAN on the same table.
+"""Time and memory on a simulated table of 40 mixed columns: the library's sampler, and CTGAN on the same table.
 
 Each is measured in a process of its own: ours with the threads that it takes by itself, CTGAN with one, for with two an epoch
 took 243 s instead of 39 s on a machine with other work. CTGAN is trained on the full table with its defaults; unless all of its
@@ -29,7 +29,7 @@ LEVELS = (3, 4, 5, 8, 12, 20, 35, 50)  # of the categorical columns
 NUMERIC, HEAVY, WHOLE, BINARY = 12, 6, 6, 8
 MISSING, EVENTS = 0.1, 0.02
 EPOCHS, DEFAULT_EPOCHS = 4, 300
-SECONDS, RATIO, GIB = 60.0, 5.0, 2.0  # the targets
+SECONDS, RATIO, GIB = {ROWS: 30.0, 200_000: 180.0}, 10.0, 2.0  # the targets
 
 
 def simulated(rows: int = ROWS, *, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -58,11 +58,16 @@ def _levels(score: np.ndarray, count: int) -> pd.Categorical:
     return pd.Categorical.from_codes(np.searchsorted(cuts, score), categories=[f"level {j}" for j in range(count)])
 
 
-def main(*, full: bool) -> None:
-    """Measure in fresh processes and print."""
-    print(f"{ROWS:,} x 40 mixed columns, {EVENTS:.0%} events, {MISSING:.0%} missing, {cores()} cores", flush=True)
-    ours = _in_own_process("mgvae", {})
+def main(*, full: bool, rows: int = ROWS) -> None:
+    """Measure in fresh processes and print; CTGAN at 20,000 rows only."""
+    print(f"{rows:,} x 40 mixed columns, {EVENTS:.0%} events, {MISSING:.0%} missing, {cores()} cores", flush=True)
+    ours = _in_own_process("mgvae", {}, rows=rows)
     print(f"MGVAEOverSampler(random_state=0).fit_resample: {ours['seconds']:.1f} s ({_rest(ours)})", flush=True)
+    if (most := SECONDS.get(rows)) is not None:
+        print(_target("seconds", f"{ours['seconds']:.1f} s, under {most:.0f} wanted", met=ours["seconds"] < most))
+    print(_target("memory", f"{ours['gib']:.2f} GiB, under {GIB:.0f} wanted", met=ours["gib"] < GIB), flush=True)
+    if rows != ROWS:
+        return
     theirs = _in_own_process("ctgan-full" if full else "ctgan", {"OMP_NUM_THREADS": "1"})
     how = "measured" if full else f"scaled from a training of {EPOCHS} epochs"
     print(
@@ -70,9 +75,7 @@ def main(*, full: bool) -> None:
         f"{_rest(theirs)})"
     )
     ratio = theirs["seconds"] / ours["seconds"]
-    print(_target("seconds", f"{ours['seconds']:.1f} s, under {SECONDS:.0f} wanted", met=ours["seconds"] < SECONDS))
     print(_target("ratio", f"{ratio:.1f} times faster than CTGAN, at least {RATIO:.0f} wanted", met=ratio >= RATIO))
-    print(_target("memory", f"{ours['gib']:.2f} GiB, under {GIB:.0f} wanted", met=ours["gib"] < GIB))
 
 
 def _rest(measured: dict[str, float]) -> str:
@@ -85,16 +88,16 @@ def _target(name: str, text: str, *, met: bool) -> str:
     return f"TARGET {name}: {'met' if met else 'not met'} ({text})"
 
 
-def _in_own_process(what: str, environment: dict[str, str]) -> dict[str, float]:
-    command = [sys.executable, "-m", "tests.benchmarks.oversamplers.speed", what]
+def _in_own_process(what: str, environment: dict[str, str], *, rows: int = ROWS) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.benchmarks.oversamplers.speed", what, str(rows)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | environment)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _sampler() -> float:
+def _sampler(rows: int) -> float:
     from mgvae import MGVAEOverSampler
 
-    features, event = simulated()
+    features, event = simulated(rows)
     return _seconds(lambda: MGVAEOverSampler(random_state=0).fit_resample(features, event.astype(np.int64)))
 
 
@@ -121,9 +124,9 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _measure(what: str) -> None:
+def _measure(what: str, rows: int) -> None:
     start = time.perf_counter()
-    seconds = _sampler() if what == "mgvae" else _ctgan(full=what == "ctgan-full")
+    seconds = _sampler(rows) if what == "mgvae" else _ctgan(full=what == "ctgan-full")
     measured = time.perf_counter() - start
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
@@ -132,4 +135,4 @@ def _measure(what: str) -> None:
 
 
 if __name__ == "__main__":
-    _measure(sys.argv[1])
+    _measure(sys.argv[1], int(sys.argv[2]))
