@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.study_of_size DIR [--rows 43400] [--columns 10] [--seed 0]
 
-The columns, at most 40, are numeric, skewed, whole, binary and of 3 to 50 levels, a tenth of the cells missing, 2 % events; see
-`tests.benchmarks.oversamplers.speed.simulated`. The size that is set is that of a public file on stroke.
+The columns are numeric, skewed, whole, binary and of 3 to 50 levels, a tenth of the cells missing, 2 % events; see
+`tests.benchmarks.oversamplers.speed.simulated`. Each 40 have factors of their own, the first 40 those of the event. The size
+that is set is that of a public file on stroke.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from tests.benchmarks.oversamplers.speed import simulated
 def write(folder: Path, rows: int, columns: int, *, seed: int) -> Path:
     """Write the study's files into ``folder`` and return the path of cohort.yaml."""
     table, event = simulated(rows, seed=seed)
-    table = table.iloc[:, np.linspace(0, table.shape[1] - 1, columns).round().astype(int)]
+    if columns <= table.shape[1]:
+        table = table.iloc[:, np.linspace(0, table.shape[1] - 1, columns).round().astype(int)]
+    else:
+        blocks = range(1, -(-columns // table.shape[1]))
+        more = [simulated(rows, seed=seed + block)[0].add_suffix(f"_{block}") for block in blocks]
+        table = pd.concat([table, *more], axis=1).iloc[:, :columns]
     entries = {name: _entry(column) for name, column in table.items()}
     entries["event"] = {"kind": "binary", "role": "excluded", "categories": [0, 1], "max_missing": 0.0}
     folder.mkdir(parents=True, exist_ok=True)
