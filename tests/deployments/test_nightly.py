@@ -12,7 +12,7 @@ import pytest
 
 from mgvae.results.labels import ARMS
 from tests.deployments.machine import machine, postgres, wait_for
-from tests.flows.simulated_study import CANARY, table, write_study
+from tests.flows.simulated_study import CANARY, LONGER, table, write_study
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ STAGES |= AFTER_EVALUATION
 @pytest.fixture(scope="module", params=["sqlite", "postgres and s3"])
 def up(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("machine")
-    cohort = write_study(folder / "study")
+    cohort = write_study(folder / "study", **LONGER)
     if request.param == "sqlite":
         with machine(folder) as one:
             one.deploy(cohort)

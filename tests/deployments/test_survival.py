@@ -17,7 +17,7 @@ import pytest
 from flows.inbox.landing import land
 from flows.runs.recovery import restarts
 from tests.deployments.machine import machine, wait_for
-from tests.flows.simulated_study import table, write_study
+from tests.flows.simulated_study import LONGER, table, write_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.survival]
 # pre-training takes seconds, so that a kill falls into it; redevelopments with a generator would be ten more of it
@@ -52,7 +52,7 @@ def told():
 def up(tmp_path_factory, told):
     folder = tmp_path_factory.mktemp("machine")
     with machine(folder, MGVAE_WEBHOOK=told[0]) as one:
-        one.deploy(write_study(folder / "study"))
+        one.deploy(write_study(folder / "study", **LONGER))
         one.declare_lost_after(LOST_AFTER_SECONDS)
         yield one
 

@@ -59,6 +59,7 @@ STUDY: dict[str, Any] = {
     "instability": {"redevelopments": 10, "generated": 0},
     "learning_curve": {"shares": [0.5], "repeats": 1},
 }
+LONGER = {"training__pretrain_epochs": 20, "training__finetune_epochs": 20}  # for runs whose gates must pass at any seed
 
 
 def table(n: int = 600, events: int = 40, *, seed: int = 0) -> pd.DataFrame:

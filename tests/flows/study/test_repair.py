@@ -9,7 +9,7 @@ import pytest
 
 from flows.study.flow import cohort_flow
 from mgvae.report.schema import read_report
-from tests.flows.simulated_study import write_study
+from tests.flows.simulated_study import LONGER, write_study
 
 WITHIN = 0.6  # of the distance to the nearest other patient: wide, so that a small generator's cases are dropped
 
@@ -18,7 +18,7 @@ WITHIN = 0.6  # of the distance to the nearest other patient: wide, so that a sm
 def repaired(database, tmp_path_factory):
     """Return the run folder of a study with repair, and its report."""
     folder = tmp_path_factory.mktemp("repair")
-    cohort = write_study(folder, synthesis__repair=WITHIN, instability__generated=2)
+    cohort = write_study(folder, synthesis__repair=WITHIN, instability__generated=2, **LONGER)
     cohort_flow(str(cohort), out=str(folder / "runs"))
     content = json.loads((folder / "runs" / "small" / "latest" / "report.json").read_text(encoding="utf-8"))
     return folder / "runs" / "small" / "latest", read_report(content)
