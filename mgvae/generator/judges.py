@@ -31,6 +31,7 @@ from mgvae.reproducibility import derive
 WIDE = 500  # columns beyond which logistic regression judges alone: the others would take most of the time there
 FOLDS = 5
 TREES = 100
+AT_ONCE = 1 << 14  # rows that are judged at once
 Maker = Callable[[int], Classifier]
 
 
@@ -138,8 +139,9 @@ def fit_judges(
 
 
 def log_odds(judges: Sequence[Classifier], features: pd.DataFrame) -> Array:
-    """Return the log odds of rows by each judge, ``(n, J)``."""
-    return np.column_stack([to_logit(judge.predict_proba(features)) for judge in judges])
+    """Return the log odds of rows by each judge, ``(n, J)``; a block of rows at a time, since a design is wide."""
+    blocks = [features.iloc[start : start + AT_ONCE] for start in range(0, max(len(features), 1), AT_ONCE)]
+    return np.column_stack([np.concatenate([to_logit(judge.predict_proba(block)) for block in blocks]) for judge in judges])
 
 
 def stacked(event: Array, log_odds: Array) -> tuple[float, Array]:
