@@ -59,18 +59,18 @@ def read(name: str, folder: Path = DEPLOYMENTS) -> Any:
 
 
 def documents() -> list[dict[str, Any]]:
-    """Return all that kubectl is told to apply."""
+    """Return all that kubectl applies."""
     found = []
     for path in sorted(KUBERNETES.glob("*.yaml")):
         found += [one for one in YAML(typ="safe").load_all(path.read_text(encoding="utf-8")) if one and "kind" in one]
     return found
 
 
-def walk(told: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def walk(content: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield every scalar with its place."""
-    pairs = told.items() if isinstance(told, Mapping) else enumerate(told) if isinstance(told, list) else None
+    pairs = content.items() if isinstance(content, Mapping) else enumerate(content) if isinstance(content, list) else None
     if pairs is None:
-        yield at, told
+        yield at, content
         return
     for key, value in pairs:
         yield from walk(value, (*at, str(key)))

@@ -57,21 +57,21 @@ def test_no_secret_stands_in_a_file() -> None:
     for at, value in walk(YAML(typ="safe").load(filled(COMPOSE.read_text(encoding="utf-8"), {**SETTINGS, **marked}))):
         if SECRET.search(at[-1]) and isinstance(value, str):
             assert value in marked.values(), at
-    for told in [*(read(name, KUBERNETES) for name in VALUES), *documents()]:
-        for at, value in walk(told):
+    for content in [*(read(name, KUBERNETES) for name in VALUES), *documents()]:
+        for at, value in walk(content):
             if at[-1] == "value" or not isinstance(value, str):
                 continue
             plain = SECRET.search(at[-1]) and not re.search(r"(existingsecret|secretkey|PasswordKey|secretName)", at[-1], re.I)
             assert not plain or value in ("",), at
-        for env in environments(told):
+        for env in environments(content):
             assert "valueFrom" in env or not SECRET.search(env["name"]), env["name"]
 
 
-def environments(told: Any) -> list[dict[str, Any]]:
-    if isinstance(told, list):
-        entries = [one for one in told if isinstance(one, dict) and "name" in one and ("value" in one or "valueFrom" in one)]
-        return [*entries, *(found for one in told for found in environments(one))]
-    return [found for one in told.values() for found in environments(one)] if isinstance(told, dict) else []
+def environments(content: Any) -> list[dict[str, Any]]:
+    if isinstance(content, list):
+        entries = [one for one in content if isinstance(one, dict) and "name" in one and ("value" in one or "valueFrom" in one)]
+        return [*entries, *(found for one in content for found in environments(one))]
+    return [found for one in content.values() for found in environments(one)] if isinstance(content, dict) else []
 
 
 @pytest.mark.parametrize("name", list(compose()["services"]))
@@ -91,12 +91,12 @@ def test_no_service_may_do_more_than_it_must(name: str) -> None:
 
 
 def test_the_database_is_out_of_the_workers_reach() -> None:
-    told = compose()
-    assert told["networks"]["database"]["internal"] is True
-    inside = {name for name, service in told["services"].items() if "database" in service["networks"]}
+    content = compose()
+    assert content["networks"]["database"]["internal"] is True
+    inside = {name for name, service in content["services"].items() if "database" in service["networks"]}
     assert inside == {"postgres", "redis", "migrate", "server", "services"}
     for name in ("worker-cpu", "worker-gpu", "register", "land"):
-        assert not re.search("POSTGRES|REDIS|DATABASE|ENCRYPTION", json.dumps(told["services"][name]["environment"]))
+        assert not re.search("POSTGRES|REDIS|DATABASE|ENCRYPTION", json.dumps(content["services"][name]["environment"]))
 
 
 def test_everyone_has_the_same_password_for_the_api() -> None:
@@ -134,16 +134,17 @@ def test_docker_compose_takes_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_pods_of_the_charts_obey_the_restricted_standard(name: str) -> None:
-    told = read(name, KUBERNETES)
-    if "worker" in told:
-        parts = [(told["worker"]["podSecurityContext"], told["worker"]["containerSecurityContext"])]
-        auth = told["worker"]["selfHostedServerApiConfig"]["basicAuth"]
+    content = read(name, KUBERNETES)
+    if "worker" in content:
+        parts = [(content["worker"]["podSecurityContext"], content["worker"]["containerSecurityContext"])]
+        auth = content["worker"]["selfHostedServerApiConfig"]["basicAuth"]
     else:
         parts = [
-            (told[one]["podSecurityContext"], told[one]["containerSecurityContext"]) for one in ("server", "backgroundServices")
+            (content[one]["podSecurityContext"], content[one]["containerSecurityContext"])
+            for one in ("server", "backgroundServices")
         ]
-        parts.append((told["migrations"]["podSecurityContext"], told["migrations"]["securityContext"]))
-        auth = told["server"]["basicAuth"]
+        parts.append((content["migrations"]["podSecurityContext"], content["migrations"]["securityContext"]))
+        auth = content["server"]["basicAuth"]
     assert auth == {"enabled": True, "existingSecret": "mgvae-auth"}
     for pod, container in parts:
         check_restricted(pod, container)
@@ -162,10 +163,10 @@ def check_restricted(pod: dict[str, Any], container: dict[str, Any]) -> None:
 def test_what_jobs_need_is_there_or_said_to_be_made_by_hand() -> None:
     there = {(one["kind"], one["metadata"].get("name")) for one in documents()}
     for kind in ("cpu", "gpu"):
-        told = read(f"{kind}-job-template.json", KUBERNETES)["variables"]["properties"]
+        content = read(f"{kind}-job-template.json", KUBERNETES)["variables"]["properties"]
         for claim in ("runs_claim", "data_claim", "inbox_claim"):
-            assert ("PersistentVolumeClaim", told[claim]["default"]) in there
-        assert ("ConfigMap", told["settings_map"]["default"]) in there
+            assert ("PersistentVolumeClaim", content[claim]["default"]) in there
+        assert ("ConfigMap", content["settings_map"]["default"]) in there
     guide = (DEPLOYMENTS / "SEVERAL_MACHINES.md").read_text(encoding="utf-8")
     text = "\n".join(path.read_text(encoding="utf-8") for path in KUBERNETES.iterdir())
     secrets = re.findall(r"(?:existingSecret: |secretKeyRef: \{name: )(mgvae-[a-z]+)", text)
