@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.extract.days import stands_for_nothing
 from mgvae.results.cohort import FailedRule, ValidationResult
+from validation.screening import surely_holds
 from validation.suite import (
     Scope,
     build_suite,
@@ -20,6 +22,7 @@ from validation.suite import (
     fraction,
     great_expectations,
     kept,
+    origins,
     plausible,
     readable,
 )
@@ -27,7 +30,7 @@ from validation.suite import (
 # Counts only: the other formats put raw failing values, a patient's, into the result.
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 
-AT_ONCE = 50  # expectations validated together: the time of one validation grows with their square
+AT_ONCE = 50  # columns derived, and expectations validated, together: a validation takes the square of their number
 
 
 def validate(
@@ -42,13 +45,48 @@ def validate(
         config: the study.
         scope: see ``validation.suite.build_suite``.
     """
-    table = with_derived(frame, unreadable, config, scope=scope)
-    expectations = [item for item in build_suite(config, scope=scope).expectations if _applies(item, table)]
-    results = _run(table, expectations, name=f"{config.study}-{scope}")
-    order = {_key(item.meta): place for place, item in enumerate(expectations)}
+    suite = list(build_suite(config, scope=scope).expectations)
+    name, doubtful, applicable = f"{config.study}-{scope}", [], 0
+    for some, table in _with_tables(_by_columns(suite, config), frame, unreadable, config, scope):
+        there = [item for item in some if _applies(item, table)]
+        applicable += len(there)
+        doubtful += [item for item in there if not surely_holds(item, table)]
+    order = {_key(item.meta): place for place, item in enumerate(suite)}
+    doubtful.sort(key=lambda item: order[_key(item.meta)])
+    portions = [doubtful[start : start + AT_ONCE] for start in range(0, len(doubtful), AT_ONCE)]
+    results = [
+        result
+        for some, table in _with_tables(portions, frame, unreadable, config, scope)
+        for result in run(table, some, name=name)
+    ]
     broken = sorted((item for item in results if not item.success), key=lambda item: order[_key(item.expectation_config.meta)])
     failed = tuple(_failure(item) for item in broken)
-    return ValidationResult(passed=not failed, expectations=len(results), failed=failed, rows=len(frame))
+    return ValidationResult(passed=not failed, expectations=applicable, failed=failed, rows=len(frame))
+
+
+def _by_columns(suite: Sequence[Any], config: CohortConfig) -> list[list[Any]]:
+    """Return portions of a suite that are about some columns each; those about the same columns lie together."""
+    source = origins(config)
+    together: dict[tuple[str, ...], list[Any]] = {}
+    for item in suite:
+        together.setdefault(_sources(item, source), []).append(item)
+    groups = list(together.values())
+    return [[item for group in groups[start : start + AT_ONCE] for item in group] for start in range(0, len(groups), AT_ONCE)]
+
+
+def _with_tables(
+    portions: Sequence[list[Any]], frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, scope: Scope
+) -> Iterator[tuple[list[Any], pd.DataFrame]]:
+    """Yield expectations with the columns that they need: no whole derived table is ever in memory."""
+    source = origins(config)
+    for some in portions:
+        columns = {column for item in some for column in _sources(item, source)}
+        yield some, with_derived(frame, unreadable, config, scope=scope, columns=columns)
+
+
+def _sources(item: Any, source: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the columns of the table as read that an expectation is about."""
+    return tuple(column for name in _columns_of(item) for column in source.get(name, (name,)))
 
 
 def synthetic_table(features: pd.DataFrame, config: CohortConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -66,13 +104,21 @@ def synthetic_table(features: pd.DataFrame, config: CohortConfig) -> tuple[pd.Da
     return pd.DataFrame(table, index=features.index), pd.DataFrame(unreadable, index=features.index)
 
 
-def with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, *, scope: Scope) -> pd.DataFrame:
+def with_derived(
+    frame: pd.DataFrame,
+    unreadable: pd.DataFrame,
+    config: CohortConfig,
+    *,
+    scope: Scope,
+    columns: Collection[str] | None = None,
+) -> pd.DataFrame:
     """Return a table with the derived columns of `validation.suite`.
 
     Args:
         frame, unreadable, config, scope: see `validate`.
+        columns: those of ``frame`` to take, and to derive from; None: all.
     """
-    table = {str(name): frame[name] for name in frame.columns}
+    table = {str(name): frame[name] for name in frame.columns if columns is None or name in columns}
     for name, column in checked_columns(config, scope=scope).items():
         if name not in table:
             continue
@@ -87,8 +133,9 @@ def with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortCo
             table[plausible(name)] = ~table[name].isin(nothing)
         elif pd.api.types.is_numeric_dtype(cells):
             bad |= np.isinf(cells)
-            table[name] = cells.mask(bad)
-            table[fraction(name)] = table[name] % 1
+            table[name] = cells.mask(bad) if bad.any() else cells
+            if column.kind == "count":
+                table[fraction(name)] = table[name] % 1
         table[readable(name)] = ~bad
     if scope == "extract" and config.outcome.column in table:
         table[event(config.outcome.column)] = _events(frame[config.outcome.column], config)
@@ -96,11 +143,13 @@ def with_derived(frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortCo
         rules = rules_within(config.columns, table)
         broken = rules.broken(frame)
         table |= {kept(rule): pd.Series(~broken[:, at], index=frame.index) for at, rule in enumerate(rules.rules)}
-    return pd.DataFrame(table).reset_index(drop=True)
+    return pd.DataFrame(table, index=frame.index).reset_index(drop=True)
 
 
 def _as_text(cells: pd.Series) -> pd.Series:
     spelling = {value: canonical(value) for value in cells.dropna().unique()}
+    if cells.dtype == "str" and all(value == text for value, text in spelling.items()):
+        return cells
     return cells.astype(object).map(spelling)
 
 
@@ -124,16 +173,13 @@ def _columns_of(expectation: Any) -> list[str]:
     return [name for name in names if name is not None]
 
 
-def _run(table: pd.DataFrame, expectations: list[Any], *, name: str) -> list[Any]:
+def run(table: pd.DataFrame, expectations: Sequence[Any], *, name: str) -> list[Any]:
+    """Return what Great Expectations says of each expectation, about a table with all columns that they name."""
     gx = great_expectations()
-    results: list[Any] = []
-    for start in range(0, len(expectations), AT_ONCE):
-        some = expectations[start : start + AT_ONCE]
-        wanted = {column for item in some for column in _columns_of(item)}
-        batch = _batch(gx, table[[column for column in table.columns if column in wanted]], name=name)
-        suite = gx.ExpectationSuite(name=name, expectations=some)
-        results += batch.validate(suite, result_format=RESULT_FORMAT).results
-    return results
+    wanted = {column for item in expectations for column in _columns_of(item)}
+    batch = _batch(gx, table[[column for column in table.columns if column in wanted]], name=name)
+    suite = gx.ExpectationSuite(name=name, expectations=list(expectations))
+    return list(batch.validate(suite, result_format=RESULT_FORMAT).results)
 
 
 def _batch(gx: Any, table: pd.DataFrame, *, name: str) -> Any:

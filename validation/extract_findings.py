@@ -14,7 +14,7 @@ from mgvae.cohort.separation import Cells, suspicion
 from mgvae.config.dictionary import NUMERIC_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.draft import names
-from mgvae.draft.nulls import number_codes, text_codes
+from mgvae.draft.nulls import ends_in_codes, number_codes, text_codes
 from mgvae.results.findings import Finding, found
 
 LISTED = 6
@@ -102,6 +102,13 @@ def _may_name_patients(config: CohortConfig, frame: pd.DataFrame) -> list[str]:
 
 
 def _codes(cells: pd.Series) -> IntArray:
+    """Return the place of each cell among the distinct ones in ascending order, -1 where missing."""
+    if cells.dtype == np.float64:
+        values = cells.to_numpy()
+        known = ~np.isnan(values)
+        codes = np.full(len(values), -1, dtype=np.int64)
+        codes[known] = np.unique(values[known], return_inverse=True)[1]
+        return codes
     return np.asarray(pd.factorize(cells, sort=True)[0], dtype=np.int64)
 
 
@@ -139,8 +146,11 @@ def _missing_codes(config: CohortConfig, frame: pd.DataFrame) -> Finding | None:
 def _coded(column: Column, cells: pd.Series) -> bool:
     """Return whether some values look like codes for missing that the dictionary does not list."""
     if column.kind in NUMERIC_KINDS:
-        counted = cells.dropna().value_counts().sort_index()
-        return len(counted) > 2 and bool(number_codes(counted.index.to_numpy(float), counted.to_numpy().astype(np.int64)))
+        known = cells.dropna().to_numpy(float)
+        if not len(known) or not ends_in_codes(known.min(), known.max()):
+            return False
+        values, counts = np.unique(known, return_counts=True)
+        return len(values) > 2 and bool(number_codes(values, counts))
     return bool(text_codes(tuple(canonical(level) for level in column.levels)))
 
 
@@ -150,17 +160,40 @@ def _copies(config: CohortConfig, frame: pd.DataFrame) -> Finding | None:
     What is expected by chance counts only given cells of predictors that change within groups: what is missing is often missing
     together, and rows of one patient share much.
     """
-    codes = pd.DataFrame({name: _codes(frame[name]) for name in frame if not _names_rows(config, frame, str(name))})
-    expected = np.full(len(frame), np.log(max(len(frame), 1)))
+    compared = [str(name) for name in frame if not _names_rows(config, frame, str(name))]
+    rows = _repeated_rows(frame, compared)
+    if not len(rows):
+        return None
+    expected = np.full(len(rows), np.log(len(frame)))
     group = None if config.group is None else _codes(frame[config.group])
     for name in (*config.columns.features, config.index_date):
-        if name in codes and (group is None or not shared_within(group, codes[name].to_numpy())):
-            shares = np.append(np.bincount(codes[name][codes[name] >= 0]) / len(frame), 1.0)  # the last: missing
-            expected += np.log(shares[codes[name]])
-    copied = codes.duplicated().to_numpy() & (expected < np.log(BY_CHANCE))
-    if not copied.any():
+        if name in compared:
+            codes = _codes(frame[name])
+            if group is None or not shared_within(group, codes):
+                shares = np.append(np.bincount(codes[codes >= 0]) / len(frame), 1.0)  # the last: missing
+                expected += np.log(shares[codes[rows]])
+    copied = int((expected < np.log(BY_CHANCE)).sum())
+    if not copied:
         return None
-    return found("MGV107", f"{copied.sum():,} of {len(frame):,} rows equal an earlier row in all that does not name rows.")
+    return found("MGV107", f"{copied:,} of {len(frame):,} rows equal an earlier row in all that does not name rows.")
+
+
+def _repeated_rows(frame: pd.DataFrame, names: Sequence[str]) -> IntArray:
+    """Return the rows that equal an earlier one in some columns.
+
+    A row that no other equals in the columns so far is left out: few columns tell nearly all rows apart.
+    """
+    rows = np.arange(len(frame))
+    alike = np.zeros(len(frame), dtype=np.int64)
+    for name in names:
+        codes = _codes(frame[name].iloc[rows]) + 1
+        _, alike, counts = np.unique(alike * (codes.max(initial=0) + 1) + codes, return_inverse=True, return_counts=True)
+        several = counts[alike] > 1
+        rows, alike = rows[several], alike[several]
+        if not len(rows):
+            return rows
+    first = np.unique(alike, return_index=True)[1]
+    return np.delete(rows, first) if names else rows[:0]
 
 
 def _names_rows(config: CohortConfig, frame: pd.DataFrame, name: str) -> bool:
@@ -179,10 +212,10 @@ def _ranges(config: CohortConfig, frame: pd.DataFrame) -> Finding | None:
 
 def _checks(column: Column, cells: FloatArray) -> bool:
     """Return whether the range would refuse most of the upper or lower values, were they tenfold."""
-    low, high = column.range or (None, None)
     known = cells[~np.isnan(cells)]
-    if not len(known):
-        return True
+    if not len(known) or column.range is None:
+        return not len(known)
+    low, high = column.range
     lower, upper = TENFOLD * np.quantile(known, [0.01, 0.99])
     return bool((high is not None and upper > high) or (low is not None and lower < low))
 

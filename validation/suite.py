@@ -55,6 +55,15 @@ def kept(rule: Rule) -> str:
     return f"rule: {rule.text}"
 
 
+def origins(config: CohortConfig) -> dict[str, tuple[str, ...]]:
+    """Return from which columns of a study each derived column is made."""
+    own: dict[str, tuple[str, ...]] = {event(config.outcome.column): (config.outcome.column,)}
+    for name in dict.fromkeys((*config.columns.columns, config.outcome.column)):
+        own |= dict.fromkeys((readable(name), fraction(name), plausible(name)), (name,))
+    own |= {kept(rule): tuple(sorted(columns_of(rule.bound(config.columns.columns)))) for rule in config.columns.rules}
+    return own
+
+
 def build_suite(config: CohortConfig, *, scope: Scope) -> Any:
     """Return the ``ExpectationSuite`` that a table has to meet.
 

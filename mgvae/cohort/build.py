@@ -267,7 +267,8 @@ def typed_columns(rows: pd.DataFrame, columns: dict[str, Column], index_date: pd
 
 def _levels(name: str, cells: pd.Series, column: Column) -> pd.Categorical:
     levels = [canonical(level) for level in column.levels]
-    codes = pd.Index(levels).get_indexer(pd.Index(cells.astype(object)))
+    found, distinct = pd.factorize(cells)
+    codes = np.append(pd.Index(levels).get_indexer(pd.Index(distinct.astype(object))), -1)[found]
     strange = int(((codes < 0) & cells.notna().to_numpy()).sum())
     if strange:
         raise DataError(
@@ -275,4 +276,4 @@ def _levels(name: str, cells: pd.Series, column: Column) -> pd.Categorical:
             f"subjects have something else. Correct the extract, or add the category to the dictionary."
         )
     dtype = pd.CategoricalDtype(levels, ordered=column.kind == "ordinal")
-    return pd.Categorical.from_codes(codes.tolist(), dtype=dtype)
+    return pd.Categorical.from_codes(codes, dtype=dtype)

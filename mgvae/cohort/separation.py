@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import hypergeom, rankdata
+from scipy.stats import hypergeom
 
 from mgvae.arrays import BoolArray, FloatArray, IntArray
 
@@ -65,7 +65,7 @@ def suspicion(cells: Cells, happened: BoolArray) -> str | None:
     best = separation(cells, happened)
     if best.leaks:
         return f"separates the outcome by itself (AUROC {best.auroc:.3f}, at least {best.low:.2f})"
-    if (cells.numbers is None or len(np.unique(cells.codes)) <= BANDS) and only_with_event(cells.codes, happened):
+    if (cells.numbers is None or _distinct(cells.codes) <= BANDS) and only_with_event(cells.codes, happened):
         return "has a value that occurs with the event only"
     return None
 
@@ -78,12 +78,11 @@ def separation(cells: Cells, happened: BoolArray) -> Separation:
     found = [_cross_fitted(_bands(cells), happened)]
     if cells.numbers is not None:
         codes = cells.codes + 1  # 0 is missing
-        values = np.zeros(codes.max() + 1)
-        values[codes] = cells.numbers
+        known = _values(codes, cells.numbers)[1:]
         events, others = _counted(codes, happened)
-        for place in (-np.inf, np.inf) if (codes == 0).any() else (-np.inf,):
-            values[0] = place
-            found += [_placed(values, events, others), _placed(-values, events, others)]
+        found += _either_way(np.append(-np.inf, known), events, others)
+        if (codes == 0).any():
+            found += _either_way(np.append(known, np.inf), np.roll(events, -1), np.roll(others, -1))
     return max(found, key=lambda one: one.auroc)
 
 
@@ -102,9 +101,13 @@ def ranked(values: FloatArray, happened: BoolArray) -> Separation:
     return _placed(distinct, *_counted(codes, happened))
 
 
+def _either_way(values: FloatArray, events: FloatArray, others: FloatArray) -> list[Separation]:
+    return [_placed(values, events, others), _placed(-values, events, others)]
+
+
 def _placed(values: FloatArray, events: FloatArray, others: FloatArray) -> Separation:
     """Return the AUROC of values that ``events`` rows with and ``others`` rows without the event have."""
-    distinct, at = np.unique(values, return_inverse=True)
+    distinct, at = _ordered(values)
     with_event, without = (np.bincount(at, weights=rows, minlength=len(distinct)) for rows in (events, others))
     m, n = with_event.sum(), without.sum()
     of_events = (np.cumsum(without) - without / 2) / n
@@ -114,6 +117,28 @@ def _placed(values: FloatArray, events: FloatArray, others: FloatArray) -> Separ
     spread = ((with_event * (of_events - middle) ** 2).sum() + (0.5 - middle) ** 2) / m
     spread_of_others = (without * (of_others - auroc) ** 2).sum() / max(n - 1, 1)
     return Separation(auroc, float(middle - Z * np.sqrt(spread / (m + 1) + spread_of_others / n)))
+
+
+def _ordered(values: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return distinct values in ascending order, and where each lies among them; values in order are not sorted again."""
+    places = np.arange(len(values))
+    if (values[1:] > values[:-1]).all():
+        return values, places
+    if (values[1:] < values[:-1]).all():
+        return values[::-1], places[::-1]
+    distinct, at = np.unique(values, return_inverse=True)
+    return distinct, at
+
+
+def _values(codes: IntArray, numbers: FloatArray) -> FloatArray:
+    """Return the number that each code stands for, 0 for a code of no row."""
+    values = np.zeros(codes.max() + 1)
+    values[codes] = numbers
+    return values
+
+
+def _distinct(codes: IntArray) -> int:
+    return int(np.count_nonzero(np.bincount(codes + 1)))
 
 
 def _counted(codes: IntArray, happened: BoolArray) -> tuple[FloatArray, FloatArray]:
@@ -146,12 +171,16 @@ def only_with_event(codes: IntArray, happened: BoolArray) -> bool:
 
 def _bands(cells: Cells) -> IntArray:
     """Return level numbers from 0, missing as one of them, and numbers in bands of about equal size."""
-    if cells.numbers is None or len(np.unique(cells.codes)) <= BANDS:
-        return cells.codes + 1
-    known = ~np.isnan(cells.numbers)
-    band = np.zeros(len(cells.codes), dtype=np.int64)
-    band[known] = 1 + np.ceil(rankdata(cells.numbers[known], method="max") / known.sum() * BANDS).astype(np.int64)
-    return band
+    codes = cells.codes + 1
+    if cells.numbers is None or _distinct(cells.codes) <= BANDS:
+        return codes
+    values, rows = _values(codes, cells.numbers), np.bincount(codes)
+    known = ~np.isnan(values) & (rows > 0)
+    _, at = _ordered(values[known])
+    ranks = np.cumsum(np.bincount(at, weights=rows[known]))[at]  # the highest rank among equal ones
+    band = np.zeros(len(values), dtype=np.int64)
+    band[known] = 1 + np.ceil(ranks / rows[known].sum() * BANDS).astype(np.int64)
+    return band[codes]
 
 
 def _cross_fitted(levels: IntArray, happened: BoolArray) -> Separation:

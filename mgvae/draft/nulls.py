@@ -111,6 +111,11 @@ def number_codes(values: FloatArray, counts: IntArray, shared: Sequence[float] =
     return sorted(found)
 
 
+def ends_in_codes(lowest: float, highest: float) -> bool:
+    """Return whether `number_codes` may find one among numbers from ``lowest`` to ``highest``."""
+    return bool(_run(np.array([lowest]), LOW) or _run(np.array([highest]), HIGH))
+
+
 def shared_codes(columns: Iterable[tuple[Sequence[str], IntArray]]) -> tuple[float, ...]:
     """Return the numbers that look like codes for "missing" in at least two columns.
 

@@ -50,11 +50,12 @@ def parquet_batches(part: Part, columns: Sequence[str]) -> Iterator[Any]:
     with part.open() as file:
         packed = _size(file)
         table = parquet.ParquetFile(file)
-        names = [str(name) for name in table.schema_arrow.names]
+        schema = table.schema_arrow  # made anew at each call
+        names = [str(name) for name in schema.names]
         raw = {plain_name(name): name for name in names}
         wanted = [raw[name] for name in columns]
         check_size(_declared(table.metadata, {*wanted}), packed, part.label, instead=INSTEAD)
-        texts = [name for name in wanted if _is_text(table.schema_arrow.field(name).type)]
+        texts = [name for name in wanted if _is_text(schema.field(name).type)]
         unpacked = 0
         for batch in parquet.ParquetFile(file, read_dictionary=texts).iter_batches(batch_size=ROWS, columns=wanted):
             unpacked += sum(_measured(batch.column(name), part, names.index(name)) for name in wanted)

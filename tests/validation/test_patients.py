@@ -7,7 +7,7 @@ import pytest
 from mgvae.extract.read import typed_rows
 from mgvae.prediction.predictor import _arrow
 from tests.flows.simulated_study import study_config, table
-from validation.checks import _run, with_derived
+from validation.checks import run, with_derived
 from validation.patients import PatientChecks
 from validation.suite import build_suite
 
@@ -46,7 +46,7 @@ def test_as_great_expectations_says(config):
         checks.add(read.iloc[start : start + 100], unreadable.iloc[start : start + 100])
     derived = with_derived(read, unreadable, config, scope="prediction")
     suite = build_suite(config, scope="prediction").expectations
-    results = _run(derived, [item for item in suite if "RowCount" not in type(item).__name__], name="x")
+    results = run(derived, [item for item in suite if "RowCount" not in type(item).__name__], name="x")
     expected = {
         (item.expectation_config.meta["column"], item.expectation_config.meta["rule"], item.result.get("unexpected_count"))
         for item in results
