@@ -30,14 +30,15 @@ class PlannedFits:
 
 
 def fits_a_repeat(folds: int) -> int:
-    """Return the fits of one cross-fitted cross-validation, see `mgvae.evaluation.fits`."""
+    """Return the most fits of one cross-validation: fewer where folds have many events, see `mgvae.evaluation.fits`."""
     return folds + (folds * (folds - 1) // 2 if folds >= FEWEST_FOR_PAIRS else folds * INNER_FOLDS)
 
 
 def planned_fits(config: CohortConfig) -> PlannedFits:
     """Return the fits of evaluation, instability and learning curve, where ``mgvae`` is recommended.
 
-    Fewer where few groups have an event, or where another arm is recommended.
+    Fewer where few groups have an event, or so many that not every pair of folds is left out, or where another arm is
+    recommended.
     """
     settings, curve = config.evaluation, config.learning_curve
     arms = [arm for arm in settings.arms if SAME_FIT.get(arm) not in settings.arms]

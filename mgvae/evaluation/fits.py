@@ -2,12 +2,14 @@
 
 Each tested fold is predicted by a fit on all other folds, and recalibrated by what is learned from predictions of these other
 folds. Those come from fits without two folds: the fit without folds i and j serves the recalibration of fold i (it predicts
-fold j) and that of fold j (it predicts fold i), so k folds need k (k - 1) / 2 further fits a repeat and not k (k - 1). No row
-serves to fit or to recalibrate a model that predicts it.
+fold j) and that of fold j (it predicts fold i). All pairs of k folds are k (k - 1) / 2 further fits a repeat; as two numbers
+are learned, no more pairs are taken than bring each fold `ENOUGH` events and others. No row serves to fit or to recalibrate a
+model that predicts it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,6 +22,7 @@ from mgvae.errors import OutcomeError
 from mgvae.reproducibility import derive
 
 FEWEST_FOR_PAIRS = 4  # with fewer folds, too little would be left without two of them
+ENOUGH = 100  # groups with an event, and without, that recalibrate a fold: what more would bring, tests/benchmarks/recalibration.py
 INNER_FOLDS = 2  # few folds are asked for where fits are dear, or where few groups have an event
 ON_ROWS = (
     "Recalibration was learned on single rows, because too few groups have an event. Rows of one group were on both sides, so "
@@ -88,7 +91,9 @@ def usable_folds(rows: Rows, n_folds: int) -> int:
     return min(n_folds, groups)
 
 
-def plan_folds(rows: Rows, *, n_folds: int, repeats: int, seed: int, usable: BoolArray | None = None) -> Plan:
+def plan_folds(
+    rows: Rows, *, n_folds: int, repeats: int, seed: int, usable: BoolArray | None = None, enough: int = ENOUGH
+) -> Plan:
     """Return the plan of a repeated grouped cross-validation.
 
     Args:
@@ -97,6 +102,7 @@ def plan_folds(rows: Rows, *, n_folds: int, repeats: int, seed: int, usable: Boo
         repeats: how often the folds are drawn anew.
         seed: of folds, arms and classifiers.
         usable: bool ``(N,)``, the rows to fit and recalibrate on, all by default; every row is tested.
+        enough: so many groups with an event, and without, recalibrate a fold where as many are in the others.
     Raises:
         OutcomeError: fewer than two groups with an event.
     """
@@ -109,7 +115,7 @@ def plan_folds(rows: Rows, *, n_folds: int, repeats: int, seed: int, usable: Boo
         parts = [test for _, test in folds(rows.event == 1, rows.group, n_folds=count, seed=derive(seed, "folds", repeat))]
         draw = _Draw(rows, allowed, repeat, seed, tuple(parts))
         outer = [draw.fit(fold) for fold in range(count)]
-        inner, found, noted = draw.paired() if count >= FEWEST_FOR_PAIRS else draw.nested()
+        inner, found, noted = draw.paired(enough) if count >= FEWEST_FOR_PAIRS else draw.nested()
         remarks += noted
         fits |= {fit.name: fit for fit in (*outer, *inner)}
         tested += [
@@ -139,10 +145,11 @@ class _Draw:
         name = "-".join(["repeat", str(self.repeat), "without", *map(str, left_out)])
         return Fit(name, self._others(predicted), predicted, derive(self.seed, "split", self.repeat, *left_out))
 
-    def paired(self) -> tuple[list[Fit], list[list[tuple[str, IntArray]]], tuple[str, ...]]:
+    def paired(self, enough: int) -> tuple[list[Fit], list[list[tuple[str, IntArray]]], tuple[str, ...]]:
         """Return the fits without two folds, and what each fold takes from them."""
         fits, taken = [], [[] for _ in self.parts]  # type: tuple[list[Fit], list[list[tuple[str, IntArray]]]]
-        for one, other in combinations(range(len(self.parts)), 2):
+        brought = [self._groups(self._usable(part)) for part in self.parts]
+        for one, other in chosen_pairs(brought, enough):
             fit = self.fit(one, other)
             fits.append(fit)
             taken[one].append((fit.name, self._usable(self.parts[other])))
@@ -171,6 +178,11 @@ class _Draw:
             taken.append([(fit.name, fit.predicted) for fit in of_fold])
         return fits, taken, remarks
 
+    def _groups(self, positions: IntArray) -> tuple[int, int]:
+        """Return how many groups have a row with the event, and how many one without."""
+        event, group = self.rows.event[positions], self.rows.group[positions]
+        return len(np.unique(group[event == 1])), len(np.unique(group[event == 0]))
+
     def _others(self, left_out: IntArray) -> IntArray:
         kept = self.usable.copy()
         kept[left_out] = False
@@ -178,6 +190,28 @@ class _Draw:
 
     def _usable(self, positions: IntArray) -> IntArray:
         return positions[self.usable[positions]]
+
+
+def chosen_pairs(brought: Sequence[tuple[int, int]], enough: int) -> list[tuple[int, int]]:
+    """Return the pairs of folds to be left out together, in order.
+
+    The folds stand on a circle. Neighbours are paired first, then those at distance 2, and so on: first while both folds lack
+    rows to recalibrate on, then while one does. Either a fold has enough in the end, or it is paired with all others.
+
+    Args:
+        brought: of each fold, how many groups with an event and how many without it brings to its partners.
+        enough: how many of both a fold needs of its partners.
+    """
+    count = len(brought)
+    had = np.zeros((count, 2), dtype=np.int64)
+    pairs = sorted(combinations(range(count), 2), key=lambda pair: min(pair[1] - pair[0], count - pair[1] + pair[0]))
+    chosen: list[tuple[int, int]] = []
+    for needed in (np.all, np.any):
+        for pair in pairs:
+            if pair not in chosen and needed((had[list(pair)] < enough).any(axis=1)):
+                chosen.append(pair)
+                had[list(pair)] += np.asarray(brought)[list(pair[::-1])]
+    return sorted(chosen)
 
 
 def _inner_folds(rows: Rows, *, seed: int) -> tuple[list[tuple[IntArray, IntArray]], bool]:

@@ -23,7 +23,7 @@ from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cells import HERE, KeptCells, Run
 from mgvae.evaluation.cross_validation import Predictions, cross_validate
 from mgvae.evaluation.evaluate import chain_of
-from mgvae.evaluation.fits import Plan, plan_folds, usable_folds
+from mgvae.evaluation.fits import plan_folds, usable_folds
 from mgvae.evaluation.intervals import estimates
 from mgvae.evaluation.one_split import ArmOutcome, Key
 from mgvae.evaluation.sample_size import sample_size
@@ -85,13 +85,13 @@ def learning_curve(
     remarks: list[str] = []
     models = dict.fromkeys(_fitted_model(model) for model in (reference, recommended))
     parts = {model: thinned(train, config, repeats=_repeats(model, config)) for model in models}
-    cells, before = len(_plan(train, config, 0).fits), 0
-    total = cells * sum(map(len, parts.values()))
+    cells, before = {model: [_count(train, config, part) for part in chosen] for model, chosen in parts.items()}, 0
+    total = sum(map(sum, cells.values()))
     for model, chosen in parts.items():
         found: dict[float, list[Predictions]] = {}
-        for part in chosen:
+        for part, count in zip(chosen, cells[model], strict=True):
             predictions = _predicted(train, config, model, part, run.part(before, total))
-            before += cells
+            before += count
             if isinstance(predictions, str):
                 remarks.append(f"With {part.share:.0%} of the fitting rows: {predictions}")
             else:
@@ -210,8 +210,10 @@ def _fold_seed(config: CohortConfig, repeat: int) -> int:
     return derive(_seed(config), "repeat", repeat)
 
 
-def _plan(train: Rows, config: CohortConfig, repeat: int) -> Plan:
-    return plan_folds(train, n_folds=config.evaluation.folds, repeats=1, seed=_fold_seed(config, repeat))
+def _count(train: Rows, config: CohortConfig, part: Thinned) -> int:
+    """Return how many fits a part of the rows takes."""
+    seed = _fold_seed(config, part.repeat)
+    return len(plan_folds(train, n_folds=config.evaluation.folds, repeats=1, seed=seed, usable=part.usable).fits)
 
 
 def _repeats(model: ModelName, config: CohortConfig) -> int:
