@@ -22,7 +22,7 @@ from mgvae.errors import OutcomeError
 from mgvae.reproducibility import derive
 
 FEWEST_FOR_PAIRS = 4  # with fewer folds, too little would be left without two of them
-ENOUGH = 100  # groups with an event, and without, that recalibrate a fold: what more would bring, tests/benchmarks/recalibration.py
+ENOUGH = 100  # groups with an event, and without, that recalibrate a fold; see tests/benchmarks/recalibration.py
 INNER_FOLDS = 2  # few folds are asked for where fits are dear, or where few groups have an event
 ON_ROWS = (
     "Recalibration was learned on single rows, because too few groups have an event. Rows of one group were on both sides, so "

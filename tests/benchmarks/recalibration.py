@@ -1,13 +1,13 @@
 """What is lost where a fold is recalibrated from fewer events than there are.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.recalibration [--studies 40] [--events 250 500 1000] [--enough 50 100 200]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.recalibration [--studies 40] [--events 250 500] [--enough 50 100 200]
 
-Studies of a world of which the risk is known: twelve predictors, 5 % events, a risk that is linear in half of them and curved in
-two. The arm is `class_weight`, whose probabilities need recalibration most; five folds. Every study is fitted once, without
-each pair of folds, and recalibrated from all of them or from as few as bring the asked number of events.
+Studies of a world of which the risk is known: twelve predictors, 5 % events, a risk that is linear in half of them and curved
+in others. The arm is `class_weight`, whose probabilities need recalibration most; five folds. Every study is fitted once,
+without each pair of folds, and recalibrated from all of them or from as few as bring the asked number of events.
 
-Printed by number of events and classifier, of the recalibrated out-of-fold probabilities: fits a repeat; root mean squared error
-of the true calibration slope (regression of the true risk, not of the outcome) and of the logarithm of expected over
+Printed by number of events and classifier, of the recalibrated out-of-fold probabilities: fits a repeat; root mean squared
+error of the true calibration slope (regression of the true risk, not of the outcome) and of the logarithm of expected over
 observed; mean squared distance from the true risk, times 10,000: what the Brier score pays; and how many of the 95 % limits of
 the estimated slope hold the true one.
 """
@@ -87,7 +87,9 @@ def _judged(fits: int, p: Any, rows: Rows, risk: Any, weights: Any) -> Found:
     whole, drawn = (measure_probabilities(rows.event, p, w, **options) for w in (unit_weights(len(rows)), weights))
     events = int(rows.event.sum())
     sample = Sample(events=events, others=len(rows) - events, alerts=float((p >= PREVALENCE).sum()))
-    limits = estimates({"calibration_slope": Score(whole["calibration_slope"], drawn["calibration_slope"], sample)})["calibration_slope"]
+    limits = estimates({"calibration_slope": Score(whole["calibration_slope"], drawn["calibration_slope"], sample)})[
+        "calibration_slope"
+    ]
     held = limits.low is not None and limits.high is not None and limits.low <= true <= limits.high
     return Found(fits, true, float(np.log(p.mean() / risk.mean())), float(((p - risk) ** 2).mean()), held)
 
