@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from mgvae.reproducibility import derive
 
@@ -39,10 +41,16 @@ def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with threadpool_limits(limits=1):
+        with _thread_pools(len(sys.modules)).limit(limits=1):
             yield
     finally:
         torch.set_num_threads(before)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(modules: int) -> ThreadpoolController:
+    """Return the thread pools of the libraries in this process; found anew when more modules are imported."""
+    return ThreadpoolController()
 
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:

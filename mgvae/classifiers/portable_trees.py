@@ -48,10 +48,11 @@ class Tree:
             if not self.left[node]:
                 log_odds[rows] += self.value[node]
                 continue
-            goes_left = self._left(node, matrix[rows, self.column[node]])
+            goes_left = self.goes_left(node, matrix[rows, self.column[node]])
             waiting += [(self.left[node], rows[goes_left]), (self.right[node], rows[~goes_left])]
 
-    def _left(self, node: int, values: FloatArray) -> BoolArray:
+    def goes_left(self, node: int, values: FloatArray) -> BoolArray:
+        """Return whether values of the node's column go left, ``(N,)``."""
         known = self.categories[node]
         goes = values <= self.threshold[node] if known is None else np.isin(values, known)
         return np.where(np.isnan(values), self.missing_left[node], goes)

@@ -19,9 +19,10 @@ import pandas as pd
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import level_codes
 from mgvae.classifiers.portable import EnsembleScorer, LinearScorer
-from mgvae.classifiers.portable_trees import Tree, TreeScorer
+from mgvae.classifiers.portable_trees import TreeScorer
 from mgvae.classifiers.recalibration import to_logit
 from mgvae.classifiers.terms import linear_terms
+from mgvae.explanation.trees import tree_contributions
 from mgvae.results.explanations import Explainer
 
 EVALUATIONS = 150_000  # rows that a model of unknown form predicts at most
@@ -138,13 +139,12 @@ def _by_column(values: FloatArray, columns: list[str], names: list[str]) -> Floa
 
 
 def _linear(scorer: LinearScorer, features: pd.DataFrame, background: pd.DataFrame) -> tuple[FloatArray, float]:
-    shap = _shap()
+    """Explain a sum: each column of the design adds its weight times its distance from the background's mean."""
     rows, reference = (_dense(scorer.design.rows(table)) for table in (features, background))
-    masker = shap.maskers.Independent(reference, max_samples=len(reference))
-    explainer = shap.LinearExplainer((scorer.weights, scorer.intercept), masker)
-    values = np.asarray(explainer.shap_values(rows))
+    centre = reference.mean(axis=0)
     columns = [term.column for term in linear_terms(scorer.design, features)]
-    return _by_column(values, columns, list(map(str, features))), float(explainer.expected_value)
+    values = _by_column((rows - centre) * scorer.weights, columns, list(map(str, features)))
+    return values, float(centre @ scorer.weights + scorer.intercept)
 
 
 def _dense(matrix: Any) -> FloatArray:
@@ -152,77 +152,10 @@ def _dense(matrix: Any) -> FloatArray:
 
 
 def _tree(scorer: TreeScorer, features: pd.DataFrame, background: pd.DataFrame) -> tuple[FloatArray, float]:
-    """Explain boosted trees; shap knows no sets of categories, so each becomes a column.
-
-    A set's column is 1 where the category goes right. A predictor's contribution is the sum over its own.
-    """
-    shap = _shap()
-    columns = _Columns(scorer)
-    trees = [_as_shap(tree, columns) for tree in scorer.trees]
-    model = {
-        "trees": trees,
-        "base_offset": scorer.baseline,
-        "tree_output": "log_odds",
-        "objective": "binary_crossentropy",
-        "input_dtype": np.float64,
-        "internal_dtype": np.float64,
-    }
-    reference, rows = columns.matrix(background), columns.matrix(features)
-    explainer = shap.TreeExplainer(model, data=reference, feature_perturbation="interventional", model_output="raw")
-    values = np.asarray(explainer.shap_values(rows, check_additivity=False))
+    values, base = tree_contributions(scorer, features, background)
     names = list(map(str, features))
     ordered = [name for name in names if name not in scorer.design.levels] + list(scorer.design.levels)
-    return _by_column(values, [ordered[place] for place in columns.sources], names), float(explainer.expected_value)
-
-
-class _Columns:
-    """The columns of a tree's matrix, and one more for each set of categories in use.
-
-    Attributes:
-        sources: of each column the column of the design that it is made of.
-    """
-
-    def __init__(self, scorer: TreeScorer) -> None:
-        self.scorer = scorer
-        self.sources = list(range(len(scorer.design.nominal)))
-        self._sets: dict[tuple[int, tuple[int, ...], bool], int] = {}
-
-    def of_set(self, column: int, categories: list[int], missing_left: bool) -> int:
-        """Return the place of the column that says whether a row goes right."""
-        key = (column, tuple(categories), missing_left)
-        if key not in self._sets:
-            self._sets[key] = len(self.sources)
-            self.sources.append(column)
-        return self._sets[key]
-
-    def matrix(self, features: pd.DataFrame) -> FloatArray:
-        """Return all columns of rows, ``(N, Q)``."""
-        values = self.scorer.matrix(features)
-        more = [
-            ~np.where(np.isnan(values[:, column]), missing_left, np.isin(values[:, column], categories))
-            for column, categories, missing_left in self._sets
-        ]
-        return np.column_stack([values, *(one.astype(np.float64) for one in more)])
-
-
-def _as_shap(tree: Tree, columns: _Columns) -> dict[str, Any]:
-    inner = np.array(tree.left) > 0
-    features, thresholds = np.array(tree.column), np.array(tree.threshold, dtype=np.float64)
-    for node in np.flatnonzero(inner):
-        categories = tree.categories[node]
-        if categories is not None:
-            features[node] = columns.of_set(tree.column[node], categories, tree.missing_left[node])
-            thresholds[node] = 0.5
-    left, right = np.where(inner, tree.left, -1), np.where(inner, tree.right, -1)
-    return {
-        "children_left": left,
-        "children_right": right,
-        "children_default": np.where(tree.missing_left, left, right),
-        "features": np.where(inner, features, -2),
-        "thresholds": thresholds,
-        "values": np.where(inner, 0.0, tree.value)[:, None],
-        "node_sample_weight": np.ones(len(inner)),
-    }
+    return _by_column(values, ordered, names), base
 
 
 def _permuted(predict: Predict, features: pd.DataFrame, background: pd.DataFrame, *, seed: int) -> tuple[FloatArray, float]:

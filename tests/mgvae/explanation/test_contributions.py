@@ -94,6 +94,22 @@ def test_contributions_are_shapley_values_by_their_definition(models, rows, name
         assert found.values[at] == pytest.approx(shapley(models[name], some.iloc[[at]], background), abs=1e-6)
 
 
+def test_a_column_that_a_tree_splits_by_two_sets_of_levels_is_one_player(rows):
+    """A level's contribution is that of its column, however many sets of levels stand on a path."""
+    rng = np.random.default_rng(0)
+    effects, many = rng.normal(size=20), rng.integers(0, 20, size=len(rows))
+    features = rows.features.assign(many=pd.Categorical.from_codes(many, list(map(str, range(20)))))
+    line = 1.5 * effects[many] + 0.8 * features["severity"].fillna(0).to_numpy() * (many % 2) - 1
+    event = (rng.random(len(rows)) < expit(line)).astype(np.int64)
+    model = scorer_of(BoostingModel(seed=0, max_iter=60, max_features=1.0).fit(features, event))
+    sets = [[column for column, one in zip(tree.column, tree.categories, strict=True) if one] for tree in model.trees]
+    assert any(len(some) > len(set(some)) for some in sets)
+    background, some = features.iloc[100:112].reset_index(drop=True), features.iloc[[0, 5]].reset_index(drop=True)
+    found = contributions(model, some, background, np.random.default_rng(0))
+    for at in range(len(some)):
+        assert found.values[at] == pytest.approx(shapley(model, some.iloc[[at]], background), abs=1e-12)
+
+
 def test_trees_split_by_sets_of_levels(models):
     """Else the tests above would not see them."""
     assert isinstance(models["tree"], TreeScorer)
