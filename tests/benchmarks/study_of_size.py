@@ -12,26 +12,39 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
 from tests.benchmarks.oversamplers.speed import simulated
 
+BLOCK, ROWS = 40, 1 << 17  # columns simulated together, and rows of a group in the file
+EVENT = "event.parquet"
+
 
 def write(folder: Path, rows: int, columns: int, *, seed: int) -> Path:
-    """Write the study's files into ``folder`` and return the path of cohort.yaml."""
-    table, event = simulated(rows, seed=seed)
-    if columns <= table.shape[1]:
-        table = table.iloc[:, np.linspace(0, table.shape[1] - 1, columns).round().astype(int)]
-    else:
-        blocks = range(1, -(-columns // table.shape[1]))
-        more = [simulated(rows, seed=seed + block)[0].add_suffix(f"_{block}") for block in blocks]
-        table = pd.concat([table, *more], axis=1).iloc[:, :columns]
-    entries = {name: _entry(column) for name, column in table.items()}
-    entries["event"] = {"kind": "binary", "role": "excluded", "categories": [0, 1], "max_missing": 0.0}
+    """Write the study's files into ``folder`` and return the path of cohort.yaml.
+
+    Memory is that of ``rows`` by 40 columns: blocks of columns are files of their own until all are written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    table.assign(event=event.astype(int)).to_parquet(folder / "extract.parquet", index=False)
+    with TemporaryDirectory(dir=folder) as scratch:
+        blocks = [Path(scratch) / f"{block}.parquet" for block in range(-(-columns // BLOCK))]
+        entries: dict[str, object] = {}
+        for block, path in enumerate(blocks):
+            table, event = simulated(rows, seed=seed + block)
+            if columns <= BLOCK:
+                table = table.iloc[:, np.linspace(0, BLOCK - 1, columns).round().astype(int)]
+            table = table.iloc[:, : columns - block * BLOCK].add_suffix(f"_{block}" if block else "")
+            entries |= {name: _entry(column) for name, column in table.items()}
+            if block == 0:  # the event is that of the first 40, and the extract's last column
+                pd.DataFrame({"event": event.astype(int)}).to_parquet(Path(scratch) / EVENT, row_group_size=ROWS)
+            table.to_parquet(path, index=False, row_group_size=ROWS)
+        _join([*blocks, Path(scratch) / EVENT], folder / "extract.parquet")
+    entries["event"] = {"kind": "binary", "role": "excluded", "categories": [0, 1], "max_missing": 0.0}
     _dump(folder / "dictionary.yaml", {"columns": entries})
     cohort = folder / "cohort.yaml"
     study = {"study": f"simulated-{rows}-{columns}", "subject_id": None, "seed": seed}
@@ -39,6 +52,16 @@ def write(folder: Path, rows: int, columns: int, *, seed: int) -> Path:
     outcome = {"column": "event", "event": 1, "label": "Simulated event", "expected_prevalence": [0.005, 0.1]}
     _dump(cohort, {**study, **files, "outcome": outcome})
     return cohort
+
+
+def _join(files: list[Path], target: Path) -> None:
+    """Write the columns of files of the same rows side by side, a row group at a time."""
+    sources = [parquet.ParquetFile(file) for file in files]
+    schema = pa.schema([field for source in sources for field in source.schema_arrow])
+    with parquet.ParquetWriter(target, schema) as writer:
+        for group in range(sources[0].num_row_groups):
+            columns = [column for source in sources for column in source.read_row_group(group).columns]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
 def _entry(column: pd.Series) -> dict[str, object]:
