@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mgvae.arrays import Array, FloatArray
+from mgvae.arrays import Array, BoolArray, FloatArray
 from mgvae.cohort.follow_up import FollowUp
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import CohortConfig
@@ -130,16 +130,17 @@ def build_cohort(config: CohortConfig, frame: pd.DataFrame) -> Cohort:
     if followed is not None:
         note = f"Of {len(followed.lost):,} others the outcome at day {config.horizon_days} is unknown; weights allow for them."
         steps[-1] = steps[-1].model_copy(update={"note": note})
-    rows = frame[known].reset_index(drop=True)
+    own = {config.subject_id, config.group, config.index_date, config.outcome.column} - {None}
+    rows = frame[[name for name in frame if name in own]][known].reset_index(drop=True)
     index_date = None if config.index_date is None else rows[config.index_date]
     subgroups = {name: column for name, column in config.columns.with_role("subgroup") if column.kind != "date"}
     return Cohort(
-        features=typed_columns(rows, config.columns.features, index_date),
+        features=typed_columns(frame, config.columns.features, index_date, known),
         event=happened[known],
         subject=subjects[known].to_numpy(object),
         group=_groups(rows, config) if followed is None else followed.group,
         group_name=_group_names(rows, config),
-        subgroups=typed_columns(rows, {name: column for name, column in subgroups.items() if name in rows}, index_date),
+        subgroups=typed_columns(frame, {name: each for name, each in subgroups.items() if name in frame}, index_date, known),
         index_date=index_date,
         flow=tuple(steps),
         follow_up=followed,
@@ -244,25 +245,30 @@ def _group_names(rows: pd.DataFrame, config: CohortConfig) -> Array:
     return names
 
 
-def typed_columns(rows: pd.DataFrame, columns: dict[str, Column], index_date: pd.Series | None) -> pd.DataFrame:
-    """Return columns of an extract as `Cohort.features` holds them.
+def typed_columns(
+    frame: pd.DataFrame, columns: dict[str, Column], index_date: pd.Series | None, chosen: BoolArray | None = None
+) -> pd.DataFrame:
+    """Return columns of an extract as `Cohort.features` holds them, one copied at a time.
 
     Args:
-        rows: of ``Extract.frame``.
+        frame: ``Extract.frame``.
         columns: which columns, and what they are.
-        index_date: from which dates are counted.
+        index_date: of the rows that are returned, from which dates are counted.
+        chosen: which rows, bool ``(n,)``, renumbered from 0; None for all as they are.
     Raises:
         DataError: a level is unknown.
     """
     out: dict[str, Any] = {}
     for name, column in columns.items():
+        cells = frame[name] if chosen is None else frame[name][chosen].reset_index(drop=True)
         if column.kind in LEVEL_KINDS:
-            out[name] = _levels(name, rows[name], column)
+            out[name] = _levels(name, cells, column)
         elif column.kind == "date" and index_date is not None:
-            out[name] = (rows[name] - index_date).dt.total_seconds() / SECONDS_A_DAY
+            out[name] = (cells - index_date).dt.total_seconds() / SECONDS_A_DAY
         else:
-            out[name] = rows[name].astype(float)
-    return pd.DataFrame(out, index=rows.index)
+            out[name] = cells.astype(float)
+    index = frame.index if chosen is None else pd.RangeIndex(int(chosen.sum()))
+    return pd.DataFrame(out, index=index, copy=False)
 
 
 def _levels(name: str, cells: pd.Series, column: Column) -> pd.Categorical:

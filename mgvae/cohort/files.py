@@ -10,16 +10,18 @@ import pandas as pd
 
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
+from mgvae.cohort.column_reader import read_by_column
 from mgvae.cohort.follow_up import FollowUp
 from mgvae.results.cohort import FlowStep
 
+FEATURES = "features.parquet"
 KNOWN = "known_after"  # column of subjects: days until the outcome was known
 LOST, LOST_FILE = ("lost", "lost_group", "lost_held", "lost_day"), "lost.parquet"
 
 
 def save_cohort(folder: Path, cohort: Cohort, test: Array) -> None:
     """Write a cohort and its test part, bool ``(n,)``, into ``folder``."""
-    cohort.features.to_parquet(folder / "features.parquet")
+    cohort.features.to_parquet(folder / FEATURES)
     cohort.subgroups.to_parquet(folder / "subgroups.parquet")
     subjects = pd.DataFrame({"subject": cohort.subject.astype(str), "group": cohort.group, "event": cohort.event, "test": test})
     subjects["group_name"] = pd.Series(cohort.group_name, dtype="str")
@@ -33,12 +35,17 @@ def save_cohort(folder: Path, cohort: Cohort, test: Array) -> None:
     (folder / "flow.json").write_text(json.dumps([step.model_dump() for step in cohort.flow]), encoding="utf-8")
 
 
-def load_cohort(folder: Path) -> tuple[Cohort, Array]:
-    """Return the cohort and its test part, bool ``(n,)``, that `save_cohort` wrote."""
+def load_cohort(folder: Path, *, features: bool = True) -> tuple[Cohort, Array]:
+    """Return the cohort and its test part, bool ``(n,)``, that `save_cohort` wrote.
+
+    Args:
+        folder: where it lies.
+        features: whether the predictors are read; else the table has its rows and no column.
+    """
     subjects = pd.read_parquet(folder / "subjects.parquet")
     steps = json.loads((folder / "flow.json").read_text(encoding="utf-8"))
     cohort = Cohort(
-        features=pd.read_parquet(folder / "features.parquet"),
+        features=read_by_column(folder / FEATURES) if features else pd.DataFrame(index=subjects.index),
         event=subjects["event"].to_numpy(bool),
         subject=subjects["subject"].to_numpy(object),
         group=subjects["group"].to_numpy(np.int64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,11 +126,15 @@ def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
         ExtractError: it cannot be found or read, has no rows, or lacks the subject, the outcome or every predictor.
     """
     opened = open_extract(config, whole=whole)
-    values, marks = zip(*opened.batches(), strict=True)
+    values, marks = defaultdict[str, list[pd.Series]](list), defaultdict[str, list[pd.Series]](list)
+    for frame, unreadable in opened.batches():
+        for table, pieces in ((frame, values), (unreadable, marks)):
+            for name in table:
+                pieces[str(name)].append(table[name])
     known = {*_used(config), *config.columns.columns}
     return Extract(
-        frame=_joined(values),
-        unreadable=_joined(marks),
+        frame=_joined(values, rows := sum(map(len, next(iter(values.values()))))),
+        unreadable=_joined(marks, rows),
         sha256=opened.sha256,
         absent=tuple(name for name in config.columns.columns if name not in opened.found),
         unlisted=tuple(name for name in opened.found if name not in known),
@@ -139,10 +144,10 @@ def read_extract(config: CohortConfig, *, whole: bool = False) -> Extract:
     )
 
 
-def _joined(pieces: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return batches one below the other; a column's own type is kept."""
-    columns = {name: pd.concat([piece[name] for piece in pieces], ignore_index=True) for name in pieces[0]}
-    return pd.DataFrame(columns, index=pd.RangeIndex(sum(map(len, pieces))))
+def _joined(pieces: dict[str, list[pd.Series]], rows: int) -> pd.DataFrame:
+    """Return batches one below the other; a column's own type is kept, and its pieces are given up."""
+    columns = {name: pd.concat(pieces.pop(name), ignore_index=True) for name in list(pieces)}
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows), copy=False)
 
 
 def _used(config: CohortConfig) -> dict[str, Column | None]:
@@ -181,10 +186,11 @@ def typed_rows(config: CohortConfig, columns: Mapping[str, Any]) -> tuple[pd.Dat
     """
     used = _used(config)
     typed = {name: _typed(config, name, used[name], cells) for name, cells in columns.items()}
-    frame = pd.DataFrame({name: series for name, (series, _) in typed.items()})
+    frame = pd.DataFrame({name: series for name, (series, _) in typed.items()}, copy=False)
     if config.outcome.follow_up in frame and config.outcome.column in frame:
         frame = outcome_at_horizon(config, frame)
-    return frame, pd.DataFrame({name: bad for name, (_, bad) in typed.items() if bad is not None}, index=frame.index)
+    marks = {name: bad for name, (_, bad) in typed.items() if bad is not None}
+    return frame, pd.DataFrame(marks, index=frame.index, copy=False)
 
 
 def _typed(config: CohortConfig, name: str, column: Column | None, raw: Any) -> tuple[pd.Series, BoolArray | None]:

@@ -28,7 +28,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     from mgvae.evaluation.prediction_files import load_predictions
     from mgvae.evaluation.subgroups import FEWEST_EVENTS, FEWEST_OF_A_PART
 
-    cohort, test = load_cohort(inputs["split"])
+    cohort, test = load_cohort(inputs["split"], features=False)
     chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
     train, held = cohort.take(~test), cohort.take(test)
     measure = partial(_measure, config, chosen, cut_points(train, config))

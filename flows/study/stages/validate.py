@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+
 from flows.study.stages.stage import FRAME, VALIDATION, Inputs, Stage, followed_horizon, read_result, write_result
 from mgvae.config.study import CohortConfig
 from mgvae.errors import ExtractError
+from mgvae.extract.parquet_file import ROWS
 from mgvae.extract.read import read_extract
 from mgvae.results.cohort import ExtractRecord
 
@@ -28,7 +33,15 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
         missing={str(name): float(share) for name, share in extract.frame.isna().mean().items()},
     )
     write_result(folder / VALIDATION, record)
-    extract.frame.to_parquet(folder / FRAME)
+    _write(extract.frame, folder / FRAME)
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table by groups of rows: there is never a copy of all in memory."""
+    schema = pa.Schema.from_pandas(frame)
+    with parquet.ParquetWriter(path, schema) as writer:
+        for start in range(0, max(len(frame), 1), ROWS):
+            writer.write_table(pa.Table.from_pandas(frame.iloc[start : start + ROWS], schema=schema))
 
 
 def check_extract_unchanged(folder: Path, sha256: str) -> None:
