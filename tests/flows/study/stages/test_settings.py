@@ -42,7 +42,7 @@ CHANGES = {
     "stages": {"pretrain": "gpu"},
     "seed": 7,
 }
-UNREAD = {"encode": {"seed"}, "assess": {"outcome"}}  # keyed without need: a change makes the stage run once more
+UNREAD = {"encode": {"seed"}}  # keyed without need: a change makes the stage run once more
 READ: set[str] = set()
 
 
