@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.benchmarks import bench, complexity
+from tests.benchmarks import bench, complexity, published_objective
 
 
 @pytest.mark.parametrize(("now", "named"), [(10.0, False), (8.5, False), (8.49, True), (20.0, False)])
@@ -20,10 +20,24 @@ def test_exponents_are_those_of_the_law():
     assert complexity.exponents(table, "part") == {"rows": 1.05, "columns": 1.3}
 
 
-def test_tables_too_large_for_the_memory_are_left_out():
-    assert (1_000_000, 200) in complexity.sizes(full=True)
-    assert (1_000_000, 1_000) not in complexity.sizes(full=True)
+def test_tables_too_large_for_the_memory_are_left_out_and_named(capsys):
+    full = complexity.sizes(full=True)
+    assert (len(full), full[0], full[-1]) == (7, (10_000, 50), (100_000, 1_000))
+    assert "1,000,000 x 200 is left out" in capsys.readouterr().out
     assert len(complexity.sizes(full=False)) == 9
+    assert capsys.readouterr().out == ""
+
+
+def test_a_table_that_was_measured_is_not_measured_again(tmp_path, monkeypatch):
+    kept, measured = tmp_path / "lines", []
+    monkeypatch.setattr(complexity, "GRID", ((10, 20), (3, 5)))
+    monkeypatch.setattr(complexity, "mixed", lambda rows, columns, seed: measured.append((rows, columns)))
+    monkeypatch.setattr(complexity, "parts_of_a_study", lambda table, seed: {"encode": 1.5})
+    kept.write_text(json.dumps({"rows": 10, "columns": 5, "encode": 2.0}) + "\n")
+    found = complexity.complexity(0, full=False, kept=kept)
+    assert measured[1:] == [(10, 3), (20, 3), (20, 5)]
+    assert [line["encode"] for line in found] == [1.5, 2.0, 1.5, 1.5]
+    assert sorted(map(json.loads, kept.read_text().splitlines()), key=lambda line: line["rows"] * line["columns"]) == found
 
 
 def test_each_part_of_a_study_is_measured():
@@ -69,3 +83,18 @@ def test_the_plain_pipelines_predict_the_same_rows_as_the_evaluation():
     assert {name: [len(one) for one in both] for name, both in found.items()} == {
         name: [len(fit.predicted)] * 2 for name, fit in fits.items()
     }
+
+
+def test_both_sides_of_the_published_objective_make_steps_and_reach_an_elbo(monkeypatch):
+    monkeypatch.setattr(published_objective, "ROWS", 700)
+    monkeypatch.setattr(published_objective, "EXEMPLARS", 50)
+    assert all(step() is None for step in bench.training_steps(0).values())
+    task = published_objective.make_task(published_objective.generated(0)[0], 2, 0)
+    plain = published_objective.reference(task, 5e-3, 1, 0.5)
+    ours = published_objective.contender(task, *published_objective.ways(task)[published_objective.OURS], 0.1)
+    assert (plain.epoch, ours.epoch) == (0.5 * task.steps, 0.1 * task.steps)
+    assert [len(plain.moments), len(ours.moments)] == [1, 2]
+    start = task.evaluate(task.fresh())
+    assert all(moment.elbo > start and moment.seconds > 0 for moment in (*plain.moments, *ours.moments))
+    assert ours.reached(ours.moments[0].elbo) == (ours.moments[0].seconds, ours.epoch)
+    assert ours.reached(float("inf")) is None

@@ -1,16 +1,21 @@
 """Processor seconds of the parts of a study by rows and columns, with fitted exponents, which `make bench` keeps, too.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.complexity [--full]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.complexity [--full] [--kept FILE]
 
 Parts: encoding, an epoch of pre-training with its choice of exemplars, drawing and decoding as many rows, and a fit of both
 default classifiers. An exponent below 1 means that a part that does not grow with the table still counts at these sizes.
+
+``--full`` measures 10,000 to 1,000,000 rows of 50 to 1,000 columns, hours of it. With ``--kept`` each table's line goes to a
+file as soon as it is measured, and what stands there is not measured again: started anew, it goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,23 +35,43 @@ from tests.benchmarks.oversamplers.speed import simulated
 
 GRID = ((5_000, 20_000, 80_000), (25, 50, 100))
 FULL_GRID = ((10_000, 100_000, 1_000_000), (50, 200, 1_000))
-MOST_CELLS = 250_000_000  # of a table, its encoded rows and the decoded ones, in the memory of a machine with 24 GiB
+MOST_CELLS = 100_000_000  # of a table: with its encoded rows, the decoded ones and the designs, in 24 GiB
 
 
-def complexity(seed: int, *, full: bool) -> list[dict[str, float]]:
-    """Return processor seconds of the parts of a study, by rows and columns; tables that are too large are left out."""
+def complexity(seed: int, *, full: bool, kept: Path | None = None) -> list[dict[str, float]]:
+    """Return processor seconds of the parts of a study, by rows and columns.
+
+    Args:
+        seed: of tables and models.
+        full: whether to measure `FULL_GRID`, of which tables that are too large are named and left out.
+        kept: file of lines that are measured already, to which each further one is added; None to keep none.
+    """
+    found = _kept_lines(kept)
     parts_of_a_study(mixed(200, 25, seed), seed)  # imports, and what else is done once
-    found = []
     for size, width in sizes(full=full):
+        if any((line["rows"], line["columns"]) == (size, width) for line in found):
+            continue
         found.append({"rows": size, "columns": width, **parts_of_a_study(mixed(size, width, seed), seed)})
+        if kept is not None:
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(found[-1]) + "\n")
         print(".", end="", flush=True)
-    return found
+    return sorted(found, key=lambda line: line["rows"] * line["columns"])
 
 
 def sizes(*, full: bool) -> list[tuple[int, int]]:
-    """Return the rows and columns of the tables, the smallest first."""
+    """Return the rows and columns of the tables, the smallest first; print which are too large."""
     rows, columns = FULL_GRID if full else GRID
-    return sorted(((n, c) for n in rows for c in columns if n * c <= MOST_CELLS), key=lambda size: size[0] * size[1])
+    every = sorted(((n, c) for n in rows for c in columns), key=lambda size: size[0] * size[1])
+    for n, c in every:
+        if n * c > MOST_CELLS:
+            print(f"{n:,} x {c:,} is left out: tables have at most {MOST_CELLS:,} cells.", flush=True)
+    return [(n, c) for n, c in every if n * c <= MOST_CELLS]
+
+
+def _kept_lines(kept: Path | None) -> list[dict[str, float]]:
+    lines = kept.read_text(encoding="utf-8").splitlines() if kept is not None and kept.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def parts_of_a_study(features: pd.DataFrame, seed: int) -> dict[str, float]:
@@ -105,5 +130,7 @@ def _column(column: pd.Series) -> Column:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--kept", type=Path, help="file of lines that are measured already; further ones are added")
+    options = parser.parse_args()
     with one_thread():
-        print_complexity(complexity(0, full=parser.parse_args().full))
+        print_complexity(complexity(0, full=options.full, kept=options.kept))
