@@ -114,6 +114,8 @@ class Training(Strict):
         ewc_lambda: weight of the EWC penalty on the normalised Fisher, or "auto": chosen by held-out minority ELBO.
         ewc_grid: the weights that "auto" tries.
         device: auto, cpu or cuda.
+        processes: among which stage pretrain divides each step: with device cuda one a card, else one a core. The result is the
+            same up to rounding. The evaluation's folds train in one process each, many at a time.
         privacy: differential privacy of the generator for the rare cases; in cohort.yaml it stands at the top, as
             ``privacy: {epsilon: 5, delta: 1e-5}``. Then ``plausibility`` is none and ``ewc_lambda`` "auto" is 10. null: none.
     """
@@ -137,6 +139,7 @@ class Training(Strict):
     ewc_lambda: float | Literal["auto"] = 10.0
     ewc_grid: tuple[float, ...] = (1.0, 10.0, 100.0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    processes: int = Field(default=1, ge=1)
     privacy: Privacy | None = None
 
     @field_validator("ewc_lambda", "ewc_grid")

@@ -35,6 +35,7 @@ from mgvae.training.exemplar_weights import exemplar_log_weight, tilted
 from mgvae.training.exemplars import kin
 from mgvae.training.inputs import GeneratorInputs, divide_by_event, encoding_rows
 from mgvae.training.loops import pretrain
+from mgvae.training.ranks import Ranks
 from mgvae.training.tuning import finetune_cases
 
 MOST_REDRAWS = 20
@@ -77,7 +78,14 @@ def new_model(encoding: Encoding, rows: Tensor, settings: Training, *, seed: int
 
 
 def pretrain_majority(
-    encoding: Encoding, majority: Tensor, group: Array, settings: Training, *, seed: int, on_epoch: OnEpoch | None = None
+    encoding: Encoding,
+    majority: Tensor,
+    group: Array,
+    settings: Training,
+    *,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    ranks: Ranks | None = None,
 ) -> Pretrained:
     """Pre-train a model on encoded majority rows ``(n, W)``; add its EWC anchor.
 
@@ -88,6 +96,7 @@ def pretrain_majority(
         settings: how to train.
         seed: the seed.
         on_epoch: called after each epoch.
+        ranks: the processes that share it, see `pretrain`; each has the result.
     """
     codes = kin(majority, group)
     parts = hold_out(codes, settings.heldout_fraction, seed=seed)
@@ -95,7 +104,7 @@ def pretrain_majority(
     rows = majority[~held_out]
     own = torch.from_numpy(codes).to(majority.device)[~held_out] if len(np.unique(codes)) < len(codes) else None
     model = new_model(encoding, rows, settings, seed=seed)
-    history = pretrain(model, rows, majority[held_out], settings, seed=seed, kin=own, on_epoch=on_epoch)
+    history = pretrain(model, rows, majority[held_out], settings, seed=seed, kin=own, on_epoch=on_epoch, ranks=ranks)
     history = replace(history, remarks=parts.remarks("Early stopping of pre-training watched the ELBO"))
     return Pretrained(model, anchor_at(model, rows, settings, seed=seed, kin=own), history)
 

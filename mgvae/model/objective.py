@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -55,7 +56,16 @@ def elbo(
     return Elbo(model.decoder.log_prob(rows, z), log_q - log_r, z_mean)
 
 
-def elbo_with_own_means(model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, *, own: Tensor | None) -> Elbo:
+def elbo_with_own_means(
+    model: MGVAE,
+    rows: Tensor,
+    cache: Exemplars,
+    at: Tensor,
+    noise: Tensor,
+    *,
+    own: Tensor | None,
+    gathered: Callable[[Tensor], Tensor] | None = None,
+) -> Elbo:
     """Return `elbo` of rows some of which are exemplars, with their means' gradient.
 
     All other means come from ``cache``, where theirs are renewed: a step costs one encoding of the batch and one matrix
@@ -68,14 +78,17 @@ def elbo_with_own_means(model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor
         at: position of each row among the exemplars, ``(B,)``; -1 for none.
         noise: standard-normal draws, ``(B, D)``.
         own: the exemplars that a row does without; see `log_mixture`.
+        gathered: gives, for the rows' code means, those of all rows of the step, to which ``at`` then belongs, see
+            `mgvae.training.ranks`; None where ``rows`` are all.
     """
     z_mean, z_log_var = model.posterior(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
+    means = z_mean if gathered is None else gathered(z_mean)
     if cache.spare:
-        fresh = torch.where(at < 0, len(cache), at), z_mean
+        fresh = torch.where(at < 0, len(cache), at), means
     else:
         inside = at >= 0
-        fresh = at[inside], z_mean[inside]
+        fresh = at[inside], means[inside]
     log_r = log_mixture(z, cache, model.prior_log_var, own=own, fresh=fresh)
     return Elbo(model.decoder.log_prob(rows, z), log_gaussian(z, z_mean, z_log_var) - log_r, z_mean)
 

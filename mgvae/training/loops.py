@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from mgvae.training.anchor import Anchor
 from mgvae.training.cuda_graph import ReplayedStep
 from mgvae.training.early_stopping import BestEpoch, Epoch, History, OnEpoch, heldout_elbo, is_worsening
 from mgvae.training.exemplars import ExemplarSchedule, draw_carriers, left_out
+from mgvae.training.ranks import Ranks, shared_terms
 
 MAX_GRADIENT = 5.0
 FEWEST = 16  # cases in a step of fine-tuning, where there are as many
@@ -53,6 +55,7 @@ def pretrain(
     seed: int,
     kin: Tensor | None = None,
     on_epoch: OnEpoch | None = None,
+    ranks: Ranks | None = None,
 ) -> History:
     """Train ``model`` in place on the majority; keep its best held-out ELBO.
 
@@ -69,8 +72,9 @@ def pretrain(
         kin: codes that rows share which are no independent patients, ``(n,)``, see `exemplars.kin`: they are left out of each
             other's prior. None where there are no such rows.
         on_epoch: called after each epoch.
+        ranks: the processes that share each step, all of which call this with the same arguments; None for one alone.
     Raises:
-        TrainingError: fewer than two rows, none held out, or the objective is no longer finite.
+        TrainingError: fewer than two rows, none held out, the objective is no longer finite, or a rank is gone.
     """
     if len(rows) < 2 or not len(heldout):
         raise TrainingError(f"Pre-training needs 2 majority rows and 1 held out at least; got {len(rows)} and {len(heldout)}.")
@@ -83,14 +87,15 @@ def pretrain(
     warmup = settings.warmup_fraction * epochs
     best = BestEpoch(model, time.perf_counter())
     carriers, position = draw_carriers(rows, settings.exemplars, draws)
-    cache = Exemplars(model.exemplar_means(rows[carriers]), spare=on_gpu)
+    encoded = model.exemplar_means if ranks is None else partial(ranks.exemplar_means, model)
+    terms = _terms if ranks is None else partial(shared_terms, ranks)
+    cache = Exemplars(encoded(rows[carriers]), spare=on_gpu)
 
     def step(at: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
         own = left_out(kin, at, carriers, position) if settings.leave_one_out else None
-        terms = elbo_with_own_means(model, rows[at], cache, position[at], noise, own=own)
-        return _step(optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total)
+        return _step(optimizer, *terms(model, rows[at], cache, position[at], noise, own=own, weight=weight), ranks)
 
-    take = ReplayedStep(step) if on_gpu and kin is None else step
+    take = ReplayedStep(step) if on_gpu and kin is None and ranks is None else step
     for epoch in range(1, epochs + 1):
         weight = min(1.0, epoch / max(warmup, 1.0))
         kl_weight, means = torch.tensor(weight, device=rows.device), []
@@ -101,8 +106,8 @@ def pretrain(
         if len(carriers) < len(rows):  # else the steps have just renewed each mean
             for place, drawn in zip((carriers, position), draw_carriers(rows, settings.exemplars, draws), strict=True):
                 place.copy_(drawn)
-            cache.refill(model.exemplar_means(rows[carriers]))
-        score = heldout_elbo(model, heldout, cache, seed=seed)
+            cache.refill(encoded(rows[carriers]))
+        score = heldout_elbo(model, heldout, cache, seed=seed, ranks=ranks)
         best.record(Epoch(epoch, train, score), eligible=weight >= 1.0)
         if on_epoch is not None:
             on_epoch(epoch, epochs, score)
@@ -111,7 +116,7 @@ def pretrain(
     history = best.restored()
     if len(carriers) < len(rows):
         return history
-    return replace(history, heldout_elbo=heldout_elbo(model, heldout, model.exemplar_means(rows), seed=seed))
+    return replace(history, heldout_elbo=heldout_elbo(model, heldout, encoded(rows), seed=seed, ranks=ranks))
 
 
 def most_epochs(rows: int, settings: Training) -> int:
@@ -190,15 +195,24 @@ def _batches(model: MGVAE, n: int, size: int, draws: torch.Generator) -> Iterato
     return zip(torch.split(to_device(order, device), size), torch.split(to_device(noise, device), size), strict=True)
 
 
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor) -> Tensor:
+def _terms(
+    model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, *, own: Tensor | None, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return a step's loss, a scalar, and its objective by row; see `shared_terms`."""
+    terms = elbo_with_own_means(model, rows, cache, at, noise, own=own)
+    return (weight * terms.kl - terms.reconstruction).mean(), terms.total
+
+
+def _step(optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor, ranks: Ranks | None = None) -> Tensor:
     """Take a step; return the mean objective, a scalar that nobody has waited for."""
     parameters = optimizer.param_groups[0]["params"]  # the model's; to walk its modules each time takes long
     for parameter in parameters:
         parameter.grad = None
     loss.backward()  # type: ignore[no-untyped-call]
+    mean = objective.detach().mean() if ranks is None else ranks.add_gradients(parameters, objective)
     torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
     optimizer.step()
-    return objective.detach().mean()
+    return mean
 
 
 def _mean(means: list[Tensor], n: int, size: int) -> float:
