@@ -86,4 +86,4 @@ def sample_prior(model: MGVAE, n: int, generator: torch.Generator) -> Tensor:
 
 def decode(encoding: Encoding, rows: Tensor) -> pd.DataFrame:
     """Return synthetic rows ``(n, P)`` as a table typed like the training features."""
-    return encoding.decode(rows.cpu().numpy().astype(np.float64))
+    return encoding.decode(rows.cpu().numpy())

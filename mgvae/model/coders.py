@@ -59,7 +59,7 @@ class Scored:
         at = np.clip(np.searchsorted(grid, x), 0, len(grid) - 1)
         atom = (grid[at] == x) & (high[at] > low[at])
         values, scores = _knots(grid, low, high)
-        middle, score = _score((low[at] + high[at]) / 2), np.interp(x, values, scores)
+        middle, score = _score((low[at] + high[at]) / 2), _interp(x, values, scores)
         score = np.where(atom | ~np.isfinite(score), middle, score)  # the slope between neighbours near 0 can exceed a float
         lower = np.where(atom, _score(low[at]), score)
         upper = np.where(atom, _score(high[at]), score)
@@ -175,10 +175,17 @@ def _knots(grid: Array, low: Array, high: Array) -> tuple[Array, Array]:
 
 def _interpolated(score: Array, scores: Array, values: Array) -> Array:
     """Return `numpy.interp`, also where the slope would exceed a float."""
-    out = np.asarray(np.interp(score, scores, values))
+    out = _interp(score, scores, values)
     steep = ~np.isfinite(out)
     if steep.any():
         out[steep] = np.interp(score[steep], scores, values * 2.0**-64) * 2.0**64
+    return out
+
+
+def _interp(x: Array, points: Array, values: Array) -> Array:
+    """Return `numpy.interp`: in increasing order, where a search begins near its end, it takes half the time."""
+    order, out = np.argsort(x), np.empty(len(x))
+    out[order] = np.interp(x[order], points, values)
     return out
 
 

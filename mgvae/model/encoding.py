@@ -149,8 +149,8 @@ def encoding_from_json(state: Mapping[str, Mapping[str, Any]]) -> Encoding:
 
 def _decode_column(place: Slots, values: Array, missing: Array) -> Any:
     coder = place.coder
-    slots = np.asarray(values[:, place.start : place.start + coder.width], dtype=float)
-    decoded = coder.decode(slots) if isinstance(coder, Level) else coder.decode(slots[:, 0])
+    slots = values[:, place.start : place.start + coder.width]
+    decoded = coder.decode(slots) if isinstance(coder, Level) else coder.decode(slots[:, 0].astype(np.float64))
     if not coder.levels:
         return np.where(missing, np.nan, decoded)
     codes = np.where(missing | np.isnan(decoded), -1, decoded).astype(int)

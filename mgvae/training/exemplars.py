@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import numpy as np
 import torch
 from scipy.sparse import csr_array
@@ -18,6 +20,7 @@ from mgvae.training.exemplar_weights import exemplar_log_weight
 COPIES = (
     0.1  # share of rows equal to another up to which equal rows are copies; where there are more, patients are alike by chance
 )
+DIGESTED = 1 << 14  # rows copied at once to be digested
 MOST_KIN = 0.5  # share of the exemplars that a row does without: a group of more is no family
 
 
@@ -68,16 +71,23 @@ def kin(rows: Tensor, group: Array) -> IntArray:
         rows: encoded, ``(n, W)``.
         group: code of each row's group, ``(n,)``.
     """
-    bare = np.ascontiguousarray(rows.cpu().numpy() + 0.0)  # -0 is 0
-    keys = bare.view(np.dtype((np.void, bare.itemsize * bare.shape[1])))[:, 0]
-    _, copy, count = np.unique(keys, return_inverse=True, return_counts=True)
+    n = len(rows)
+    _, copy, count = np.unique(_digests(rows), return_inverse=True, return_counts=True)
     if (count[copy] > 1).mean() > COPIES:
-        copy = np.arange(len(bare))
+        copy = np.arange(n)
     _, family = np.unique(group, return_inverse=True)
-    n = len(bare)
     ends = np.concatenate([n + family, n + family.max(initial=0) + 1 + copy])
     graph = csr_array((np.ones(2 * n), (np.tile(np.arange(n), 2), ends)), shape=(4 * n, 4 * n))
     return np.asarray(connected_components(graph, directed=False)[1][:n], dtype=np.int64)
+
+
+def _digests(rows: Tensor) -> Array:
+    """Return a digest of each row, ``(n,)``: two rows share one only if they are equal. A row itself may be wide."""
+    digests = []
+    for part in torch.split(rows, DIGESTED):
+        positive = np.ascontiguousarray(part.cpu().numpy() + 0.0)  # -0 is 0
+        digests += [blake2b(row, digest_size=16).digest() for row in positive]
+    return np.frombuffer(b"".join(digests), dtype="V16")
 
 
 def left_out(codes: Tensor | None, at: Tensor, carriers: Tensor, position: Tensor) -> Tensor:
