@@ -14,10 +14,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 from mgvae.model.coders import Level
 from mgvae.model.encoding import Encoding
 
-LOG_SIGMA = (
-    math.log(0.1),
-    math.log(1.5),
-)  # bounds of the residual spread of a score: no density spike, no more than the marginal
+# bounds of the residual spread of a score: no density spike, no more than the marginal
+LOG_SIGMA = (math.log(0.1), math.log(1.5))
 
 
 class Likelihood(nn.Module):

@@ -78,8 +78,7 @@ def elbo_with_own_means(
         at: position of each row among the exemplars, ``(B,)``; -1 for none.
         noise: standard-normal draws, ``(B, D)``.
         own: the exemplars that a row does without; see `log_mixture`.
-        gathered: gives, for the rows' code means, those of all rows of the step, to which ``at`` then belongs, see
-            `mgvae.training.ranks`; None where ``rows`` are all.
+        gathered: gives, for the rows' code means, those of all rows of a shared step, to which ``at`` then belongs.
     """
     z_mean, z_log_var = model.posterior(rows)
     z = z_mean + torch.exp(0.5 * z_log_var) * noise

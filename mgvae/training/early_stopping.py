@@ -13,7 +13,6 @@ from mgvae.model.network import MGVAE
 from mgvae.model.objective import elbo
 from mgvae.model.prior import Exemplars
 from mgvae.torch_runtime import torch_generator
-from mgvae.training.ranks import Ranks
 
 HELDOUT_DRAWS, HELDOUT_CODES = 4, 1024  # codes drawn per held-out row, and in all where rows are many: less is noise
 OnEpoch = Callable[[int, int, float], None]  # epoch, most epochs, held-out ELBO
@@ -77,21 +76,15 @@ class BestEpoch:
         return History(tuple(self.records), best.epoch, best.heldout_elbo, time.perf_counter() - self.start)
 
 
-def heldout_elbo(
-    model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *, seed: int, ranks: Ranks | None = None
-) -> float:
-    """Return the mean ELBO of rows, nats per row, with the same noise each call; shared by ``ranks``."""
+def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *, seed: int) -> float:
+    """Return the mean ELBO of rows, nats per row, with the same noise each call."""
     draws = torch_generator(seed, "heldout")
     repeats = min(max(HELDOUT_CODES // max(len(rows), 1), 1), HELDOUT_DRAWS)
     total = 0.0
     with torch.no_grad():
         for part in torch.split(rows, min(HELDOUT_CODES, model.at_once)):
             for _ in range(repeats):
-                noise = model.noise(len(part), draws)
-                if ranks is None:
-                    total += float(elbo(model, part, means, noise).total.sum())
-                else:
-                    total += ranks.heldout_total(model, part, means, noise)
+                total += float(elbo(model, part, means, model.noise(len(part), draws)).total.sum())
     return total / (repeats * len(rows))
 
 

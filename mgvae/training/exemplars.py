@@ -17,9 +17,8 @@ from mgvae.model.objective import own_exemplar
 from mgvae.model.prior import Exemplars
 from mgvae.training.exemplar_weights import exemplar_log_weight
 
-COPIES = (
-    0.1  # share of rows equal to another up to which equal rows are copies; where there are more, patients are alike by chance
-)
+# share of rows equal to another up to which equal rows are copies; where there are more, patients are alike by chance
+COPIES = 0.1
 DIGESTED = 1 << 14  # rows copied at once to be digested
 MOST_KIN = 0.5  # share of the exemplars that a row does without: a group of more is no family
 
@@ -83,11 +82,8 @@ def kin(rows: Tensor, group: Array) -> IntArray:
 
 def _digests(rows: Tensor) -> Array:
     """Return a digest of each row, ``(n,)``: two rows share one only if they are equal. A row itself may be wide."""
-    digests = []
-    for part in torch.split(rows, DIGESTED):
-        positive = np.ascontiguousarray(part.cpu().numpy() + 0.0)  # -0 is 0
-        digests += [blake2b(row, digest_size=16).digest() for row in positive]
-    return np.frombuffer(b"".join(digests), dtype="V16")
+    parts = (np.ascontiguousarray(part.cpu().numpy() + 0.0) for part in torch.split(rows, DIGESTED))  # -0 is 0
+    return np.frombuffer(b"".join(blake2b(row, digest_size=16).digest() for part in parts for row in part), dtype="V16")
 
 
 def left_out(codes: Tensor | None, at: Tensor, carriers: Tensor, position: Tensor) -> Tensor:

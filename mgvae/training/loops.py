@@ -88,12 +88,14 @@ def pretrain(
     best = BestEpoch(model, time.perf_counter())
     carriers, position = draw_carriers(rows, settings.exemplars, draws)
     encoded = model.exemplar_means if ranks is None else partial(ranks.exemplar_means, model)
-    terms = _terms if ranks is None else partial(shared_terms, ranks)
     cache = Exemplars(encoded(rows[carriers]), spare=on_gpu)
 
     def step(at: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
         own = left_out(kin, at, carriers, position) if settings.leave_one_out else None
-        return _step(optimizer, *terms(model, rows[at], cache, position[at], noise, own=own, weight=weight), ranks)
+        if ranks is not None:
+            return _step(optimizer, *shared_terms(ranks, model, rows[at], cache, position[at], noise, own, weight), ranks)
+        terms = elbo_with_own_means(model, rows[at], cache, position[at], noise, own=own)
+        return _step(optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total)
 
     take = ReplayedStep(step) if on_gpu and kin is None and ranks is None else step
     for epoch in range(1, epochs + 1):
@@ -107,16 +109,15 @@ def pretrain(
             for place, drawn in zip((carriers, position), draw_carriers(rows, settings.exemplars, draws), strict=True):
                 place.copy_(drawn)
             cache.refill(encoded(rows[carriers]))
-        score = heldout_elbo(model, heldout, cache, seed=seed, ranks=ranks)
+        score = heldout_elbo(model, heldout, cache, seed=seed)
         best.record(Epoch(epoch, train, score), eligible=weight >= 1.0)
         if on_epoch is not None:
             on_epoch(epoch, epochs, score)
         if best.since_best >= settings.patience:
             break
     history = best.restored()
-    if len(carriers) < len(rows):
-        return history
-    return replace(history, heldout_elbo=heldout_elbo(model, heldout, encoded(rows), seed=seed, ranks=ranks))
+    every = len(carriers) == len(rows)
+    return replace(history, heldout_elbo=heldout_elbo(model, heldout, encoded(rows), seed=seed)) if every else history
 
 
 def most_epochs(rows: int, settings: Training) -> int:
@@ -193,14 +194,6 @@ def _batches(model: MGVAE, n: int, size: int, draws: torch.Generator) -> Iterato
     order = torch.randperm(n, generator=draws)
     noise = torch.cat([torch.randn(len(at), model.latent_dim, generator=draws) for at in torch.split(order, size)])
     return zip(torch.split(to_device(order, device), size), torch.split(to_device(noise, device), size), strict=True)
-
-
-def _terms(
-    model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, *, own: Tensor | None, weight: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return a step's loss, a scalar, and its objective by row; see `shared_terms`."""
-    terms = elbo_with_own_means(model, rows, cache, at, noise, own=own)
-    return (weight * terms.kl - terms.reconstruction).mean(), terms.total
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor, ranks: Ranks | None = None) -> Tensor:

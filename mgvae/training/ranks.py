@@ -1,8 +1,7 @@
 """Share each step of a training among processes, one for each GPU or core.
 
-All ranks hold the same rows, draw the same numbers from the same streams and have the same parameters. Of each step's rows,
-and of the exemplars that are encoded anew, each rank takes an equal part; gradients are added up. So the result is that of one
-process up to rounding, whatever the number of ranks.
+All ranks hold the same rows and draw the same numbers. Of each step's rows, and of the exemplars that are encoded anew, each
+takes an equal part; gradients are added up. The result is that of one process up to rounding.
 """
 
 from __future__ import annotations
@@ -20,61 +19,38 @@ from torch import Tensor
 
 from mgvae.errors import TrainingError
 from mgvae.model.network import MGVAE
-from mgvae.model.objective import elbo, elbo_with_own_means
+from mgvae.model.objective import elbo_with_own_means
 from mgvae.model.prior import Exemplars
 
-LOST = (
-    "Each process of a shared training must run to its end; one ended before the others, for example for want of memory. Run "
-    "again, with fewer training.processes if it happens again."
-)
+LOST = "The processes of a training must end together; one ended before the others, perhaps for want of memory. Run again."
 
 
 class Ranks:
-    """The processes of torch's default group, which must be initialised.
-
-    Attributes:
-        rank: number of this process, from 0.
-        count: how many there are.
-    """
+    """The processes of torch's default group: ``rank`` is the number of this one, from 0, and ``count`` that of all."""
 
     def __init__(self) -> None:
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
 
     def part(self, values: Tensor) -> Tensor:
-        """Return this rank's part of ``values (n, ...)``; all parts are of one length.
-
-        The last parts are filled up with the first value where n is no multiple of the ranks.
-        """
+        """Return this rank's part of ``values (n, ...)``; all have one length, filled up with the first value."""
         lacking = -len(values) % self.count
         filled = torch.cat([values, values[:1].expand(lacking, *values.shape[1:])]) if lacking else values
         return filled.chunk(self.count)[self.rank]
 
     def counted(self, part: Tensor, n: int) -> Tensor:
         """Return 1 for each of a part's rows that is among the ``n`` shared, 0 for what fills up."""
-        at = torch.arange(len(part), device=part.device) + self.rank * len(part)
-        return (at < n).to(torch.float32)
+        return (torch.arange(len(part), device=part.device) + self.rank * len(part) < n).to(torch.float32)
 
     def gathered(self, part: Tensor, n: int) -> Tensor:
         """Return the ``n`` rows of which each rank has a part, with their gradient."""
-        whole: Tensor = _Gathered.apply(part, self)  # type: ignore[no-untyped-call]
-        return whole[:n]
+        return _Gathered.apply(part, self)[:n]  # type: ignore[no-any-return, no-untyped-call]
 
     def exemplar_means(self, model: MGVAE, rows: Tensor) -> Tensor:
         """Return `MGVAE.exemplar_means` of rows ``(K, W)``, of which each rank encodes its part."""
         return self.gathered(model.exemplar_means(self.part(rows)), len(rows))
 
-    def heldout_total(self, model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, noise: Tensor) -> float:
-        """Return the sum of the ELBO of rows ``(B, W)``, without gradient."""
-        part = self.part(rows)
-        total = elbo(model, part, means, self.part(noise)).total
-        return float(self.added((total * self.counted(part, len(rows))).sum()))
-
     def add_gradients(self, parameters: list[Tensor], objective: Tensor) -> Tensor:
-        """Give all ranks the sum of their gradients.
-
-        Returns:
-            The sum of their ``objective``, a scalar without gradient.
-        """
+        """Give all ranks the sum of their gradients, and return that of their ``objective``, a scalar."""
         gradients = [torch.zeros_like(value) if value.grad is None else value.grad for value in parameters]
         flat = self.added(torch.cat([*(value.flatten() for value in gradients), objective.detach().view(1)]))
         for parameter, value in zip(parameters, torch.split(flat[:-1], [part.numel() for part in parameters]), strict=True):
@@ -82,21 +58,13 @@ class Ranks:
         return flat[-1]
 
     def added(self, values: Tensor) -> Tensor:
-        """Add up all ranks' ``values`` in place, and return them.
-
-        Raises:
-            TrainingError: a rank is gone.
-        """
+        """Add up all ranks' ``values`` in place; return them, or raise TrainingError where a rank is gone."""
         with lost_is_said():
             dist.all_reduce(values)
         return values
 
     def put_together(self, part: Tensor) -> Tensor:
-        """Return all ranks' parts, ``(count * n, ...)``, without gradient.
-
-        Raises:
-            TrainingError: a rank is gone.
-        """
+        """Return all ranks' parts, ``(count * n, ...)``, or raise TrainingError where a rank is gone."""
         parts = [torch.empty_like(part) for _ in range(self.count)]
         with lost_is_said():
             dist.all_gather(parts, part.contiguous())
@@ -104,26 +72,13 @@ class Ranks:
 
 
 def shared_terms(
-    ranks: Ranks, model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, *, own: Tensor | None, weight: Tensor
+    ranks: Ranks, model: MGVAE, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, own: Tensor | None, weight: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return this rank's part of a step's loss and of its mean objective, scalars.
-
-    Args:
-        ranks: of the training.
-        model: the model.
-        rows: all rows of the step, ``(B, W)``.
-        cache, at, noise, own: of all these rows, see `elbo_with_own_means`.
-        weight: of the KL term.
-    """
+    """Return this rank's part of a step's loss and of its mean objective, scalars; all arguments are of the whole step."""
     n, part = len(rows), ranks.part(rows)
+    mine = None if own is None else ranks.part(own)
     terms = elbo_with_own_means(
-        model,
-        part,
-        cache,
-        at,
-        ranks.part(noise),
-        own=None if own is None else ranks.part(own),
-        gathered=lambda means: ranks.gathered(means, n),
+        model, part, cache, at, ranks.part(noise), own=mine, gathered=lambda means: ranks.gathered(means, n)
     )
     share = ranks.counted(part, n) / n
     return (share * (weight * terms.kl - terms.reconstruction)).sum(), (share * terms.total).sum()
@@ -134,19 +89,15 @@ def joined_ranks(rank: int, count: int, meeting: Path, device: torch.device) -> 
     """Join ``count`` processes of this machine that share a training.
 
     Args:
-        rank: number of this one.
-        count: of all.
-        meeting: a file that none has yet written, by which they find each other.
+        rank, count, meeting: this one's number, that of all, and a new file by which they find each other.
         device: cuda gives each rank the card of its number, and NCCL; cpu has Gloo on the loopback interface.
     Raises:
         TrainingError: there are fewer cards than ranks.
     """
     on_gpu = device.type == "cuda"
     if on_gpu:
-        if count > torch.cuda.device_count():
-            raise TrainingError(
-                f"training.processes must be at most the visible CUDA devices, {torch.cuda.device_count()}; got {count}."
-            )
+        if count > (cards := torch.cuda.device_count()):
+            raise TrainingError(f"training.processes must be at most the visible CUDA devices, {cards}; got {count}.")
         torch.cuda.set_device(rank)
     else:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
@@ -177,5 +128,4 @@ class _Gathered(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        ranks: Ranks = ctx.ranks
-        return ranks.added(gradients[0].clone()).chunk(ranks.count)[ranks.rank], None
+        return ctx.ranks.added(gradients[0].clone()).chunk(ctx.ranks.count)[ctx.ranks.rank], None

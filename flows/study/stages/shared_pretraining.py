@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Future, wait
-from dataclasses import replace
 from pathlib import Path
 
 from flows.study.stages.encoded import encoded_rows
@@ -16,8 +15,6 @@ from mgvae.evaluation.parallel import ProcessPool
 from mgvae.generator.synthesis import Pretrained, device_of, pretrain_majority
 from mgvae.model.encoding import Encoding
 from mgvae.torch_runtime import one_thread
-from mgvae.training.anchor import Anchor
-from mgvae.training.checkpoint import plain
 from mgvae.training.early_stopping import OnEpoch
 from mgvae.training.ranks import LOST, Ranks, joined_ranks
 
@@ -25,26 +22,20 @@ POLL = 0.5  # seconds between looks for progress
 
 
 def pretrained(encode: Path, encoding: Encoding, training: Training, *, seed: int) -> Pretrained:
-    """Return the model pre-trained on the majority of stage encode, with its anchor.
+    """Return the model pre-trained on the majority in stage encode's folder, in ``training.processes`` processes.
 
-    Args:
-        encode: the stage's folder.
-        encoding: which it holds.
-        training: how to train; in ``training.processes`` processes.
-        seed: the seed.
     Raises:
         TrainingError: training is impossible, or a process ended before the others.
     """
     if training.processes == 1:
-        return _trained(encode, encoding, training, seed, report_epoch, None)
-    with tempfile.TemporaryDirectory() as folder, ProcessPool(training.processes) as pool:
-        progress, calls = Path(folder) / "progress", list[Future[Pretrained | None]]()
-        for rank in range(training.processes):
-            calls.append(pool.submit(_train_rank, rank, encode, encoding, training, seed, Path(folder)))
-        return _result(calls, progress)
+        return _trained(encode, encoding, training, seed, report_epoch)
+    with tempfile.TemporaryDirectory() as name, ProcessPool(training.processes) as pool:
+        arguments, folder = (encode, encoding, training, seed), Path(name)
+        calls = [pool.submit(_train_rank, rank, folder, *arguments) for rank in range(training.processes)]
+        return _result(calls, folder / "progress")
 
 
-def _result(calls: Sequence[Future[Pretrained | None]], progress: Path) -> Pretrained:
+def _result(calls: Sequence[Future[Pretrained]], progress: Path) -> Pretrained:
     """Wait for all ranks, reporting the first one's epochs; return its result."""
     waiting, seen = set(calls), 0
     while waiting:
@@ -54,49 +45,35 @@ def _result(calls: Sequence[Future[Pretrained | None]], progress: Path) -> Pretr
             if isinstance(call.exception(), BrokenExecutor):
                 raise TrainingError(LOST) from None
             call.result()
-    result = calls[0].result()
-    if result is None:
-        raise TrainingError(LOST)
-    return result
+    return calls[0].result()
 
 
 def _report(progress: Path, seen: int) -> int:
     """Report the epochs after the first ``seen``; return how many there are."""
     lines = progress.read_text(encoding="utf-8").splitlines(keepends=True) if progress.exists() else []
-    whole = [line for line in lines if line.endswith("\n")]
-    for line in whole[seen:]:
-        epoch, epochs, score = line.split()
+    whole = [line.split() for line in lines if line.endswith("\n")]
+    for epoch, epochs, score in whole[seen:]:
         report_epoch(int(epoch), int(epochs), float(score))
     return len(whole)
 
 
-def _train_rank(rank: int, encode: Path, encoding: Encoding, training: Training, seed: int, folder: Path) -> Pretrained | None:
-    """Train as one rank; return the result of the first, on the CPU."""
+def _train_rank(rank: int, folder: Path, encode: Path, encoding: Encoding, training: Training, seed: int) -> Pretrained:
+    """Train as one rank, the first of which notes its epochs."""
 
     def note(epoch: int, epochs: int, score: float) -> None:
         with (folder / "progress").open("a", encoding="utf-8") as file:
             file.write(f"{epoch} {epochs} {score}\n")
 
     with joined_ranks(rank, training.processes, folder / "meeting", device_of(training)) as ranks:
-        trained = _trained(encode, encoding, training, seed, None if rank else note, ranks)
-    if rank:
-        return None
-    anchor = Anchor(plain(trained.anchor.parameters), plain(trained.anchor.fisher))
-    return replace(trained, model=trained.model.cpu(), anchor=anchor)
+        return _trained(encode, encoding, training, seed, None if rank else note, ranks)
 
 
 def _trained(
-    encode: Path, encoding: Encoding, training: Training, seed: int, on_epoch: OnEpoch | None, ranks: Ranks | None
+    encode: Path, encoding: Encoding, training: Training, seed: int, on_epoch: OnEpoch | None, ranks: Ranks | None = None
 ) -> Pretrained:
     rows = encoded_rows(encode)
-    majority = ~rows["event"]
+    majority, device = ~rows["event"], device_of(training)
+    group = rows["group"][majority].numpy()
     with one_thread():
-        return pretrain_majority(
-            encoding,
-            rows["rows"][majority].to(device_of(training)),
-            rows["group"][majority].numpy(),
-            training,
-            seed=seed,
-            on_epoch=on_epoch,
-            ranks=ranks,
-        )
+        table = rows["rows"][majority].to(device)
+        return pretrain_majority(encoding, table, group, training, seed=seed, on_epoch=on_epoch, ranks=ranks)

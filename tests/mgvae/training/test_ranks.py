@@ -14,7 +14,6 @@ from mgvae.errors import TrainingError
 from mgvae.evaluation.parallel import ProcessPool
 from mgvae.generator.synthesis import pretrain_majority
 from mgvae.model.encoding import fit_encoding
-from mgvae.training.early_stopping import heldout_elbo
 from mgvae.training.loops import pretrain
 from mgvae.training.ranks import Ranks, joined_ranks
 from tests.mgvae.small_cohort import COLUMNS, mixed
@@ -115,14 +114,6 @@ def test_the_gradient_of_a_part_comes_from_all_ranks():
 
     found = torch.cat(in_threads(2, gradient))
     assert found[:3].tolist() == [3.0, 30.0, 300.0]
-
-
-def test_the_held_out_elbo_is_that_of_one_process():
-    model, rows, heldout, _ = start(305)
-    means = model.exemplar_means(rows)
-    alone = heldout_elbo(model, heldout, means, seed=1)
-    found = in_threads(2, lambda ranks: heldout_elbo(model, heldout, means, seed=1, ranks=ranks))
-    assert found == pytest.approx([alone, alone], abs=1e-4)
 
 
 def test_a_group_of_one_is_one_process(tmp_path):
