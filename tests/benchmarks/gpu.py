@@ -1,10 +1,11 @@
 """Measure pre-training on a GPU against one processor core: rows a second, and the share of the card's peak.
 
-    python -m tests.benchmarks.gpu [--rows 100000] [--columns 50] [--epochs 3]
+    python -m tests.benchmarks.gpu [--rows 100000] [--columns 50] [--epochs 3] [--only-card] [--arithmetic tf32]
 
 Prints a JSON line for each way: on one core, and on the card with steps that are run one by one and replayed as a CUDA
-graph. The floating-point operations of a step are those of its matrix products, three times the forward pass; the peak is
-that of a large matrix product in float32 on the same device, measured beside it.
+graph. With --arithmetic the card multiplies matrices in tf32, computes the objective in bf16, or runs it compiled by
+torch.compile, none of which the product does. The floating-point operations of a step are those of its matrix products, three
+times the forward pass; the peak is that of a large matrix product in float32 (or tf32) on the same device, measured beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 import platform
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -36,17 +39,35 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--columns", type=int, default=50)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--only-card", action="store_true", help="leave the processor out")
+    parser.add_argument("--arithmetic", choices=["float32", "tf32", "bf16", "compiled"], default="float32")
     wanted = parser.parse_args()
     torch.set_num_threads(1)
-    for line in measured(wanted.rows, wanted.columns, wanted.epochs):
-        print(json.dumps(line), flush=True)
+    with arithmetic(wanted.arithmetic):
+        for line in measured(wanted.rows, wanted.columns, wanted.epochs, card=wanted.only_card):
+            print(json.dumps(line | {"arithmetic": wanted.arithmetic}), flush=True)
 
 
-def measured(rows: int, columns: int, epochs: int) -> Iterator[dict[str, object]]:
-    """Yield a measurement for each device, way and size of a step."""
+@contextmanager
+def arithmetic(kind: str) -> Iterator[None]:
+    """Compute the objective of pre-training in another way, while this lasts."""
+    objective = mgvae.training.loops.elbo_with_own_means
+
+    def halved(*inputs: object, **more: object) -> object:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            return objective(*inputs, **more)  # type: ignore[arg-type]
+
+    ways = {"bf16": halved, "compiled": torch.compile(objective) if kind == "compiled" else objective}
+    torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
+    with mock.patch.object(mgvae.training.loops, "elbo_with_own_means", ways.get(kind, objective)):
+        yield
+
+
+def measured(rows: int, columns: int, epochs: int, *, card: bool = False) -> Iterator[dict[str, object]]:
+    """Yield a measurement for each device, way and size of a step; ``card``: of the card alone."""
     features = correlated(rows, columns)
     encoding = fit_encoding(features, {name: Column(kind="continuous") for name in features})
-    ways = [("cpu", "run")] + [("cuda", "run"), ("cuda", "replayed")] * torch.cuda.is_available()
+    ways = [("cpu", "run")] * (not card) + [("cuda", "run"), ("cuda", "replayed")] * torch.cuda.is_available()
     for device, way in ways:
         peak = matrix_peak(torch.device(device))
         for batch in BATCHES:
