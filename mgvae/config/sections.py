@@ -96,7 +96,7 @@ class Training(Strict):
         hidden: width of each hidden layer, encoder and decoder alike.
         batch_size: rows in a pre-training step.
         pretrain_epochs: maximum passes over the majority rows; "auto" makes about 2,000 steps, in 10 to 200 passes.
-        finetune_epochs: maximum passes over the minority rows.
+        finetune_epochs: maximum passes over the minority rows; of more than 5,120, as many as make 8,000 steps, at least 10.
         learning_rate: Adam's learning rate in pre-training, with cosine decay.
         finetune_learning_rate: Adam's learning rate in fine-tuning, constant.
         warmup_fraction: share of pre-training over which the weight of the KL term grows from 0 to 1.

@@ -27,6 +27,7 @@ from mgvae.training.ranks import Ranks, shared_terms
 MAX_GRADIENT = 5.0
 FEWEST = 16  # cases in a step of fine-tuning, where there are as many
 AUTO_STEPS, AUTO_EPOCHS = 2000, (10, 200)
+FINETUNE_STEPS, FEWEST_PASSES = 8000, 10  # the steps of 200 passes over 5,120 cases in steps of 128
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,12 @@ def most_epochs(rows: int, settings: Training) -> int:
         return settings.pretrain_epochs
     low, high = AUTO_EPOCHS
     return min(max(round(AUTO_STEPS / math.ceil(rows / settings.batch_size)), low), high)
+
+
+def most_finetune_epochs(cases: int, settings: Training) -> int:
+    """Return the most passes over ``cases`` cases: of so many that `FINETUNE_STEPS` end sooner, fewer."""
+    passes = FINETUNE_STEPS // math.ceil(cases / cases_a_step(cases, settings))
+    return min(settings.finetune_epochs, max(passes, FEWEST_PASSES))
 
 
 def cases_a_step(cases: int, settings: Training) -> int:

@@ -24,7 +24,7 @@ from mgvae.training.anchor import Anchor
 from mgvae.training.early_stopping import Epoch, History, OnEpoch
 from mgvae.training.exemplars import ExemplarSchedule
 from mgvae.training.inputs import GeneratorInputs
-from mgvae.training.loops import FinetunePlan, finetune
+from mgvae.training.loops import FinetunePlan, finetune, most_finetune_epochs
 from mgvae.training.private import finetune_privately
 
 FOLDS = 3
@@ -89,10 +89,11 @@ def finetune_cases(
     exemplars = None if inputs.majority is None else ExemplarSchedule(inputs.majority, settings)
     folds = balanced_folds(inputs.case_group, FOLDS, seed=seed)
     parts = [folds.part == fold for fold in range(folds.part.max(initial=0) + 1)]
-    progress = _Progress(on_epoch, (len(lambdas) * len(parts) + 1) * settings.finetune_epochs)
+    epochs = most_finetune_epochs(len(cases), settings)
+    progress = _Progress(on_epoch, (len(lambdas) * len(parts) + 1) * epochs)
     curves, seconds = {}, 0.0
     for weight in lambdas:
-        plan = FinetunePlan(anchor, weight, settings.finetune_epochs, derive(seed, "fold"))
+        plan = FinetunePlan(anchor, weight, epochs, derive(seed, "fold"))
         runs = []
         for part in parts:
             held_out = torch.from_numpy(part).to(cases.device)

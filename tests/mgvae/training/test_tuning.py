@@ -144,6 +144,16 @@ def test_progress_never_exceeds_its_total(stage):
     assert len(seen) <= seen[0][1]
 
 
+def test_with_many_cases_the_passes_are_bounded(stage, monkeypatch):
+    monkeypatch.setattr("mgvae.training.loops.FINETUNE_STEPS", 1)
+    monkeypatch.setattr("mgvae.training.loops.FEWEST_PASSES", 2)
+    seen = []
+    trained, cases, majority, group, settings = stage
+    assert settings.finetune_epochs > 2
+    chosen(trained, trained.anchor, cases, majority, group, settings, on_epoch=lambda *record: seen.append(record))
+    assert len(seen) <= seen[0][1] == (2 * 3 + 1) * 2
+
+
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_very_few_cases(stage, n):
     trained, cases, majority, group, settings = stage
