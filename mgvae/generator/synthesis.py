@@ -240,12 +240,21 @@ def translations(
     Returns:
         The rows, and how many of them broke a rule at first.
     """
-    known = _row_keys(unlike)
-    parts = []
+    known, columns, redrawn, start = _row_keys(unlike), dict[str, Array](), 0, 0
     for part in torch.split(parents, model.at_once):
         own = majority[part.to(majority.device)]
-        parts.append(_drawn(keeper, partial(_translated, model, own, draws), len(part), known=known))
-    return pd.concat([features for features, _ in parts], ignore_index=True), sum(redrawn for _, redrawn in parts)
+        features, broken = _drawn(keeper, partial(_translated, model, own, draws), len(part), known=known)
+        for name, column in features.items():  # into their place: kept apart, small blocks would leave large gaps in memory
+            cells = (column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column).to_numpy()
+            whole = columns.setdefault(str(name), np.empty(len(parents), dtype=cells.dtype))
+            whole[start : start + len(part)] = cells
+        start, redrawn = start + len(part), redrawn + broken
+    return pd.DataFrame({name: _typed(whole, unlike.dtypes[name]) for name, whole in columns.items()}, copy=False), redrawn
+
+
+def _typed(cells: Array, dtype: object) -> object:
+    """Return a column of numbers as it is, and level codes as levels."""
+    return pd.Categorical.from_codes(cells, dtype=dtype) if isinstance(dtype, pd.CategoricalDtype) else cells
 
 
 def _translated(model: MGVAE, parents: Tensor, draws: torch.Generator, at: IntArray) -> Tensor:
