@@ -19,6 +19,7 @@ from mgvae.sampler.oversampler import MGVAEOverSampler
 from mgvae.training.cuda_graph import EAGER, ReplayedStep
 from mgvae.training.inputs import divide_by_event
 from mgvae.training.loops import pretrain
+from mgvae.training.ranks import joined_ranks
 from mgvae.training.tuning import finetune_cases
 from tests.flows.flow_tools import run_study
 from tests.flows.simulated_study import table, write_study
@@ -107,6 +108,20 @@ def test_replayed_steps_are_the_steps(monkeypatch):
     assert [epoch.train_elbo for epoch in one.epochs] == pytest.approx([epoch.train_elbo for epoch in other.epochs], abs=1e-3)
     for name, value in replayed.state_dict().items():
         torch.testing.assert_close(value, run.state_dict()[name], rtol=1e-3, atol=1e-3)
+
+
+def test_a_group_of_one_card_has_the_losses_of_the_card_alone(tmp_path):
+    how = settings("cuda", exemplars=200, batch_size=64)
+    features, _, _ = cohort(900, 30)
+    encoding = fit_encoding(features, COLUMNS)
+    rows = encoded(encoding, features, how)
+    alone, shared = (new_model(encoding, rows, how, seed=0) for _ in range(2))
+    one = pretrain(alone, rows[:780], rows[780:], how, seed=1)
+    with joined_ranks(0, 1, tmp_path / "meeting", torch.device("cuda")) as ranks:
+        other = pretrain(shared, rows[:780], rows[780:], how, seed=1, ranks=ranks)
+    assert [epoch.train_elbo for epoch in one.epochs] == pytest.approx([epoch.train_elbo for epoch in other.epochs], abs=1e-3)
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(shared.state_dict()[name], value, rtol=1e-3, atol=1e-3)
 
 
 def test_a_step_of_another_size_is_run():
