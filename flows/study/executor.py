@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from flows.progress import reporter
 from flows.redaction import OrchestrationError, redact_errors
 from flows.study.kept_cells import kept_cells
+from flows.study.stages.cohort_rows import DASK as SETTING
 from mgvae.evaluation.cells import Run
 from mgvae.evaluation.parallel import ProcessPool, cores
 
-SETTING = "MGVAE_DASK"
 CONNECTED_WITHIN = "30s"
 T = TypeVar("T")
 

@@ -35,6 +35,7 @@ from mgvae.cohort.participants import describe
 from mgvae.cohort.split import is_temporal
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.findings import evaluation_findings
+from mgvae.evaluation.majority import learned_from
 from mgvae.evaluation.measures.censoring import censoring
 from mgvae.evaluation.prediction_files import load_predictions
 from mgvae.evaluation.rank_curves import rank_curves
@@ -110,6 +111,7 @@ def complete_report(sources: Sources) -> Report:
     evaluation = read_result(folders["evaluate"] / EVALUATION, EvaluationResult)
     drift = _drift(sources)
     training, privacy = _training(folders), privacy_record(folders["finetune"])
+    of_privacy = privacy.remarks if privacy else ()
     remarks = _remarks_on_groups(training, synthetic, evaluation)
     chosen = read_result(folders["model"] / RECOMMENDATION, Recommendation)
     shown = evaluation_summary(evaluation, config, temporal=is_temporal(cohort, test))
@@ -128,12 +130,7 @@ def complete_report(sources: Sources) -> Report:
         status=status,
         verdict=verdict_of(status, findings),
         findings=findings,
-        warnings=(
-            *record.remarks,
-            *_warnings(cohort, drift, sources.reference),
-            *remarks,
-            *(privacy.remarks if privacy else ()),
-        ),
+        warnings=(*record.remarks, *_warnings(cohort, drift, sources.reference), *remarks, *of_privacy),
         cohort=_counted(config, record, cohort, test, divided=bool(remarks)),
         drift=drift,
         training=training,
@@ -295,6 +292,7 @@ def _remarks(evaluation: EvaluationResult, config: CohortConfig, holdout: str) -
     if evaluation.decision_curves:
         low, *_, high = evaluation.decision_curves.thresholds
         remarks["Decision thresholds of the net benefit"] = f"{low:.2%} to {high:.2%}, evenly spaced in their logarithm"
+    remarks |= learned_from(settings.majority_rows, evaluation.n - evaluation.events)
     if evaluation.bootstrap.redrawn:
         remarks["Resamples without both classes, drawn again"] = evaluation.bootstrap.redrawn
     return remarks

@@ -12,6 +12,7 @@ import pandas as pd
 from mgvae.arrays import BoolArray, FloatArray
 from mgvae.classifiers.design import LinearDesign, fit_linear_design, level_codes, nominal_columns
 from mgvae.classifiers.design_json import as_json, linear_design
+from mgvae.reproducibility import numpy_generator
 
 OUTSIDE = 0.001  # share of patients like the training patients who are called far
 RIDGE = 1e-3  # of a column's variance: columns may be copies of each other
@@ -57,12 +58,16 @@ class Region:
         return cls(linear_design(content["design"]), centre, whitening, float(content["limit"]), unseen)
 
 
-def fit_region(features: pd.DataFrame) -> Region:
-    """Return the region of the training patients, ``(N, P)``.
+def fit_region(features: pd.DataFrame, *, most: int | None = None, seed: int = 0) -> Region:
+    """Return the region of the training patients, ``(N, P)``; of a random ``most`` of them, levels apart.
 
     The limit is a quantile of their distances, each from the centre and by the metric of all others: measured by a metric to
     which it contributed, a patient seems nearer than a new one like it.
     """
+    levels = [str(name) for name, dtype in features.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    unseen = {name: found for name in levels if (found := _unseen(features[name]))}
+    if most is not None and len(features) > most:
+        features = features.iloc[np.sort(numpy_generator(seed, "region").choice(len(features), size=most, replace=False))]
     design = fit_linear_design(_without_nominal(features), rare=1)
     rows = _dense(design.rows(_without_nominal(features)))
     n, width = rows.shape
@@ -73,8 +78,6 @@ def fit_region(features: pd.DataFrame) -> Region:
         whitening = np.linalg.inv(np.linalg.cholesky(covariance)).T
     else:
         whitening = np.diag(1 / np.sqrt(np.maximum(variance, 1e-9) * width))
-    levels = [str(name) for name, dtype in features.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    unseen = {name: found for name in levels if (found := _unseen(features[name]))}
     region = Region(design, centre, whitening, np.inf, unseen)
     inside = region._distance(features)
     # the distance from the others' centre by the others' covariance, from the distance among all (Sherman and Morrison)

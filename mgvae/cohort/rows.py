@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -14,9 +15,41 @@ from numpy.typing import NDArray
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.errors import OutcomeError, ShapeError
 
+BLOCK = 1 << 16  # rows that are predicted at once
+
+
+class Labelled:
+    """Rows with outcome, group and weight; see `Rows`."""
+
+    event: IntArray
+    group: IntArray
+    weight: FloatArray | None
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weight of each row, ``(N,)``."""
+        return np.ones(len(self)) if self.weight is None else self.weight
+
+    @property
+    def prevalence(self) -> float:
+        """Share of rows with the event, weighted."""
+        return self.share(np.arange(len(self)))
+
+    @property
+    def labels(self) -> Rows:
+        """The same rows without predictors: what splits and measures need."""
+        return Rows(pd.DataFrame(index=pd.RangeIndex(len(self))), self.event, self.group, self.weight)
+
+    def share(self, positions: IntArray) -> float:
+        """Return the weighted share of events among the rows at ``positions``."""
+        return float(np.average(self.event[positions], weights=self.weights[positions]))
+
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Labelled):
     """N rows.
 
     Attributes:
@@ -40,28 +73,28 @@ class Rows:
                 f"got {len(self.features)}, {len(self.event)} and {len(self.group)}."
             )
 
-    def __len__(self) -> int:
-        return len(self.event)
-
-    @property
-    def weights(self) -> FloatArray:
-        """The weight of each row, ``(N,)``."""
-        return np.ones(len(self)) if self.weight is None else self.weight
-
-    @property
-    def prevalence(self) -> float:
-        """Share of rows with the event, weighted."""
-        return self.share(np.arange(len(self)))
-
-    def share(self, positions: IntArray) -> float:
-        """Return the weighted share of events among the rows at ``positions``."""
-        return float(np.average(self.event[positions], weights=self.weights[positions]))
-
     def take(self, positions: IntArray | NDArray[np.bool_]) -> Rows:
         """Return the rows at ``positions`` (integers or a mask), renumbered from 0."""
         features = self.features.iloc[positions].reset_index(drop=True)
         weight = None if self.weight is None else self.weight[positions]
         return Rows(features=features, event=self.event[positions], group=self.group[positions], weight=weight)
+
+    def part(self, positions: IntArray) -> Rows:
+        """Return the rows at ``positions``, as `take`."""
+        return self.take(positions)
+
+    def blocks(self) -> Iterator[pd.DataFrame]:
+        """Yield the predictors, some rows at a time; at least one block."""
+        if len(self) <= BLOCK:
+            yield self.features
+            return
+        for start in range(0, len(self), BLOCK):
+            yield self.features.iloc[start : start + BLOCK]
+
+    def columns(self) -> Iterator[pd.DataFrame]:
+        """Yield each predictor as a table of one column."""
+        for name in self.features:
+            yield self.features[[name]]
 
     def require_both_classes(self, purpose: str) -> None:
         """Raise unless there is an event and a non-event.

@@ -20,6 +20,7 @@ SETTINGS: dict[Budget, tuple[str, ...]] = {
         "evaluation.arms=[none, class_weight, threshold, mgvae]",
         "evaluation.classifiers=[logistic_regression]",
         "evaluation.bootstrap=200",
+        "evaluation.majority_rows=50000",
         "instability.redevelopments=20",
         "instability.generated=0",
         "instability.arms=[none, class_weight]",

@@ -197,6 +197,9 @@ class Evaluation(Strict):
             null: not restated.
         relevant_gain: gain in AUROC over no correction from which a correction would matter. A study that would have found it
             and did not says "no gain"; one that could not says "cannot tell".
+        majority_rows: most patients without the event that a fit learns from, beside all events: a random sample of whole
+            groups, drawn anew for each fit, whose probabilities are moved back to the prevalence of all. It holds for every fit
+            of a study, the generator's and the final model's included; every patient is still tested. null: all.
     """
 
     arms: tuple[Arm, ...] = ("none", "class_weight", "threshold", "random_oversampling", "smote", "mgvae", "guided")
@@ -209,6 +212,7 @@ class Evaluation(Strict):
     decision_thresholds: tuple[float, float] | None = None
     deployment_prevalence: float | None = Field(default=None, gt=0, lt=1)
     relevant_gain: float = Field(default=0.02, gt=0, lt=0.5)
+    majority_rows: int | None = Field(default=None, ge=100)
 
     @model_validator(mode="before")
     @classmethod

@@ -15,6 +15,8 @@ LIMIT_ERROR = (
     1.363  # standard error of a 97.5 % quantile of B normal draws, times the root of B, over half the interval's width
 )
 
+OTHERS_AN_EVENT = 5  # patients without the event for each event, an example
+
 
 @dataclass(frozen=True)
 class PlannedFits:
@@ -71,7 +73,7 @@ def statement(budget: Budget, config: CohortConfig, *, cores: int) -> str:
             f"Budget {budget}: {settings.folds} folds, {_plural(settings.repeats, 'repeat')}, {len(settings.arms)} arms, "
             f"{_plural(len(settings.classifiers), 'classifier')}, {settings.bootstrap} bootstrap resamples, {redevelopments}, "
             f"{generated}.",
-            f"Each fit learns from {1 - 1 / settings.folds:.0%} of the training events.",
+            f"Each fit learns from {1 - 1 / settings.folds:.0%} of the training events{_majority(settings.majority_rows)}.",
             "Intervals are about as wide in each budget, since all training patients are tested; where a limit lies varies by "
             f"{LIMIT_ERROR / math.sqrt(settings.bootstrap):.0%} of half the width with the bootstrap, and what the draw of "
             f"folds adds to a value is {1 / math.sqrt(settings.repeats):.0%} of that of one repeat.",
@@ -79,6 +81,20 @@ def statement(budget: Budget, config: CohortConfig, *, cores: int) -> str:
             f"{max(1, round(fits.seconds / cores / 60))} min on {_plural(cores, 'idle core')} for 15,000 rows and 20 "
             "columns, more for a larger one.",
         )
+    )
+
+
+def _majority(most: int | None) -> str:
+    """Return what is said of the patients without the event that a fit learns from.
+
+    With E events and N others the variance of a coefficient is about proportional to 1/E + 1/N.
+    """
+    if most is None:
+        return ""
+    return (
+        f" and from at most {most:,} patients without the event: with {most // OTHERS_AN_EVENT:,} events, standard errors of "
+        f"coefficients are about {math.sqrt(1 + 1 / OTHERS_AN_EVENT) - 1:.0%} larger than with all, with fewer events less; "
+        "probabilities are moved back to the prevalence of all"
     )
 
 

@@ -8,9 +8,12 @@ from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from mgvae.cohort.rows import Rows
+import numpy as np
+
+from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm
 from mgvae.evaluation.fits import Fit
+from mgvae.evaluation.majority import draw_majority
 from mgvae.evaluation.one_split import ArmOutcome, Chain, run_arm
 from mgvae.torch_runtime import one_thread
 
@@ -53,7 +56,7 @@ class Run:
 HERE = Run()
 
 
-def compute_cells(rows: Rows, fits: Mapping[str, Fit], chain: Chain, run: Run = HERE) -> Outcomes:
+def compute_cells(rows: AnyRows, fits: Mapping[str, Fit], chain: Chain, run: Run = HERE) -> Outcomes:
     """Return what each arm gives on each fit.
 
     Raises:
@@ -68,15 +71,21 @@ def compute_cells(rows: Rows, fits: Mapping[str, Fit], chain: Chain, run: Run = 
     return found
 
 
-def run_cell(rows: Rows, fit: Fit, arm: Arm, chain: Chain) -> tuple[ArmOutcome, float]:
-    """Run one arm on one fit; return what it gives, and the seconds it took."""
+def run_cell(rows: AnyRows, fit: Fit, arm: Arm, chain: Chain) -> tuple[ArmOutcome, float]:
+    """Run one arm on one fit; return what it gives, and the seconds it took.
+
+    Where only a part of the majority is learned from, what it gives is moved back to the share of events of all fitted rows.
+    """
     start = time.perf_counter()
+    drawn = draw_majority(rows.event[fit.fitted], rows.group[fit.fitted], chain.majority_rows, seed=fit.seed)
     with one_thread():
-        outcome = run_arm(arm, rows.take(fit.fitted), rows.take(fit.predicted), chain, seed=fit.seed)
-    return outcome, time.perf_counter() - start
+        outcome = run_arm(arm, rows.take(fit.fitted[drawn.rows]), rows.part(fit.predicted), chain, seed=fit.seed)
+    raw = {name: drawn.moved_back(probability) for name, probability in outcome.raw.items()}
+    share = float(drawn.moved_back(np.array(outcome.fitted_share)))
+    return replace(outcome, raw=raw, fitted_share=share), time.perf_counter() - start
 
 
-def _found(rows: Rows, cells: list[tuple[Fit, Arm]], chain: Chain, run: Run) -> Iterator[tuple[Fit, Arm, ArmOutcome]]:
+def _found(rows: AnyRows, cells: list[tuple[Fit, Arm]], chain: Chain, run: Run) -> Iterator[tuple[Fit, Arm, ArmOutcome]]:
     missing = []
     for fit, arm in cells:
         kept = run.kept.load(_name(fit, arm)) if run.kept else None
@@ -91,7 +100,7 @@ def _found(rows: Rows, cells: list[tuple[Fit, Arm]], chain: Chain, run: Run) -> 
 
 
 def _computed(
-    rows: Rows, cells: list[tuple[Fit, Arm]], chain: Chain, executor: Executor | None
+    rows: AnyRows, cells: list[tuple[Fit, Arm]], chain: Chain, executor: Executor | None
 ) -> Iterator[tuple[Fit, Arm, ArmOutcome, float]]:
     if executor is None:
         for fit, arm in cells:

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
-from mgvae.cohort.rows import Rows
+from mgvae.cohort.stored_rows import AnyRows, joined
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arm_kinds import SAME_FIT
 from mgvae.evaluation.cells import HERE, Outcomes, Run, compute_cells
@@ -84,7 +83,7 @@ class Evaluated:
 
 
 def cross_validate(
-    rows: Rows,
+    rows: AnyRows,
     chain: Chain,
     *,
     n_folds: int,
@@ -98,12 +97,12 @@ def cross_validate(
     Raises:
         OutcomeError: fewer than two groups with an event.
     """
-    plan = plan_folds(rows, n_folds=n_folds, repeats=repeats, seed=seed, usable=usable)
+    plan = plan_folds(rows.labels, n_folds=n_folds, repeats=repeats, seed=seed, usable=usable)
     return _Assembly(rows, plan, chain, plan.fits, compute_cells(rows, plan.fits, chain, run)).folds()
 
 
 def predict_both(
-    train: Rows, test: Rows | None, chain: Chain, *, n_folds: int, repeats: int, seed: int, run: Run = HERE
+    train: AnyRows, test: AnyRows | None, chain: Chain, *, n_folds: int, repeats: int, seed: int, run: Run = HERE
 ) -> Evaluated:
     """Return out-of-fold predictions of ``train`` and predictions of ``test``.
 
@@ -112,11 +111,11 @@ def predict_both(
     Raises:
         OutcomeError: fewer than two groups with an event.
     """
-    plan = plan_folds(train, n_folds=n_folds, repeats=repeats, seed=seed)
+    plan = plan_folds(train.labels, n_folds=n_folds, repeats=repeats, seed=seed)
     rows, fits = train, plan.fits
     if test is not None:
         n = len(train)
-        rows, whole = _joined(train, test), Fit(WHOLE, np.arange(n), np.arange(n, n + len(test)), holdout_seed(seed))
+        rows, whole = joined(train, test), Fit(WHOLE, np.arange(n), np.arange(n, n + len(test)), holdout_seed(seed))
         fits = {WHOLE: whole, **plan.fits}
     found = _Assembly(rows, plan, chain, fits, compute_cells(rows, fits, chain, run))
     learned = {model: found.out_of_fold(model) for model in found.models}
@@ -140,7 +139,7 @@ class _Assembly:
         rows: what the positions of the fits refer to.
     """
 
-    rows: Rows
+    rows: AnyRows
     plan: Plan
     chain: Chain
     fits: dict[str, Fit]
@@ -170,10 +169,10 @@ class _Assembly:
             for model in self.models:
                 for key, values in self._variants(tested.fit, model, self._recalibration(tested, model)).items():
                     probability.setdefault(key, np.full(shape, np.nan))[at] = values
-        training = self.rows.take(np.arange(n))
+        training = self.rows.labels.take(np.arange(n))
         return self._predictions(training, fold, prevalence, probability)
 
-    def holdout(self, test: Rows, recalibration: dict[Model, Recalibration]) -> Predictions:
+    def holdout(self, test: AnyRows, recalibration: dict[Model, Recalibration]) -> Predictions:
         """Return the predictions of the test part."""
         found = [self._variants(WHOLE, model, recalibration[model]) for model in self.models]
         probability = {key: values[None] for variants in found for key, values in variants.items()}
@@ -215,18 +214,11 @@ class _Assembly:
         return ((arm, one) for found in self.outcomes.values() for arm, one in found.items())
 
     def _predictions(
-        self, rows: Rows, fold: NDArray[np.int16], prevalence: FloatArray, probability: dict[Key, FloatArray]
+        self, rows: AnyRows, fold: NDArray[np.int16], prevalence: FloatArray, probability: dict[Key, FloatArray]
     ) -> Predictions:
         remarks = (*self.plan.remarks, *(remark for _, one in self._all() for remark in one.remarks))
         distinct = tuple(dict.fromkeys(remarks))
         return Predictions(rows.event, rows.group, fold, prevalence, probability, self.unavailable, distinct, rows.weight)
-
-
-def _joined(train: Rows, test: Rows) -> Rows:
-    features = pd.concat([train.features, test.features], ignore_index=True)
-    event, group = (np.concatenate(pair) for pair in ((train.event, test.event), (train.group, test.group)))
-    weight = None if train.weight is None or test.weight is None else np.concatenate([train.weight, test.weight])
-    return Rows(features, event, group, weight)
 
 
 def _together(*parts: Learned) -> Learned:

@@ -79,7 +79,7 @@ def fit_deployed(
         fitted_share=fitted.fitted_share,
         prevalence=fitted.prevalence,
         recalibration=Recalibration(recalibration.intercept, recalibration.slope) if recalibration else Recalibration(),
-        region=fit_region(cohort.features),
+        region=fit_region(cohort.features, most=config.evaluation.majority_rows, seed=derive(seed, "region")),
     )
 
 
@@ -102,11 +102,11 @@ def save_deployed(
     for name, model in ((EVALUATED, evaluated), (MODEL, refitted or evaluated)):
         (folder / name).write_text(json.dumps(content_of(model), allow_nan=False), encoding="utf-8")
     holdout = cohort.take(test)
-    predicted = _names(holdout).assign(
-        event=holdout.event, probability=evaluated.predict(holdout.features), weight=holdout.weights
-    )
+    blocks = rows(holdout.features, holdout.event, holdout.group).blocks()
+    probability = np.concatenate([evaluated.predict(block) for block in blocks])
+    predicted = _names(holdout).assign(event=holdout.event, probability=probability, weight=holdout.weights)
     predicted.to_parquet(folder / PREDICTIONS, index=False)
-    _names(cohort.take(~test)).to_parquet(folder / TRAINED_ON, index=False)
+    _names(cohort)[~test].to_parquet(folder / TRAINED_ON, index=False)
 
 
 def judged_holdout(path: Path) -> pd.DataFrame:

@@ -6,8 +6,8 @@ from mgvae.classifiers.factory import options_of
 from mgvae.classifiers.own import remarks_on
 from mgvae.classifiers.recalibration import Recalibration
 from mgvae.cohort.follow_up import FollowUp
-from mgvae.cohort.rows import Rows
 from mgvae.cohort.rules import rules_within
+from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.arms import Recipe
@@ -23,8 +23,8 @@ from mgvae.results.evaluation import Bootstrap, EvaluationResult, Line, PartResu
 
 
 def evaluate(
-    train: Rows,
-    test: Rows | None,
+    train: AnyRows,
+    test: AnyRows | None,
     config: CohortConfig,
     *,
     run: Run = HERE,
@@ -61,7 +61,7 @@ def evaluate(
     scores, part = _summarise(found.inner, config, "cross-validation", follow_up[0])
     result = EvaluationResult(
         **dict(part) | {"remarks": (*remarks, *part.remarks)},
-        folds=usable_folds(train, settings.folds),
+        folds=usable_folds(train.labels, settings.folds),
         repeats=settings.repeats,
         contrasts=contrasts(scores),
         recalibration=_recalibrations(found),
@@ -81,7 +81,13 @@ def chain_of(config: CohortConfig) -> Chain:
         rules=rules_within(config.columns, features),
         repair=config.synthesis.repair,
     )
-    return Chain(arms=settings.arms, classifiers=settings.classifiers, recipe=recipe, options=options_of(settings))
+    return Chain(
+        arms=settings.arms,
+        classifiers=settings.classifiers,
+        recipe=recipe,
+        options=options_of(settings),
+        majority_rows=settings.majority_rows,
+    )
 
 
 def evaluation_seed(config: CohortConfig) -> int:

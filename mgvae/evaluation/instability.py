@@ -14,7 +14,8 @@ import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import Recalibration
-from mgvae.cohort.rows import Rows
+from mgvae.cohort.rows import Labelled
+from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DataError, TrainingError
@@ -38,7 +39,7 @@ UNCALIBRATED = (
 
 
 def measure_instability(
-    train: Rows, config: CohortConfig, *, recommended: Arm, lines: Mapping[Arm, Recalibration], run: Run = HERE
+    train: AnyRows, config: CohortConfig, *, recommended: Arm, lines: Mapping[Arm, Recalibration], run: Run = HERE
 ) -> InstabilityResult:
     """Return how far redeveloped models of the compared arms disagree.
 
@@ -55,7 +56,7 @@ def measure_instability(
     """
     arms, seed = compared_arms(config, recommended), derive(config.seed, "instability")
     predicted = compared_rows(train, max(_count(arm, config) for arm in arms), seed=seed)
-    observed, threshold = train.take(predicted), train.prevalence
+    observed, threshold = train.labels.take(predicted), train.prevalence
     results: list[ArmInstability] = []
     unavailable: dict[Arm, str] = {}
     remarks: list[str] = []
@@ -93,7 +94,9 @@ def _parts(arms: Sequence[Arm], config: CohortConfig, run: Run) -> Iterator[tupl
         before += cells[arm]
 
 
-def _redeveloped(train: Rows, config: CohortConfig, arm: Arm, predicted: IntArray, seed: int, run: Run) -> Redevelopments | str:
+def _redeveloped(
+    train: AnyRows, config: CohortConfig, arm: Arm, predicted: IntArray, seed: int, run: Run
+) -> Redevelopments | str:
     """Return the redeveloped models of an arm, or why there are none."""
     count, relearn = _count(arm, config), arm not in GENERATIVE
     try:
@@ -135,7 +138,7 @@ def _summary(
     arm: Arm,
     kind: Recalibrated,
     failed: int,
-    observed: Rows,
+    observed: Labelled,
     original: FloatArray,
     again: measures.Redeveloped,
     threshold: float,

@@ -14,7 +14,7 @@ import numpy as np
 from mgvae.arrays import BoolArray
 from mgvae.cohort.follow_up import FollowUp
 from mgvae.cohort.groups import deal_groups
-from mgvae.cohort.rows import Rows
+from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Classifier
 from mgvae.config.study import CohortConfig
 from mgvae.errors import OutcomeError
@@ -58,7 +58,7 @@ class Thinned:
 
 
 def learning_curve(
-    train: Rows,
+    train: AnyRows,
     config: CohortConfig,
     *,
     reference: ModelName,
@@ -99,14 +99,14 @@ def learning_curve(
         if found:
             lines.append(_line(train, config, model, found, chosen, follow_up))
     return LearningCurveResult(
-        folds=usable_folds(train, config.evaluation.folds),
+        folds=usable_folds(train.labels, config.evaluation.folds),
         lines=tuple(lines),
         sample_size=sample_size(train, _auroc(plain, reference)),
         remarks=tuple(dict.fromkeys(remarks)),
     )
 
 
-def thinned(train: Rows, config: CohortConfig, *, repeats: int) -> list[Thinned]:
+def thinned(train: AnyRows, config: CohortConfig, *, repeats: int) -> list[Thinned]:
     """Return which rows may be fitted on, by share and repeat.
 
     Whole groups are taken, cases and non-cases at natural prevalence; the rows of a share are among those of the next one.
@@ -134,7 +134,7 @@ def stacked(repeats: Sequence[Predictions]) -> Predictions:
     )
 
 
-def _predicted(train: Rows, config: CohortConfig, model: ModelName, part: Thinned, run: Run) -> Predictions | str:
+def _predicted(train: AnyRows, config: CohortConfig, model: ModelName, part: Thinned, run: Run) -> Predictions | str:
     """Return out-of-fold predictions by models fitted on a part of the rows, or why there are none."""
     chain = replace(chain_of(config), arms=(model.arm,), classifiers=(model.classifier,))
     seed = _fold_seed(config, part.repeat)
@@ -157,7 +157,7 @@ def _predicted(train: Rows, config: CohortConfig, model: ModelName, part: Thinne
 
 
 def _line(
-    train: Rows,
+    train: AnyRows,
     config: CohortConfig,
     model: ModelName,
     found: dict[float, list[Predictions]],
@@ -168,7 +168,7 @@ def _line(
     plan = resamples(train.event, train.group, n=n, seed=seed, follow_up=follow_up)
     key: Key = (model.arm, model.classifier, JUDGED)
     scores = {share: score(stacked(repeats), plan, config.evaluation)[key] for share, repeats in found.items()}
-    fitted = 1 - 1 / usable_folds(train, config.evaluation.folds)  # each row is left out of one fit
+    fitted = 1 - 1 / usable_folds(train.labels, config.evaluation.folds)  # each row is left out of one fit
     points = tuple(
         LearningPoint(
             share=share,
@@ -210,10 +210,10 @@ def _fold_seed(config: CohortConfig, repeat: int) -> int:
     return derive(_seed(config), "repeat", repeat)
 
 
-def _count(train: Rows, config: CohortConfig, part: Thinned) -> int:
+def _count(train: AnyRows, config: CohortConfig, part: Thinned) -> int:
     """Return how many fits a part of the rows takes."""
     seed = _fold_seed(config, part.repeat)
-    return len(plan_folds(train, n_folds=config.evaluation.folds, repeats=1, seed=seed, usable=part.usable).fits)
+    return len(plan_folds(train.labels, n_folds=config.evaluation.folds, repeats=1, seed=seed, usable=part.usable).fits)
 
 
 def _repeats(model: ModelName, config: CohortConfig) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from mgvae.arrays import FloatArray
@@ -12,11 +13,13 @@ from mgvae.classifiers.ensemble import with_guide
 from mgvae.classifiers.factory import Options, make
 from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows
+from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm
 from mgvae.config.sections import Classifier as ClassifierName
 from mgvae.errors import DataError, TrainingError
 from mgvae.evaluation.arm_kinds import SAME_FIT
 from mgvae.evaluation.arms import Recipe, Treated, treat
+from mgvae.evaluation.majority import draw_majority
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Variant
 
@@ -32,12 +35,14 @@ class Chain:
         arms, classifiers: names, see `mgvae.config.study`.
         recipe: what the arms need.
         options: what the classifiers need.
+        majority_rows: most rows without the event that a fit learns from, see `mgvae.evaluation.majority`; None for all.
     """
 
     arms: tuple[Arm, ...]
     classifiers: tuple[ClassifierName, ...]
     recipe: Recipe
     options: Options = field(default_factory=Options)
+    majority_rows: int | None = None
 
     @property
     def fitted_arms(self) -> tuple[Arm, ...]:
@@ -82,7 +87,7 @@ class Fitted:
         return offset(raw, fitted_share=self.fitted_share, share=self.prevalence)
 
 
-def run_arm(arm: Arm, train: Rows, test: Rows, chain: Chain, *, seed: int) -> ArmOutcome:
+def run_arm(arm: Arm, train: Rows, test: AnyRows, chain: Chain, *, seed: int) -> ArmOutcome:
     """Fit every classifier on ``train`` as ``arm`` treats it and predict ``test``.
 
     An arm that cannot be run on so few cases says so, and so does a classifier that cannot be fitted on an arm's rows; without
@@ -91,7 +96,7 @@ def run_arm(arm: Arm, train: Rows, test: Rows, chain: Chain, *, seed: int) -> Ar
     Args:
         arm: a name in `mgvae.config.sections.Arm`.
         train: training rows, real.
-        test: rows to predict, real; of these only ``features`` is read.
+        test: rows to predict, real; of these only the predictors are read.
         chain: what to do.
         seed: the seed of this split.
     Raises:
@@ -108,7 +113,8 @@ def run_arm(arm: Arm, train: Rows, test: Rows, chain: Chain, *, seed: int) -> Ar
     remarks = treated.remarks
     for classifier in chain.classifiers:
         try:
-            raw[classifier] = fit_classifier(classifier, treated, chain, seed).predict_proba(test.features)
+            fitted = fit_classifier(classifier, treated, chain, seed)
+            raw[classifier] = np.concatenate([fitted.predict_proba(block) for block in test.blocks()])
         except TrainingError as error:
             if arm == "none":
                 raise
@@ -116,8 +122,8 @@ def run_arm(arm: Arm, train: Rows, test: Rows, chain: Chain, *, seed: int) -> Ar
     return ArmOutcome(raw, treated.share, None, remarks)
 
 
-def fit_chain(train: Rows, chain: Chain, arm: Arm, classifier: ClassifierName, *, seed: int) -> Fitted:
-    """Return the model with which `run_arm`, given the same seed, predicts.
+def fit_chain(train: AnyRows, chain: Chain, arm: Arm, classifier: ClassifierName, *, seed: int) -> Fitted:
+    """Return the model with which `mgvae.evaluation.cells.run_cell`, given the same seed, predicts.
 
     What recalibrates it is learned from out-of-fold predictions, see `mgvae.evaluation.cross_validation`.
 
@@ -125,8 +131,10 @@ def fit_chain(train: Rows, chain: Chain, arm: Arm, classifier: ClassifierName, *
         OutcomeError: the training rows hold one class only, or are too few for this arm.
         TrainingError: a generator could not be trained.
     """
-    train.require_both_classes("Fitting a classifier")
-    treated = _treated(SAME_FIT.get(arm, arm), train, chain, seed)
+    train.labels.require_both_classes("Fitting a classifier")
+    drawn = draw_majority(train.event, train.group, chain.majority_rows, seed=seed).rows
+    fitting = train if isinstance(train, Rows) and len(drawn) == len(train) else train.take(drawn)
+    treated = _treated(SAME_FIT.get(arm, arm), fitting, chain, seed)
     return Fitted(fit_classifier(classifier, treated, chain, seed), treated.share, train.prevalence)
 
 

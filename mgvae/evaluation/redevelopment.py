@@ -11,8 +11,8 @@ import numpy as np
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
 from mgvae.cohort.groups import deal_groups
-from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
+from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm, Classifier
 from mgvae.errors import OutcomeError
 from mgvae.evaluation.arm_kinds import RECALIBRATION_FOLDS
@@ -68,7 +68,7 @@ class Redevelopments:
 
 
 def redevelop(
-    rows: Rows, chain: Chain, arm: Arm, *, count: int, predicted: IntArray, relearn: bool, seed: int, run: Run
+    rows: AnyRows, chain: Chain, arm: Arm, *, count: int, predicted: IntArray, relearn: bool, seed: int, run: Run
 ) -> Redevelopments:
     """Develop an arm on the original patients and on ``count`` bootstrap samples of them.
 
@@ -108,7 +108,7 @@ def redevelop(
     return Redevelopments(moved[0], lines[0], again, lines[1:], tuple(reasons), tuple(remarks))
 
 
-def draw(rows: Rows, *, seed: int) -> IntArray:
+def draw(rows: AnyRows, *, seed: int) -> IntArray:
     """Return the positions of a bootstrap sample of the groups, increasing, with both classes.
 
     Raises:
@@ -126,7 +126,7 @@ def draw(rows: Rows, *, seed: int) -> IntArray:
     )
 
 
-def compared_rows(rows: Rows, count: int, *, seed: int) -> IntArray:
+def compared_rows(rows: AnyRows, count: int, *, seed: int) -> IntArray:
     """Return the positions of the patients whose predictions are compared, increasing.
 
     All of them, or as large a part at natural prevalence as ``count`` models may predict at once.
@@ -138,7 +138,7 @@ def compared_rows(rows: Rows, count: int, *, seed: int) -> IntArray:
     return np.flatnonzero(part == 0)
 
 
-def _development(rows: Rows, place: int, predicted: IntArray, *, relearn: bool, seed: int) -> Development:
+def _development(rows: AnyRows, place: int, predicted: IntArray, *, relearn: bool, seed: int) -> Development:
     """Return the development on the original patients at place 0, else on a sample."""
     own = derive(seed, "redevelopment", place)
     drawn = draw(rows, seed=own) if place else np.arange(len(rows))
@@ -153,7 +153,7 @@ def _development(rows: Rows, place: int, predicted: IntArray, *, relearn: bool, 
     return Development(outer, tuple(inner))
 
 
-def _computed(rows: Rows, plan: Iterator[Development], chain: Chain, run: Run) -> Iterator[tuple[Development, Outcomes]]:
+def _computed(rows: AnyRows, plan: Iterator[Development], chain: Chain, run: Run) -> Iterator[tuple[Development, Outcomes]]:
     """Yield each development with its outcomes, computed in batches to bound memory."""
     size, before = max(1, CELLS // (POSITIONS * len(rows))), 0
     while batch := list(islice(plan, size)):
@@ -163,7 +163,9 @@ def _computed(rows: Rows, plan: Iterator[Development], chain: Chain, run: Run) -
         yield from ((development, outcomes) for development in batch)
 
 
-def _predictions(rows: Rows, development: Development, outcomes: Outcomes, arm: Arm) -> tuple[FloatArray, Recalibration | None]:
+def _predictions(
+    rows: AnyRows, development: Development, outcomes: Outcomes, arm: Arm
+) -> tuple[FloatArray, Recalibration | None]:
     def moved(fit: Fit) -> FloatArray:
         outcome = outcomes[fit.name][arm]
         return offset(outcome.raw[CLASSIFIER], fitted_share=outcome.fitted_share, share=rows.share(fit.fitted))

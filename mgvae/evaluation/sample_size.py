@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import log_expit, ndtri
 
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design
-from mgvae.cohort.rows import Rows
+from mgvae.cohort.stored_rows import AnyRows
 from mgvae.results.numbers import Estimate
 from mgvae.results.sample_size import Criterion, SampleSize
 
@@ -21,14 +21,14 @@ Z = 1.96  # as rounded in pmsampsize
 NODES = 100  # of the quadrature; 50 give the same five digits
 
 
-def sample_size(train: Rows, auroc: Estimate) -> SampleSize:
+def sample_size(train: AnyRows, auroc: Estimate) -> SampleSize:
     """Return what a training part has, and what a regression on its predictors needs.
 
     Args:
         train: the training part, with and without the event.
         auroc: of the regression without correction, cross-validated.
     """
-    parameters, prevalence = count_parameters(train.features), train.prevalence
+    parameters, prevalence = sum(map(count_parameters, train.columns())), train.prevalence  # a column has its own
 
     def needed(value: float | None) -> tuple[Criterion, ...]:
         return () if value is None else criteria(parameters, prevalence, cox_snell(value, prevalence))

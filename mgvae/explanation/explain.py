@@ -11,8 +11,8 @@ from mgvae.arrays import FloatArray
 from mgvae.classifiers.classifier import Classifier as Fittable
 from mgvae.classifiers.portable import LinearScorer, Scorer, scorer_of
 from mgvae.classifiers.terms import coefficients
-from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
+from mgvae.cohort.stored_rows import AnyRows
 from mgvae.cohort.subgroups import Subgroup
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
@@ -22,6 +22,7 @@ from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cross_validation import holdout_seed
 from mgvae.evaluation.evaluate import chain_of, evaluation_seed
 from mgvae.evaluation.fits import usable_folds
+from mgvae.evaluation.majority import draw_majority
 from mgvae.evaluation.one_split import fit_chain, fit_classifier
 from mgvae.explanation.contributions import Contributions, contributions
 from mgvae.explanation.importance import Explained, dependences, group_importances, importances, largest, sizes
@@ -51,8 +52,8 @@ class Part:
     """
 
     name: str
-    fitting: Rows
-    explained: Rows
+    fitting: AnyRows
+    explained: AnyRows
     groups: tuple[Subgroup, ...]
     seed: int
     cases: Synthetic | None = None
@@ -60,8 +61,8 @@ class Part:
 
 
 def explain(
-    train: Rows,
-    held: Rows,
+    train: AnyRows,
+    held: AnyRows,
     groups: tuple[Sequence[Subgroup], Sequence[Subgroup]],
     config: CohortConfig,
     chosen: Recommendation,
@@ -111,7 +112,7 @@ def explain(
     for name in arms:
         found[name] = _contributions(part, name, chosen.classifier, config)
         note()
-    followed = largest([one.values for _, one in found.values()], list(map(str, train.features)))
+    followed = largest([one.values for _, one in found.values()], list(config.columns.features))
     models = [
         _summary(part, ModelName(arm=name, classifier=chosen.classifier), made, by_arm.get(name, []), followed, config)
         for name, made in found.items()
@@ -136,14 +137,14 @@ def compared_arm(chosen: Recommendation, arms: Sequence[Arm]) -> Arm | None:
     return next((arm for arm in (chosen.arm, challenger, CASES_ARM, *reversed(others)) if arm in others), None)
 
 
-def _fold_parts(train: Rows, groups: Sequence[Subgroup], config: CohortConfig) -> list[Part]:
+def _fold_parts(train: AnyRows, groups: Sequence[Subgroup], config: CohortConfig) -> list[Part]:
     """Return the folds of the first cross-validation."""
     seed, event = evaluation_seed(config), train.event == 1
-    count = usable_folds(train, config.evaluation.folds)
+    count = usable_folds(train.labels, config.evaluation.folds)
     parts = []
     for number, (fit, test) in enumerate(folds(event, train.group, n_folds=count, seed=derive(seed, "folds", 0))):
         own = tuple(replace(group, member=group.member[test]) for group in groups)
-        parts.append(Part("fold", train.take(fit), train.take(test), own, derive(seed, "split", 0, number)))
+        parts.append(Part("fold", train.part(fit), train.part(test), own, derive(seed, "split", 0, number)))
     return parts
 
 
@@ -153,7 +154,8 @@ def _fitted(part: Part, arm: Arm, classifier: Classifier, config: CohortConfig) 
         return part.fitted[arm]
     chain = chain_of(config)
     if arm == CASES_ARM and part.cases is not None:
-        treated = with_cases(part.fitting, part.cases.features, part.cases.remarks)
+        drawn = draw_majority(part.fitting.event, part.fitting.group, chain.majority_rows, seed=part.seed).rows
+        treated = with_cases(part.fitting.take(drawn), part.cases.features, part.cases.remarks)
         return _plain(fit_classifier(classifier, treated, chain, part.seed))
     return _plain(fit_chain(part.fitting, chain, arm, classifier, seed=part.seed).classifier)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from flows.study.stages.encoded import ROWS
-from flows.study.stages.stage import Inputs, Stage, sections, write_json
-from mgvae.cohort.files import load_cohort
+from flows.study.stages.cohort_rows import cohort_rows
+from flows.study.stages.encoded import ROWS, generator_rows, majority_places
+from flows.study.stages.stage import Inputs, Stage, sections, with_majority, write_json
 from mgvae.config.study import CohortConfig
 from mgvae.model.encoding import fit_encoding
 from mgvae.torch_runtime import save_tensors
@@ -18,13 +18,16 @@ from mgvae.training.inputs import encoding_rows
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Fit the encoding on the training part: ``encoding.json``, ``rows.safetensors``."""
-    cohort, test = load_cohort(inputs["split"])
-    train = cohort.take(~test)
-    encoding = fit_encoding(encoding_rows(train.features, train.event, config.training), config.columns.features)
+    with cohort_rows(inputs["split"], folder) as parts:
+        drawn = generator_rows(parts.train.event, parts.train.group, config)
+        majority = majority_places(parts.train.event, drawn)
+        train = parts.train.take(drawn)
+    event = train.event == 1
+    encoding = fit_encoding(encoding_rows(train.features, event, config.training), config.columns.features)
     rows = torch.from_numpy(encoding.encode(train.features, dtype=np.float32))
-    tensors = {"rows": rows, "event": torch.from_numpy(train.event), "group": torch.from_numpy(train.group)}
-    save_tensors(tensors, folder / ROWS)
+    labels = {"event": event, "group": train.group, "majority": majority}
+    save_tensors({"rows": rows, **{name: torch.from_numpy(values) for name, values in labels.items()}}, folder / ROWS)
     write_json(folder / "encoding.json", encoding.to_json())
 
 
-STAGE = Stage("encode", make, needs=("split",), reads=sections("columns", "training"))
+STAGE = Stage("encode", make, needs=("split",), reads=with_majority(sections("columns", "training")))

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
+
+from mgvae.arrays import IntArray
+from mgvae.config.study import CohortConfig
+from mgvae.evaluation.majority import draw_majority
+from mgvae.reproducibility import derive
 
 ROWS = "rows.safetensors"
 
 
+def generator_rows(event: IntArray, group: IntArray, config: CohortConfig) -> IntArray:
+    """Return the positions of the training patients that the generator learns from.
+
+    Args:
+        event: outcome of all training patients in {0, 1}, ``(N,)``.
+        group: of each, ``(N,)``.
+        config: ``evaluation.majority_rows`` says how many without the event.
+    """
+    seed = derive(config.seed, "generator rows")
+    return draw_majority(event, group, config.evaluation.majority_rows, seed=seed).rows
+
+
+def majority_places(event: IntArray, drawn: IntArray) -> IntArray:
+    """Return the places of drawn patients without the event among all without it, ``(K,)``."""
+    return np.asarray(np.cumsum(event == 0)[drawn[event[drawn] == 0]] - 1, dtype=np.int64)
+
+
 def encoded_rows(folder: Path) -> dict[str, torch.Tensor]:
-    """Read ``rows (n, W)``, ``event (n,)`` and ``group (n,)`` of stage encode."""
+    """Read ``rows (n, W)``, ``event (n,)``, ``group (n,)`` and ``majority`` (see `majority_places`) of stage encode."""
     tensors: dict[str, torch.Tensor] = load_file(folder / ROWS)
     return tensors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flows.study.stages.cohort_rows import cohort_rows
 from flows.study.stages.stage import (
     EVALUATION,
     LEARNING_CURVE,
@@ -13,7 +14,6 @@ from flows.study.stages.stage import (
     sections,
     write_result,
 )
-from mgvae.cohort.files import load_cohort
 from mgvae.cohort.split import followed_sides
 from mgvae.config.study import CohortConfig
 from mgvae.results.evaluation import EvaluationResult, ModelName
@@ -23,22 +23,19 @@ from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Measure performance with fewer events: ``learning_curve.json``."""
     from flows.study.executor import open_run
-    from mgvae.cohort.rows import rows
     from mgvae.evaluation.learning_curve import learning_curve
 
-    cohort, test = load_cohort(inputs["split"])
-    part = cohort.take(~test)
     evaluation = read_result(inputs["evaluate"] / EVALUATION, EvaluationResult)
     chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
-    with open_run() as run:
+    with cohort_rows(inputs["split"], folder) as parts, open_run() as run:
         found = learning_curve(
-            rows(part.features, part.event, part.group, part.weight),
+            parts.train,
             config,
             reference=evaluation.contrasts.reference,
             recommended=ModelName(arm=chosen.arm, classifier=chosen.classifier),
             plain=evaluation.arms["none"],
             run=run,
-            follow_up=followed_sides(cohort, test)[0],
+            follow_up=followed_sides(parts.cohort, parts.test)[0],
         )
     write_result(folder / LEARNING_CURVE, found)
 

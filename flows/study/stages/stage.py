@@ -61,6 +61,15 @@ def sections(*names: str) -> Callable[[CohortConfig], dict[str, Any]]:
     return picked
 
 
+def with_majority(reads: Callable[[CohortConfig], dict[str, Any]]) -> Callable[[CohortConfig], dict[str, Any]]:
+    """Return what ``reads`` picks, and how many patients without the event are learned from."""
+
+    def picked(config: CohortConfig) -> dict[str, Any]:
+        return reads(config) | {"majority_rows": config.evaluation.majority_rows}
+
+    return picked
+
+
 def write_json(path: Path, content: object) -> None:
     """Write ``content`` as strict JSON: no NaN, no infinity."""
     path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from flows.study.stages.encoded import encoded_rows
 from flows.study.stages.stage import Inputs, Stage, sections
+from mgvae.arrays import IntArray
 from mgvae.cohort.rows import cases_to_add
 from mgvae.cohort.rules import rules_within
 from mgvae.config.study import CohortConfig
@@ -42,7 +44,14 @@ def translate(finetuned: Path, encoded: Path, config: CohortConfig, *, seed: int
     rules = rules_within(config.columns, config.columns.features)
     with one_thread():
         model, repair = tuned.model.to(device), config.synthesis.repair
-        return synthesise(inputs, model, training, n=wanted, seed=seed, rules=rules, tilt=tuned.tilt, repair=repair)
+        made = synthesise(inputs, model, training, n=wanted, seed=seed, rules=rules, tilt=tuned.tilt, repair=repair)
+    return _among_all(made, rows["majority"].numpy())
+
+
+def _among_all(made: Synthetic, majority: IntArray) -> Synthetic:
+    """Return cases whose parents are counted among all training patients without the event."""
+    dropped = None if made.dropped is None else _among_all(made.dropped, majority)
+    return replace(made, parent=majority[made.parent], dropped=dropped)
 
 
 STAGE = Stage("synthesise", make, needs=("encode", "finetune"), reads=sections("columns", "training", "synthesis"))

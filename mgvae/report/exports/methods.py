@@ -145,6 +145,12 @@ def _training(config: CohortConfig) -> str:
             " Majority-guided synthetic cases come from a variational autoencoder that learns the patients without the event "
             "first and is then adapted to the cases, its weights held by elastic weight consolidation [@ai2023mgvae]."
         )
+    most = config.evaluation.majority_rows
+    if most is not None:
+        text += (
+            f" Fits with more than {most:,} patients without the event learned from {most:,} of them, drawn at random by whole "
+            "groups, and all patients with the event; risks were moved back to the prevalence of all (King and Zeng 2001)."
+        )
     private = config.training.privacy
     if private is not None:
         text += (

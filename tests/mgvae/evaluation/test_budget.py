@@ -82,3 +82,10 @@ def test_the_error_of_a_limit_is_that_of_normal_draws():
 def test_a_budget_is_stated_without_importing_what_trains():
     code = "import sys; import mgvae.evaluation.budget; print(sorted({'torch', 'imblearn', 'sklearn'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_limit_on_the_majority_is_stated_with_its_effect(cohort):
+    said = budgets.statement(Budget.SMALL, under(cohort, Budget.SMALL), cores=1)
+    assert "67% of the training events and from at most 50,000 patients without the event" in said
+    assert "with 10,000 events, standard errors of coefficients are about 10% larger than with all" in said
+    assert "patients without the event" not in budgets.statement(Budget.FULL, under(cohort, Budget.FULL), cores=1)

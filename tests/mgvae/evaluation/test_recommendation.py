@@ -187,6 +187,10 @@ def test_the_report_takes_the_facts(whole):
     assert facts.bootstrap == 60
     low, *_, high = evaluation["decision_curves"]["thresholds"]
     assert facts.thresholds["Decision thresholds of the net benefit"].startswith(f"{low:.2%} to {high:.2%}")
+    assert "Each fit learned from" not in facts.thresholds
+    few = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"majority_rows": 100})})
+    found = evaluation_summary(EvaluationResult.model_validate(evaluation), few).thresholds
+    assert "at most 100 of the" in found["Each fit learned from"]
     assert plain(facts)["decision_curves"] == evaluation["decision_curves"]
     assert plain(facts)["arms"] == evaluation["arms"]
     assert plain(facts)["holdout"] == evaluation["holdout"]["arms"]

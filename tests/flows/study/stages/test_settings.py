@@ -30,7 +30,7 @@ CHANGES = {
     "split": {"test_fraction": 0.4},
     "training": {"latent_dim": 2},
     "synthesis": {"prevalence": 0.3},
-    "evaluation": {"relevant_gain": 0.1},
+    "evaluation": {"relevant_gain": 0.1, "majority_rows": 100},
     "promotion": {"margin": 0.1},
     "attrition": [{"label": "Index events", "rows": 9, "subjects": 8, "events": 1}],
     "instability": {"redevelopments": 11},
@@ -42,7 +42,7 @@ CHANGES = {
     "stages": {"pretrain": "gpu"},
     "seed": 7,
 }
-UNREAD = {"encode": {"seed"}}  # keyed without need: a change makes the stage run once more
+UNREAD: dict[str, set[str]] = {}  # keyed without need: a change makes the stage run once more
 READ: set[str] = set()
 
 

@@ -1,0 +1,76 @@
+"""Tests of rows in files: what is read is what was in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mgvae.cohort import rows as rows_module
+from mgvae.cohort import stored_rows as module
+from mgvae.cohort.rows import Rows
+from mgvae.cohort.stored_rows import joined, store_table, stored_rows
+
+
+@pytest.fixture
+def whole():
+    features = pd.DataFrame(
+        {
+            "a.b": [1.5, np.nan, -2.0, 0.0, 7.0],
+            "grade": pd.Categorical(["low", None, "high", "low", "mid"], ["low", "mid", "high"], ordered=True),
+            "many": pd.Categorical.from_codes([0, 299, 5, -1, 7], [str(level) for level in range(300)]),
+            "a": [1.0, 2.0, 3.0, 4.0, 5.0],
+        }
+    )
+    return Rows(features, np.array([0, 1, 0, 1, 0]), np.array([3, 3, 1, 0, 2]), np.arange(1.0, 6.0))
+
+
+@pytest.fixture
+def table(whole, tmp_path):
+    whole.features.to_parquet(tmp_path / "features.parquet")
+    (tmp_path / "columns").mkdir()
+    return store_table(tmp_path / "features.parquet", tmp_path / "columns")
+
+
+def same(one, other):
+    pd.testing.assert_frame_equal(one.features, other.features)
+    for name in ("event", "group", "weight"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_rows_read_from_files_are_those_in_memory(whole, table):
+    stored = stored_rows(table, np.arange(5), whole)
+    for at in (np.arange(5), np.array([4, 0, 0]), np.array([], dtype=np.int64)):
+        same(stored.take(at), whole.take(at))
+    same(stored.part(np.array([1, 3, 4])).take(np.array([2, 0])), whole.take(np.array([4, 1])))
+    pd.testing.assert_frame_equal(stored.features, whole.features)
+    assert (len(stored), stored.prevalence) == (5, whole.prevalence)
+    for one, other in zip(stored.columns(), whole.columns(), strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.parametrize(("size", "blocks"), [(5, 1), (4, 2), (2, 3)])
+def test_blocks_hold_each_row_once(whole, table, monkeypatch, size, blocks):
+    for place in (rows_module, module):
+        monkeypatch.setattr(place, "BLOCK", size)
+    for source in (whole, stored_rows(table, np.arange(5), whole)):
+        found = list(source.blocks())
+        assert len(found) == blocks
+        pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), whole.features)
+
+
+def test_no_row_is_one_empty_block(whole, table):
+    nobody = np.array([], dtype=np.int64)
+    for source in (whole.part(nobody), stored_rows(table, np.arange(5), whole).part(nobody)):
+        assert [len(block) for block in source.blocks()] == [0]
+
+
+def test_parts_are_joined_in_order(whole, table):
+    stored = stored_rows(table, np.arange(5), whole)
+    first, second = np.array([3, 1]), np.array([0, 4])
+    together = joined(stored.part(first), stored.part(second))
+    same(together.take(np.arange(4)), whole.take(np.array([3, 1, 0, 4])))
+    in_memory = joined(whole.take(first), whole.take(second))
+    np.testing.assert_array_equal(in_memory.event, together.event)
+    with pytest.raises(TypeError, match="both be stored"):
+        joined(stored, whole)
