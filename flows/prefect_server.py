@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
-import signal
-import threading
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from contextvars import copy_context
 from typing import Final
 
 import httpx
-from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
-    PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
     PREFECT_SERVER_API_AUTH_STRING,
     PREFECT_SERVER_CORS_ALLOWED_ORIGINS,
     PREFECT_SERVER_CSRF_PROTECTION_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    get_current_settings,
     temporary_settings,
 )
 
 from flows.redaction import OrchestrationError
 from mgvae.errors import MGVAEError
 
-MOST_STARTS: Final = 5
-PORTS: Final = range(10_000, 32_768)  # below those of outgoing connections; of Prefect's thousand, two commands may choose one
+# what a server for one command does without: pages, and blocks that none of our flows uses
+SPARED: Final = {"PREFECT_SERVER_UI_ENABLED": "false", "PREFECT_API_BLOCKS_REGISTER_ON_START": "false"}
+SECONDS_TO_END: Final = 5.0
+_own_addresses: set[str] = set()
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Non
     try:
         if served():
             meanwhile()
-        with nullcontext() if served() else _embedded_server(meanwhile):
+        with nullcontext() if served() else _own_server(meanwhile):
             yield
     except MGVAEError:
         raise
@@ -58,13 +63,15 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Non
 
 
 @contextmanager
-def _embedded_server(meanwhile: Callable[[], object]) -> Iterator[None]:
-    """Have Prefect's embedded server answer this process alone.
+def _own_server(meanwhile: Callable[[], object]) -> Iterator[None]:
+    """Have a server of our own answer this process alone.
 
     It listens on 127.0.0.1 and asks for a password, which keeps out other accounts of this machine. A page of another origin
-    may read nothing (CORS) and change nothing (CSRF). The password stands in the environment of this process and in Prefect's
-    global settings: Prefect's threads do not inherit others, and some still send when the block has ended.
+    may read nothing (CORS) and change nothing (CSRF). Address and password stand in the environment of this process and in
+    Prefect's global settings: Prefect's threads do not inherit others, and some still send when the block has ended.
     """
+    if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
+        raise RuntimeError("PREFECT_API_URL is not set, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE allows no server of its own")
     password = f"mgvae:{secrets.token_urlsafe(24)}"
     private = {
         PREFECT_SERVER_CORS_ALLOWED_ORIGINS: "",
@@ -73,66 +80,52 @@ def _embedded_server(meanwhile: Callable[[], object]) -> Iterator[None]:
         PREFECT_API_AUTH_STRING: password,
     }
     os.environ |= {setting.name: str(value) for setting, value in private.items()}
-    refresh_global_settings_context()
     with temporary_settings(private):
-        _start_embedded_server(password, meanwhile)
+        address = _start_own_server()
+    _own_addresses.add(address)
+    os.environ[PREFECT_API_URL.name] = address
+    refresh_global_settings_context()
+    nobody_listens = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}  # and the end of a flow waits up to a second for their thread
+    with temporary_settings(private | nobody_listens | {PREFECT_API_URL: address}):
+        meanwhile()
+        _wait_for(address, password)
         yield
 
 
-def _start_embedded_server(password: str, meanwhile: Callable[[], object]) -> None:
-    """Start Prefect's embedded server beyond Ctrl-C, and wait until it answers.
+def _start_own_server() -> str:
+    """Start a Prefect server in a process of its own, and return the address of its interface; it ends with this process.
 
-    A terminal sends SIGINT to all processes of its foreground group. The server would end before the run that it serves, which
-    then waits over a minute for its answers, fails, and tells of a server that is not there. So the server is started with
-    SIGINT blocked, which it inherits; Prefect stops it when this process ends. Ctrl-C still reaches this process at any moment,
-    and nobody then waits for the thread.
+    The socket is opened here, so that no other process answers in its place. The server has a process group of its own: a
+    terminal sends SIGINT to the whole foreground group, and a server that ends before the run that it serves would make it wait
+    over a minute for its answers. Prefect's own way to start one imports the server in this process too.
     """
-    import prefect.server.api.server  # noqa: F401 - here, not in the thread: two threads must not import the same at once
-
-    failed: list[Exception] = []
-
-    def start() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # of this thread, and of what it starts
-        try:
-            _start_own_server(password)
-            with get_client(sync_client=True):
-                pass
-        except Exception as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=copy_context().run, args=(start,), name="embedded server", daemon=True)
-    thread.start()
-    meanwhile()
-    thread.join()
-    if failed:
-        raise failed[0]
+    environment = {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True), **SPARED}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        place = listening.fileno()
+        command = [sys.executable, "-P", "-m", "flows.own_server", str(place)]
+        process = subprocess.Popen(command, env=environment, pass_fds=[place], stdin=subprocess.PIPE, process_group=0)  # noqa: S603
+        atexit.register(_end, process)
+        return f"http://127.0.0.1:{listening.getsockname()[1]}/api"
 
 
-def _start_own_server(password: str) -> None:
-    """Start Prefect's embedded server on a port where nobody else answers.
+def _wait_for(address: str, password: str) -> None:
+    """Wait until a server answers: its socket is open before it is there."""
+    with httpx.Client(timeout=PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()) as client:
+        client.get(f"{address}/admin/version", auth=httpx.BasicAuth(*password.split(":", 1))).raise_for_status()
 
-    Prefect looks for a free port and binds it seconds later. Another command may have taken it by then; its server answers
-    Prefect's question whether the own one is up, and the run would go there. Only the own server asks for this password.
 
-    Raises:
-        RuntimeError: another server answered each time.
-    """
-    from prefect.server.api.server import SubprocessASGIServer
-
-    SubprocessASGIServer._port_range = PORTS
-    for _ in range(MOST_STARTS):
-        server = SubprocessASGIServer()
-        server.start()
-        address = f"{server.api_url}/admin/version"
-        with httpx.Client(timeout=PREFECT_API_REQUEST_TIMEOUT.value()) as client:  # five seconds are too few on a busy machine
-            open_to_all = client.get(address).status_code != httpx.codes.UNAUTHORIZED
-            known = client.get(address, auth=httpx.BasicAuth(*password.split(":", 1))).status_code == httpx.codes.OK
-        if known and not open_to_all:
-            return
-        server.stop()
-    raise RuntimeError(f"the embedded server found its port taken {MOST_STARTS} times; try again")
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def served() -> bool:
-    """Return whether a Prefect server is configured."""
-    return bool(PREFECT_API_URL.value())
+    """Return whether a Prefect server is configured, other than one of our own."""
+    address = PREFECT_API_URL.value()
+    return bool(address) and address not in _own_addresses

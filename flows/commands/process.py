@@ -24,10 +24,14 @@ def sigterm_as_exit() -> Iterator[None]:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Look for reference cycles a hundred times less often: among imported modules that takes a sixth of a short command."""
+    """Look for reference cycles a hundred times less often: among imported modules that takes a sixth of a short command.
+
+    The interpreter's own search as it ends passes over what there is by then.
+    """
     before = gc.get_threshold()
     gc.set_threshold(100 * before[0], *before[1:])
     try:
         yield
     finally:
         gc.set_threshold(*before)
+        gc.freeze()

@@ -77,7 +77,9 @@ def run_study(
 
 
 def prepare_flow() -> None:
-    """Import the flow, and read the code of its stages, whose digests are in their cache keys."""
+    """Import the flow and what Prefect imports for its first one; read the code of its stages, for their cache keys."""
+    import fastapi.encoders  # noqa: F401
+
     from flows.study.cache_key import code_version
 
     code_version()

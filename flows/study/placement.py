@@ -15,10 +15,10 @@ from prefect import flow, get_client, get_run_logger
 from prefect.client.schemas import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
 
 from flows.allowed_paths import require_allowed, require_allowed_extract
+from flows.prefect_server import served
 from flows.redaction import OrchestrationError, redact_errors, unpickled
 from flows.runs.guard import guarded
 from flows.runs.records import look_up
@@ -52,7 +52,7 @@ def place(call: StageCall, pool: str, store: AnyStore, out: Path) -> Reference:
     Raises:
         OrchestrationError: there is no server or no such deployment, no worker took the stage, or it failed there.
     """
-    if not PREFECT_API_URL.value():
+    if not served():
         raise OrchestrationError(
             f"Stage {call.stage.name} must run in pool {pool}, which needs a Prefect server; PREFECT_API_URL is not set. "
             "Start one with make up, or run here: --set stages={}."

@@ -166,14 +166,14 @@ from threading import Thread
 from flows.prefect_server import orchestrated
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL
 
 def ask(found):
     with get_client(sync_client=True) as client:
         found.append(str(client.create_flow_from_name("ours")))
 
 with orchestrated():
-    url = SubprocessASGIServer().api_url
+    url = PREFECT_API_URL.value()
     page = {"Origin": "http://evil.org"}
     answers = httpx.get(f"{url}/admin/version", headers=page), httpx.post(f"{url}/flows/filter", json={}, headers=page)
     found = []
@@ -189,39 +189,6 @@ print(*[(one.status_code, one.headers.get("Access-Control-Allow-Origin")) for on
 
 def test_the_server_that_a_command_starts_answers_this_command_alone(tmp_path):
     home = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PREFECT_HOME": str(tmp_path), "PREFECT_LOGGING_LEVEL": "WARNING"}
+    home["PYTHONPATH"] = str(ROOT)  # also of the server's process
     done = subprocess.run([sys.executable, "-c", EMBEDDED], cwd=ROOT, env=home, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("(401, None) (403, None) 3 1\n", "")
-
-
-TAKEN = """
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from flows.prefect_settings import configure_prefect
-configure_prefect(debug=False)
-from flows.prefect_server import PORTS, orchestrated
-from prefect.client.orchestration import get_client
-from prefect.server.api.server import SubprocessASGIServer
-
-class Other(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if self.path.endswith("/health") or not {guarded} else 401)
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-
-other = ThreadingHTTPServer(("127.0.0.1", 0), Other)
-Thread(target=other.serve_forever, daemon=True).start()
-choose, offered = SubprocessASGIServer.find_available_port, [other.server_port]
-SubprocessASGIServer.find_available_port = lambda self: offered.pop() if offered else choose(self)
-with orchestrated(), get_client(sync_client=True) as client:
-    client.create_flow_from_name("ours")
-    print(client.api_url.port in PORTS, client.api_url.port != other.server_port, not offered)
-"""
-
-
-@pytest.mark.parametrize("guarded", [True, False], ids=["with another password", "without a password"])
-def test_a_port_that_another_server_took_meanwhile_is_left_to_it(tmp_path, guarded):
-    home = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PREFECT_HOME": str(tmp_path), "PREFECT_LOGGING_LEVEL": "ERROR"}
-    run = [sys.executable, "-c", TAKEN.format(guarded=guarded)]
-    done = subprocess.run(run, cwd=ROOT, env=home, capture_output=True, text=True, check=False)
-    assert done.stdout == "True True True\n", done.stderr
