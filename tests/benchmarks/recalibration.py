@@ -1,6 +1,6 @@
 """What is lost where a fold is recalibrated from fewer events than there are.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.recalibration [--studies 40] [--events 250 500] [--enough 50 100 200]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.recalibration [--studies 40] [--events 250 500 1000] [--enough 50 100 200]
 
 Studies of a world of which the risk is known: twelve predictors, 5 % events, a risk that is linear in half of them and curved
 in others. The arm is `class_weight`, whose probabilities need recalibration most; five folds. Every study is fitted once,
