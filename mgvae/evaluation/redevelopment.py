@@ -24,6 +24,7 @@ from mgvae.reproducibility import derive, numpy_generator
 
 CLASSIFIER: Classifier = "logistic_regression"  # of all redeveloped models: the others take ten times as long
 CELLS = 20_000_000  # numbers in memory at once
+MOST_COMPARED = 100_000  # patients; more tell a mean difference of predictions no better
 POSITIONS = 8  # numbers for each patient in a development: positions of its fits, predictions
 MOST_TRIES = 100
 
@@ -129,9 +130,9 @@ def draw(rows: AnyRows, *, seed: int) -> IntArray:
 def compared_rows(rows: AnyRows, count: int, *, seed: int) -> IntArray:
     """Return the positions of the patients whose predictions are compared, increasing.
 
-    All of them, or as large a part at natural prevalence as ``count`` models may predict at once.
+    All of them, or as large a part at natural prevalence as ``count`` models may predict at once, at most `MOST_COMPARED`.
     """
-    share = CELLS / (count * len(rows))
+    share = min(CELLS / count, MOST_COMPARED) / len(rows)
     if share >= 1:
         return np.arange(len(rows))
     part = deal_groups(rows.event == 1, np.arange(len(rows)), [share, 1 - share], seed=seed, use="compared rows")

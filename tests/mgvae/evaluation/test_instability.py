@@ -118,6 +118,14 @@ def test_memory_is_bounded_and_the_numbers_of_a_patient_stay(rows, monkeypatch):
     assert np.array_equal(redeveloped(rows, predicted=some).moved, whole.moved[:, some])
 
 
+@pytest.mark.parametrize(("most", "compared"), [(900, 900), (899, 899), (450, 450)])
+def test_no_more_patients_are_compared_than_a_mean_needs(rows, monkeypatch, most, compared):
+    monkeypatch.setattr(redevelopment, "MOST_COMPARED", most)
+    some = compared_rows(rows, 2, seed=0)
+    assert len(some) == pytest.approx(compared, abs=2)
+    assert (len(some) == len(rows)) == (most >= 900)
+
+
 def test_an_arm_that_fails_on_some_samples_says_so(rows, monkeypatch):
     run_cell, calls = redevelopment.compute_cells, []
 
