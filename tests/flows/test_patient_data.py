@@ -41,7 +41,7 @@ def logged(caplog):
     [
         ("mgvae.extract.cells.numbers", "validate"),
         ("flows.study.stages.encode.fit_encoding", "encode"),
-        ("flows.study.stages.pretrain.pretrain_majority", "pretrain"),
+        ("flows.study.stages.shared_pretraining.pretrain_majority", "pretrain"),
         ("flows.study.report_assembly.load_cohort", "report"),
         ("flows.runs.publish.released", "publish"),
         ("flows.study.stage_runner.look_up", "reading a record"),
