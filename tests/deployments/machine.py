@@ -150,8 +150,8 @@ class Machine:
             return None if found.status_code == httpx.codes.SERVICE_UNAVAILABLE else found.raise_for_status()
 
         base = f"http://127.0.0.1:{self.port}/api/"
-        with httpx.Client(base_url=base, auth=self.login(), timeout=30) as client:
-            return wait_for(response, f"an answer to {path}", seconds=60, every=0.5)
+        with httpx.Client(base_url=base, auth=self.login(), timeout=60) as client:  # Prefect's own
+            return wait_for(response, f"an answer to {path}", seconds=120, every=0.5)
 
     def login(self) -> tuple[str, str]:
         """Return the user and the password that `make up` made."""
