@@ -18,7 +18,7 @@ from mgvae.model.prior import Exemplars
 from mgvae.training.anchor import anchor_at
 from mgvae.training.early_stopping import heldout_elbo
 from mgvae.training.exemplars import ExemplarSchedule
-from mgvae.training.loops import FinetunePlan, cases_a_step, finetune, most_epochs, most_finetune_epochs, pretrain
+from mgvae.training.loops import FinetunePlan, cases_a_step, finetune, most_epochs, pretrain
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
 
 
@@ -186,14 +186,6 @@ def test_no_epoch_counts_before_the_kl_has_its_full_weight():
 def test_automatic_number_of_epochs(rows, batch, epochs):
     assert most_epochs(rows, quick(pretrain_epochs="auto", batch_size=batch)) == epochs
     assert most_epochs(rows, quick(pretrain_epochs=7, batch_size=batch)) == 7
-
-
-@pytest.mark.parametrize(
-    ("cases", "passes"), [(20, 200), (5120, 200), (5121, 195), (15_000, 67), (102_400, 10), (1_000_000, 10)]
-)
-def test_many_cases_are_seen_fewer_times(cases, passes):
-    assert most_finetune_epochs(cases, quick(finetune_epochs=200, batch_size=128)) == passes
-    assert most_finetune_epochs(cases, quick(finetune_epochs=7, batch_size=128)) == 7
 
 
 @pytest.mark.parametrize(("cases", "size"), [(1, 16), (20, 16), (64, 16), (100, 25), (1000, 64)])

@@ -13,6 +13,7 @@ from mgvae.generator.synthesis import encoded, pretrain_majority
 from mgvae.model.encoding import fit_encoding
 from mgvae.training.early_stopping import Epoch, History
 from mgvae.training.inputs import GeneratorInputs
+from mgvae.training.loops import most_finetune_epochs
 from mgvae.training.tuning import Candidate, _candidate, _mean_curve, finetune_cases
 from tests.mgvae.small_cohort import COLUMNS, cohort, quick
 
@@ -152,6 +153,14 @@ def test_with_many_cases_the_passes_are_bounded(stage, monkeypatch):
     assert settings.finetune_epochs > 2
     chosen(trained, trained.anchor, cases, majority, group, settings, on_epoch=lambda *record: seen.append(record))
     assert len(seen) <= seen[0][1] == (2 * 3 + 1) * 2
+
+
+@pytest.mark.parametrize(
+    ("cases", "passes"), [(20, 200), (5120, 200), (5121, 195), (15_000, 67), (102_400, 10), (1_000_000, 10)]
+)
+def test_many_cases_are_seen_fewer_times(cases, passes):
+    assert most_finetune_epochs(cases, quick(finetune_epochs=200, batch_size=128)) == passes
+    assert most_finetune_epochs(cases, quick(finetune_epochs=7, batch_size=128)) == 7
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
