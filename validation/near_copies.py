@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mgvae.cohort.embedding import Floats, by_own, nearest, neighbour_ratios
+from mgvae.cohort.embedding import Floats, by_own, nearest
 from mgvae.reproducibility import numpy_generator
 from validation.intervals import Interval, share
+from validation.near_search import NearSearch, near_copies
 
 MOST_QUERIES = 4000  # synthetic rows, and real ones, that are judged
 MOST_OWN = 500
@@ -54,10 +55,10 @@ def near_case_copies(
         seed: of all draws.
     """
     made = _some(synthetic, MOST_QUERIES, seed)
-    near = int((neighbour_ratios(made, cases)[0] < ratio).sum())
+    near = len(near_copies(made, cases, ratio=ratio)[0])
     rates = _rates_by_chance(majority, len(cases), min(QUERIES, len(made)), ratio=ratio, seed=seed)
-    own = np.concatenate([neighbour_ratios(holdout, cases)[0], _own_ratios(cases, seed=seed)])
-    coinciding, rows = int((own < ratio).sum()), len(own)
+    own = _own_ratios(cases, seed=seed)
+    coinciding, rows = len(near_copies(holdout, cases, ratio=ratio)[0]) + int((own < ratio).sum()), len(holdout) + len(own)
     usual = float(rates.mean()) if len(rates) else 0.0
     if rows and (not len(rates) or float(stats.binom.sf(coinciding - 1, rows, usual)) < DIFFERENT):
         return _against(near, len(made), coinciding, rows)
@@ -77,8 +78,7 @@ def near_majority_copies(synthetic: Floats, majority: Floats, holdout: Floats, *
         seed: of the subsample.
     """
     made, patients = _some(synthetic, MOST_QUERIES, seed), np.concatenate([majority, holdout])
-    ratios, who = neighbour_ratios(made, patients)
-    near = who[ratios < ratio]
+    _, near = near_copies(made, patients, ratio=ratio)
     trained, equalled = int((near < len(majority)).sum()), np.unique(near)
     known = int((equalled < len(majority)).sum())
     chance = float(stats.hypergeom.sf(known - 1, len(patients), len(majority), len(equalled)))
@@ -91,10 +91,10 @@ def _rates_by_chance(rows: Floats, size: int, queries: int, *, ratio: float, see
     draw, count = numpy_generator(seed, "by chance"), min(queries, len(rows) - size)
     if count < 1 or size < 2:
         return np.empty(0)
-    out = np.empty(DRAWS)
+    out, search = np.empty(DRAWS), NearSearch(rows, ratio=ratio)
     for place in range(DRAWS):
-        chosen = rows[draw.choice(len(rows), size + count, replace=False)]
-        out[place] = (neighbour_ratios(chosen[size:], chosen[:size])[0] < ratio).mean()
+        chosen = draw.choice(len(rows), size + count, replace=False)
+        out[place] = len(search.near(chosen[size:], chosen[:size])[0]) / count
     return out
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
+from mgvae.cohort.neighbours import is_worth_it, nearest_of_many
+
 Floats = np.ndarray[Any, np.dtype[Any]]
 
 CLIP = 4.0  # robust standard deviations beyond which a value counts as equally extreme
@@ -92,6 +94,9 @@ def nearest(queries: Floats, reference: Floats, *, neighbours: int = 1) -> tuple
         squares = squared_distances(queries, reference)
         positions = np.argsort(squares, axis=1, kind="stable")[:, :neighbours]
         return np.sqrt(np.take_along_axis(squares, positions, axis=1)), positions
+    found = nearest_of_many(queries, reference, neighbours) if is_worth_it(queries, reference) else None
+    if found is not None:
+        return found
     search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(reference)
     distances, positions = search.kneighbors(queries)
     return distances, positions

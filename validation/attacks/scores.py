@@ -80,9 +80,13 @@ def _likelihood_gain(patients: Floats, near_made: Floats, width: float) -> Float
         width: of the kernel.
     """
     count, around, _ = near_made.shape
+    patients = patients.astype(np.float64)  # once, not for each row
+    squares, across = (patients**2).sum(axis=1), patients.T
     out = np.empty(count)
     for row in range(count):
-        kernel = -squared_distances(near_made[row], patients) / (2 * width**2)
+        made = near_made[row].astype(np.float64)
+        apart = np.maximum((made**2).sum(axis=1)[:, None] + squares - 2 * made @ across, 0.0)
+        kernel = -apart / (2 * width**2)
         own = kernel[:, row].copy()
         kernel[:, row] = -np.inf
         others = logsumexp(kernel, axis=1)
