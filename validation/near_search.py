@@ -1,8 +1,8 @@
 """A search for rows that are far nearer to a patient than another patient is, quick in wide tables.
 
-A projection shortens distances, and the nearest of a few patients is no nearer than the nearest of all. So a row that, projected,
-is far from every patient as measured by the distance to the nearest of a few is no near copy. Only the other rows, mostly none,
-are compared in full: the result is that of comparing all.
+A projection shortens distances, and the nearest of a few patients is no nearer than the nearest of all. So a row that even
+projected is far from every patient, by the distance of that patient to the nearest of a few, is no near copy. Only the other
+rows, mostly none, are compared in full: the result is that of comparing all.
 """
 
 from __future__ import annotations
