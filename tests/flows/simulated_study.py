@@ -60,6 +60,7 @@ STUDY: dict[str, Any] = {
     "learning_curve": {"shares": [0.5], "repeats": 1},
 }
 LONGER = {"training__pretrain_epochs": 20, "training__finetune_epochs": 20}  # for runs whose gates must pass at any seed
+PLAIN = {"evaluation__arms": ["none"]}  # for whole runs that are about files and processes, not about arms
 
 
 def table(n: int = 600, events: int = 40, *, seed: int = 0) -> pd.DataFrame:

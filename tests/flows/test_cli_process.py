@@ -10,7 +10,7 @@ import pytest
 
 from tests.deployments.machine import wait_for
 from tests.flows.command_line import without_progress
-from tests.flows.simulated_study import write_study
+from tests.flows.simulated_study import PLAIN, write_study
 
 SLOW_TO_IMPORT = {"fastapi", "great_expectations", "imblearn", "jinja2", "joblib", "matplotlib", "pandas", "prefect"} | {
     *("safetensors", "scipy", "sklearn", "sqlalchemy", "torch")
@@ -52,7 +52,7 @@ def test_help_waits_for_no_library_that_is_slow_to_import():
 
 @pytest.mark.slow
 def test_the_command_itself_twice(tmp_path):
-    cohort = write_study(tmp_path / "study")
+    cohort = write_study(tmp_path / "study", **PLAIN)
     said = []
     for _ in range(2):
         with command("run", cohort, "--out", tmp_path / "runs", home=tmp_path / "home", cwd=tmp_path) as process:

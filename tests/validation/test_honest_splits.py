@@ -1,7 +1,10 @@
-"""All gates on real cases, offered as synthetic ones: at least 95 of 100 splits have no failed gate.
+"""All gates on real cases, offered as synthetic ones: at most 5 of 100 splits have a failed gate.
 
 Offered are cases that are neither trained on nor held out; offered against themselves, those held out would hide what the gates
 on membership say by chance. `python -m tests.benchmarks.gates --honest 100` does both, with forests of full size.
+
+Splits are judged in turn until the answer is clear. Gates that fail once in 100 splits pass after 48 on average; gates that
+fail once in 10 pass with 7.3 %, where all 100 splits would let them pass with 5.8 % (once in 20: 64 and 62 %).
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from tests.validation.offered import COHORTS, third
 from validation import near_copies, twosample
 from validation.attacks import scores
 
-SEEDS, FEWEST = 100, 95
+SEEDS, MOST = 100, 5
+CLEAR = {40: 0, 58: 1, 74: 2, 88: 3}  # after so many splits, so few failures are enough
 
 
 @pytest.mark.slow
@@ -30,5 +34,7 @@ def test_real_cases_pass(cohort, monkeypatch):
         if names:
             failed[seed] = names
             print(cohort, seed, names, flush=True)
-    print(cohort, SEEDS - len(failed), Counter(name for names in failed.values() for name in names), flush=True)
-    assert SEEDS - len(failed) >= FEWEST, failed
+        if len(failed) > MOST or len(failed) <= CLEAR.get(seed + 1, -1):
+            break
+    print(cohort, seed + 1, Counter(name for names in failed.values() for name in names), flush=True)
+    assert len(failed) <= MOST, failed

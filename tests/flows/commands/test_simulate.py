@@ -21,7 +21,8 @@ finally: print(peak_mib(), file=sys.stderr)
 SMALL = (
     *("training.pretrain_epochs=1", "training.finetune_epochs=1", "training.hidden=[16]", "training.ewc_lambda=1.0"),
     *("training.device=cpu", "synthesis.prevalence=0.35", "evaluation.arms=[none]", "evaluation.folds=2"),
-    *("evaluation.classifiers=[majority_guided]", "evaluation.bootstrap=50"),
+    *("evaluation.classifiers=[majority_guided]", "evaluation.bootstrap=50", "evaluation.repeats=1"),
+    *("instability.redevelopments=10", "instability.generated=0", "learning_curve.shares=[0.5]", "learning_curve.repeats=1"),
 )
 
 

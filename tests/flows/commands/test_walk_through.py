@@ -28,6 +28,7 @@ def small(words):
     """Return a command whose study is trained as little as a test needs."""
     training = ["training.pretrain_epochs=5", "training.finetune_epochs=5", "training.hidden=[16]", "training.latent_dim=3"]
     rest = ["evaluation.arms=[none, mgvae]", "instability.redevelopments=10", "instability.generated=0", "evaluation.repeats=1"]
+    rest += ["learning_curve.shares=[0.5]", "learning_curve.repeats=1", "evaluation.folds=2", "evaluation.bootstrap=50"]
     return [*words, *(word for setting in (*training, *rest) for word in ("--set", setting))] if words[0] == "run" else words
 
 

@@ -7,14 +7,14 @@ import pytest
 from mgvae.store.artifact import Reference
 from mgvae.store.local import Store
 from tests.flows.flow_tools import run_study
-from tests.flows.simulated_study import table, write_study
+from tests.flows.simulated_study import PLAIN, table, write_study
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
 def night(out, folder, frame, *settings):
-    """Run the study on another extract."""
-    return run_study(write_study(folder, frame), out, *settings)
+    """Run the study on another extract; drift knows nothing of arms."""
+    return run_study(write_study(folder, frame, **PLAIN), out, *settings)
 
 
 def in_another_unit(seed):

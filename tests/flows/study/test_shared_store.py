@@ -17,9 +17,10 @@ from mgvae.errors import ConfigError, MissingArtifactError
 from mgvae.store.artifact import MANIFEST, Reference, digest_file, digest_folder
 from mgvae.store.local import Store
 from mgvae.store.open import open_store
+from tests.deployments.machine import on_one_core
 from tests.flows.command_line import refused, without_progress
 from tests.flows.flow_tools import NAMES, Heard, Warned, cached, holding, read, run_study
-from tests.flows.simulated_study import CANARY, write_study
+from tests.flows.simulated_study import CANARY, PLAIN, write_study
 from tests.paths import ROOT
 from tests.s3_server import SECRET, s3_server
 
@@ -221,7 +222,7 @@ def _flow():
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local", "s3"])
 def test_two_runs_race_from_nothing_and_a_third_does_no_work(kind, tmp_path):
-    cohort = write_study(tmp_path / "study")
+    cohort = write_study(tmp_path / "study", **PLAIN)
     with s3_server() as environment:
         where = "s3://bucket/race" if kind == "s3" else str(tmp_path / "store")
         runs = [started(cohort, tmp_path, number, where, environment) for number in (0, 1)]
@@ -246,11 +247,12 @@ def started(cohort, tmp_path, number, where, environment):
         "OMP_NUM_THREADS": "1",
         "MGVAE_STORE": where,
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "run", str(cohort), "--out", str(tmp_path / f"runs-{number}")],
-        env=settings | environment | {"MGVAE_STORE": where},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
+    with on_one_core(number):
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", "run", str(cohort), "--out", str(tmp_path / f"runs-{number}")],
+            env=settings | environment | {"MGVAE_STORE": where},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
