@@ -25,7 +25,7 @@ PLACED = "stages={pretrain: gpu, finetune: gpu}"
 @pytest.fixture(scope="module", params=["sqlite", "postgres and s3"])
 def up(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("machine")
-    cohort = write_study(folder / "study", **LONGER)
+    cohort = write_study(folder / "study", evaluation__arms=["none", "random_oversampling"], **LONGER)
     if request.param == "sqlite":
         with on_one_core(), machine(folder) as one:
             one.deploy(cohort)
