@@ -136,7 +136,7 @@ def test_the_same_night_again_does_no_work_and_says_so(up, first):
     up.complete(out=f"{up.folder}/runs")
     run = up.runs()[0]
     assert run["state_name"] == "Completed"
-    assert run["total_run_time"] < 15
+    assert run["total_run_time"] < 60  # seconds; 20 on a busy machine
     tasks = up.get("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
     assert {task["name"] for task in tasks if task["state_name"] == "Cached"} == STAGES | {"report"}
     assert f"Nothing new: extract, settings and code are those of run {first['run_id']}." in up.logs()
