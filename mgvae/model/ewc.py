@@ -1,4 +1,4 @@
-"""Elastic Weight Consolidation: the Fisher information and the penalty."""
+"""Elastic Weight Consolidation: the Fisher information and the gradient of its penalty."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def normalised(fisher: Parameters) -> dict[str, Tensor]:
     return {name: value / mean if mean > 0 else value.clone() for name, value in fisher.items()}
 
 
-def ewc_penalty(parameters: Parameters, anchor: Parameters, fisher: Parameters) -> Tensor:
-    """Return sum_i F_i (psi_i - psi_+,i)^2, a scalar, not yet times lambda.
+def ewc_gradient(values: Tensor, anchor: Tensor, fisher: Tensor) -> Tensor:
+    """Return the gradient of sum_i F_i (psi_i - psi_+,i)^2, ``(P,)``, not yet times lambda.
 
-    Raises:
-        KeyError: a parameter of ``fisher`` is absent from the others.
+    Args:
+        values, anchor: psi and psi_+, ``(P,)``.
+        fisher: F, ``(P,)``.
     """
-    terms = [(fisher[name] * (parameters[name] - anchor[name]).square()).sum() for name in fisher]
-    return torch.stack(terms).sum()
+    return 2 * fisher * (values - anchor)

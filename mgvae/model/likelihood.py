@@ -6,6 +6,7 @@ A likelihood owns the last layer of the decoder: it turns the hidden features of
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 
 from mgvae.model.coders import Level
 from mgvae.model.encoding import Encoding
+from mgvae.model.scores import plain_score_log_density, score_log_density
 
 # bounds of the residual spread of a score: no density spike, no more than the marginal
 LOG_SIGMA = (math.log(0.1), math.log(1.5))
@@ -30,6 +32,10 @@ class Likelihood(nn.Module):
     def log_prob(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """Return log p(x|z) in nats, ``(B,)``, of rows ``(B, W)`` at ``(B, H)``."""
         raise NotImplementedError
+
+    def plain_log_prob(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """Return `log_prob` with each operation recorded, as `torch.func` needs."""
+        return self.log_prob(hidden, rows)
 
     def sample(self, hidden: Tensor, generator: torch.Generator) -> Tensor:
         """Return rows drawn from p(x|z), ``(B, P)``."""
@@ -58,6 +64,8 @@ class TableLikelihood(Likelihood):
     many_at: Tensor
     many_missing: Tensor
     missing_at: Tensor
+    bernoulli_at: Tensor
+    bernoulli_missing: Tensor
     level_at: Tensor
     level_owner: Tensor
     level_block: Tensor
@@ -77,6 +85,9 @@ class TableLikelihood(Likelihood):
         self.register_buffer(
             "missing_at", _index([place.missing_at for place in missing if place.missing_at is not None]), persistent=False
         )
+        self.register_buffer("bernoulli_at", torch.cat([self.binary_at, self.missing_at]), persistent=False)
+        always = torch.full_like(self.missing_at, -1)
+        self.register_buffer("bernoulli_missing", torch.cat([self.binary_missing, always]), persistent=False)
         widths = [place.coder.width for place in many]
         offsets = [slot for place in many for slot in range(place.start, place.start + place.coder.width)]
         owner = [at for at, width in enumerate(widths) for _ in range(width)]
@@ -98,33 +109,34 @@ class TableLikelihood(Likelihood):
 
     def log_prob(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """See `Likelihood.log_prob`."""
-        total = self._scored(hidden, rows)
-        if len(self.binary_at):
-            target = rows[:, self.binary_at]
-            density = -cross_entropy(self.binary(hidden), target, reduction="none")
-            total = total + (density * _present(rows, self.binary_missing)).sum(1)
-        if len(self.many_at):
-            logits = self.level(hidden)
-            chosen = (logits * rows[:, self.level_at]).sum(1)
-            spread = _log_sum_by_owner(logits, self.level_owner, self.level_block)
-            total = total + chosen - (spread * _present(rows, self.many_missing)).sum(1)
-        if len(self.missing_at):
-            target = rows[:, self.missing_at]
-            total = total - cross_entropy(self.missing(hidden), target, reduction="none").sum(1)
-        return total
+        heads = (self.mean, self.binary, self.missing, self.level)
+        weights, biases = torch.cat([one.weight for one in heads]), torch.cat([one.bias for one in heads])
+        joint = nn.functional.linear(hidden, weights, biases)
+        mean, logits, level = torch.split(joint, [self.n_scored, len(self.bernoulli_at), len(self.level_at)], dim=1)
+        return self._log_prob(rows, mean, logits, level, score_log_density)
 
-    def _scored(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        if not len(self.scored_at):
-            return rows.new_zeros(len(rows))
-        sigma = self.log_sigma.exp()
-        mean = self.mean(hidden)
-        lower = (rows[:, self.inputs : self.inputs + self.n_scored] - mean) / sigma
-        upper = (rows[:, self.inputs + self.n_scored : self.inputs + 2 * self.n_scored] - mean) / sigma
-        atom = upper > lower
-        interval = log_normal_interval(lower, torch.where(atom, upper, lower + 1.0))
-        point = -0.5 * lower.square() - self.log_sigma - 0.5 * math.log(2 * math.pi)
-        density = torch.where(atom, interval, point)
-        return (density * _present(rows, self.scored_missing)).sum(1)
+    def plain_log_prob(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """See `Likelihood.plain_log_prob`."""
+        logits = torch.cat([self.binary(hidden), self.missing(hidden)], dim=1)
+        return self._log_prob(rows, self.mean(hidden), logits, self.level(hidden), plain_score_log_density)
+
+    def _log_prob(
+        self, rows: Tensor, mean: Tensor, logits: Tensor, level: Tensor, log_density: Callable[..., Tensor]
+    ) -> Tensor:
+        """Return log p(x|z) by what the heads give; binary values and missing cells have one Bernoulli density."""
+        total = rows.new_zeros(len(rows))
+        if self.n_scored:
+            lower, upper = torch.split(rows[:, self.inputs :], self.n_scored, dim=1)
+            density = log_density(mean, self.log_sigma, lower, upper)
+            total = total + (density * _present(rows, self.scored_missing)).sum(1)
+        if len(self.bernoulli_at):
+            density = cross_entropy(logits, rows.index_select(1, self.bernoulli_at), reduction="none")
+            total = total - (density * _present(rows, self.bernoulli_missing)).sum(1)
+        if len(self.level_at):
+            chosen = (level * rows.index_select(1, self.level_at)).sum(1)
+            spread = _log_sum_by_owner(level, self.level_owner, self.level_block)
+            total = total + chosen - (spread * _present(rows, self.many_missing)).sum(1)
+        return total
 
     def sample(self, hidden: Tensor, generator: torch.Generator) -> Tensor:
         """See `Likelihood.sample`."""
@@ -155,26 +167,6 @@ class TableLikelihood(Likelihood):
             self.level.bias.copy_(((rows[:, self.level_at].sum(0) + 0.5) / (len(rows) + 1)).log())
 
 
-def log_normal_interval(lower: Tensor, upper: Tensor) -> Tensor:
-    """Return log(Phi(upper) - Phi(lower)) for ``lower < upper``, stable in both tails."""
-    flip = lower + upper > 0
-    low, high = torch.where(flip, -upper, lower), torch.where(flip, -lower, upper)
-    log_high = log_normal_cdf(high)
-    gap = (log_normal_cdf(low) - log_high).clamp(max=-1e-6)
-    small = gap > -math.log(2)
-    log_rest = torch.where(small, torch.log(-torch.expm1(torch.where(small, gap, -1.0))), torch.log1p(-torch.exp(gap)))
-    return log_high + log_rest
-
-
-def log_normal_cdf(x: Tensor) -> Tensor:
-    """Return log Phi(x), as `torch.special.log_ndtr`, batched by `vmap`."""
-    tail = x < 0
-    left = torch.where(tail, x, 0.0)
-    right = torch.where(tail, 0.0, x)
-    in_tail = torch.log(0.5 * torch.special.erfcx(left * -math.sqrt(0.5))) - 0.5 * left.square()
-    return torch.where(tail, in_tail, torch.log1p(-0.5 * torch.erfc(right * math.sqrt(0.5))))
-
-
 def _log_sum_by_owner(logits: Tensor, owner: Tensor, block: Tensor) -> Tensor:
     """Return the log-sum-exp of each owner's logits, ``(B, owners)``."""
     top = logits.detach()[:, block].amax(2)
@@ -194,7 +186,7 @@ def _blocks(widths: list[int]) -> Tensor:
 
 def _present(rows: Tensor, missing_at: Tensor) -> Tensor:
     """Return 1 where present, else 0, ``(B, columns)``; -1 is no indicator."""
-    return torch.where(missing_at >= 0, 1.0 - rows[:, missing_at.clamp(min=0)], 1.0)
+    return 1.0 - rows.index_select(1, missing_at.clamp(min=0)) * (missing_at >= 0)
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:

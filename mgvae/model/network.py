@@ -64,6 +64,10 @@ class Decoder(nn.Module):
         """Return log p(x|z) in nats, ``(B,)``, of rows ``(B, W)`` at codes ``(B, D)``."""
         return self.likelihood.log_prob(self.body(z), rows)
 
+    def plain_log_prob(self, rows: Tensor, z: Tensor) -> Tensor:
+        """Return `log_prob` with each operation recorded, as `torch.func` needs."""
+        return self.likelihood.plain_log_prob(self.body(z), rows)
+
     def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """Return rows drawn from p(x|z), ``(B, P)``."""
         return self.likelihood.sample(self.body(z), generator)

@@ -106,12 +106,7 @@ def row_elbo(model: MGVAE, row: Tensor, means: Tensor, noise: Tensor, own: Tenso
     z = z_mean + torch.exp(0.5 * z_log_var) * noise
     log_r = plain_log_mixture(z, means, model.prior_log_var, own=own.expand(len(z), -1))
     rows = row.expand(len(z), -1)
-    return (model.decoder.log_prob(rows, z) - log_gaussian(z, z_mean, z_log_var) + log_r).mean()
-
-
-def own_exemplar(at: Tensor, exemplars: int) -> Tensor:
-    """Return whether exemplar k is row b, ``(B, K)``; position -1 is none."""
-    return at[:, None] == torch.arange(exemplars, device=at.device)[None, :]
+    return (model.decoder.plain_log_prob(rows, z) - log_gaussian(z, z_mean, z_log_var) + log_r).mean()
 
 
 def _standard(z: Tensor) -> Tensor:

@@ -88,9 +88,8 @@ def log_mixture(
         z: latent codes, ``(B, D)``.
         means: exemplar means, ``(K, D)``; as `Exemplars` where they serve more than one step.
         log_var: log variance that all exemplars share, a scalar.
-        own: the exemplar that a row itself is; it is left out and the others' weights are scaled up to one. Bool ``(B, K)``,
-            or positions
-            ``(B,)`` with -1 for none.
+        own: the exemplars that a row does without, itself above all; the others' weights are scaled up to one. Positions
+            ``(B,)`` or ``(B, M)`` with -1 for none, or bool ``(B, K)``.
         log_weight: log w_k, ``(K,)``, summing to one as weights, held fixed; 1/K if None. `Exemplars` have their own.
         fresh: positions ``(M,)`` and means ``(M, D)`` that replace those in ``means`` and carry a gradient. In `Exemplars`
             they stay.
@@ -101,7 +100,7 @@ def log_mixture(
     _require_shapes(z, means, own, log_weight)
     if isinstance(means, Tensor) and means.requires_grad:
         replaced = means if fresh is None else means.index_copy(0, *fresh)
-        mask = own if own is None or own.dtype == torch.bool else own[:, None] == torch.arange(len(means), device=own.device)
+        mask = own if own is None or own.dtype == torch.bool else exemplar_mask(own, len(means))
         weight = None if log_weight is None else log_weight.detach()
         return plain_log_mixture(z, replaced, log_var, own=mask, log_weight=weight)
     exemplars = Exemplars(means, log_weight) if isinstance(means, Tensor) else means
@@ -115,8 +114,12 @@ def _require_shapes(z: Tensor, means: Tensor | Exemplars, own: Tensor | None, lo
     shape = tuple(means.shape) if isinstance(means, Tensor) else (len(means), means.dims)
     if z.ndim != 2 or len(shape) != 2 or z.shape[1] != shape[1]:
         raise ShapeError(f"z must be (B, D) and means (K, D); got {tuple(z.shape)} and {shape}.")
-    if own is not None and own.shape not in ((len(z), len(means)), (len(z),)):
-        raise ShapeError(f"own must be ({len(z)}, {len(means)}) or ({len(z)},); got {tuple(own.shape)}.")
+    if (
+        own is not None
+        and own.shape != (len(z), len(means))
+        and (own.dtype == torch.bool or len(own) != len(z) or own.ndim > 2)
+    ):
+        raise ShapeError(f"own must be positions ({len(z)}, M) or bool ({len(z)}, {len(means)}); got {tuple(own.shape)}.")
     if log_weight is not None and not isinstance(means, Tensor):
         raise ShapeError("Exemplars have their weights; give log_weight where they are made.")
     if log_weight is not None and log_weight.shape != (len(means),):
@@ -139,6 +142,13 @@ def plain_log_mixture(
     if own is not None:
         score, kept = score.masked_fill(own, -math.inf), 1.0 - own.to(z.dtype) @ weights.exp()
     return torch.logsumexp(score, dim=1) - 0.5 * z.shape[1] * (LOG_2PI + log_var) - torch.log(kept)
+
+
+def exemplar_mask(at: Tensor, exemplars: int) -> Tensor:
+    """Return whether exemplar k is among positions ``at (B,)`` or ``(B, M)``, bool ``(B, K)``; -1 is none."""
+    places = _listed(at)
+    mask = torch.zeros(len(at), exemplars + 1, dtype=torch.bool, device=at.device)
+    return mask.scatter(1, torch.where(places < 0, exemplars, places), True)[:, :exemplars]
 
 
 def uniform(means: Tensor) -> Tensor:
@@ -203,7 +213,7 @@ def whole_block(left: Tensor, exemplars: Exemplars, own: Tensor | None, at: Tens
     """
     dims, score = exemplars.dims, left @ exemplars.table.T
     if own is not None:
-        mask = own if own.dtype == torch.bool else own[:, None] == torch.arange(len(exemplars), device=own.device)
+        mask = own if own.dtype == torch.bool else exemplar_mask(own, len(exemplars))
         score[:, : len(exemplars)].masked_fill_(mask, -math.inf)
     top = score.amax(1, keepdim=True)
     weight = torch.exp2(score - top)
@@ -218,6 +228,8 @@ def _summed(left: Tensor, table: Tensor, own: Tensor | None, at: Tensor, top: Te
     for score, part in _scores(left, table, own):
         weight = (score if top is None else score.sub_(top)).clamp_(min=NEGLIGIBLE).exp2_()
         total = total + weight @ table[part]
+        if part.stop - part.start == len(table):
+            return total, weight.index_select(1, at)
         here = torch.nonzero((at >= part.start) & (at < part.stop))[:, 0]
         chosen[:, here] = weight[:, at[here] - part.start]
     return total, chosen
@@ -260,8 +272,14 @@ def _leave_out(score: Tensor, own: Tensor | None, part: slice) -> None:
     if own.dtype == torch.bool:
         score.masked_fill_(own[:, part], -math.inf)
         return
-    some = torch.nonzero((own >= part.start) & (own < part.stop))[:, 0]
-    score[some, own[some] - part.start] = -math.inf
+    places = _listed(own)
+    row, slot = torch.nonzero((places >= part.start) & (places < part.stop), as_tuple=True)
+    score[row, places[row, slot] - part.start] = -math.inf
+
+
+def _listed(own: Tensor) -> Tensor:
+    """Return positions ``(B,)`` or ``(B, M)`` as ``(B, M)``."""
+    return own[:, None] if own.ndim == 1 else own
 
 
 def _kept(own: Tensor | None, log_weight: Tensor, z: Tensor) -> Tensor:
@@ -270,10 +288,12 @@ def _kept(own: Tensor | None, log_weight: Tensor, z: Tensor) -> Tensor:
         return z.new_ones(len(z))
     if own.dtype == torch.bool:
         return 1.0 - own.to(z.dtype) @ log_weight.exp()
-    return 1.0 - torch.where(own >= 0, log_weight.exp()[own.clamp(min=0)], 0.0)
+    places = _listed(own)
+    return 1.0 - torch.where(places >= 0, log_weight[places.clamp(min=0)].exp(), 0.0).sum(1)
 
 
 def _none_left(own: Tensor, exemplars: int) -> bool:
     if own.dtype == torch.bool:
         return bool(own.all(1).any())
-    return exemplars < 2 and bool((own >= 0).any())
+    places = _listed(own)
+    return exemplars <= places.shape[1] and bool(((places >= 0).sum(1) >= exemplars).any())

@@ -12,9 +12,10 @@ from torch.func import functional_call
 from mgvae.config.sections import Training
 from mgvae.model.ewc import MOST_ROWS, fisher_diagonal, normalised
 from mgvae.model.network import MGVAE
-from mgvae.model.objective import own_exemplar, row_elbo
+from mgvae.model.objective import row_elbo
+from mgvae.model.prior import exemplar_mask
 from mgvae.torch_runtime import torch_generator
-from mgvae.training.exemplars import draw_carriers, left_out
+from mgvae.training.exemplars import LeftOut, draw_carriers
 
 FISHER_ROWS = 2000  # majority rows behind the Fisher information: its error falls below the choice of lambda long before
 DRAWS = 8  # codes of a row whose gradients are averaged before they are squared: of one code, noise doubles the encoder's share
@@ -41,8 +42,8 @@ def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int, kin:
         scalar: Tensor = functional_call(_RowElbo(model), named, (row, means, noise, own))
         return scalar
 
-    own = left_out(kin, at, carriers, position) if settings.leave_one_out else torch.full_like(at, -1)
-    own = own if own.dtype == torch.bool else own_exemplar(own, len(carriers))
+    left_out = LeftOut(kin, carriers, position)(at) if settings.leave_one_out else torch.full_like(at, -1)
+    own = exemplar_mask(left_out, len(carriers))
     noise = model.noise(DRAWS * len(at), draws).view(len(at), DRAWS, -1)
     chunk = max(1, min(MOST_ROWS, model.at_once) // DRAWS)
     fisher = fisher_diagonal(objective, parameters, rows[at], noise, own, chunk=chunk)

@@ -13,7 +13,6 @@ from torch import Tensor
 from mgvae.arrays import Array, IntArray
 from mgvae.config.sections import Training
 from mgvae.model.network import MGVAE
-from mgvae.model.objective import own_exemplar
 from mgvae.model.prior import Exemplars
 from mgvae.training.exemplar_weights import exemplar_log_weight
 
@@ -86,21 +85,28 @@ def _digests(rows: Tensor) -> Array:
     return np.frombuffer(b"".join(blake2b(row, digest_size=16).digest() for part in parts for row in part), dtype="V16")
 
 
-def left_out(codes: Tensor | None, at: Tensor, carriers: Tensor, position: Tensor) -> Tensor:
-    """Return the exemplars that rows do without: themselves and their kin.
+class LeftOut:
+    """The exemplars that rows do without: themselves and their kin.
 
     Args:
         codes: of kin, ``(n,)``; None where nobody has any.
-        at: the rows, ``(B,)``.
         carriers, position: see `draw_carriers`.
-    Returns:
-        Bool ``(B, K)``; without kin the rows' own positions, ``(B,)``, -1 for none.
     """
-    own = position[at]
-    if codes is None:
-        return own
-    mask = codes[at][:, None] == codes[carriers][None, :]
-    alone = mask.count_nonzero(1) > MOST_KIN * len(carriers)
-    if bool(alone.any()):
-        mask[alone] = own_exemplar(own[alone], len(carriers))
-    return mask
+
+    def __init__(self, codes: Tensor | None, carriers: Tensor, position: Tensor) -> None:
+        self.codes, self.position = codes, position
+        self._kin = None if codes is None else torch.sort(codes[carriers], stable=True)  # codes of the exemplars, and whose
+
+    def __call__(self, at: Tensor) -> Tensor:
+        """Return the exemplars left out for rows ``at (B,)``, -1 for none: positions ``(B,)``, or ``(B, M)`` with kin."""
+        own = self.position[at]
+        if self.codes is None or self._kin is None:
+            return own
+        (codes, exemplar), mine = self._kin, self.codes[at]
+        first = torch.searchsorted(codes, mine)
+        count = torch.searchsorted(codes, mine, right=True) - first
+        alone = count > MOST_KIN * len(exemplar)
+        slot = torch.arange(max(1, int(torch.where(alone, 0, count).max())), device=at.device)
+        places = exemplar[(first[:, None] + slot).clamp(max=len(exemplar) - 1)]
+        kin = torch.where(slot < count[:, None], places, -1)
+        return torch.where(alone[:, None], torch.where(slot == 0, own[:, None], -1), kin)

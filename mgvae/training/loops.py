@@ -13,18 +13,18 @@ from torch import Tensor
 
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
-from mgvae.model.ewc import ewc_penalty
+from mgvae.model.ewc import ewc_gradient
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import elbo, elbo_with_own_means
 from mgvae.model.prior import Exemplars
 from mgvae.torch_runtime import to_device, torch_generator
 from mgvae.training.anchor import Anchor
 from mgvae.training.cuda_graph import ReplayedStep
+from mgvae.training.descent import Descent
 from mgvae.training.early_stopping import BestEpoch, Epoch, History, OnEpoch, heldout_elbo, is_worsening
-from mgvae.training.exemplars import ExemplarSchedule, draw_carriers, left_out
+from mgvae.training.exemplars import ExemplarSchedule, LeftOut, draw_carriers
 from mgvae.training.ranks import Ranks, shared_terms
 
-MAX_GRADIENT = 5.0
 FEWEST = 16  # cases in a step of fine-tuning, where there are as many
 AUTO_STEPS, AUTO_EPOCHS = 2000, (10, 200)
 FINETUNE_STEPS, FEWEST_PASSES = 8000, 10  # the steps of 200 passes over 5,120 cases in steps of 128
@@ -80,36 +80,40 @@ def pretrain(
     if len(rows) < 2 or not len(heldout):
         raise TrainingError(f"Pre-training needs 2 majority rows and 1 held out at least; got {len(rows)} and {len(heldout)}.")
     draws, on_gpu = torch_generator(seed, "pretrain"), rows.is_cuda
-    rate = torch.tensor(settings.learning_rate, device=rows.device) if on_gpu else settings.learning_rate
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=on_gpu)
+    descent = Descent(model, settings.learning_rate)
     epochs = most_epochs(len(rows), settings)
-    steps = math.ceil(len(rows) / settings.batch_size) * epochs
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    steps, taken = math.ceil(len(rows) / settings.batch_size) * epochs, 0
     warmup = settings.warmup_fraction * epochs
     best = BestEpoch(model, time.perf_counter())
     carriers, position = draw_carriers(rows, settings.exemplars, draws)
     encoded = model.exemplar_means if ranks is None else partial(ranks.exemplar_means, model)
-    cache = Exemplars(encoded(rows[carriers]), spare=on_gpu)
+    cache, left_out = Exemplars(encoded(rows[carriers]), spare=on_gpu), LeftOut(kin, carriers, position)
 
     def step(at: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
-        own = left_out(kin, at, carriers, position) if settings.leave_one_out else None
+        own = left_out(at) if settings.leave_one_out else None
         if ranks is not None:
-            return _step(optimizer, *shared_terms(ranks, model, rows[at], cache, position[at], noise, own, weight), ranks)
+            loss, total = shared_terms(ranks, model, rows[at], cache, position[at], noise, own, weight)
+            gradient, total = ranks.added_up(descent.gradient(loss), total)
+            descent.step(gradient)
+            return total
         terms = elbo_with_own_means(model, rows[at], cache, position[at], noise, own=own)
-        return _step(optimizer, (weight * terms.kl - terms.reconstruction).mean(), terms.total)
+        descent.step(descent.gradient((weight * terms.kl - terms.reconstruction).mean()))
+        return terms.total.detach().mean()
 
     take = ReplayedStep(step) if on_gpu and kin is None and ranks is None else step
     for epoch in range(1, epochs + 1):
         weight = min(1.0, epoch / max(warmup, 1.0))
         kl_weight, means = torch.tensor(weight, device=rows.device), []
         for at, noise in _batches(model, len(rows), settings.batch_size, draws):
+            descent.anneal(taken / steps)
             means.append(take(at, noise, kl_weight))
-            schedule.step()
+            taken += 1
         train = _mean(means, len(rows), settings.batch_size)
         if len(carriers) < len(rows):  # else the steps have just renewed each mean
             for place, drawn in zip((carriers, position), draw_carriers(rows, settings.exemplars, draws), strict=True):
                 place.copy_(drawn)
             cache.refill(encoded(rows[carriers]))
+            left_out = LeftOut(kin, carriers, position)
         score = heldout_elbo(model, heldout, cache, seed=seed)
         best.record(Epoch(epoch, train, score), eligible=weight >= 1.0)
         if on_epoch is not None:
@@ -167,7 +171,8 @@ def finetune(
         raise TrainingError("Fine-tuning needs at least one case; got none.")
     start = time.perf_counter()
     anchor, draws = plan.anchor, torch_generator(plan.seed, "finetune")
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.finetune_learning_rate, fused=True)
+    descent = Descent(model, settings.finetune_learning_rate)
+    held = None if anchor is None or not plan.ewc_lambda else (descent.flat(anchor.parameters), descent.flat(anchor.fisher))
     size = cases_a_step(len(rows), settings)
     records = []
     prior = None if exemplars is None else exemplars.draw(model, rows, draws)
@@ -175,10 +180,11 @@ def finetune(
         means = []
         for at, noise in _batches(model, len(rows), size, draws):
             terms = elbo(model, rows[at], prior, noise)
-            loss = -terms.total.mean()
-            if anchor is not None and plan.ewc_lambda:
-                loss = loss + plan.ewc_lambda * ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher)
-            means.append(_step(optimizer, loss, terms.total))
+            gradient = descent.gradient(-terms.total.mean())
+            if held is not None:
+                gradient += plan.ewc_lambda * ewc_gradient(descent.values, *held)
+            descent.step(gradient)
+            means.append(terms.total.detach().mean())
         train = _mean(means, len(rows), size)
         if exemplars is not None:
             prior = exemplars.renew(model, rows, draws, steps=len(means))
@@ -201,18 +207,6 @@ def _batches(model: MGVAE, n: int, size: int, draws: torch.Generator) -> Iterato
     order = torch.randperm(n, generator=draws)
     noise = torch.cat([torch.randn(len(at), model.latent_dim, generator=draws) for at in torch.split(order, size)])
     return zip(torch.split(to_device(order, device), size), torch.split(to_device(noise, device), size), strict=True)
-
-
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor, objective: Tensor, ranks: Ranks | None = None) -> Tensor:
-    """Take a step; return the mean objective, a scalar that nobody has waited for."""
-    parameters = optimizer.param_groups[0]["params"]  # the model's; to walk its modules each time takes long
-    for parameter in parameters:
-        parameter.grad = None
-    loss.backward()  # type: ignore[no-untyped-call]
-    mean = objective.detach().mean() if ranks is None else ranks.add_gradients(parameters, objective)
-    torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT)
-    optimizer.step()
-    return mean
 
 
 def _mean(means: list[Tensor], n: int, size: int) -> float:

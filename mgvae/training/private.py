@@ -234,7 +234,7 @@ class _RowLoss(torch.nn.Module):
         self.names = [name for name, value in model.decoder.named_parameters() if value.ndim < 2 and value.numel()]
 
     def forward(self, row: Tensor, z: Tensor) -> Tensor:
-        return -self.decoder.log_prob(row[None], z[None])[0]
+        return -self.decoder.plain_log_prob(row[None], z[None])[0]
 
     def codes(self, rows: Tensor, draws: torch.Generator) -> Tensor:
         """Draw a code of q(z|x) for each row, ``(n, D)``."""

@@ -49,13 +49,10 @@ class Ranks:
         """Return `MGVAE.exemplar_means` of rows ``(K, W)``, of which each rank encodes its part."""
         return self.gathered(model.exemplar_means(self.part(rows)), len(rows))
 
-    def add_gradients(self, parameters: list[Tensor], objective: Tensor) -> Tensor:
-        """Give all ranks the sum of their gradients, and return that of their ``objective``, a scalar."""
-        gradients = [torch.zeros_like(value) if value.grad is None else value.grad for value in parameters]
-        flat = self.added(torch.cat([*(value.flatten() for value in gradients), objective.detach().view(1)]))
-        for parameter, value in zip(parameters, torch.split(flat[:-1], [part.numel() for part in parameters]), strict=True):
-            parameter.grad = value.view_as(parameter)
-        return flat[-1]
+    def added_up(self, gradient: Tensor, objective: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sums over all ranks of a gradient ``(P,)`` and of an ``objective``, a scalar."""
+        flat = self.added(torch.cat([gradient, objective.detach().view(1)]))
+        return flat[:-1], flat[-1]
 
     def added(self, values: Tensor) -> Tensor:
         """Add up all ranks' ``values`` in place; return them, or raise TrainingError where a rank is gone."""

@@ -2,7 +2,8 @@
 
 With a few dozen cases a fixed held-out part would be a handful of patients, and setting it apart would cost the model a sixth
 of all that it has. So each candidate lambda is fine-tuned with one fold of the cases held out at a time, the held-out ELBO is
-averaged over folds epoch by epoch, and the best pair of lambda and epochs is then used once more on all cases.
+averaged over folds epoch by epoch, and the best pair of lambda and epochs is then used once more on all cases. With thousands
+of cases the first folds are enough.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mgvae.arrays import Array
 from mgvae.cohort.groups import balanced_folds
 from mgvae.config.sections import Training
 from mgvae.model.network import MGVAE
@@ -28,6 +30,7 @@ from mgvae.training.loops import FinetunePlan, finetune, most_finetune_epochs
 from mgvae.training.private import finetune_privately
 
 FOLDS = 3
+ENOUGH = 2000  # held-out cases that choose lambda and epochs: folds beyond are left out, and with them most of the time
 ONE_CASE = "Lambda and epochs were chosen by the one case that was trained on, for there is no other to hold out."
 
 
@@ -88,7 +91,7 @@ def finetune_cases(
     seed, lambdas, cases = derive(seed, "tune"), _lambdas(anchor, settings), inputs.cases
     exemplars = None if inputs.majority is None else ExemplarSchedule(inputs.majority, settings)
     folds = balanced_folds(inputs.case_group, FOLDS, seed=seed)
-    parts = [folds.part == fold for fold in range(folds.part.max(initial=0) + 1)]
+    parts = _judging([folds.part == fold for fold in range(folds.part.max(initial=0) + 1)])
     epochs = most_finetune_epochs(len(cases), settings)
     progress = _Progress(on_epoch, (len(lambdas) * len(parts) + 1) * epochs)
     curves, seconds = {}, 0.0
@@ -119,6 +122,12 @@ def _private(model: MGVAE, anchor: Anchor | None, inputs: GeneratorInputs, setti
     tilt, record = finetune_privately(tuned, anchor, inputs, settings, ewc_lambda=weight, seed=derive(seed, "tune"))
     history = History((), record.mechanisms[0].steps, None, time.perf_counter() - start)
     return Finetuned(tuned, history, weight, (), tilt, record)
+
+
+def _judging(parts: list[Array]) -> list[Array]:
+    """Return the first folds that hold out `ENOUGH` cases together; all where they do not."""
+    before = np.cumsum([0, *(int(part.sum()) for part in parts[:-1])])
+    return [part for part, sooner in zip(parts, before, strict=True) if sooner < ENOUGH]
 
 
 def _lambdas(anchor: Anchor | None, settings: Training) -> tuple[float, ...]:

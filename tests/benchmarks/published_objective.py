@@ -203,7 +203,7 @@ def reference_stepper(task: Task) -> Callable[[], object]:
 def stepper(task: Task, step: Step, settings: Training) -> Callable[[], object]:
     """Return a function that makes a step of ours, whole: objective, gradient, clipping, Adam."""
     model, draws = task.fresh(), torch_generator(task.seed, "steps")
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    descent = train.Descent(model, settings.learning_rate)
     at = torch.arange(settings.batch_size)
     carriers, position = train.draw_carriers(task.rows, settings.exemplars, draws)
     cache = Exemplars(model.exemplar_means(task.rows[carriers]))
@@ -211,7 +211,7 @@ def stepper(task: Task, step: Step, settings: Training) -> Callable[[], object]:
     def make() -> None:
         noise = torch.randn(len(at), model.latent_dim, generator=draws)
         terms = step(model, task.rows[at], cache, position[at], noise, own=position[at])
-        train._step(optimizer, -terms.total.mean(), terms.total)
+        descent.step(descent.gradient(-terms.total.mean()))
 
     return make
 

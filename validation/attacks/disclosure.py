@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mgvae.cohort.embedding import Floats, nearest, numbers
+from mgvae.cohort.embedding import Floats, nearest, numbers, squared_distances
 from mgvae.reproducibility import numpy_generator
 from validation.intervals import LEVEL, Interval
 
@@ -99,14 +99,15 @@ def attribute_inference(
     if min(map(len, near)) < FEWEST or owners.max() == 0:
         return None
     numeric = _is_numeric(frames[0])
-    right = [np.zeros(len(rows)) for rows in near[1:]]
-    for column in range(len(numeric)):
-        rest = owners != column
-        for place in (1, 2):
-            guess = cells[0][nearest(near[place][:, rest], near[0][:, rest])[1][:, 0], column]
-            right[place - 1] += _right(guess, cells[place][:, column], within=CLOSE if numeric[column] else 0.0)
-    shares = [float(rows.sum()) / len(numeric) for rows in right]
-    return _disclosure(shares[0], len(right[0]), shares[1], len(right[1]))
+    right = [0.0, 0.0]
+    for side, rows in enumerate(near[1:]):
+        squares = squared_distances(rows, near[0])
+        for column in range(len(numeric)):
+            own = owners == column
+            guess = cells[0][(squares - squared_distances(rows[:, own], near[0][:, own])).argmin(axis=1), column]
+            right[side] += _right(guess, cells[1 + side][:, column], within=CLOSE if numeric[column] else 0.0).sum()
+    shares = [found / len(numeric) for found in right]
+    return _disclosure(shares[0], len(near[1]), shares[1], len(near[2]))
 
 
 def linkage(synthetic: Floats, members: Floats, others: Floats, owners: Floats, *, seed: int) -> Disclosure | None:

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from mgvae.model.ewc import ewc_penalty, fisher_diagonal, normalised
+from mgvae.model.ewc import ewc_gradient, fisher_diagonal, normalised
 from mgvae.model.network import MGVAE, initialised
-from mgvae.model.objective import own_exemplar, row_elbo
+from mgvae.model.objective import row_elbo
+from mgvae.model.prior import exemplar_mask
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from tests.reference.fisher import fisher_diagonal as naive_fisher_diagonal
 
@@ -46,7 +47,7 @@ def model_objective():
     def objective(parameters, *row):
         return functional_call(Objective(), {f"model.{name}": value for name, value in parameters.items()}, row)
 
-    return objective, dict(model.named_parameters()), (rows, normal(21, 4, 3), own_exemplar(torch.arange(21), 21))
+    return objective, dict(model.named_parameters()), (rows, normal(21, 4, 3), exemplar_mask(torch.arange(21), 21))
 
 
 def test_fisher_of_the_model_against_a_loop_over_rows():
@@ -113,31 +114,8 @@ def test_normalised_fisher_of_zeros_stays_zero():
     assert normalised({"w": torch.zeros(3)})["w"].tolist() == [0, 0, 0]
 
 
-def test_penalty_is_zero_at_the_anchor_with_zero_gradient():
-    _, parameters, _ = model_objective()
-    fisher = {name: torch.rand_like(value) for name, value in parameters.items()}
-    penalty = ewc_penalty(parameters, {name: value.detach().clone() for name, value in parameters.items()}, fisher)
-    assert penalty.item() == 0
-    assert all((gradient == 0).all() for gradient in torch.autograd.grad(penalty, list(parameters.values())))
-
-
-def test_penalty_against_its_formula_and_its_gradient():
-    now, anchor, fisher = {"w": normal(4)}, {"w": normal(4, seed=1)}, {"w": normal(4, seed=2).abs()}
-    now["w"].requires_grad_()
-    penalty = ewc_penalty(now, anchor, fisher)
-    assert penalty.item() == pytest.approx(
-        sum(f * (a - b) ** 2 for a, b, f in zip(now["w"], anchor["w"], fisher["w"], strict=True)).item()
-    )
-    torch.testing.assert_close(torch.autograd.grad(penalty, now["w"])[0], 2 * fisher["w"] * (now["w"].detach() - anchor["w"]))
-
-
-def test_penalty_is_linear_in_the_fisher_and_quadratic_in_the_distance():
-    anchor, step, fisher = {"w": normal(4)}, normal(4, seed=1), {"w": normal(4, seed=2).abs()}
-    once = ewc_penalty({"w": anchor["w"] + step}, anchor, fisher)
-    torch.testing.assert_close(ewc_penalty({"w": anchor["w"] + step}, anchor, {"w": 3 * fisher["w"]}), 3 * once)
-    torch.testing.assert_close(ewc_penalty({"w": anchor["w"] + 2 * step}, anchor, fisher), 4 * once)
-
-
-def test_penalty_needs_every_parameter():
-    with pytest.raises(KeyError, match="w"):
-        ewc_penalty({}, {}, {"w": torch.ones(1)})
+def test_the_gradient_is_that_of_the_penalty():
+    now, anchor, fisher = normal(4).requires_grad_(), normal(4, seed=1), normal(4, seed=2).abs()
+    penalty = sum(f * (a - b) ** 2 for a, b, f in zip(now, anchor, fisher, strict=True))
+    torch.testing.assert_close(ewc_gradient(now.detach(), anchor, fisher), torch.autograd.grad(penalty, now)[0])
+    assert ewc_gradient(anchor, anchor, fisher).tolist() == [0, 0, 0, 0]

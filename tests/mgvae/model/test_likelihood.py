@@ -15,7 +15,8 @@ from torch import nn
 
 from mgvae.config.dictionary import Column
 from mgvae.model.encoding import fit_encoding
-from mgvae.model.likelihood import TableLikelihood, log_normal_cdf, log_normal_interval
+from mgvae.model.likelihood import TableLikelihood
+from mgvae.model.scores import log_normal_interval, plain_score_log_density, score_log_density
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from tests.mgvae.small_cohort import COLUMNS, levels, mixed
 from tests.reference.likelihood import log_interval
@@ -67,15 +68,44 @@ def test_interval_is_finite_with_finite_gradients_far_out():
     assert torch.isfinite(lower.grad).all()
 
 
-def test_log_cdf_against_torch():
-    x = torch.linspace(-60, 12, 400, dtype=torch.double)
-    torch.testing.assert_close(log_normal_cdf(x), torch.special.log_ndtr(x), rtol=1e-10, atol=1e-14)
-
-
 def test_interval_gradients():
     lower = doubles([-9.0, -1.0, 0.1, 8.0]).requires_grad_()
     upper = doubles([-8.5, 2.0, 0.3, 30.0]).requires_grad_()
     assert torch.autograd.gradcheck(log_normal_interval, (lower, upper))
+
+
+def cells(dtype=torch.double):
+    """Return means, log spreads and cells: points, atoms near and far, open at an end, wide and narrow."""
+    lower = torch.tensor([[0.3, -1.0, 2.0], [1.0, -30.0, 0.0], [-2.0, 4.9, -30.0], [0.1, 0.1, 3.0]], dtype=dtype)
+    upper = lower + torch.tensor([[0.0, 0.5, 1e-3], [0.2, 29.0, 0.0], [1.0, 25.1, 60.0], [0.0, 1e-2, 0.4]], dtype=dtype)
+    mean = torch.tensor([[0.1, 0.7, -1.9], [-0.2, -0.3, 0.4], [3.0, -0.1, 0.2], [2.5, -1.2, -1.0]], dtype=dtype)
+    return mean.requires_grad_(), torch.tensor([-0.3, -2.0, 0.2], dtype=dtype).requires_grad_(), lower, upper
+
+
+def test_gradients_of_cells_that_are_written_out():
+    assert torch.autograd.gradcheck(score_log_density, cells())
+
+
+def test_written_gradients_are_those_of_recorded_operations():
+    for dtype, within in ((torch.double, 1e-9), (torch.float32, 1e-3)):
+        found = []
+        for density in (score_log_density, plain_score_log_density):
+            mean, log_sigma, lower, upper = cells(dtype)
+            value = density(mean, log_sigma, lower, upper)
+            (value * torch.arange(1, 13, dtype=dtype).view(4, 3)).sum().backward()
+            found.append((value.detach(), mean.grad, log_sigma.grad))
+        for ours, recorded in zip(*found, strict=True):
+            torch.testing.assert_close(ours, recorded, rtol=within, atol=within)
+
+
+def test_cells_far_from_their_mean_have_finite_gradients():
+    mean = torch.linspace(-40, 40, 201)[:, None].requires_grad_()
+    log_sigma = torch.full((1,), math.log(0.1)).requires_grad_()
+    for width in (0.0, 1e-4, 0.5, 60.0):
+        lower = torch.full((201, 1), -30.0 if width == 60 else 0.7)
+        value = score_log_density(mean, log_sigma, lower, lower + width)
+        gradients = torch.autograd.grad(value.sum(), (mean, log_sigma))
+        assert all(torch.isfinite(one).all() for one in (value, *gradients))
 
 
 @pytest.mark.parametrize("kind", ["count", "ordinal"])

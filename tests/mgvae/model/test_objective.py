@@ -9,8 +9,8 @@ import torch
 
 import mgvae.model.prior
 from mgvae.model.network import MGVAE, initialised
-from mgvae.model.objective import elbo, elbo_with_own_means, own_exemplar, row_elbo
-from mgvae.model.prior import Exemplars, whole_block
+from mgvae.model.objective import elbo, elbo_with_own_means, row_elbo
+from mgvae.model.prior import Exemplars, exemplar_mask, whole_block
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from tests.mgvae.model.linear_gaussian import linear_gaussian, log_evidence
 
@@ -68,7 +68,7 @@ def test_the_objective_is_a_lower_bound_of_the_evidence(off):
 AT = torch.tensor([3, 0, 19, 7])
 
 
-@pytest.mark.parametrize("own", [AT, own_exemplar(AT, 20) | own_exemplar(AT.flip(0), 20), None], ids=["row", "pair", "none"])
+@pytest.mark.parametrize("own", [AT, exemplar_mask(AT, 20) | exemplar_mask(AT.flip(0), 20), None], ids=["row", "pair", "none"])
 def test_cached_means_give_what_re_encoded_means_give(own):
     model, rows, at = small(), pixels(20), AT
     stale = model.exemplar_means(rows)
@@ -97,14 +97,14 @@ def test_the_gradient_reaches_the_batchs_own_means_and_no_others():
 def test_one_row_alone_gives_what_the_batch_gives():
     model, rows, at = small(), pixels(10), torch.tensor([4, -1, 0])
     means, noise = model.exemplar_means(rows), normal(3, 3)
-    batch = elbo(model, rows[:3], means, noise, own=own_exemplar(at, 10)).total
-    alone = [row_elbo(model, rows[i], means, noise[i, None], own_exemplar(at, 10)[i]) for i in range(3)]
+    batch = elbo(model, rows[:3], means, noise, own=exemplar_mask(at, 10)).total
+    alone = [row_elbo(model, rows[i], means, noise[i, None], exemplar_mask(at, 10)[i]) for i in range(3)]
     torch.testing.assert_close(torch.stack(alone), batch)
 
 
 def test_several_codes_of_a_row_give_their_mean():
     model, rows, noise = small(), pixels(10), normal(5, 3)
-    means, own = model.exemplar_means(rows), own_exemplar(torch.tensor([4]), 10)[0]
+    means, own = model.exemplar_means(rows), exemplar_mask(torch.tensor([4]), 10)[0]
     each = [row_elbo(model, rows[4], means, one[None], own) for one in noise]
     torch.testing.assert_close(row_elbo(model, rows[4], means, noise, own), torch.stack(each).mean())
 
@@ -115,7 +115,7 @@ def test_the_gradient_reaches_means_of_those_rows_of_a_batch_that_are_exemplars(
     got = elbo_with_own_means(model, rows[[9, 3, 7]], Exemplars(cache), at, normal(3, 3), own=at).total.sum()
     means = model.encoder(rows[[7, 8, 9]])[0]
     mixed = torch.stack([means[0], cache[1], means[2]])
-    expected = elbo(model, rows[[9, 3, 7]], mixed, normal(3, 3), own=own_exemplar(at, 3)).total.sum()
+    expected = elbo(model, rows[[9, 3, 7]], mixed, normal(3, 3), own=exemplar_mask(at, 3)).total.sum()
     weight = model.encoder.mean.weight
     torch.testing.assert_close(*(torch.autograd.grad(value, weight)[0] for value in (got, expected)))
 
@@ -143,8 +143,8 @@ def test_exemplars_filled_anew_are_those_of_a_new_table():
     torch.testing.assert_close(cache.means, others)
 
 
-def test_own_exemplar():
-    mask = own_exemplar(torch.tensor([2, -1, 0]), 3)
+def test_exemplar_mask():
+    mask = exemplar_mask(torch.tensor([2, -1, 0]), 3)
     assert mask.tolist() == [[False, False, True], [False, False, False], [True, False, False]]
 
 

@@ -223,7 +223,7 @@ def test_log_gaussian_against_torch_distributions():
     [
         ({"z": normal(2, 3), "means": normal(4, 2)}, r"z must be \(B, D\) and means \(K, D\); got \(2, 3\) and \(4, 2\)"),
         ({"z": normal(3), "means": normal(4, 3)}, r"got \(3,\) and \(4, 3\)"),
-        ({"own": torch.zeros(5, 4, dtype=torch.bool)}, r"own must be \(2, 4\) or \(2,\); got \(5, 4\)"),
+        ({"own": torch.zeros(5, 4, dtype=torch.bool)}, r"own must be positions \(2, M\) or bool \(2, 4\); got \(5, 4\)"),
         ({"means": Exemplars(normal(4, 2))}, r"got \(2, 3\) and \(4, 2\)"),
         ({"means": Exemplars(normal(4, 3)), "log_weight": torch.zeros(4)}, "Exemplars have their weights"),
         ({"log_weight": torch.zeros(3)}, r"log_weight must be \(4,\); got \(3,\)"),

@@ -21,6 +21,7 @@ from mgvae.paper.oversamplers.fine_tuning import Plan, class_model, plain_vae, p
 from mgvae.paper.oversamplers.judged_translation import anchored, free, translations
 from mgvae.paper.oversamplers.rivals import conditional_vae, gan, random_oversampling, smote
 from mgvae.paper.oversamplers.task import Task
+from mgvae.training.descent import Descent
 from mgvae.training.exemplars import ExemplarSchedule
 from tests.mgvae.paper.layouts import celeba
 
@@ -89,9 +90,9 @@ def test_parents_of_translations_are_of_the_majority(name):
 
 def test_exemplars_are_drawn_again_once_enough_steps_are_done(monkeypatch):
     at, steps = [], []
-    draw, step = ExemplarSchedule.draw, mgvae.training.loops._step
+    draw, step = ExemplarSchedule.draw, Descent.step
     monkeypatch.setattr(ExemplarSchedule, "draw", lambda *args: at.append(len(steps)) or draw(*args))
-    monkeypatch.setattr(mgvae.training.loops, "_step", lambda *args: steps.append(1) or step(*args))
+    monkeypatch.setattr(Descent, "step", lambda *args: steps.append(1) or step(*args))
     monkeypatch.setattr(mgvae.paper.oversamplers.fine_tuning, "PRIOR_STEPS", 6)
     class_model(task(counts=(60, 50, 40, 7)), plan(steps=15), None, 2)
     assert at == [0, 6, 12]  # three steps of 16 rows or fewer an epoch

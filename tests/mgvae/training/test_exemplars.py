@@ -7,9 +7,10 @@ import torch
 import mgvae.training.loops
 from mgvae.generator.synthesis import encoded, pretrain_majority
 from mgvae.model.encoding import fit_encoding
+from mgvae.model.prior import exemplar_mask
 from mgvae.training import anchor
 from mgvae.training.anchor import anchor_at
-from mgvae.training.exemplars import COPIES, draw_carriers, kin, left_out
+from mgvae.training.exemplars import COPIES, LeftOut, draw_carriers, kin
 from mgvae.training.loops import pretrain
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
 from tests.mgvae.training.test_loops import same, start, state
@@ -57,17 +58,25 @@ def test_a_row_does_without_its_kin_among_the_exemplars():
     codes = torch.tensor([4, 5, 4, 6, 7, 8, 5, 9])
     carriers, position = torch.tensor([6, 2, 3, 4, 5]), torch.tensor([-1, -1, 1, 2, 3, 4, 0, -1])
     at = torch.tensor([0, 1, 2, 7])
-    mask = left_out(codes, at, carriers, position)
-    assert [torch.nonzero(row)[:, 0].tolist() for row in mask] == [[1], [0], [1], []]
-    assert left_out(None, at, carriers, position).tolist() == [-1, -1, 1, -1]
+    found = LeftOut(codes, carriers, position)(at)
+    assert [row[row >= 0].tolist() for row in found] == [[1], [0], [1], []]
+    assert LeftOut(None, carriers, position)(at).tolist() == [-1, -1, 1, -1]
+
+
+def test_positions_are_those_of_equal_codes():
+    draws = torch.Generator().manual_seed(0)
+    codes, at = torch.randint(0, 90, (200,), generator=draws), torch.randperm(200, generator=draws)[:64]
+    carriers, position = draw_carriers(normal(200), 70, draws)
+    mask = exemplar_mask(LeftOut(codes, carriers, position)(at), len(carriers))
+    assert torch.equal(mask, codes[at][:, None] == codes[carriers][None, :])
 
 
 @pytest.mark.parametrize(("members", "left"), [(5, 5), (6, 1)])
 def test_a_group_of_more_than_half_of_the_exemplars_is_no_family(members, left):
     codes = torch.cat([torch.zeros(members, dtype=torch.long), torch.arange(1, 11 - members)])
-    mask = left_out(codes, torch.tensor([0, 9]), torch.arange(10), torch.arange(10))
-    assert mask.sum(1).tolist() == [left, 1]
-    assert mask[0, 0]
+    found = LeftOut(codes, torch.arange(10), torch.arange(10))(torch.tensor([0, 9]))
+    assert (found >= 0).sum(1).tolist() == [left, 1]
+    assert 0 in found[0]
 
 
 @pytest.mark.parametrize("exemplars", ["all", 40])
@@ -104,7 +113,7 @@ def test_the_generator_finds_families_and_copies(monkeypatch):
     step = mgvae.training.loops.elbo_with_own_means
 
     def note(*args, own):
-        seen.extend(own.sum(1).tolist())
+        seen.extend((own.view(len(own), -1) >= 0).sum(1).tolist())
         return step(*args, own=own)
 
     monkeypatch.setattr(mgvae.training.loops, "elbo_with_own_means", note)

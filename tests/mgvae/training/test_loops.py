@@ -12,10 +12,10 @@ import mgvae.training.loops
 from mgvae.errors import TrainingError
 from mgvae.generator.synthesis import encoded, new_model
 from mgvae.model.encoding import fit_encoding
-from mgvae.model.ewc import ewc_penalty
 from mgvae.model.objective import elbo
 from mgvae.model.prior import Exemplars
 from mgvae.training.anchor import anchor_at
+from mgvae.training.descent import Descent
 from mgvae.training.early_stopping import heldout_elbo
 from mgvae.training.exemplars import ExemplarSchedule
 from mgvae.training.loops import FinetunePlan, cases_a_step, finetune, most_epochs, pretrain
@@ -220,7 +220,8 @@ def moved(pretrained, *, ewc_lambda, epochs=20, anchored=True, plain=False, **op
 
 
 def distance(model, anchor):
-    return ewc_penalty(dict(model.named_parameters()), anchor.parameters, anchor.fisher).item()
+    now = state(model)
+    return sum((fisher * (now[name] - anchor.parameters[name]).square()).sum().item() for name, fisher in anchor.fisher.items())
 
 
 def test_the_anchor_is_where_the_model_stands(pretrained):
@@ -309,9 +310,9 @@ def test_the_anchor_heeds_its_settings(pretrained, changes):
 def test_exemplars_are_drawn_again_after_each_epoch(pretrained, monkeypatch):
     model, rows, settings, _ = pretrained
     at, steps = [], []
-    draw, step = ExemplarSchedule.draw, mgvae.training.loops._step
+    draw, step = ExemplarSchedule.draw, Descent.step
     monkeypatch.setattr(ExemplarSchedule, "draw", lambda *args: at.append(len(steps)) or draw(*args))
-    monkeypatch.setattr(mgvae.training.loops, "_step", lambda *args: steps.append(1) or step(*args))
+    monkeypatch.setattr(Descent, "step", lambda *args: steps.append(1) or step(*args))
     exemplars = ExemplarSchedule(rows, settings)
     finetune(copy.deepcopy(model), rows[:40], exemplars, settings, FinetunePlan(None, 0.0, 3, seed=2))
     assert at == [0, 3, 6, 9]  # three steps of 16 rows or fewer an epoch
