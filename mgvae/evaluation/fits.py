@@ -3,7 +3,8 @@
 Each tested fold is predicted by a fit on all other folds, and recalibrated by what is learned from predictions of these other
 folds. Those come from fits without two folds: the fit without folds i and j serves the recalibration of fold i (it predicts
 fold j) and that of fold j (it predicts fold i). All pairs of k folds are k (k - 1) / 2 further fits a repeat; as two numbers
-are learned, no more pairs are taken than bring each fold `ENOUGH` events and others. No row serves to fit or to recalibrate a
+are learned, no more pairs are taken than bring each fold `ENOUGH` events and others; with fewer than four folds, no more inner
+folds of the other rows. No row serves to fit or to recalibrate a
 model that predicts it.
 """
 
@@ -115,7 +116,7 @@ def plan_folds(
         parts = [test for _, test in folds(rows.event == 1, rows.group, n_folds=count, seed=derive(seed, "folds", repeat))]
         draw = _Draw(rows, allowed, repeat, seed, tuple(parts))
         outer = [draw.fit(fold) for fold in range(count)]
-        inner, found, noted = draw.paired(enough) if count >= FEWEST_FOR_PAIRS else draw.nested()
+        inner, found, noted = (draw.paired if count >= FEWEST_FOR_PAIRS else draw.nested)(enough)
         remarks += noted
         fits |= {fit.name: fit for fit in (*outer, *inner)}
         tested += [
@@ -156,8 +157,8 @@ class _Draw:
             taken[other].append((fit.name, self._usable(self.parts[one])))
         return fits, taken, ()
 
-    def nested(self) -> tuple[list[Fit], list[list[tuple[str, IntArray]]], tuple[str, ...]]:
-        """Return inner folds of each fold's fitting rows, and what the fold takes."""
+    def nested(self, enough: int) -> tuple[list[Fit], list[list[tuple[str, IntArray]]], tuple[str, ...]]:
+        """Return fits on inner folds of each fold's fitting rows, and what the fold takes: no more than are enough."""
         fits: list[Fit] = []
         taken: list[list[tuple[str, IntArray]]] = []
         remarks: tuple[str, ...] = ()
@@ -165,6 +166,7 @@ class _Draw:
             fitted = self._others(part)
             inner, whole = _inner_folds(self.rows.take(fitted), seed=derive(self.seed, "inner folds", self.repeat, fold))
             remarks += () if whole else (ON_ROWS,)
+            brought = np.cumsum([(0, 0), *(self._groups(fitted[test]) for _, test in inner)], axis=0)
             of_fold = [
                 Fit(
                     f"repeat-{self.repeat}-without-{fold}-inner-{place}",
@@ -173,6 +175,7 @@ class _Draw:
                     derive(self.seed, "split", self.repeat, fold, "inner", place),
                 )
                 for place, (train, test) in enumerate(inner)
+                if (brought[place] < enough).any()
             ]
             fits += of_fold
             taken.append([(fit.name, fit.predicted) for fit in of_fold])

@@ -31,6 +31,6 @@ def test_a_risk_of_twice_the_spread_has_slope_one_half():
 
 def test_fewer_events_take_fewer_fits(monkeypatch):
     monkeypatch.setattr(module, "CLASSIFIERS", ("logistic_regression",))
-    found = module.study(40, (5, module.ALL), seed=0)
+    found = module.study(40, 5, (5, module.ALL), seed=0)
     assert [one.fits for one in found.values()] == [5 + 3, 5 + 10]
     assert all(0.2 < one.slope < 3 for one in found.values())

@@ -1,10 +1,12 @@
 """What is lost where a fold is recalibrated from fewer events than there are.
 
     OMP_NUM_THREADS=1 python -m tests.benchmarks.recalibration [--studies 40] [--events 250 500 1000] [--enough 50 100 200]
+        [--folds 5]
 
 Studies of a world of which the risk is known: twelve predictors, 5 % events, a risk that is linear in half of them and curved
-in others. The arm is `class_weight`, whose probabilities need recalibration most; five folds. Every study is fitted once,
-without each pair of folds, and recalibrated from all of them or from as few as bring the asked number of events.
+in others. The arm is `class_weight`, whose probabilities need recalibration most. Every study is fitted once, without each pair
+of folds (or on each inner fold, of fewer than four), and recalibrated from all of them or from as few as bring the asked number
+of events.
 
 Printed by number of events and classifier, of the recalibrated out-of-fold probabilities: fits a repeat; root mean squared
 error of the true calibration slope (regression of the true risk, not of the outcome) and of the logarithm of expected over
@@ -37,7 +39,7 @@ from mgvae.evaluation.metrics import measure_probabilities
 from mgvae.evaluation.one_split import Chain
 from mgvae.reproducibility import derive
 
-PREVALENCE, PREDICTORS, FOLDS, RESAMPLES = 0.05, 12, 5, 100
+PREVALENCE, PREDICTORS, RESAMPLES = 0.05, 12, 100
 ALL = 10**9
 FLAT = 1e6  # standard deviation of a prior that says nothing
 ARM: Arm = "class_weight"
@@ -64,15 +66,15 @@ def draw(events: int, rng: np.random.Generator) -> tuple[Rows, Any]:
     return Rows(pd.DataFrame(x, columns=[f"x{i}" for i in range(PREDICTORS)]), event, np.arange(n)), risk
 
 
-def study(events: int, enough: tuple[int, ...], seed: int) -> Mapping[tuple[Classifier, int], Found]:
+def study(events: int, folds: int, enough: tuple[int, ...], seed: int) -> Mapping[tuple[Classifier, int], Found]:
     """Return what each choice of `enough` gave, by classifier."""
     rows, risk = draw(events, np.random.default_rng(seed))
     chain = Chain((ARM,), CLASSIFIERS, Recipe(columns={}, training=Training()))
-    outcomes = compute_cells(rows, plan_folds(rows, n_folds=FOLDS, repeats=1, seed=seed, enough=ALL).fits, chain)
+    outcomes = compute_cells(rows, plan_folds(rows, n_folds=folds, repeats=1, seed=seed, enough=ALL).fits, chain)
     weights = np.concatenate(list(resamples(rows.event, rows.group, n=RESAMPLES, seed=seed).chunks()), axis=1)
     found = {}
     for number in enough:
-        plan = plan_folds(rows, n_folds=FOLDS, repeats=1, seed=seed, enough=number)
+        plan = plan_folds(rows, n_folds=folds, repeats=1, seed=seed, enough=number)
         part = {name: outcomes[name] for name in plan.fits}
         predicted = _Assembly(rows, plan, chain, plan.fits, part).folds()
         for classifier in CLASSIFIERS:
@@ -100,13 +102,16 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=40)
     parser.add_argument("--events", type=int, nargs="+", default=[250, 500, 1000])
     parser.add_argument("--enough", type=int, nargs="+", default=[50, 100, 200])
+    parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     print("| events | classifier | recalibrated from | fits | slope | expected over observed | distance | limits hold |")
     print("|---:|---|---|---:|---:|---:|---:|---:|")
     for events in chosen.events:
         numbers = (*chosen.enough, ALL)
-        made = [study(events, numbers, derive(chosen.seed, "study", events, place)) for place in range(chosen.studies)]
+        made = [
+            study(events, chosen.folds, numbers, derive(chosen.seed, "study", events, place)) for place in range(chosen.studies)
+        ]
         for classifier in CLASSIFIERS:
             for number in numbers:
                 print(_line(events, classifier, number, [one[classifier, number] for one in made]), flush=True)

@@ -124,6 +124,14 @@ def test_a_pair_of_folds_is_left_out_once_for_both(folds, fits):
     assert len(plan_folds(rows, n_folds=folds, repeats=3, seed=0).fits) == 3 * fits
 
 
+@pytest.mark.parametrize(("enough", "inner"), [(1, 1), (15, 1), (25, 2), (ENOUGH, 2)])
+def test_of_three_folds_one_inner_fold_is_fitted_where_it_holds_enough(enough, inner):
+    rows = with_events(simulated(600), 60)  # 40 outside of a fold, 20 in each half of them
+    plan = plan_folds(rows, n_folds=3, repeats=1, seed=0, enough=enough)
+    assert [len(tested.inner) for tested in plan.folds] == [inner] * 3
+    assert len(plan.fits) == 3 + 3 * inner
+
+
 def test_recalibration_is_learned_on_whole_groups_where_enough_have_an_event():
     rows = simulated(600, group_size=4, prevalence=0.2)
     plan = plan_folds(rows, n_folds=3, repeats=1, seed=0)
