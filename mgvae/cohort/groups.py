@@ -93,6 +93,17 @@ def balanced_folds(group: Array, most: int, *, seed: int) -> Parts:
     return Parts(balanced_folds(np.arange(len(code)), most, seed=seed).part, whole=False)
 
 
+def first_enough(amounts: Array, enough: int) -> int:
+    """Return how many of the first parts hold ``enough`` of each kind together; all parts where they do not.
+
+    Args:
+        amounts: of each kind in each part, ``(parts, kinds)``.
+        enough: so much of each kind is asked for.
+    """
+    reached = (np.cumsum(amounts, axis=0) >= enough).all(axis=1)
+    return int(reached.argmax()) + 1 if reached.any() else len(amounts)
+
+
 def deal_groups(event: Array, group: Array, shares: Sequence[float], *, seed: int, use: str) -> Array:
     """Deal whole groups in ``shares``; return the part of each row, ``(n,)``.
 

@@ -17,6 +17,7 @@ from itertools import combinations
 import numpy as np
 
 from mgvae.arrays import BoolArray, IntArray
+from mgvae.cohort.groups import first_enough
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
 from mgvae.errors import OutcomeError
@@ -166,7 +167,7 @@ class _Draw:
             fitted = self._others(part)
             inner, whole = _inner_folds(self.rows.take(fitted), seed=derive(self.seed, "inner folds", self.repeat, fold))
             remarks += () if whole else (ON_ROWS,)
-            brought = np.cumsum([(0, 0), *(self._groups(fitted[test]) for _, test in inner)], axis=0)
+            inner = inner[: first_enough(np.array([self._groups(fitted[test]) for _, test in inner]), enough)]
             of_fold = [
                 Fit(
                     f"repeat-{self.repeat}-without-{fold}-inner-{place}",
@@ -175,7 +176,6 @@ class _Draw:
                     derive(self.seed, "split", self.repeat, fold, "inner", place),
                 )
                 for place, (train, test) in enumerate(inner)
-                if (brought[place] < enough).any()
             ]
             fits += of_fold
             taken.append([(fit.name, fit.predicted) for fit in of_fold])

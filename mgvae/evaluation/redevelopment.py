@@ -10,7 +10,7 @@ import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
-from mgvae.cohort.groups import deal_groups
+from mgvae.cohort.groups import deal_groups, first_enough
 from mgvae.cohort.split import folds
 from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm, Classifier
@@ -27,6 +27,7 @@ CELLS = 20_000_000  # numbers in memory at once
 MOST_COMPARED = 100_000  # patients; more tell a mean difference of predictions no better
 POSITIONS = 8  # numbers for each patient in a development: positions of its fits, predictions
 MOST_TRIES = 100
+ENOUGH = 1000  # groups with an event, and without, that recalibrate a development: with fewer, that adds to what it differs by
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,8 @@ def _development(rows: AnyRows, place: int, predicted: IntArray, *, relearn: boo
     if not relearn or with_event < 2:  # where one group has all events, nothing can be learned from other groups
         return Development(outer, ())
     parts = folds(event, group, n_folds=min(RECALIBRATION_FOLDS, with_event), seed=own)
+    brought = [[len(np.unique(group[test][event[test] == value])) for value in (True, False)] for _, test in parts]
+    parts = parts[: first_enough(np.array(brought), ENOUGH)]
     inner = [Fit(f"{name}-{i}", drawn[train], drawn[test], derive(own, i)) for i, (train, test) in enumerate(parts)]
     return Development(outer, tuple(inner))
 

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgvae.arrays import Array
-from mgvae.cohort.groups import balanced_folds
+from mgvae.cohort.groups import balanced_folds, first_enough
 from mgvae.config.sections import Training
 from mgvae.model.network import MGVAE
 from mgvae.reproducibility import derive
@@ -91,7 +90,8 @@ def finetune_cases(
     seed, lambdas, cases = derive(seed, "tune"), _lambdas(anchor, settings), inputs.cases
     exemplars = None if inputs.majority is None else ExemplarSchedule(inputs.majority, settings)
     folds = balanced_folds(inputs.case_group, FOLDS, seed=seed)
-    parts = _judging([folds.part == fold for fold in range(folds.part.max(initial=0) + 1)])
+    parts = [folds.part == fold for fold in range(folds.part.max(initial=0) + 1)]
+    parts = parts[: first_enough(np.array([[part.sum()] for part in parts]), ENOUGH)]
     epochs = most_finetune_epochs(len(cases), settings)
     progress = _Progress(on_epoch, (len(lambdas) * len(parts) + 1) * epochs)
     curves, seconds = {}, 0.0
@@ -122,12 +122,6 @@ def _private(model: MGVAE, anchor: Anchor | None, inputs: GeneratorInputs, setti
     tilt, record = finetune_privately(tuned, anchor, inputs, settings, ewc_lambda=weight, seed=derive(seed, "tune"))
     history = History((), record.mechanisms[0].steps, None, time.perf_counter() - start)
     return Finetuned(tuned, history, weight, (), tilt, record)
-
-
-def _judging(parts: list[Array]) -> list[Array]:
-    """Return the first folds that hold out `ENOUGH` cases together; all where they do not."""
-    before = np.cumsum([0, *(int(part.sum()) for part in parts[:-1])])
-    return [part for part, sooner in zip(parts, before, strict=True) if sooner < ENOUGH]
 
 
 def _lambdas(anchor: Anchor | None, settings: Training) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgvae.cohort.groups import Parts, balanced_folds, deal_amounts, hold_out
+from mgvae.cohort.groups import Parts, balanced_folds, deal_amounts, first_enough, hold_out
 from mgvae.reproducibility import numpy_generator
 
 FEW = st.lists(st.integers(1, 60), min_size=2, max_size=8)  # groups of a few sizes: all choices of them can be tried
@@ -138,3 +138,11 @@ def test_amounts_end_within_half_an_amount_of_their_due():
 
 def test_whole_parts_need_no_remark():
     assert Parts(np.zeros(3)).remarks("A") == ()
+
+
+@pytest.mark.parametrize(
+    ("enough", "parts"), [(1, 1), (5, 1), (6, 2), (9, 2), (10, 3), (12, 3), (13, 3)], ids=lambda value: str(value)
+)
+def test_the_first_parts_that_hold_enough_of_each_kind(enough, parts):
+    assert first_enough(np.array([[5, 90], [4, 90], [3, 90]]), enough) == parts
+    assert first_enough(np.array([[90, 5], [90, 4], [90, 3]]), enough) == parts

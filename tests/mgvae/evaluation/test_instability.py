@@ -96,6 +96,16 @@ def test_the_recalibration_is_learned_from_rows_that_the_predicting_fit_never_sa
     assert all(line is None for line in redeveloped(rows, relearn=False).lines)
 
 
+@pytest.mark.parametrize(("enough", "parts"), [(1, 1), (15, 2), (1000, 4)])
+def test_no_more_parts_recalibrate_than_are_enough(rows, monkeypatch, enough, parts):
+    monkeypatch.setattr(redevelopment, "ENOUGH", enough)
+    development = redevelopment._development(rows, 0, np.arange(10), relearn=True, seed=5)
+    assert len(development.inner) == parts
+    held = np.concatenate([fit.predicted for fit in development.inner])
+    groups = len(np.unique(rows.group[held][rows.event[held] == 1]))
+    assert groups >= enough or len(held) == len(rows)
+
+
 def test_with_the_events_in_one_group_nothing_is_learned(rows):
     found = redeveloped(with_events(rows, 1), count=2)
     assert found.lines == (None, None)
