@@ -124,7 +124,7 @@ def test_a_pair_of_folds_is_left_out_once_for_both(folds, fits):
     assert len(plan_folds(rows, n_folds=folds, repeats=3, seed=0).fits) == 3 * fits
 
 
-@pytest.mark.parametrize(("enough", "inner"), [(1, 1), (15, 1), (25, 2), (ENOUGH, 2)])
+@pytest.mark.parametrize(("enough", "inner"), [(1, 1), (15, 1), (25, 2), (None, 2)])
 def test_of_three_folds_one_inner_fold_is_fitted_where_it_holds_enough(enough, inner):
     rows = with_events(simulated(600), 60)  # 40 outside of a fold, 20 in each half of them
     plan = plan_folds(rows, n_folds=3, repeats=1, seed=0, enough=enough)
