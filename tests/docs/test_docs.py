@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 GENERATORS = {
-    "<!-- generated: configuration -->": configuration.reference,
+    "<!-- generated: configuration -->": cache(configuration.reference),
     "<!-- generated: report -->": report_schema.reference,
 }
 PATH = re.compile(r"(?:mgvae|flows|validation|tests|deployments|docs|data)/[\w./-]*\w")
@@ -51,6 +52,7 @@ def command_lines(text):
     return [part.strip() for part in parts if part.strip()]
 
 
+@cache
 def anchors(path):
     """Return the anchors of a document's headings, as GitHub and mkdocs make them."""
     text = BLOCK.sub("", path.read_text(encoding="utf-8"))
@@ -81,9 +83,15 @@ def test_links_are_led_to_pages_of_the_site():
     assert page == "[a](security.md#secrets) b ![c](../report.png) [d](https://x.org) [e](#here)"
 
 
+@cache
+def whole_command():
+    """Return the click command `mgvae`, which takes a while to build."""
+    return typer.main.get_command(app)
+
+
 def mgvae_command(words):
     """Return the click command that the words of a command line name, and the words after it."""
-    command = typer.main.get_command(app)
+    command = whole_command()
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     return command, words
@@ -103,7 +111,7 @@ def test_commands_and_options_exist(name):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("README", "docs/study"))])
 def test_options_named_alone_exist(name):
-    commands = [typer.main.get_command(app)]
+    commands = [whole_command()]
     known = set()
     while commands:
         command = commands.pop()
@@ -161,7 +169,7 @@ def test_the_configuration_reference_is_complete(model):
     }
     sections_of = {field.annotation: f"cohort.yaml: {name}" for name, field in CohortConfig.model_fields.items()}
     title = (sections_of | heading)[model]
-    part = configuration.reference().split(f"## {title}\n")[1].split("\n## ")[0]
+    part = GENERATORS["<!-- generated: configuration -->"]().split(f"## {title}\n")[1].split("\n## ")[0]
     rows = {
         cells[0].strip("`"): cells[1:]
         for cells in (re.split(r" ?(?<!\\)\| ?", line)[1:-1] for line in part.splitlines())
