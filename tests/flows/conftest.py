@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import draw
-from tests.flows.simulated_study import write_study
+from tests.flows.simulated_study import BRIEF, write_study
 
 HOME = Path(tempfile.mkdtemp(prefix="mgvae-prefect-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
@@ -34,10 +35,18 @@ for name in ("PREFECT_API_URL", "PREFECT_PROFILE"):
 
 @dataclass(frozen=True)
 class Finished:
-    """A study and what its run made."""
+    """A study and what its run made.
+
+    Attributes:
+        cohort: cohort.yaml.
+        out: the folder of runs.
+        server: a copy of what the server had on disk when the run ended.
+        result: of the flow.
+    """
 
     cohort: Path
     out: Path
+    server: Path
     result: dict[str, Any]
 
     @property
@@ -75,14 +84,27 @@ def pages_of_words(empty_figures: None) -> None:
 
 @pytest.fixture(scope="session")
 def finished(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """Return one complete run of the simulated study; tests that change anything take a copy."""
+    """Return one complete run of the simulated study; tests that change anything take a copy.
+
+    The first process that asks makes it; others of pytest-xdist wait for it and read it.
+    """
     from flows.study.flow import cohort_flow
 
-    folder = tmp_path_factory.mktemp("study")
-    cohort = write_study(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        draw(patch)
-        return Finished(cohort, folder / "runs", cohort_flow(str(cohort), out=str(folder / "runs")))
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "finished"
+    folder.mkdir(exist_ok=True)
+    place, server, done = folder / "runs", folder / "server", folder / "result.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cohort = folder / "cohort.yaml"
+        if not done.exists():
+            write_study(folder, **BRIEF)
+            with pytest.MonkeyPatch.context() as patch:
+                draw(patch)
+                result = cohort_flow(str(cohort), out=str(place))
+            shutil.copytree(database, server, dirs_exist_ok=True)
+            done.write_text(json.dumps(result), encoding="utf-8")
+    return Finished(cohort, place, server, json.loads(done.read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")

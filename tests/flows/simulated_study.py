@@ -61,6 +61,7 @@ STUDY: dict[str, Any] = {
 }
 LONGER = {"training__pretrain_epochs": 20, "training__finetune_epochs": 20}  # for runs whose gates must pass at any seed
 PLAIN = {"evaluation__arms": ["none"]}  # for whole runs that are about files and processes, not about arms
+BRIEF = {"training__finetune_epochs": 4, "training__plausibility": "filtered"}  # the finished run: its gates pass at this seed
 
 
 def table(n: int = 600, events: int = 40, *, seed: int = 0) -> pd.DataFrame:

@@ -88,12 +88,12 @@ def test_a_run_tells_nobody_who_the_patients_are(finished, database):
     report = [finished.run / name for name in names]
     manifests = list((finished.out / ".store" / "objects").rglob("manifest.json"))
     for name in (CANARY, "patient-0003-horse"):
-        assert not holding(name, database, finished.out / ".store" / "records", *report, *manifests)
+        assert not holding(name, database, finished.server, finished.out / ".store" / "records", *report, *manifests)
 
 
-def test_what_is_searched_would_be_found(database, finished):
-    assert holding("mgvae-cohort", database)  # the flow's name
-    assert holding("extract.csv", database) or holding("cohort.yaml", database)  # its parameters
+def test_what_is_searched_would_be_found(finished):
+    assert holding("mgvae-cohort", finished.server)  # the flow's name
+    assert holding("extract.csv", finished.server) or holding("cohort.yaml", finished.server)  # its parameters
     assert holding(CANARY, finished.cohort.parent / "extract.csv")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mgvae.store.artifact import digest_file
 from tests.flows.flow_tools import NAMES, Heard, Warned, artifact, cached, run_study
-from tests.flows.simulated_study import table, write_study
+from tests.flows.simulated_study import BRIEF, table, write_study
 
 AFTER_EVALUATION = ("model", "explain", "subgroups", "instability", "learning_curve")
 pytestmark = pytest.mark.usefixtures("database")
@@ -61,13 +61,13 @@ def test_a_changed_setting_redoes_what_depends_on_it(setting, redone, finished, 
 def test_a_changed_cell_redoes_the_reading_and_all_that_comes_of_it(finished, report, tmp_path):
     frame = table()
     frame.loc[0, "age"] += 1
-    _, other = run_study(write_study(tmp_path / "study", frame), finished.copied(tmp_path))
+    _, other = run_study(write_study(tmp_path / "study", frame, **BRIEF), finished.copied(tmp_path))
     assert cached(other) == []
     assert other["lineage"]["extract_sha256"] != report["lineage"]["extract_sha256"]
 
 
 def test_an_unread_column_changes_nothing_after_the_reading(finished, report, tmp_path):
-    _, other = run_study(write_study(tmp_path / "study", table().assign(note="x")), finished.copied(tmp_path))
+    _, other = run_study(write_study(tmp_path / "study", table().assign(note="x"), **BRIEF), finished.copied(tmp_path))
     assert "split" not in cached(other)  # validation.json names the unlisted column
     assert cached(other) == NAMES[2:]
     assert other["validation"]["unlisted"] == ["note"]
