@@ -22,10 +22,10 @@ NAMES = get_args(BuiltIn)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns_and_calibrates(name):
-    train, test = simulated(6000, seed=1), simulated(6000, seed=2)
+    train, test = simulated(4000, seed=1), simulated(4000, seed=2)
     p = make(name, 0).fit(train.features, train.event).predict_proba(test.features)
-    assert p.shape == (6000,)
-    assert ranking(test.event, p, unit_weights(6000))["auroc"][0] > 0.77
+    assert p.shape == (4000,)
+    assert ranking(test.event, p, unit_weights(4000))["auroc"][0] > 0.77
     assert p.mean() == pytest.approx(test.prevalence, rel=0.15)
 
 
