@@ -96,7 +96,7 @@ def test_the_recalibration_is_learned_from_rows_that_the_predicting_fit_never_sa
     assert all(line is None for line in redeveloped(rows, relearn=False).lines)
 
 
-@pytest.mark.parametrize(("enough", "parts"), [(1, 1), (30, 2), (1000, 4)])
+@pytest.mark.parametrize(("enough", "parts"), [(30, 1), (31, 2), (1000, 4)])
 def test_no_more_parts_recalibrate_than_are_enough(rows, monkeypatch, enough, parts):
     monkeypatch.setattr(redevelopment, "ENOUGH", enough)
     development = redevelopment._development(rows, 0, np.arange(10), relearn=True, seed=5)
