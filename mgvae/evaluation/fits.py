@@ -3,9 +3,9 @@
 Each tested fold is predicted by a fit on all other folds, and recalibrated by what is learned from predictions of these other
 folds. Those come from fits without two folds: the fit without folds i and j serves the recalibration of fold i (it predicts
 fold j) and that of fold j (it predicts fold i). All pairs of k folds are k (k - 1) / 2 further fits a repeat; as two numbers
-are learned, no more pairs are taken than bring each fold `ENOUGH` events and others; with fewer than four folds, no more inner
-folds of the other rows than bring it `NESTED_ENOUGH`. No row serves to fit or to recalibrate a
-model that predicts it.
+are learned, no more pairs are taken than bring each fold `ENOUGH` events and others. With fewer than four folds, inner folds of
+the other rows take the place of pairs, no more than bring `NESTED_ENOUGH`. No row serves to fit or to recalibrate a model that
+predicts it.
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ def _log_mass(middle: Tensor, half: Tensor) -> Tensor:
     near, beyond = middle - half, middle + half
     tail = torch.erfc(near * math.sqrt(0.5))
     mass = torch.maximum(tail - torch.erfc(beyond * math.sqrt(0.5)), LEAST * tail)
-    inside = torch.log(0.5 * mass.clamp(min=torch.finfo(mass.dtype).tiny))
-    low, ratio = near.clamp(min=far), _mills(near.clamp(min=far))
+    inside = torch.log((0.5 * mass).clamp(min=torch.finfo(mass.dtype).tiny))
+    low = near.clamp(min=far)
+    ratio = _mills(low)
     gap = (_mills(beyond.clamp(min=far)) / ratio).log() - 2 * middle * half
     outside = ratio.log() - 0.5 * low.square() - HALF_LOG_2PI + (-torch.expm1(gap.clamp(max=-LEAST))).log()
     return torch.where(near > far, outside, inside)
