@@ -14,7 +14,8 @@ from mgvae.evaluation.measures.censoring import censoring_weights
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.reproducibility import derive
 
-CELLS = 2_000_000  # weights in memory at once, few enough for the processor's cache
+CELLS = 2_000_000  # weights in memory at once, few enough for the processor's cache, where rows are few
+FEWEST = 32  # resamples at once, of however many rows: what is sorted for each chunk takes longer than a resample
 MOST_TRIES = 100
 
 
@@ -51,7 +52,7 @@ class Resamples:
 
         A draw without both classes is drawn again. Weights against censoring are estimated anew in each.
         """
-        size = max(1, CELLS // max(len(self.group), 1))
+        size = max(FEWEST, CELLS // max(len(self.group), 1))
         for start in range(0, self.n, size):
             counts = np.stack([self._draw(i)[0] for i in range(start, min(start + size, self.n))], axis=1)
             drawn = counts.astype(np.float64)[self.group]

@@ -30,7 +30,7 @@ def calibration(event: IntArray, probability: FloatArray, weights: FloatArray) -
     return {"calibration_intercept": intercept, "calibration_slope": slope}
 
 
-def grid(logit: FloatArray, *, step: float = 0.02, most: int = 1500) -> tuple[FloatArray, sparse.csr_array]:
+def grid(logit: FloatArray, *, step: float = 0.02, most: int = 1500) -> tuple[FloatArray, sparse.csc_array]:
     """Return logit nodes ``(K,)`` and the matrix ``(K, N)`` of rows spread over them.
 
     Each row is shared between its two neighbouring nodes. The shares keep the sum of weights and the sum of weighted logits.
@@ -38,15 +38,18 @@ def grid(logit: FloatArray, *, step: float = 0.02, most: int = 1500) -> tuple[Fl
     """
     distinct, place = np.unique(logit, return_inverse=True)
     if len(distinct) <= most // 4:
-        entries = np.ones(len(logit)), (place, np.arange(len(logit)))
-        return distinct, sparse.csr_array(entries, shape=(len(distinct), len(logit)))
+        return distinct, _spread(place[:, None], np.ones((len(logit), 1)), len(distinct))
     count = int(np.clip(np.ceil((distinct[-1] - distinct[0]) / step), 2, most)) + 1
     nodes = np.linspace(distinct[0], distinct[-1], count)
     low = (np.searchsorted(nodes, logit, "right") - 1).clip(0, count - 2)
     share = (logit - nodes[low]) / (nodes[low + 1] - nodes[low])
-    rows = np.arange(len(logit))
-    entries = np.concatenate([1 - share, share]), (np.concatenate([low, low + 1]), np.concatenate([rows, rows]))
-    return nodes, sparse.csr_array(entries, shape=(count, len(logit)))
+    return nodes, _spread(np.column_stack([low, low + 1]), np.column_stack([1 - share, share]), count)
+
+
+def _spread(places: IntArray, shares: FloatArray, nodes: int) -> sparse.csc_array:
+    """Return the matrix ``(nodes, N)`` of the rows' shares at their places, ``(N, M)`` each, increasing."""
+    starts = np.arange(0, places.size + 1, places.shape[1])
+    return sparse.csc_array((shares.ravel(), places.ravel(), starts), shape=(nodes, len(places)))
 
 
 def fit_line(
