@@ -128,7 +128,8 @@ def _separating(config: CohortConfig, cohort: Cohort) -> Finding | None:
 
 def _one_each(cohort: Cohort) -> Cohort:
     """Return one subject of each group, unless the groups are as large as sites."""
-    if LARGE * len(np.unique(cohort.group)) < len(cohort):
+    groups = len(np.unique(cohort.group))
+    if groups == len(cohort) or LARGE * groups < len(cohort):
         return cohort
     return cohort.take(one_row_each(cohort.group, cohort.event.astype(float)))
 

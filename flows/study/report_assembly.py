@@ -204,16 +204,16 @@ def attrition_of(config: CohortConfig) -> tuple[FlowStep, ...]:
 
 
 def _counted(config: CohortConfig, record: ExtractRecord, cohort: Cohort, test: Array, *, divided: bool) -> CohortSummary:
-    train, holdout = cohort.take(~test), cohort.take(test)
+    events_test = int(cohort.event[test].sum())  # a part of the cohort would be a copy of the table
     counts = {
         "n": len(cohort),
         "events": cohort.events,
         "prevalence": cohort.prevalence,
         "censoring": censoring(cohort),
-        "n_train": len(train),
-        "n_test": len(holdout),
-        "events_train": train.events,
-        "events_test": holdout.events,
+        "n_train": int((~test).sum()),
+        "n_test": int(test.sum()),
+        "events_train": cohort.events - events_test,
+        "events_test": events_test,
         "groups": None if config.group is None else int((np.unique(cohort.group, return_counts=True)[1] > 1).sum()),
         "groups_divided": divided,
         "flow": (*attrition_of(config), *cohort.flow),
