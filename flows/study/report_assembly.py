@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from flows.runs.drift_reference import DriftBaseline
 from flows.study.findings import explanation_findings, gate_findings, gathered, sample_size_findings, verdict_of
@@ -30,6 +29,7 @@ from flows.study.stages.stage import (
 )
 from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
+from mgvae.cohort.column_reader import read_by_column
 from mgvae.cohort.files import load_cohort
 from mgvae.cohort.participants import describe
 from mgvae.cohort.split import is_temporal
@@ -122,7 +122,7 @@ def complete_report(sources: Sources) -> Report:
         *evaluation_findings(evaluation, chosen),
         *sample_size_findings(curve.sample_size),
         *explanation_findings(explanations, chosen),
-        *extract_findings(config, pd.read_parquet(folders["validate"] / FRAME), cohort),
+        *extract_findings(config, read_by_column(folders["validate"] / FRAME), cohort),
     )
     findings = gathered((*of_models, *gate_findings(synthetic.gates, drift)), config.findings.mute)
     return Report(
