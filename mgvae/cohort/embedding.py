@@ -102,10 +102,17 @@ def nearest(queries: Floats, reference: Floats, *, neighbours: int = 1) -> tuple
     return distances, positions
 
 
-def squared_distances(rows: Floats, others: Floats) -> Floats:
-    """Return squared Euclidean distances, ``(N, M)``."""
-    a, b = rows.astype(np.float64), others.astype(np.float64)
-    return np.asarray(np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T, 0.0))
+def squared_distances(rows: Floats, others: Floats, squares: Floats | None = None) -> Floats:
+    """Return squared Euclidean distances, ``(N, M)``.
+
+    Args:
+        rows: ``(N, P)``.
+        others: ``(M, P)``; in double precision they are not copied.
+        squares: squared lengths of the others, ``(M,)``, where they are known.
+    """
+    a, b = np.asarray(rows, dtype=np.float64), np.asarray(others, dtype=np.float64)
+    squares = (b**2).sum(axis=1) if squares is None else squares
+    return np.asarray(np.maximum((a**2).sum(axis=1)[:, None] + squares - 2 * a @ b.T, 0.0))
 
 
 def nearest_other(rows: Floats, positions: Floats) -> Floats:

@@ -93,6 +93,11 @@ def balanced_folds(group: Array, most: int, *, seed: int) -> Parts:
     return Parts(balanced_folds(np.arange(len(code)), most, seed=seed).part, whole=False)
 
 
+def groups_by_event(event: Array, group: Array) -> tuple[int, int]:
+    """Return how many groups have a row with the event, and how many one without."""
+    return len(np.unique(group[event == 1])), len(np.unique(group[event == 0]))
+
+
 def first_enough(amounts: Array, enough: int) -> int:
     """Return how many of the first parts hold ``enough`` of each kind together; all parts where they do not.
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[Any]]
+from mgvae.arrays import Array
 
 WORTH = 20_000_000_000  # multiplications from which it saves seconds
 BLOCK = 16_000_000  # pairs of rows whose products are in memory at once
@@ -15,13 +13,13 @@ MOST_CANDIDATES = 200  # of a row, on average; more have nearly one distance
 ROUNDING = float(np.finfo(np.float32).eps)
 
 
-def is_worth_it(queries: Floats, reference: Floats) -> bool:
+def is_worth_it(queries: Array, reference: Array) -> bool:
     """Return whether `nearest_of_many` is the faster way."""
     single = queries.dtype == reference.dtype == np.float32
     return single and len(queries) * len(reference) * queries.shape[1] >= WORTH
 
 
-def nearest_of_many(queries: Floats, reference: Floats, neighbours: int) -> tuple[Floats, Floats] | None:
+def nearest_of_many(queries: Array, reference: Array, neighbours: int) -> tuple[Array, Array] | None:
     """Return distances and positions of the nearest reference rows, each ``(queries, neighbours)``.
 
     Products in single precision leave the few rows that rounding cannot exclude; their distances are calculated in double.
@@ -52,7 +50,7 @@ def nearest_of_many(queries: Floats, reference: Floats, neighbours: int) -> tupl
     return distances, positions
 
 
-def _bound(apart: Floats, neighbours: int) -> Floats:
+def _bound(apart: Array, neighbours: int) -> Array:
     """Return for each row a value that at least ``neighbours`` of its cells do not exceed, and few others."""
     width = apart.shape[1] // GROUPED
     if width < neighbours:
@@ -61,7 +59,7 @@ def _bound(apart: Floats, neighbours: int) -> Floats:
     return np.asarray(np.partition(groups.min(axis=1), neighbours - 1, axis=1)[:, neighbours - 1])
 
 
-def _distances(queries: Floats, reference: Floats, rows: Floats, places: Floats) -> Floats:
+def _distances(queries: Array, reference: Array, rows: Array, places: Array) -> Array:
     """Return the distance of each pair of positions."""
     out = np.empty(len(rows))
     for start in range(0, len(rows), 5000):

@@ -17,7 +17,7 @@ from itertools import combinations
 import numpy as np
 
 from mgvae.arrays import BoolArray, IntArray
-from mgvae.cohort.groups import first_enough
+from mgvae.cohort.groups import first_enough, groups_by_event
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
 from mgvae.errors import OutcomeError
@@ -172,7 +172,8 @@ class _Draw:
             fitted = self._others(part)
             inner, whole = _inner_folds(self.rows.take(fitted), seed=derive(self.seed, "inner folds", self.repeat, fold))
             remarks += () if whole else (ON_ROWS,)
-            inner = inner[: first_enough(np.array([self._groups(fitted[test]) for _, test in inner]).reshape(-1, 2), enough)]
+            brought = [self._groups(fitted[test]) for _, test in inner]
+            inner = inner[: first_enough(np.reshape(brought, (-1, 2)), enough)]
             of_fold = [
                 Fit(
                     f"repeat-{self.repeat}-without-{fold}-inner-{place}",
@@ -188,8 +189,7 @@ class _Draw:
 
     def _groups(self, positions: IntArray) -> tuple[int, int]:
         """Return how many groups have a row with the event, and how many one without."""
-        event, group = self.rows.event[positions], self.rows.group[positions]
-        return len(np.unique(group[event == 1])), len(np.unique(group[event == 0]))
+        return groups_by_event(self.rows.event[positions], self.rows.group[positions])
 
     def _others(self, left_out: IntArray) -> IntArray:
         kept = self.usable.copy()

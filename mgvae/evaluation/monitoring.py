@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mgvae.arrays import FloatArray, IntArray
+from mgvae.cohort.groups import groups_by_event
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.intervals import Sample, Score, auroc_estimate, t_quantile
 from mgvae.evaluation.measures.accuracy import accuracy
@@ -86,7 +87,7 @@ def _measured(event: IntArray, group: IntArray, risk: FloatArray) -> tuple[Estim
 
     once = measures(unit_weights(len(event)))
     draws = np.concatenate([measures(w) for w in resamples(event, group, n=DRAWS, seed=0).chunks()], axis=1)
-    sample = Sample(events=len(np.unique(group[event == 1])), others=len(np.unique(group[event == 0])))
+    sample = Sample(*groups_by_event(event, group))
     auroc, ratio, slope = (Score(value, drawn, sample) for value, drawn in zip(once, draws, strict=True))
     reach = t_quantile(sample.events, LEVEL)
 

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
+from mgvae.cohort.groups import groups_by_event
 from mgvae.config.promotion import Promotion
 from mgvae.evaluation.bootstrap import Resamples, interval
 from mgvae.evaluation.holdout_pool import enough
@@ -124,7 +125,7 @@ def compare_models(plan: Resamples, *, champion: FloatArray, challenger: FloatAr
 def performance(plan: Resamples, probability: FloatArray) -> Performance:
     """Return how well one model predicts; arguments and errors are those of `compare_models`."""
     event, group = plan.event, plan.group
-    sample = Sample(events=len(np.unique(group[event == 1])), others=len(np.unique(group[event == 0])))
+    sample = Sample(*groups_by_event(event, group))
     once = _measure(event, probability, plan.whole)
     chunks = [_measure(event, probability, w) for w in plan.chunks()]
     draws = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in ("auroc", "observed_expected")}

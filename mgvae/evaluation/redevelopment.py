@@ -10,7 +10,7 @@ import numpy as np
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import Recalibration, fit_recalibration, offset
-from mgvae.cohort.groups import deal_groups, first_enough
+from mgvae.cohort.groups import deal_groups, first_enough, groups_by_event
 from mgvae.cohort.split import folds
 from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm, Classifier
@@ -147,12 +147,11 @@ def _development(rows: AnyRows, place: int, predicted: IntArray, *, relearn: boo
     name = f"redevelopment-{place}"
     outer = Fit(name, drawn, predicted, own)
     event, group = rows.event[drawn] == 1, rows.group[drawn]
-    with_event = len(np.unique(group[event]))
+    with_event, _ = groups_by_event(event, group)
     if not relearn or with_event < 2:  # where one group has all events, nothing can be learned from other groups
         return Development(outer, ())
     parts = folds(event, group, n_folds=min(RECALIBRATION_FOLDS, with_event), seed=own)
-    brought = [[len(np.unique(group[test][event[test] == value])) for value in (True, False)] for _, test in parts]
-    parts = parts[: first_enough(np.array(brought), ENOUGH)]
+    parts = parts[: first_enough(np.array([groups_by_event(event[test], group[test]) for _, test in parts]), ENOUGH)]
     inner = [Fit(f"{name}-{i}", drawn[train], drawn[test], derive(own, i)) for i, (train, test) in enumerate(parts)]
     return Development(outer, tuple(inner))
 

@@ -13,6 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from mgvae.arrays import BoolArray, FloatArray
+from mgvae.cohort.groups import groups_by_event
 from mgvae.cohort.subgroups import Subgroup
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.bootstrap import Resamples
@@ -103,7 +104,7 @@ class _Measuring:
         """Return what the measures rest on, counted in groups."""
         group, key = self.plan.group[member], (self.model.arm, self.model.classifier, JUDGED)
         total, event = len(np.unique(group)), self.predictions.event[member]
-        events, others = (len(np.unique(group[event == value])) for value in (1, 0))
+        events, others = groups_by_event(event, group)
         cuts = [threshold(self.predictions, key, repeat) for repeat in range(self.predictions.repeats)]
         rows = self.predictions.probability[key]
         alerts = float(np.mean([(row >= cut)[member] for row, cut in zip(rows, cuts, strict=True)]))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mgvae.arrays import FloatArray
+from mgvae.cohort.groups import groups_by_event
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.arm_kinds import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples
@@ -103,7 +104,7 @@ def decision_range(predictions: Predictions, settings: Evaluation) -> tuple[floa
 def sample_of(predictions: Predictions, plan: Resamples, key: Key) -> Sample:
     """Return what the measures of an arm, a classifier and a variant rest on."""
     groups = int(plan.group.max()) + 1
-    events, others = (len(np.unique(plan.group[predictions.event == value])) for value in (1, 0))
+    events, others = groups_by_event(predictions.event, plan.group)
     cuts = [threshold(predictions, key, repeat) for repeat in range(predictions.repeats)]
     alerts = float(np.mean([row >= cut for row, cut in zip(predictions.probability[key], cuts, strict=True)]))
     return Sample(events=events, others=others, alerts=groups * alerts)

@@ -61,7 +61,6 @@ class TableLikelihood(Likelihood):
     scored_missing: Tensor
     binary_at: Tensor
     binary_missing: Tensor
-    many_at: Tensor
     many_missing: Tensor
     missing_at: Tensor
     bernoulli_at: Tensor
@@ -78,8 +77,9 @@ class TableLikelihood(Likelihood):
         many = [place for place in slots if isinstance(place.coder, Level) and not place.coder.binary]
         missing = [place for place in slots if place.missing_at is not None]
         self.inputs, self.n_scored = encoding.inputs, encoding.n_scored
+        self.register_buffer("scored_at", _index([place.start for place in scored]), persistent=False)
+        self.register_buffer("binary_at", _index([place.start for place in binary]), persistent=False)
         for name, places in (("scored", scored), ("binary", binary), ("many", many)):
-            self.register_buffer(f"{name}_at", _index([place.start for place in places]), persistent=False)
             missing_at = [-1 if place.missing_at is None else place.missing_at for place in places]
             self.register_buffer(f"{name}_missing", _index(missing_at), persistent=False)
         self.register_buffer(

@@ -28,9 +28,8 @@ class Descent:
     def __init__(self, model: torch.nn.Module, rate: float) -> None:
         named = dict(model.named_parameters())
         self.names, self.parameters = list(named), list(named.values())
-        self.sizes = [one.numel() for one in self.parameters]
-        self.values = self.flat({name: one.detach() for name, one in named.items()})
-        for one, part in zip(self.parameters, torch.split(self.values, self.sizes), strict=True):
+        self.values = self.flat(named).detach()
+        for one, part in zip(self.parameters, torch.split(self.values, [one.numel() for one in self.parameters]), strict=True):
             one.data = part.view_as(one)
         self.base, on_gpu = rate, self.values.is_cuda
         self._rate = self.values.new_tensor(rate) if on_gpu else rate  # a recorded step reads it anew

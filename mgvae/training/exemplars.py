@@ -94,17 +94,17 @@ class LeftOut:
     """
 
     def __init__(self, codes: Tensor | None, carriers: Tensor, position: Tensor) -> None:
-        self.codes, self.position = codes, position
-        self._kin = None if codes is None else torch.sort(codes[carriers], stable=True)  # codes of the exemplars, and whose
+        self.position = position
+        self._kin = None if codes is None else (codes, *torch.sort(codes[carriers], stable=True))  # the exemplars', and whose
 
     def __call__(self, at: Tensor) -> Tensor:
         """Return the exemplars left out for rows ``at (B,)``, -1 for none: positions ``(B,)``, or ``(B, M)`` with kin."""
         own = self.position[at]
-        if self.codes is None or self._kin is None:
+        if self._kin is None:
             return own
-        (codes, exemplar), mine = self._kin, self.codes[at]
-        first = torch.searchsorted(codes, mine)
-        count = torch.searchsorted(codes, mine, right=True) - first
+        codes, carried, exemplar = self._kin
+        first = torch.searchsorted(carried, codes[at])
+        count = torch.searchsorted(carried, codes[at], right=True) - first
         alone = count > MOST_KIN * len(exemplar)
         slot = torch.arange(max(1, int(torch.where(alone, 0, count).max())), device=at.device)
         places = exemplar[(first[:, None] + slot).clamp(max=len(exemplar) - 1)]

@@ -81,12 +81,10 @@ def _likelihood_gain(patients: Floats, near_made: Floats, width: float) -> Float
     """
     count, around, _ = near_made.shape
     patients = patients.astype(np.float64)  # once, not for each row
-    squares, across = (patients**2).sum(axis=1), patients.T
+    squares = (patients**2).sum(axis=1)
     out = np.empty(count)
     for row in range(count):
-        made = near_made[row].astype(np.float64)
-        apart = np.maximum((made**2).sum(axis=1)[:, None] + squares - 2 * made @ across, 0.0)
-        kernel = -apart / (2 * width**2)
+        kernel = -squared_distances(near_made[row], patients, squares) / (2 * width**2)
         own = kernel[:, row].copy()
         kernel[:, row] = -np.inf
         others = logsumexp(kernel, axis=1)

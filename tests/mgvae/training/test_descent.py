@@ -10,8 +10,9 @@ from mgvae.training.descent import Descent
 
 
 def network():
-    torch.manual_seed(0)  # of nn's own initialisation
-    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    model, draws = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2)), torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        nn.init.uniform_(parameter, -0.5, 0.5, generator=draws)
     model.register_parameter("unreached", nn.Parameter(torch.ones(2)))
     return model
 
