@@ -134,7 +134,7 @@ class TableLikelihood(Likelihood):
             total = total - (density * _present(rows, self.bernoulli_missing)).sum(1)
         if len(self.level_at):
             chosen = (level * rows.index_select(1, self.level_at)).sum(1)
-            spread = _log_sum_by_owner(level, self.level_owner, self.level_block)
+            spread = log_sum_by_owner(level, self.level_owner, self.level_block)
             total = total + chosen - (spread * _present(rows, self.many_missing)).sum(1)
         return total
 
@@ -167,7 +167,7 @@ class TableLikelihood(Likelihood):
             self.level.bias.copy_(((rows[:, self.level_at].sum(0) + 0.5) / (len(rows) + 1)).log())
 
 
-def _log_sum_by_owner(logits: Tensor, owner: Tensor, block: Tensor) -> Tensor:
+def log_sum_by_owner(logits: Tensor, owner: Tensor, block: Tensor) -> Tensor:
     """Return the log-sum-exp of each owner's logits, ``(B, owners)``."""
     top = logits.detach()[:, block].amax(2)
     total = torch.zeros_like(top).index_add(1, owner, (logits - top[:, owner]).exp())

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
-from mgvae.model.prior import Exemplars, log_gaussian, log_mixture, plain_log_mixture
+from mgvae.model.prior import log_gaussian, log_mixture, plain_log_mixture
 
 
 class Elbo(NamedTuple):

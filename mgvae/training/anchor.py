@@ -11,9 +11,9 @@ from torch.func import functional_call
 
 from mgvae.config.sections import Training
 from mgvae.model.ewc import MOST_ROWS, fisher_diagonal, normalised
+from mgvae.model.exemplar_mixture import exemplar_mask
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import row_elbo
-from mgvae.model.prior import exemplar_mask
 from mgvae.torch_runtime import torch_generator
 from mgvae.training.exemplars import LeftOut, draw_carriers
 

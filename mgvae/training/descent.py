@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -22,12 +22,14 @@ class Descent:
     Args:
         model: its parameters are trained in place; those that a loss does not reach keep still.
         rate: the learning rate.
+        names: all its parameters, in the order of the vector; the model's own order if None.
     Source: Kingma and Ba 2015, arXiv:1412.6980.
     """
 
-    def __init__(self, model: torch.nn.Module, rate: float) -> None:
+    def __init__(self, model: torch.nn.Module, rate: float, names: Sequence[str] | None = None) -> None:
         named = dict(model.named_parameters())
-        self.names, self.parameters = list(named), list(named.values())
+        self.names = list(named if names is None else names)
+        self.parameters = [named[name] for name in self.names]
         self.values = self.flat(named).detach()
         for one, part in zip(self.parameters, torch.split(self.values, [one.numel() for one in self.parameters]), strict=True):
             one.data = part.view_as(one)

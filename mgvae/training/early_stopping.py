@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import elbo
-from mgvae.model.prior import Exemplars
 from mgvae.torch_runtime import torch_generator
 
 HELDOUT_DRAWS, HELDOUT_CODES = 4, 1024  # codes drawn per held-out row, and in all where rows are many: less is noise

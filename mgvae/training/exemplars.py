@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mgvae.arrays import Array, IntArray
 from mgvae.config.sections import Training
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
-from mgvae.model.prior import Exemplars
 from mgvae.training.exemplar_weights import exemplar_log_weight
 
 # share of rows equal to another up to which equal rows are copies; where there are more, patients are alike by chance

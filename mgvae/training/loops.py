@@ -14,9 +14,10 @@ from torch import Tensor
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
 from mgvae.model.ewc import ewc_gradient
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import elbo, elbo_with_own_means
-from mgvae.model.prior import Exemplars
+from mgvae.model.written_gradient import WrittenGradient, is_written, parameter_order
 from mgvae.torch_runtime import to_device, torch_generator
 from mgvae.training.anchor import Anchor
 from mgvae.training.cuda_graph import ReplayedStep
@@ -80,7 +81,7 @@ def pretrain(
     if len(rows) < 2 or not len(heldout):
         raise TrainingError(f"Pre-training needs 2 majority rows and 1 held out at least; got {len(rows)} and {len(heldout)}.")
     draws, on_gpu = torch_generator(seed, "pretrain"), rows.is_cuda
-    descent = Descent(model, settings.learning_rate)
+    descent, written = _descent(model, settings.learning_rate)
     epochs = most_epochs(len(rows), settings)
     steps, taken = math.ceil(len(rows) / settings.batch_size) * epochs, 0
     warmup = settings.warmup_fraction * epochs
@@ -95,6 +96,10 @@ def pretrain(
             loss, total = shared_terms(ranks, model, rows[at], cache, position[at], noise, own, weight)
             gradient, total = ranks.added_up(descent.gradient(loss), total)
             descent.step(gradient)
+            return total
+        if written is not None:
+            total = written(rows[at], cache, noise, at=position[at], own=own, weight=float(weight))
+            descent.step(written.vector)
             return total
         terms = elbo_with_own_means(model, rows[at], cache, position[at], noise, own=own)
         descent.step(descent.gradient((weight * terms.kl - terms.reconstruction).mean()))
@@ -171,7 +176,7 @@ def finetune(
         raise TrainingError("Fine-tuning needs at least one case; got none.")
     start = time.perf_counter()
     anchor, draws = plan.anchor, torch_generator(plan.seed, "finetune")
-    descent = Descent(model, settings.finetune_learning_rate)
+    descent, written = _descent(model, settings.finetune_learning_rate)
     held = None if anchor is None or not plan.ewc_lambda else (descent.flat(anchor.parameters), descent.flat(anchor.fisher))
     size = cases_a_step(len(rows), settings)
     records = []
@@ -179,12 +184,15 @@ def finetune(
     for epoch in range(1, plan.epochs + 1):
         means = []
         for at, noise in _batches(model, len(rows), size, draws):
-            terms = elbo(model, rows[at], prior, noise)
-            gradient = descent.gradient(-terms.total.mean())
+            if written is not None and prior is not None:
+                total, gradient = written(rows[at], prior, noise), written.vector
+            else:
+                total = elbo(model, rows[at], prior, noise).total.mean()
+                gradient = descent.gradient(-total)
             if held is not None:
                 gradient += plan.ewc_lambda * ewc_gradient(descent.values, *held)
             descent.step(gradient)
-            means.append(terms.total.detach().mean())
+            means.append(total.detach())
         train = _mean(means, len(rows), size)
         if exemplars is not None:
             prior = exemplars.renew(model, rows, draws, steps=len(means))
@@ -196,6 +204,14 @@ def finetune(
             break
     last = records[-1].heldout_elbo if records else None
     return History(tuple(records), len(records), last, time.perf_counter() - start)
+
+
+def _descent(model: MGVAE, rate: float) -> tuple[Descent, WrittenGradient | None]:
+    """Return the steps of a training, and the gradient where it is written out."""
+    if not is_written(model):
+        return Descent(model, rate), None
+    descent = Descent(model, rate, parameter_order(model))
+    return descent, WrittenGradient(model, descent.values, descent.names)
 
 
 def _batches(model: MGVAE, n: int, size: int, draws: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:

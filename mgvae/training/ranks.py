@@ -18,9 +18,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from mgvae.errors import TrainingError
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import elbo_with_own_means
-from mgvae.model.prior import Exemplars
 
 LOST = "The processes of a training must end together; one ended before the others, perhaps for want of memory. Run again."
 

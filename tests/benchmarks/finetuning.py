@@ -31,8 +31,8 @@ from mgvae.evaluation.arms import information_weight
 from mgvae.generator.judges import fit_case_ratio
 from mgvae.generator.synthesis import Pretrained, encoded, pretrain_majority, synthesise
 from mgvae.model.encoding import fit_encoding
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
-from mgvae.model.prior import Exemplars
 from mgvae.reproducibility import derive, numpy_generator
 from mgvae.torch_runtime import one_thread
 from mgvae.training.anchor import Anchor

@@ -32,9 +32,10 @@ from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.generator.synthesis import encoded, new_model
 from mgvae.model.encoding import fit_encoding
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import Elbo, elbo
-from mgvae.model.prior import Exemplars, log_gaussian, log_mixture
+from mgvae.model.prior import log_gaussian, log_mixture
 from mgvae.reproducibility import numpy_generator
 from mgvae.torch_runtime import torch_generator
 from mgvae.training import loops as train

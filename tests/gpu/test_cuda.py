@@ -13,8 +13,9 @@ from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Privacy, Training
 from mgvae.generator.synthesis import device_of, encoded, new_model, pretrain_majority, synthesise, synthetic_cases
 from mgvae.model.encoding import fit_encoding
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.objective import elbo_with_own_means
-from mgvae.model.prior import Exemplars, log_mixture
+from mgvae.model.prior import log_mixture
 from mgvae.sampler.oversampler import MGVAEOverSampler
 from mgvae.training.cuda_graph import EAGER, ReplayedStep
 from mgvae.training.inputs import divide_by_event

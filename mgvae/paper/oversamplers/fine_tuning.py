@@ -14,8 +14,8 @@ from torch import Tensor
 
 from mgvae.config.sections import Training
 from mgvae.generator.translation import sample_prior
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
-from mgvae.model.prior import Exemplars
 from mgvae.paper.models.pixel_models import Size, pixel_model
 from mgvae.paper.oversamplers.task import Made, Task, gathered
 from mgvae.reproducibility import derive

@@ -7,9 +7,9 @@ import torch
 from torch.func import functional_call
 
 from mgvae.model.ewc import ewc_gradient, fisher_diagonal, normalised
+from mgvae.model.exemplar_mixture import exemplar_mask
 from mgvae.model.network import MGVAE, initialised
 from mgvae.model.objective import row_elbo
-from mgvae.model.prior import exemplar_mask
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from tests.reference.fisher import fisher_diagonal as naive_fisher_diagonal
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import mgvae.model.prior
+from mgvae.model.exemplar_mixture import Exemplars, exemplar_mask, whole_block
 from mgvae.model.network import MGVAE, initialised
 from mgvae.model.objective import elbo, elbo_with_own_means, row_elbo
-from mgvae.model.prior import Exemplars, exemplar_mask, whole_block
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from tests.mgvae.model.linear_gaussian import linear_gaussian, log_evidence
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from mgvae.errors import ShapeError
-from mgvae.model.prior import Exemplars, _block, log_gaussian, log_mixture, plain_log_mixture, whole_block
+from mgvae.model.exemplar_mixture import Exemplars, block, whole_block
+from mgvae.model.prior import log_gaussian, log_mixture, plain_log_mixture
 from tests.reference.mixture import log_mixture as naive_log_mixture
 
 
@@ -247,6 +248,6 @@ def test_one_large_block_gives_what_small_ones_give(rows, k, log_var, spread, ow
     at = torch.arange(rows) % k
     mask = {"mask": at[:, None] == torch.arange(k)[None], "position": at, None: None}[own]
     got = whole_block(left, exemplars, mask, torch.tensor([0, k - 1]))
-    expected = _block(left, Exemplars(means, log_weights(k)), mask, torch.tensor([0, k - 1]))
+    expected = block(left, Exemplars(means, log_weights(k)), mask, torch.tensor([0, k - 1]))
     for one, other in zip(got, expected, strict=True):
         torch.testing.assert_close(one, other)

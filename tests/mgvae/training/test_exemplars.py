@@ -7,7 +7,7 @@ import torch
 import mgvae.training.loops
 from mgvae.generator.synthesis import encoded, pretrain_majority
 from mgvae.model.encoding import fit_encoding
-from mgvae.model.prior import exemplar_mask
+from mgvae.model.exemplar_mixture import exemplar_mask
 from mgvae.training import anchor
 from mgvae.training.anchor import anchor_at
 from mgvae.training.exemplars import COPIES, LeftOut, draw_carriers, kin

@@ -12,8 +12,8 @@ import mgvae.training.loops
 from mgvae.errors import TrainingError
 from mgvae.generator.synthesis import encoded, new_model
 from mgvae.model.encoding import fit_encoding
+from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.objective import elbo
-from mgvae.model.prior import Exemplars
 from mgvae.training.anchor import anchor_at
 from mgvae.training.descent import Descent
 from mgvae.training.early_stopping import heldout_elbo

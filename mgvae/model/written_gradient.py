@@ -1,0 +1,113 @@
+"""The objective of a table's rows and its gradient, written out.
+
+A step of training a small network takes longer to record its operations, and to follow them back, than to compute them. Here
+nothing is recorded, and each layer writes its gradient to its place in one vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+from mgvae.model.cells import Cells
+from mgvae.model.exemplar_mixture import LOG_2PI, Exemplars, mixture_moments
+from mgvae.model.layers import Linear, Perceptron, Places, is_perceptron
+from mgvae.model.likelihood import TableLikelihood
+from mgvae.model.network import LOG_VAR, MGVAE, Encoder
+
+ENCODER_HEADS = ("encoder.mean", "encoder.log_var")
+CELL_HEADS = tuple(f"decoder.likelihood.{name}" for name in ("mean", "binary", "missing", "level"))
+
+
+def parameter_order(model: MGVAE) -> list[str]:
+    """Return the names of all parameters, the weights of heads that are computed as one beside each other, and the biases."""
+    heads = [f"{name}.{part}" for joint in (ENCODER_HEADS, CELL_HEADS) for part in ("weight", "bias") for name in joint]
+    named = dict(model.named_parameters())
+    return [name for name in named if name not in heads] + [name for name in heads if name in named]
+
+
+def is_written(model: MGVAE) -> bool:
+    """Return whether `WrittenGradient` holds for a model: of tables, of linear layers, with free variances, not on a GPU."""
+    parts = isinstance(model.encoder, Encoder) and isinstance(model.decoder.likelihood, TableLikelihood)
+    layers = parts and is_perceptron(model.encoder.body) and is_perceptron(model.decoder.body)
+    return layers and not model.tied and not model.prior_log_var.is_cuda
+
+
+class WrittenGradient:
+    """The gradient of a training step's loss in all parameters of a model, see `is_written`.
+
+    Args:
+        model: its parameters are views of ``values``.
+        values: ``(P,)``, in the order of ``names``, which `parameter_order` gives.
+    Attributes:
+        vector: the gradient, ``(P,)``, after a call.
+    """
+
+    def __init__(self, model: MGVAE, values: Tensor, names: Sequence[str]) -> None:
+        self.model, self.vector = model, torch.zeros_like(values)
+        shapes = [model.get_parameter(name).shape for name in names]
+        starts = accumulate((shape.numel() for shape in shapes), initial=0)
+        at = dict(zip(names, zip(starts, shapes, strict=False), strict=True))
+        places = Places(values, self.vector, at)
+        self._encoder = Perceptron("encoder.body", model.encoder.body, places)
+        self._code = Linear(ENCODER_HEADS, places)
+        self._decoder = Perceptron("decoder.body", model.decoder.body, places)
+        self._heads = Linear(CELL_HEADS, places)
+        likelihood = model.decoder.likelihood
+        assert isinstance(likelihood, TableLikelihood)  # noqa: S101 - see is_written
+        self._cells = Cells(likelihood)
+        self._for_spread = places.joined(["decoder.likelihood.raw_log_sigma"])[1]
+        start = at["prior_log_var"][0]
+        self._for_prior = self.vector[start]
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        rows: Tensor,
+        prior: Exemplars,
+        noise: Tensor,
+        *,
+        at: Tensor | None = None,
+        own: Tensor | None = None,
+        weight: float = 1.0,
+    ) -> Tensor:
+        """Put the gradient of ``(weight * kl - reconstruction).mean()`` in `vector`; return the mean ELBO, a scalar.
+
+        Args:
+            rows: ``(B, W)``.
+            prior: exemplars; those of the rows themselves are renewed, and their means have a gradient.
+            noise: standard-normal draws, ``(B, D)``.
+            at: position of each row among the exemplars, ``(B,)``, -1 for none; None where none is.
+            own: the exemplars that a row does without; see `mgvae.model.prior.log_mixture`.
+            weight: of the KL term.
+        """
+        count, share = len(rows), weight / len(rows)
+        seen = self._encoder.forward(rows[:, : self.model.encoder.inputs])
+        mean, raw = self._code.forward(seen[-1]).chunk(2, dim=1)
+        (least, most), bounded = LOG_VAR, torch.sigmoid(raw)
+        log_var = least + (most - least) * bounded
+        moved = torch.exp(0.5 * log_var).mul_(noise)
+        z = mean + moved
+
+        inside = torch.nonzero(at >= 0)[:, 0] if at is not None else z.new_empty(0, dtype=torch.long)
+        places, fresh = inside if at is None else at.index_select(0, inside), mean.index_select(0, inside)
+        prior.renew(places, fresh)
+        moments = mixture_moments(z, places, self.model.prior_log_var, own, prior)
+        pull = moments.pull(fresh - prior.centre)
+
+        built = self._decoder.forward(z)
+        cells = self._cells.gradient(self._heads.forward(built[-1]), rows)
+        torch.mul(cells.for_raw_log_sigma, -1 / count, out=self._for_spread)
+        torch.mul(pull.for_log_var, -share, out=self._for_prior)
+        above = self._heads.backward(cells.for_heads.mul_(-1 / count), built[-1])
+        for_code = self._decoder.backward(above, built, to_inputs=True).sub_(pull.for_code, alpha=share)
+        for_raw = torch.mul(for_code, moved).sub_(share).mul_(bounded * (1 - bounded)).mul_(0.5 * (most - least))
+        for_mean = for_code.index_add_(0, inside, pull.for_fresh, alpha=-share)
+        above = self._code.backward(torch.cat([for_mean, for_raw], dim=1), seen[-1])
+        self._encoder.backward(above, seen, to_inputs=False)
+        log_q = -0.5 * (log_var.sum() + noise.square().sum() + noise.numel() * LOG_2PI)
+        total: Tensor = (cells.log_prob - log_q + moments.log_density.sum()) / count
+        return total
