@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from mgvae.model.likelihood import LOG_SIGMA, TableLikelihood, log_sum_by_owner
-from mgvae.model.scores import HALF_LOG_2PI, log_normal_interval
+from mgvae.model.scores import HALF_LOG_2PI, log_mass
 
 
 class CellGradient(NamedTuple):
@@ -40,10 +39,10 @@ class Cells:
     def gradient(self, heads: Tensor, rows: Tensor) -> CellGradient:
         """Return the gradient at ``heads (B, S + E + L)`` of rows ``(B, W)``."""
         indicators = rows.index_select(1, self._indicator).mul_(self._has_one)
-        scored, bernoulli, many = torch.split(1 - indicators, self._kinds, dim=1)
-        mean, logits, level = torch.split(heads, self.widths, dim=1)
+        scored, bernoulli, many = (1 - indicators).split_with_sizes(self._kinds, 1)
+        mean, logits, level = heads.split_with_sizes(self.widths, 1)
         out = torch.empty_like(heads)
-        for_mean, for_logits, for_level = torch.split(out, self.widths, dim=1)
+        for_mean, for_logits, for_level = out.split_with_sizes(self.widths, 1)
         total, for_raw = heads.new_zeros(()), heads.new_zeros(self.widths[0])
         if self.widths[0]:
             added, for_raw = self._scored(mean, rows, scored, for_mean)
@@ -69,12 +68,12 @@ class Cells:
         (least, most), share = LOG_SIGMA, torch.sigmoid(self.likelihood.raw_log_sigma)
         log_sigma = least + (most - least) * share
         precision = torch.exp(-log_sigma)
-        lower, upper = torch.split(rows[:, self.likelihood.inputs :], self.widths[0], dim=1)
+        lower, upper = rows[:, self.likelihood.inputs :].chunk(2, 1)
         low = (lower - mean).mul_(precision)
         square = low.square()
         density, for_log_sigma = torch.add(log_sigma + HALF_LOG_2PI, square, alpha=0.5).neg_(), square.sub_(1)
         atom = torch.nonzero((upper > lower).view(-1))[:, 0]
-        if len(atom):
+        if atom.shape[0]:
             at_low, at_high = low.take(atom), (upper - mean).mul_(precision).take(atom)
             mass, for_at, for_spread = _atoms(at_low, at_high)
             density.put_(atom, mass)
@@ -87,10 +86,7 @@ class Cells:
 
 def _atoms(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return log(Phi(high) - Phi(low)), minus its change as both ends move, and its change as both spread, each ``(M,)``."""
-    mass = log_normal_interval(low, high)
+    mass = log_mass(low, high)
     level = mass + HALF_LOG_2PI
-    at_low, at_high = (
-        torch.exp(torch.add(level, low.square(), alpha=0.5).neg_()),
-        torch.exp(torch.add(level, high.square(), alpha=0.5).neg_()),
-    )
+    at_low, at_high = (torch.add(level, end.square(), alpha=0.5).neg_().exp_() for end in (low, high))
     return mass, at_low - at_high, low * at_low - high * at_high

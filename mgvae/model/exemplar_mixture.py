@@ -64,10 +64,12 @@ class Exemplars:
 
     def left(self, near: Tensor, precision: Tensor) -> Tensor:
         """Return the left factor of the log2 scores, ``(B, columns)``."""
-        dims, left = self.dims, near.new_zeros(len(near), self.table.shape[1])
-        left[:, :dims], left[:, dims] = near * precision, -0.5 * precision
-        left[:, dims + 1], left[:, dims + 2] = -0.5 * precision * near.square().sum(1), 1.0
-        return LOG2_E * left
+        dims, left, scale = self.dims, near.new_zeros(near.shape[0], self.table.shape[1]), LOG2_E * precision
+        half = -0.5 * scale
+        torch.mul(near, scale, out=left[:, :dims])
+        left[:, dims], left[:, dims + 2] = half, LOG2_E
+        torch.mul(near.square().sum(1), half, out=left[:, dims + 1])
+        return left
 
 
 class Pull(NamedTuple):
@@ -131,7 +133,7 @@ def mixture_moments(z: Tensor, at: Tensor, log_var: Tensor, own: Tensor | None, 
     near, precision = z - exemplars.centre, torch.exp(-log_var)
     left = exemplars.left(near, precision)
     summed, size = (whole_block, max(1, WHOLE // len(exemplars))) if z.is_cuda else (block, max(ROWS, CACHED // len(exemplars)))
-    parts = [summed(left[rows], exemplars, None if own is None else own[rows], at) for rows in _slices(len(z), size)]
+    parts = [summed(left[rows], exemplars, None if own is None else own[rows], at) for rows in _slices(z.shape[0], size)]
     log_sum, expected, squared, weight = parts[0] if len(parts) == 1 else map(torch.cat, zip(*parts, strict=True))
     distance = near.square().sum(1) - 2 * (near * expected).sum(1) + squared
     log_density = log_sum - 0.5 * z.shape[1] * (LOG_2PI + log_var)
@@ -173,9 +175,9 @@ def _summed(left: Tensor, table: Tensor, own: Tensor | None, at: Tensor, top: Te
     total, chosen = left.new_zeros(()), left.new_empty(len(left), len(at))
     for score, part in _scores(left, table, own):
         weight = (score if top is None else score.sub_(top)).clamp_(min=NEGLIGIBLE).exp2_()
-        total = total + weight @ table[part]
         if part.stop - part.start == len(table):
-            return total, weight.index_select(1, at)
+            return weight @ table, weight.index_select(1, at)
+        total = total + weight @ table[part]
         here = torch.nonzero((at >= part.start) & (at < part.stop))[:, 0]
         chosen[:, here] = weight[:, at[here] - part.start]
     return total, chosen

@@ -63,6 +63,13 @@ class _ScoreLogDensity(torch.autograd.Function):
         return row * for_mean, (row * for_log_sigma).sum(0), None, None
 
 
+def log_mass(lower: Tensor, upper: Tensor) -> Tensor:
+    """Return `log_normal_interval` on a processor, where nothing far out is computed for cells that are not."""
+    middle, half = (0.5 * (lower + upper)).abs(), 0.5 * (upper - lower)
+    near = middle - half
+    return _log_mass(middle, half) if bool((near > FAR[near.dtype]).any()) else _inside(near, middle + half)
+
+
 def _log_mass(middle: Tensor, half: Tensor) -> Tensor:
     """Return the log mass of ``middle`` plus and minus ``half``, with ``middle`` at least 0.
 
@@ -70,14 +77,18 @@ def _log_mass(middle: Tensor, half: Tensor) -> Tensor:
     """
     far = FAR[middle.dtype]
     near, beyond = middle - half, middle + half
-    tail = torch.erfc(near * math.sqrt(0.5))
-    mass = torch.maximum(tail - torch.erfc(beyond * math.sqrt(0.5)), LEAST * tail)
-    inside = torch.log((0.5 * mass).clamp(min=torch.finfo(mass.dtype).tiny))
     low = near.clamp(min=far)
     ratio = _mills(low)
     gap = (_mills(beyond.clamp(min=far)) / ratio).log() - 2 * middle * half
     outside = ratio.log() - 0.5 * low.square() - HALF_LOG_2PI + (-torch.expm1(gap.clamp(max=-LEAST))).log()
-    return torch.where(near > far, outside, inside)
+    return torch.where(near > far, outside, _inside(near, beyond))
+
+
+def _inside(near: Tensor, beyond: Tensor) -> Tensor:
+    """Return the log mass between two ends by the complementary error function."""
+    tail = torch.erfc(near * math.sqrt(0.5))
+    mass = torch.maximum(tail - torch.erfc(beyond * math.sqrt(0.5)), LEAST * tail)
+    return torch.log((0.5 * mass).clamp(min=torch.finfo(mass.dtype).tiny))
 
 
 def _mills(x: Tensor) -> Tensor:

@@ -16,15 +16,13 @@ from mgvae.errors import TrainingError
 from mgvae.model.ewc import ewc_gradient
 from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
-from mgvae.model.objective import elbo, elbo_with_own_means
-from mgvae.model.written_gradient import WrittenGradient, is_written, parameter_order
 from mgvae.torch_runtime import to_device, torch_generator
 from mgvae.training.anchor import Anchor
 from mgvae.training.cuda_graph import ReplayedStep
-from mgvae.training.descent import Descent
 from mgvae.training.early_stopping import BestEpoch, Epoch, History, OnEpoch, heldout_elbo, is_worsening
 from mgvae.training.exemplars import ExemplarSchedule, LeftOut, draw_carriers
-from mgvae.training.ranks import Ranks, shared_terms
+from mgvae.training.loss import Loss
+from mgvae.training.ranks import Ranks
 
 FEWEST = 16  # cases in a step of fine-tuning, where there are as many
 AUTO_STEPS, AUTO_EPOCHS = 2000, (10, 200)
@@ -81,7 +79,7 @@ def pretrain(
     if len(rows) < 2 or not len(heldout):
         raise TrainingError(f"Pre-training needs 2 majority rows and 1 held out at least; got {len(rows)} and {len(heldout)}.")
     draws, on_gpu = torch_generator(seed, "pretrain"), rows.is_cuda
-    descent, written = _descent(model, settings.learning_rate)
+    loss = Loss(model, settings.learning_rate, ranks)
     epochs = most_epochs(len(rows), settings)
     steps, taken = math.ceil(len(rows) / settings.batch_size) * epochs, 0
     warmup = settings.warmup_fraction * epochs
@@ -92,25 +90,16 @@ def pretrain(
 
     def step(at: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
         own = left_out(at) if settings.leave_one_out else None
-        if ranks is not None:
-            loss, total = shared_terms(ranks, model, rows[at], cache, position[at], noise, own, weight)
-            gradient, total = ranks.added_up(descent.gradient(loss), total)
-            descent.step(gradient)
-            return total
-        if written is not None:
-            total = written(rows[at], cache, noise, at=position[at], own=own, weight=float(weight))
-            descent.step(written.vector)
-            return total
-        terms = elbo_with_own_means(model, rows[at], cache, position[at], noise, own=own)
-        descent.step(descent.gradient((weight * terms.kl - terms.reconstruction).mean()))
-        return terms.total.detach().mean()
+        gradient, total = loss.of_majority(rows.index_select(0, at), cache, position.index_select(0, at), noise, own, weight)
+        loss.descent.step(gradient)
+        return total
 
     take = ReplayedStep(step) if on_gpu and kin is None and ranks is None else step
     for epoch in range(1, epochs + 1):
         weight = min(1.0, epoch / max(warmup, 1.0))
         kl_weight, means = torch.tensor(weight, device=rows.device), []
         for at, noise in _batches(model, len(rows), settings.batch_size, draws):
-            descent.anneal(taken / steps)
+            loss.descent.anneal(taken / steps)
             means.append(take(at, noise, kl_weight))
             taken += 1
         train = _mean(means, len(rows), settings.batch_size)
@@ -176,7 +165,8 @@ def finetune(
         raise TrainingError("Fine-tuning needs at least one case; got none.")
     start = time.perf_counter()
     anchor, draws = plan.anchor, torch_generator(plan.seed, "finetune")
-    descent, written = _descent(model, settings.finetune_learning_rate)
+    loss = Loss(model, settings.finetune_learning_rate)
+    descent = loss.descent
     held = None if anchor is None or not plan.ewc_lambda else (descent.flat(anchor.parameters), descent.flat(anchor.fisher))
     size = cases_a_step(len(rows), settings)
     records = []
@@ -184,15 +174,11 @@ def finetune(
     for epoch in range(1, plan.epochs + 1):
         means = []
         for at, noise in _batches(model, len(rows), size, draws):
-            if written is not None and prior is not None:
-                total, gradient = written(rows[at], prior, noise), written.vector
-            else:
-                total = elbo(model, rows[at], prior, noise).total.mean()
-                gradient = descent.gradient(-total)
+            gradient, total = loss.of_cases(rows[at], prior, noise)
             if held is not None:
                 gradient += plan.ewc_lambda * ewc_gradient(descent.values, *held)
             descent.step(gradient)
-            means.append(total.detach())
+            means.append(total)
         train = _mean(means, len(rows), size)
         if exemplars is not None:
             prior = exemplars.renew(model, rows, draws, steps=len(means))
@@ -204,14 +190,6 @@ def finetune(
             break
     last = records[-1].heldout_elbo if records else None
     return History(tuple(records), len(records), last, time.perf_counter() - start)
-
-
-def _descent(model: MGVAE, rate: float) -> tuple[Descent, WrittenGradient | None]:
-    """Return the steps of a training, and the gradient where it is written out."""
-    if not is_written(model):
-        return Descent(model, rate), None
-    descent = Descent(model, rate, parameter_order(model))
-    return descent, WrittenGradient(model, descent.values, descent.names)
 
 
 def _batches(model: MGVAE, n: int, size: int, draws: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:

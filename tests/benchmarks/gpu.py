@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 import mgvae.training.loops
+import mgvae.training.loss
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.generator.synthesis import encoded, new_model
@@ -51,14 +52,14 @@ def main() -> None:
 @contextmanager
 def arithmetic(kind: str) -> Iterator[None]:
     """Compute the objective of pre-training in another way, while this lasts."""
-    objective = mgvae.training.loops.elbo_with_own_means
+    objective = mgvae.training.loss.elbo_with_own_means
 
     def halved(*inputs: object, **more: object) -> object:
         with torch.autocast("cuda", dtype=torch.bfloat16):
             return objective(*inputs, **more)  # type: ignore[arg-type]
 
     torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
-    with mock.patch.object(mgvae.training.loops, "elbo_with_own_means", halved if kind == "bf16" else objective):
+    with mock.patch.object(mgvae.training.loss, "elbo_with_own_means", halved if kind == "bf16" else objective):
         yield
 
 

@@ -19,7 +19,8 @@ import argparse
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -39,6 +40,7 @@ from mgvae.model.prior import log_gaussian, log_mixture
 from mgvae.reproducibility import numpy_generator
 from mgvae.torch_runtime import torch_generator
 from mgvae.training import loops as train
+from mgvae.training import loss
 from tests.paths import ROOT
 from tests.reference import published
 
@@ -48,7 +50,7 @@ RATES = (5e-3, Training().learning_rate)  # the published learning rate, and our
 NEAREST = 10
 REFERENCE, EXACT, OURS = "published, plain", "exact, own means", f"{Training().exemplars} exemplars"  # ours as it is by default
 ROUNDS = 40
-Step = Callable[..., Elbo]
+Step = Callable[..., Elbo] | None  # None is the product's own
 
 
 class Moment(NamedTuple):
@@ -159,11 +161,11 @@ def ways(task: Task) -> dict[str, tuple[Step, Training]]:
     """Return the ways to carry the prior: how a step goes, and the settings."""
     some = {n: task.settings.model_copy(update={"exemplars": n}) for n in (1000, Training().exemplars)}
     return {
-        EXACT: (train.elbo_with_own_means, task.settings),
+        EXACT: (None, task.settings),
         "exact, no gradient": (fixed_step, task.settings),
         f"exact, nearest {NEAREST}": (nearest_step(task.rows), task.settings),
-        OURS: (train.elbo_with_own_means, some[Training().exemplars]),
-        "1000 exemplars": (train.elbo_with_own_means, some[1000]),
+        OURS: (None, some[Training().exemplars]),
+        "1000 exemplars": (None, some[1000]),
     }
 
 
@@ -175,9 +177,19 @@ def contender(task: Task, step: Step, settings: Training, seconds: float) -> Run
         elbo_now = reported if settings.exemplars == "all" else task.evaluate(model)
         moments.append(Moment(time.process_time() - start, elbo_now))
 
-    with patch.object(train, "elbo_with_own_means", step):
+    with way_of_step(step):
         train.pretrain(model, task.rows, task.heldout, settings, seed=task.seed, on_epoch=note)
     return Run(moments, seconds * task.steps)
+
+
+@contextmanager
+def way_of_step(step: Step) -> Iterator[None]:
+    """Have pre-training take its steps by ``step``, while this lasts."""
+    if step is None:
+        yield
+        return
+    with patch.object(loss, "elbo_with_own_means", step), patch.object(loss, "is_written", lambda model: False):
+        yield
 
 
 def fastest_steps(task: Task, chosen: dict[str, tuple[Step, Training]]) -> dict[str, float]:
@@ -204,15 +216,17 @@ def reference_stepper(task: Task) -> Callable[[], object]:
 def stepper(task: Task, step: Step, settings: Training) -> Callable[[], object]:
     """Return a function that makes a step of ours, whole: objective, gradient, clipping, Adam."""
     model, draws = task.fresh(), torch_generator(task.seed, "steps")
-    descent = train.Descent(model, settings.learning_rate)
-    at = torch.arange(settings.batch_size)
+    with way_of_step(step):
+        whole = loss.Loss(model, settings.learning_rate)
+    at, weight = torch.arange(settings.batch_size), torch.ones(())
     carriers, position = train.draw_carriers(task.rows, settings.exemplars, draws)
     cache = Exemplars(model.exemplar_means(task.rows[carriers]))
 
     def make() -> None:
         noise = torch.randn(len(at), model.latent_dim, generator=draws)
-        terms = step(model, task.rows[at], cache, position[at], noise, own=position[at])
-        descent.step(descent.gradient(-terms.total.mean()))
+        with way_of_step(step):
+            gradient, _ = whole.of_majority(task.rows[at], cache, position[at], noise, position[at], weight)
+        whole.descent.step(gradient)
 
     return make
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-import mgvae.model.prior
+from mgvae.model import exemplar_mixture
 from mgvae.model.exemplar_mixture import Exemplars, exemplar_mask, whole_block
 from mgvae.model.network import MGVAE, initialised
 from mgvae.model.objective import elbo, elbo_with_own_means, row_elbo
@@ -126,8 +126,8 @@ def test_a_gpus_way_to_the_objective_gives_the_same(at, left_out, monkeypatch):
     model, rows, at = small(), pixels(20), torch.tensor(at)  # of a prior of the rows 7, 8 and 9
     own, weight, cached = at if left_out else None, model.encoder.mean.weight, model.exemplar_means(rows[7:10])
     found = []
-    for spare, block in ((False, mgvae.model.prior._block), (True, whole_block)):
-        monkeypatch.setattr(mgvae.model.prior, "_block", block)
+    for spare, block in ((False, exemplar_mixture.block), (True, whole_block)):
+        monkeypatch.setattr(exemplar_mixture, "block", block)
         cache = Exemplars(cached, spare=spare)
         total = elbo_with_own_means(model, rows[[9, 3, 7]], cache, at, normal(3, 3), own=own).total
         found.append((total, torch.autograd.grad(total.sum(), weight)[0], cache.means))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-import mgvae.training.loops
 from mgvae.generator.synthesis import encoded, pretrain_majority
 from mgvae.model.encoding import fit_encoding
 from mgvae.model.exemplar_mixture import exemplar_mask
@@ -12,6 +11,7 @@ from mgvae.training import anchor
 from mgvae.training.anchor import anchor_at
 from mgvae.training.exemplars import COPIES, LeftOut, draw_carriers, kin
 from mgvae.training.loops import pretrain
+from mgvae.training.loss import Loss
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
 from tests.mgvae.training.test_loops import same, start, state
 
@@ -110,13 +110,13 @@ def test_the_generator_finds_families_and_copies(monkeypatch):
     group = np.arange(100)
     group[1] = 0
     seen = []
-    step = mgvae.training.loops.elbo_with_own_means
+    step = Loss.of_majority
 
-    def note(*args, own):
+    def note(loss, rows, cache, at, noise, own, weight):
         seen.extend((own.view(len(own), -1) >= 0).sum(1).tolist())
-        return step(*args, own=own)
+        return step(loss, rows, cache, at, noise, own, weight)
 
-    monkeypatch.setattr(mgvae.training.loops, "elbo_with_own_means", note)
+    monkeypatch.setattr(Loss, "of_majority", note)
     for seed in range(3):  # with one of them the kin are held out
         pretrain_majority(encoding, encoded(encoding, frame, settings), group, settings, seed=seed)
     assert len(seen) == 3 * 80

@@ -19,6 +19,7 @@ from mgvae.training.descent import Descent
 from mgvae.training.early_stopping import heldout_elbo
 from mgvae.training.exemplars import ExemplarSchedule
 from mgvae.training.loops import FinetunePlan, cases_a_step, finetune, most_epochs, pretrain
+from mgvae.training.loss import Loss
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
 
 
@@ -118,7 +119,7 @@ def test_a_step_renews_the_means_of_its_own_exemplars_alone(exemplars):
     cache = Exemplars(torch.zeros(exemplars, 3))
     at = torch.arange(10, 40)
     noise = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
-    mgvae.training.loops.elbo_with_own_means(model, rows[at], cache, position[at], noise, own=position[at])
+    Loss(model, 1e-3).of_majority(rows[at], cache, position[at], noise, position[at], torch.ones(()))
     expected = torch.zeros(exemplars, 3)
     inside = at[position[at] >= 0]
     expected[position[inside]] = model.exemplar_means(rows[inside])
