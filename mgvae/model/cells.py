@@ -18,7 +18,7 @@ class CellGradient(NamedTuple):
     Attributes:
         log_prob: sum over rows, a scalar, in nats.
         for_heads: in what mean, binary, missing and level give, side by side, ``(B, S + E + L)``.
-        for_raw_log_sigma: ``(S,)``.
+        for_raw_log_sigma: of each row, ``(B, S)``.
     """
 
     log_prob: Tensor
@@ -43,7 +43,7 @@ class Cells:
         mean, logits, level = heads.split_with_sizes(self.widths, 1)
         out = torch.empty_like(heads)
         for_mean, for_logits, for_level = out.split_with_sizes(self.widths, 1)
-        total, for_raw = heads.new_zeros(()), heads.new_zeros(self.widths[0])
+        total, for_raw = heads.new_zeros(()), for_mean
         if self.widths[0]:
             added, for_raw = self._scored(mean, rows, scored, for_mean)
             total = total + added
@@ -80,7 +80,7 @@ class Cells:
             low.put_(atom, for_at)
             for_log_sigma.put_(atom, for_spread)
         torch.mul(low.mul_(precision), present, out=into)
-        for_raw = (for_log_sigma * present).sum(0) * ((most - least) * share * (1 - share))
+        for_raw = for_log_sigma.mul_(present).mul_((most - least) * share * (1 - share))
         return (density * present).sum(), for_raw
 
 

@@ -78,7 +78,7 @@ class Pull(NamedTuple):
     Attributes:
         for_code: in the rows' codes, ``(B, D)``.
         for_fresh: in the exemplar means that were renewed, ``(M, D)``.
-        for_log_var: in the log variance, a scalar.
+        for_log_var: of each row, in the log variance, ``(B,)``.
     """
 
     for_code: Tensor
@@ -119,7 +119,7 @@ class Moments(NamedTuple):
         if row is not None:
             spread, towards, weight = spread * row, towards * row[:, None], weight * row[:, None]
         for_fresh = self.precision * torch.addcmul(weight.T @ self.near, weight.sum(0)[:, None], fresh, value=-1)
-        return Pull(towards, for_fresh, spread.sum())
+        return Pull(towards, for_fresh, spread)
 
 
 def mixture_moments(z: Tensor, at: Tensor, log_var: Tensor, own: Tensor | None, exemplars: Exemplars) -> Moments:

@@ -50,17 +50,35 @@ class Linear:
         """Return what the maps give of ``features (B, H)``, joined along dimension 1."""
         return torch.addmm(self.bias, features, self._turned)
 
-    def backward(self, above: Tensor, features: Tensor, *, to_inputs: bool = True) -> Tensor:
+    def backward(self, above: Tensor, features: Tensor, *, to_inputs: bool = True, squares: int = 0) -> Tensor:
         """Put the parameters' gradients in their places.
 
         Args:
             above: gradient of what `forward` gave.
             features: what it got.
             to_inputs: whether the features' gradient, ``(B, H)``, is returned, and not ``above``.
+            squares: 0 for the sum over rows. Else so many rows that follow one another are codes of one patient: the square of
+                their sum is added to what is in the places.
         """
-        torch.mm(above.t(), features, out=self._for_weight)
-        torch.sum(above, 0, out=self._for_bias)
+        if squares:
+            self._add_squares(above, features, squares)
+        else:
+            torch.mm(above.t(), features, out=self._for_weight)
+            torch.sum(above, 0, out=self._for_bias)
         return above @ self.weight if to_inputs else above
+
+    def _add_squares(self, above: Tensor, features: Tensor, codes: int) -> None:
+        if codes == 1:  # the square of a product is the product of the squares
+            self._for_weight.addmm_(above.square().t(), features.square())
+        else:
+            each = torch.bmm(by_row(above, codes).mT, by_row(features, codes))
+            self._for_weight.add_(each.square_().sum(0))
+        self._for_bias.add_(by_row(above, codes).sum(1).square_().sum(0))
+
+
+def by_row(values: Tensor, codes: int) -> Tensor:
+    """Return ``values (n * codes, ...)`` as ``(n, codes, ...)``."""
+    return values.reshape(-1, codes, *values.shape[1:])
 
 
 class Perceptron:
@@ -77,17 +95,17 @@ class Perceptron:
             features.append(layer.forward(features[-1]).relu_())
         return features
 
-    def backward(self, above: Tensor, features: Sequence[Tensor], *, to_inputs: bool) -> Tensor:
-        """Put the parameters' gradients in their places; see `Linear.backward`.
+    def backward(self, above: Tensor, features: Sequence[Tensor], *, to_inputs: bool, squares: int = 0) -> Tensor:
+        """Put the parameters' gradients in their places.
 
         Args:
             above: gradient of the last features.
             features: what `forward` gave.
-            to_inputs: whether the inputs' gradient is returned.
+            to_inputs, squares: see `Linear.backward`.
         """
         for at in reversed(range(len(self._layers))):
             above = torch.ops.aten.threshold_backward(above, features[at + 1], 0)
-            above = self._layers[at].backward(above, features[at], to_inputs=at > 0 or to_inputs)
+            above = self._layers[at].backward(above, features[at], to_inputs=at > 0 or to_inputs, squares=squares)
         return above
 
 

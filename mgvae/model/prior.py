@@ -107,7 +107,7 @@ class _LogMixture(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         *moments, fresh = ctx.saved_tensors
         pull = Moments(*moments).pull(fresh, gradients[0])
-        return pull.for_code, pull.for_fresh if ctx.needs_input_grad[1] else None, None, pull.for_log_var, None, None
+        return pull.for_code, pull.for_fresh if ctx.needs_input_grad[1] else None, None, pull.for_log_var.sum(), None, None
 
 
 def _left(near: Tensor, precision: Tensor) -> Tensor:

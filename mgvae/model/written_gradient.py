@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mgvae.model.cells import Cells
 from mgvae.model.exemplar_mixture import LOG_2PI, Exemplars, mixture_moments
-from mgvae.model.layers import Linear, Perceptron, Places, is_perceptron
+from mgvae.model.layers import Linear, Perceptron, Places, by_row, is_perceptron
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import LOG_VAR, MGVAE, Encoder
 
@@ -63,7 +63,6 @@ class WrittenGradient:
         start = at["prior_log_var"][0]
         self._for_prior = self.vector[start]
 
-    @torch.no_grad()
     def __call__(
         self,
         rows: Tensor,
@@ -84,9 +83,37 @@ class WrittenGradient:
             own: the exemplars that a row does without; see `mgvae.model.prior.log_mixture`.
             weight: of the KL term.
         """
-        count, share = len(rows), weight / len(rows)
+        return self._pass(rows, prior, noise, at, own, weight / len(noise), 1 / len(noise), squares=0)
+
+    def add_squares(self, rows: Tensor, prior: Exemplars, noise: Tensor, own: Tensor) -> None:
+        """Add the squares of each row's gradient of its codes' mean ELBO to `vector`.
+
+        Args:
+            rows: ``(n, W)``.
+            prior: exemplars, held fixed.
+            noise: of each code, ``(n, R, D)``.
+            own: positions of the exemplars that a row does without, ``(n,)`` or ``(n, M)``, -1 for none.
+        """
+        codes = noise.shape[1]
+        self._pass(rows, prior, noise.flatten(0, 1), None, own.repeat_interleave(codes, 0), 1 / codes, 1 / codes, squares=codes)
+
+    @torch.no_grad()
+    def _pass(
+        self,
+        rows: Tensor,
+        prior: Exemplars,
+        noise: Tensor,
+        at: Tensor | None,
+        own: Tensor | None,
+        kl_share: float,
+        share: float,
+        *,
+        squares: int,
+    ) -> Tensor:
+        """Put or add the gradient of ``kl_share * kl - share * reconstruction``; return ``share`` times the ELBO, a scalar."""
+        codes = max(squares, 1)
         seen = self._encoder.forward(rows[:, : self.model.encoder.inputs])
-        mean, raw = self._code.forward(seen[-1]).chunk(2, dim=1)
+        mean, raw = _repeated(self._code.forward(seen[-1]), codes).chunk(2, dim=1)
         (least, most), bounded = LOG_VAR, torch.sigmoid(raw)
         log_var = least + (most - least) * bounded
         moved = torch.exp(0.5 * log_var).mul_(noise)
@@ -99,15 +126,31 @@ class WrittenGradient:
         pull = moments.pull(fresh - prior.centre)
 
         built = self._decoder.forward(z)
-        cells = self._cells.gradient(self._heads.forward(built[-1]), rows)
-        torch.mul(cells.for_raw_log_sigma, -1 / count, out=self._for_spread)
-        torch.mul(pull.for_log_var, -share, out=self._for_prior)
-        above = self._heads.backward(cells.for_heads.mul_(-1 / count), built[-1])
-        for_code = self._decoder.backward(above, built, to_inputs=True).sub_(pull.for_code, alpha=share)
-        for_raw = torch.mul(for_code, moved).sub_(share).mul_(bounded * (1 - bounded)).mul_(0.5 * (most - least))
-        for_mean = for_code.index_add_(0, inside, pull.for_fresh, alpha=-share)
-        above = self._code.backward(torch.cat([for_mean, for_raw], dim=1), seen[-1])
-        self._encoder.backward(above, seen, to_inputs=False)
+        cells = self._cells.gradient(self._heads.forward(built[-1]), _repeated(rows, codes))
+        _put(cells.for_raw_log_sigma.mul_(-share), self._for_spread, squares)
+        _put(pull.for_log_var.mul_(-kl_share), self._for_prior, squares)
+        above = self._heads.backward(cells.for_heads.mul_(-share), built[-1], squares=squares)
+        for_code = self._decoder.backward(above, built, to_inputs=True, squares=squares).sub_(pull.for_code, alpha=kl_share)
+        for_raw = torch.mul(for_code, moved).sub_(kl_share).mul_(bounded * (1 - bounded)).mul_(0.5 * (most - least))
+        for_mean = for_code.index_add_(0, inside, pull.for_fresh, alpha=-kl_share)
+        above = torch.cat([for_mean, for_raw], dim=1)
+        if squares:
+            above = by_row(above, codes).sum(1)
+        above = self._code.backward(above, seen[-1], squares=min(squares, 1))
+        self._encoder.backward(above, seen, to_inputs=False, squares=min(squares, 1))
         log_q = -0.5 * (log_var.sum() + noise.square().sum() + noise.numel() * LOG_2PI)
-        total: Tensor = (cells.log_prob - log_q + moments.log_density.sum()) / count
+        total: Tensor = (cells.log_prob - log_q + moments.log_density.sum()) * share
         return total
+
+
+def _repeated(rows: Tensor, codes: int) -> Tensor:
+    """Return each row ``codes`` times."""
+    return rows if codes == 1 else rows.repeat_interleave(codes, 0)
+
+
+def _put(each: Tensor, place: Tensor, squares: int) -> None:
+    """Put the sum of each row's gradient, ``(B, ...)``, in its place, or add its squares; see `Linear.backward`."""
+    if squares:
+        place.add_(by_row(each, squares).sum(1).square_().sum(0))
+    else:
+        torch.sum(each, 0, out=place)

@@ -15,6 +15,7 @@ from mgvae.model.objective import elbo, elbo_with_own_means
 from mgvae.model.written_gradient import WrittenGradient, is_written, parameter_order
 from mgvae.paper.models.pixel_likelihood import PixelLikelihood
 from mgvae.training.descent import Descent
+from mgvae.training.fisher import recorded_fisher, written_fisher
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
 
 AT = torch.tensor([3, 0, 19, 7, 30])
@@ -134,3 +135,17 @@ def test_gradients_are_written_for_tables_of_linear_layers_with_free_variances()
     model.encoder = nn.Linear(3, 3)
     assert not is_written(model)
     assert not is_written(MGVAE(PixelLikelihood(4, 8), hidden=[8], latent_dim=2))
+
+
+@pytest.mark.parametrize("own", [torch.arange(40), KIN.repeat(8, 1)], ids=["itself", "itself and kin"])
+@pytest.mark.parametrize("codes", [1, 3])
+def test_written_fisher_information_is_that_of_recorded_operations(own, codes, monkeypatch):
+    monkeypatch.setattr("mgvae.training.fisher.MOST_ROWS", 7 * codes)  # in parts
+    model, rows = start()
+    own = torch.where(own < 20, own, -1)
+    each = noise(40 * codes, model).view(40, codes, -1)
+    means = model.exemplar_means(rows[:20])
+    ours, recorded = (fisher(model, rows, means, each, own) for fisher in (written_fisher, recorded_fisher))
+    assert set(ours) == set(recorded)
+    for name, value in recorded.items():
+        torch.testing.assert_close(ours[name], value, rtol=1e-6, atol=1e-9, msg=name)
