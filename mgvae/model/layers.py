@@ -78,7 +78,7 @@ class Linear:
 
 def by_row(values: Tensor, codes: int) -> Tensor:
     """Return ``values (n * codes, ...)`` as ``(n, codes, ...)``."""
-    return values.reshape(-1, codes, *values.shape[1:])
+    return values.reshape(len(values) // codes, codes, *values.shape[1:])
 
 
 class Perceptron:

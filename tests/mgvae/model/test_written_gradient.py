@@ -139,9 +139,10 @@ def test_gradients_are_written_for_tables_of_linear_layers_with_free_variances()
 
 @pytest.mark.parametrize("own", [torch.arange(40), KIN.repeat(8, 1)], ids=["itself", "itself and kin"])
 @pytest.mark.parametrize("codes", [1, 3])
-def test_written_fisher_information_is_that_of_recorded_operations(own, codes, monkeypatch):
+@pytest.mark.parametrize("columns", [tuple(COLUMNS), ("sex",), ("age",)], ids=["all kinds", "none scored", "scored alone"])
+def test_written_fisher_information_is_that_of_recorded_operations(own, codes, columns, monkeypatch):
     monkeypatch.setattr("mgvae.training.fisher.MOST_ROWS", 7 * codes)  # in parts
-    model, rows = start()
+    model, rows = start(columns)
     own = torch.where(own < 20, own, -1)
     each = noise(40 * codes, model).view(40, codes, -1)
     means = model.exemplar_means(rows[:20])
