@@ -224,8 +224,8 @@ def _kept(own: Tensor | None, log_weight: Tensor, z: Tensor) -> Tensor:
         return z.new_ones(len(z))
     if own.dtype == torch.bool:
         return 1.0 - own.to(z.dtype) @ log_weight.exp()
-    places = listed(own)
-    return 1.0 - torch.where(places >= 0, log_weight[places.clamp(min=0)].exp(), 0.0).sum(1)
+    weight = torch.where(own < 0, 0.0, log_weight[own.clamp(min=0)].exp())
+    return 1.0 - (weight if own.ndim == 1 else weight.sum(1))
 
 
 def exemplar_mask(at: Tensor, exemplars: int) -> Tensor:
