@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,6 +35,41 @@ def is_written(model: MGVAE) -> bool:
     parts = isinstance(model.encoder, Encoder) and isinstance(model.decoder.likelihood, TableLikelihood)
     layers = parts and is_perceptron(model.encoder.body) and is_perceptron(model.decoder.body)
     return layers and not model.tied and not model.prior_log_var.is_cuda
+
+
+class _Code(NamedTuple):
+    """Codes that were drawn, and what their gradient needs.
+
+    Attributes:
+        z: the codes, ``(B, D)``, as all others are.
+        mean, log_var: of q(z|x).
+        moved: how far noise moved the codes.
+        between: where the log variance lies between its bounds, from 0 to 1.
+    """
+
+    z: Tensor
+    mean: Tensor
+    log_var: Tensor
+    moved: Tensor
+    between: Tensor
+
+    @staticmethod
+    def drawn(heads: Tensor, noise: Tensor) -> _Code:
+        """Return the codes that ``noise (B, D)`` draws where the encoder gives ``heads (B, 2 D)``."""
+        mean, raw = heads.chunk(2, dim=1)
+        (least, most), between = LOG_VAR, torch.sigmoid(raw)
+        log_var = least + (most - least) * between
+        moved = torch.exp(0.5 * log_var).mul_(noise)
+        return _Code(mean + moved, mean, log_var, moved, between)
+
+    def log_density(self, noise: Tensor) -> Tensor:
+        """Return the sum of log q(z|x), a scalar."""
+        return -0.5 * (self.log_var.sum() + noise.square().sum() + noise.numel() * LOG_2PI)
+
+    def for_raw(self, for_code: Tensor, kl_share: float) -> Tensor:
+        """Return the gradient in the unbounded log variance by that in the codes, ``(B, D)``."""
+        slope = (0.5 * (LOG_VAR[1] - LOG_VAR[0])) * self.between * (1 - self.between)
+        return torch.mul(for_code, self.moved).sub_(kl_share).mul_(slope)
 
 
 class WrittenGradient:
@@ -113,33 +149,27 @@ class WrittenGradient:
         """Put or add the gradient of ``kl_share * kl - share * reconstruction``; return ``share`` times the ELBO, a scalar."""
         codes = max(squares, 1)
         seen = self._encoder.forward(rows[:, : self.model.encoder.inputs])
-        mean, raw = _repeated(self._code.forward(seen[-1]), codes).chunk(2, dim=1)
-        (least, most), bounded = LOG_VAR, torch.sigmoid(raw)
-        log_var = least + (most - least) * bounded
-        moved = torch.exp(0.5 * log_var).mul_(noise)
-        z = mean + moved
-
-        inside = torch.nonzero(at >= 0)[:, 0] if at is not None else z.new_empty(0, dtype=torch.long)
-        places, fresh = inside if at is None else at.index_select(0, inside), mean.index_select(0, inside)
+        code = _Code.drawn(_repeated(self._code.forward(seen[-1]), codes), noise)
+        inside = torch.nonzero(at >= 0)[:, 0] if at is not None else torch.empty(0, dtype=torch.long)
+        places, fresh = inside if at is None else at.index_select(0, inside), code.mean.index_select(0, inside)
         prior.renew(places, fresh)
-        moments = mixture_moments(z, places, self.model.prior_log_var, own, prior)
+        moments = mixture_moments(code.z, places, self.model.prior_log_var, own, prior)
         pull = moments.pull(fresh - prior.centre)
 
-        built = self._decoder.forward(z)
+        built = self._decoder.forward(code.z)
         cells = self._cells.gradient(self._heads.forward(built[-1]), _repeated(rows, codes))
         _put(cells.for_raw_log_sigma.mul_(-share), self._for_spread, squares)
         _put(pull.for_log_var.mul_(-kl_share), self._for_prior, squares)
         above = self._heads.backward(cells.for_heads.mul_(-share), built[-1], squares=squares)
         for_code = self._decoder.backward(above, built, to_inputs=True, squares=squares).sub_(pull.for_code, alpha=kl_share)
-        for_raw = torch.mul(for_code, moved).sub_(kl_share).mul_(bounded * (1 - bounded)).mul_(0.5 * (most - least))
+        for_raw = code.for_raw(for_code, kl_share)
         for_mean = for_code.index_add_(0, inside, pull.for_fresh, alpha=-kl_share)
         above = torch.cat([for_mean, for_raw], dim=1)
         if squares:
             above = by_row(above, codes).sum(1)
         above = self._code.backward(above, seen[-1], squares=min(squares, 1))
         self._encoder.backward(above, seen, to_inputs=False, squares=min(squares, 1))
-        log_q = -0.5 * (log_var.sum() + noise.square().sum() + noise.numel() * LOG_2PI)
-        total: Tensor = (cells.log_prob - log_q + moments.log_density.sum()) * share
+        total: Tensor = (cells.log_prob - code.log_density(noise) + moments.log_density.sum()) * share
         return total
 
 
