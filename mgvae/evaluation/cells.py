@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -12,12 +12,14 @@ import numpy as np
 
 from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm
+from mgvae.evaluation.arm_kinds import GENERATIVE
 from mgvae.evaluation.fits import Fit
 from mgvae.evaluation.majority import draw_majority
 from mgvae.evaluation.one_split import ArmOutcome, Chain, run_arm
 from mgvae.torch_runtime import one_thread
 
 OnDone = Callable[[int, int], None]
+Cell = tuple[Fit, Arm]
 Outcomes = dict[str, dict[Arm, ArmOutcome]]  # by name of the fit
 
 
@@ -57,18 +59,26 @@ HERE = Run()
 
 
 def compute_cells(rows: AnyRows, fits: Mapping[str, Fit], chain: Chain, run: Run = HERE) -> Outcomes:
-    """Return what each arm gives on each fit.
+    """Return what each arm gives on each fit, in their order, whichever cell ended first.
 
     Raises:
         OutcomeError: the fitting rows of a fit hold one class only.
     """
     found: Outcomes = {name: {} for name in fits}
-    cells = [(fit, arm) for fit in fits.values() for arm in chain.fitted_arms]
+    cells = longest_first([(fit, arm) for fit in fits.values() for arm in chain.fitted_arms])
     for done, (fit, arm, outcome) in enumerate(_found(rows, cells, chain, run), start=1):
         found[fit.name][arm] = outcome
         if run.on_done is not None:
             run.on_done(done, len(cells))
-    return found
+    return {name: {arm: of_fit[arm] for arm in chain.fitted_arms} for name, of_fit in found.items()}
+
+
+def longest_first(cells: Sequence[Cell]) -> list[Cell]:
+    """Return cells with those first that take long, so that all processes end together.
+
+    The first cell keeps its place: what is wrong with a classifier shows before a generator is trained.
+    """
+    return [*cells[:1], *sorted(cells[1:], key=lambda cell: (cell[1] not in GENERATIVE, -len(cell[0].fitted)))]
 
 
 def run_cell(rows: AnyRows, fit: Fit, arm: Arm, chain: Chain) -> tuple[ArmOutcome, float]:
@@ -85,7 +95,7 @@ def run_cell(rows: AnyRows, fit: Fit, arm: Arm, chain: Chain) -> tuple[ArmOutcom
     return replace(outcome, raw=raw, fitted_share=share), time.perf_counter() - start
 
 
-def _found(rows: AnyRows, cells: list[tuple[Fit, Arm]], chain: Chain, run: Run) -> Iterator[tuple[Fit, Arm, ArmOutcome]]:
+def _found(rows: AnyRows, cells: list[Cell], chain: Chain, run: Run) -> Iterator[tuple[Fit, Arm, ArmOutcome]]:
     missing = []
     for fit, arm in cells:
         kept = run.kept.load(_name(fit, arm)) if run.kept else None
@@ -100,7 +110,7 @@ def _found(rows: AnyRows, cells: list[tuple[Fit, Arm]], chain: Chain, run: Run) 
 
 
 def _computed(
-    rows: AnyRows, cells: list[tuple[Fit, Arm]], chain: Chain, executor: Executor | None
+    rows: AnyRows, cells: list[Cell], chain: Chain, executor: Executor | None
 ) -> Iterator[tuple[Fit, Arm, ArmOutcome, float]]:
     if executor is None:
         for fit, arm in cells:

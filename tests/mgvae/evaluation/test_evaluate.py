@@ -106,6 +106,33 @@ def test_the_hold_out_is_tested_and_the_training_part_folded(config):
     assert all(fit.fitted.max() < 200 for _, fit, _, _ in executor.seen), "no fit sees the hold-out"
 
 
+def with_arms(config, *arms):
+    settings = config.evaluation.model_copy(update={"arms": arms})
+    return chain_of(config.model_copy(update={"evaluation": settings}))
+
+
+def test_cells_that_take_long_are_started_first_after_the_very_first_one(config):
+    train, test, executor = marked(200, seed=0), marked(80, seed=1), InReverse(3 * 11)
+    predict_both(
+        train, test, with_arms(config, "none", "class_weight", "mgvae"), n_folds=4, repeats=1, seed=0, run=Run(executor)
+    )
+    (_, first, plain, _), *others = executor.seen
+    assert (first.name, plain) == ("whole", "none"), "a fault of a classifier shows before a generator is trained"
+    assert [arm for _, _, arm, _ in others[:11]] == ["mgvae"] * 11
+    assert "mgvae" not in {arm for _, _, arm, _ in others[11:]}
+    for part in (others[:11], others[11:]):
+        rows = [len(fit.fitted) for _, fit, _, _ in part]
+        assert rows == sorted(rows, reverse=True)
+
+
+def test_what_a_reader_must_know_is_in_the_order_of_the_arms_whichever_ended_first(config, monkeypatch):
+    arms = ("none", "class_weight", "mgvae")
+    monkeypatch.setattr(cells_module, "run_arm", lambda arm, train, test, *_, **__: ArmOutcome({}, remarks=(f"Of {arm}.",)))
+    options = {"n_folds": 4, "repeats": 1, "seed": 0}
+    found = cross_validate(marked(200, seed=0), with_arms(config, *arms), **options)
+    assert found.remarks == tuple(f"Of {arm}." for arm in arms)
+
+
 def test_the_evaluation_splits_and_resamples_as_configured(config):
     train, test, executor = marked(200, seed=0), marked(80, seed=1), InReverse(2 * (1 + 2 * 3 * 3))
     got = evaluate(train, test, config, run=Run(executor))
