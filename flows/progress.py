@@ -5,9 +5,11 @@ Where the output is no terminal, nothing; or a plain line per step, of studies t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Protocol
 
 
@@ -37,6 +39,22 @@ class Silent:
         """See `Reporter`."""
 
 
+class Noted(Silent):
+    """Notes the steps in a file that another process reads, see `replay`.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def advanced(self, done: int, total: int, note: str = "") -> None:
+        """See `Reporter`."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([done, total, note]) + "\n")
+
+
 _current: ContextVar[Reporter] = ContextVar("reporter", default=Silent())  # noqa: B039 - Silent holds no state
 
 
@@ -53,3 +71,12 @@ def listening(listener: Reporter) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def replay(path: Path, seen: int) -> int:
+    """Report the steps that `Noted` wrote after the first ``seen``; return how many there are."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]
+    for line in whole[seen:]:
+        reporter().advanced(*json.loads(line))
+    return len(whole)

@@ -40,7 +40,8 @@ def redact_errors() -> Iterator[None]:
 def redacted_message(error: Exception) -> str:
     """Return the type and the location of an error, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    arose = getattr(error, "arose", f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "")
+    place = f" in {arose}" if arose else ""
     return (
         f"The program failed with {type(error).__name__}{place}. This is a defect; its message is suppressed, as it may "
         "quote patient data. Run again with --debug on this machine to see it."

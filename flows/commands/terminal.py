@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import local
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -12,8 +13,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from flows.progress import Silent, listening
 
 
-class Bars:
-    """One line per stage on a terminal."""
+class Bars(local):
+    """One line per stage on a terminal; each thread has a stage of its own at work."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -36,18 +37,19 @@ class Bars:
         self.at = None
 
 
-class Lines:
-    """Plain lines with the time since the start: a stage begins and ends, and its steps.
+class Lines(local):
+    """Plain lines with the time since the start: a stage begins and ends, and its steps; each thread has its own stage.
 
     Args:
         console: where to print.
         every: seconds between two lines of steps, at least; the last step of a stage always has its line.
+        start: `time.monotonic` at the start.
     """
 
-    def __init__(self, console: Console, every: float = 0.0) -> None:
+    def __init__(self, console: Console, every: float, start: float) -> None:
         self.console = console
         self.every = every
-        self.start = self.said = time.monotonic()
+        self.start = self.said = start
         self.stage = ""
 
     def started(self, stage: str) -> None:
@@ -80,7 +82,7 @@ def reporting(console: Console, *, lines: float | None = None) -> Iterator[None]
         lines: elsewhere, `Lines` at least so many seconds apart; None: nothing.
     """
     if not console.is_terminal:
-        with listening(Silent() if lines is None else Lines(console, lines)):
+        with listening(Silent() if lines is None else Lines(console, lines, time.monotonic())):
             yield
         return
     columns = (

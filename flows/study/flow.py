@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +26,22 @@ from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
 from flows.study.event_tables import runnable
+from flows.study.executor import shared_pool
 from flows.study.findings import with_promotion
 from flows.study.lineage import FinishedStage, config_sha256, place_of
 from flows.study.outcome import final_state
 from flows.study.placement import place
 from flows.study.prefect_pages import announce_end, announce_unjudged, note_failure, posting, show_head, show_run
 from flows.study.report_assembly import Sources, complete_report, refused_report
+from flows.study.side_by_side import Companion
 from flows.study.stage_cost import cost_of
 from flows.study.stage_runner import StageCall, StageResult, current_place, make_here, run_or_reuse
-from flows.study.stages.registry import DRIFT, ON_VALID_EXTRACT, VALIDATE
+from flows.study.stages.registry import BESIDE, DRIFT, ON_VALID_EXTRACT, VALIDATE
 from flows.study.stages.stage import VALIDATION, Stage, read_result
 from flows.study.stages.validate import check_extract_unchanged
 from mgvae.classifiers.own import remarks_on
 from mgvae.config.study import CohortConfig, load_config
+from mgvae.evaluation.parallel import ProcessPool
 from mgvae.extract.parts import digest as extract_digest
 from mgvae.extract.parts import find_parts
 from mgvae.report.schema import Report
@@ -121,8 +126,8 @@ def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: boo
     run.stage(VALIDATE, extract_sha256=run.extract_sha256)
     check_extract_unchanged(run.folders["validate"], run.extract_sha256)
     valid = read_result(run.folders["validate"] / VALIDATION, ExtractRecord).passed
-    for stage in run.planned() if valid else ():
-        run.stage(stage)
+    if valid:
+        run.stages()
     report = run.report(valid=valid)
     foreseen = foresee(config, store, out, report, run.folders) if promote else None
     if foreseen is not None:
@@ -189,18 +194,44 @@ class _StudyRun:
         """Return the stages for a valid extract; with drift if there is a baseline."""
         return ((DRIFT,) if self.baseline.run else ()) + ON_VALID_EXTRACT
 
-    def stage(self, stage: Stage, **extra: str) -> None:
-        """Run a stage here or in its pool, or reuse what an earlier run made."""
+    def stages(self) -> None:
+        """Run all stages on a valid extract, some of them side by side where the cores of this machine compute the cells."""
+        with shared_pool() as pool:
+            if pool is None or self.config.stages or self.config.training.processes > 1:
+                for stage in self.planned():
+                    self.stage(stage)
+            else:
+                self._side_by_side(pool)
+
+    def _side_by_side(self, pool: ProcessPool) -> None:
+        others = {stage.name for stages in BESIDE.values() for stage in stages}
+        with Companion(pool) as companion:
+            for stage in self.planned():
+                if others & set(stage.needs):
+                    companion.join()
+                if stage.name in BESIDE:
+                    companion.start(partial(self._beside, BESIDE[stage.name], pool))
+                if stage.name not in others:
+                    self.stage(stage)
+        order = [stage.name for stage in (VALIDATE, *self.planned())]
+        self.passed.sort(key=lambda done: order.index(done.name))
+
+    def _beside(self, stages: Sequence[Stage], pool: ProcessPool) -> None:
+        for stage in stages:
+            self.stage(stage, pool)
+
+    def stage(self, stage: Stage, pool: ProcessPool | None = None, **extra: str) -> None:
+        """Run a stage here, in a worker of ``pool`` or in its work pool, or reuse what an earlier run made."""
         known = {done.name: done.reference for done in self.passed}
         if self.baseline.run:
             known["reference"] = self.baseline.run.artifact
         inputs = {name: known[name] for name in stage.needs}
         call = StageCall(stage, self.config, inputs, extra)
-        self._add(stage.name, run_or_reuse(stage.name, call.key, lambda: self._make(call), self.store))
+        self._add(stage.name, run_or_reuse(stage.name, call.key, lambda: self._make(call, pool), self.store))
 
-    def _make(self, call: StageCall) -> Reference:
+    def _make(self, call: StageCall, workers: ProcessPool | None) -> Reference:
         pool = {str(name): pool for name, pool in self.config.stages.items()}.get(call.stage.name)
-        return make_here(call, self.store) if pool is None else place(call, pool, self.store, self.out)
+        return make_here(call, self.store, workers) if pool is None else place(call, pool, self.store, self.out)
 
     def report(self, *, valid: bool) -> Report:
         """Return the report; its artifact holds report.json and the page."""

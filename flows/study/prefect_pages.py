@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import local
 from typing import Any
 from uuid import UUID
 
@@ -126,8 +127,8 @@ def artifact_key(study: str) -> str:
     return "mgvae-" + re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
 
 
-class Posted(Silent):
-    """Shows a long stage as a Prefect progress artifact; calls another reporter too."""
+class Posted(Silent, local):
+    """Shows a long stage as a Prefect progress artifact; calls another reporter too. Each thread has its own stage."""
 
     def __init__(self, key: str, also: Any) -> None:
         self.key = key

@@ -1,6 +1,7 @@
 """What a stage costs: time, memory and bytes, kept beside its artifact for the lineage.
 
-Worker processes of the evaluation count: their time when they have ended, their memory while they live.
+Worker processes of the evaluation count: their time with each answer or when they have ended, their memory while they
+live.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from flows.study.stages.stage import read_json, write_json
+from mgvae.cost import counting_workers, used
 from mgvae.report.schema import StageCost
 from mgvae.store.artifact import CLOCK
 
@@ -34,21 +37,16 @@ def recorded_cost(folder: Path) -> Iterator[None]:
             peaks.append(max(peaks.pop(), resident_mib()))
 
     watcher = threading.Thread(target=watch, name="peak memory", daemon=True)
-    wall, processor, (read, written) = time.perf_counter(), _processor_seconds(), _transferred()
+    wall, before = time.perf_counter(), used()
     watcher.start()
     try:
-        yield
+        with counting_workers() as workers:
+            yield
     finally:
         ended.set()
         watcher.join()
-    now_read, now_written = _transferred()
-    cost = StageCost(
-        seconds=time.perf_counter() - wall,
-        processor_seconds=_processor_seconds() - processor,
-        peak_mib=max(*peaks, resident_mib()),
-        read_bytes=now_read - read,
-        written_bytes=now_written - written,
-    )
+    total = sum(workers, used() - before)
+    cost = StageCost(seconds=time.perf_counter() - wall, peak_mib=max(*peaks, resident_mib()), **asdict(total))
     known = read_json(folder / CLOCK) if (folder / CLOCK).exists() else {}
     write_json(folder / CLOCK, {**known, COST: cost.model_dump(mode="json")})
 
@@ -74,16 +72,3 @@ def resident_mib(root: int | None = None) -> float:
             for thread in (process / "task").iterdir():
                 waiting += map(int, (thread / "children").read_text().split())
     return total / 2**20
-
-
-def _processor_seconds() -> float:
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
-
-
-def _transferred() -> tuple[int, int]:
-    """Return the bytes that this process and its ended workers have read and written; 0 where the system does not say."""
-    with suppress(OSError, ValueError, KeyError):
-        counts = dict(line.split(": ") for line in (PROC / "self" / "io").read_text().splitlines())
-        return int(counts["rchar"]), int(counts["wchar"])
-    return 0, 0

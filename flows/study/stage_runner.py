@@ -21,10 +21,12 @@ from flows.redaction import redact_errors
 from flows.runs.records import look_up, write_record
 from flows.study.cache_key import code_digest, stage_key
 from flows.study.kept_cells import keeping_cells
+from flows.study.side_by_side import make_in_worker
 from flows.study.stage_cost import recorded_cost
 from flows.study.stages.stage import Stage
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DamagedArtifactError, MissingArtifactError
+from mgvae.evaluation.parallel import ProcessPool
 from mgvae.store.artifact import Reference
 from mgvae.store.open import AnyStore
 
@@ -82,12 +84,15 @@ class StageResult:
     seconds: float
 
 
-def make_here(call: StageCall, store: AnyStore) -> Reference:
-    """Run a stage in this process and return its artifact."""
+def make_here(call: StageCall, store: AnyStore, pool: ProcessPool | None = None) -> Reference:
+    """Run a stage in this process, or in a worker of ``pool``, and return its artifact."""
     folders = {name: store.folder(reference) for name, reference in call.inputs.items()}
     about = {**call.provenance, "ran": current_place()}
 
     def make(folder: Path) -> None:
+        if pool is not None:
+            make_in_worker(pool, call.stage, call.config, folders, folder)
+            return
         with recorded_cost(folder):
             call.stage.make(call.config, folders, folder)
 

@@ -15,23 +15,32 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, TypeVar
 
+from mgvae.cost import Used, used, workers_used
 from mgvae.errors import MGVAEError
 
 T = TypeVar("T")
+Waiting = tuple[Future[Any], Any, list[Used]]  # a call, and where to note what the worker used for it
 SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
+AROSE = "arose"  # attribute of an error that says where it arose in a worker
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
     "from mgvae.evaluation.parallel import answer_calls; answer_calls(int(sys.argv[1]))"
 )
+
+
+class StoppedError(MGVAEError):
+    """The pool was given up in the middle of a call, because something else failed."""
 
 
 class ProcessPool(Executor):
@@ -44,11 +53,14 @@ class ProcessPool(Executor):
 
     Args:
         max_workers: most processes at a time.
+        counted: whether what workers use counts for who calls them with each answer, see `mgvae.cost.counting_workers`, not
+            only when they end.
     """
 
-    def __init__(self, max_workers: int) -> None:
-        self._max_workers = max_workers
-        self._calls: SimpleQueue[tuple[Future[Any], Any] | None] = SimpleQueue()
+    def __init__(self, max_workers: int, *, counted: bool = False) -> None:
+        self._max_workers, self._counted = max_workers, counted
+        self._calls: deque[Waiting] = deque()
+        self._waiting: SimpleQueue[bool] = SimpleQueue()  # True for each call, False where there are no more
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -59,13 +71,21 @@ class ProcessPool(Executor):
 
         The future raises what ``fn`` raised, or BrokenExecutor where its worker died.
         """
-        future: Future[T] = Future()
+        return self._submit(self._calls.append, (fn, args, kwargs))
+
+    def submit_next(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
+        """Call a function before all calls that wait; see `submit`."""
+        return self._submit(self._calls.appendleft, (fn, args, {}))
+
+    def _submit(self, add: Callable[[Waiting], None], call: Any) -> Future[Any]:
+        future: Future[Any] = Future()
         with self._lock:
             if self._closed:
-                raise RuntimeError("The pool must be open; it was shut down.")
-            self._calls.put((future, (fn, args, kwargs)))
+                raise BrokenExecutor("The pool must be open; it was shut down.")
+            add((future, call, workers_used() if self._counted else []))
+            self._waiting.put(True)
             if len(self._threads) < self._max_workers:
-                self._threads.append(_started(self._serve))
+                self._threads.append(started_thread(self._serve, "worker process"))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -74,29 +94,39 @@ class ProcessPool(Executor):
             self._closed, self._stopped = True, self._stopped or not wait
             with suppress(Empty):
                 while cancel_futures or self._stopped:
-                    waiting = self._calls.get_nowait()
-                    if waiting is not None:
-                        waiting[0].cancel()
+                    if self._waiting.get_nowait():
+                        self._calls.popleft()[0].cancel()
             for process in self._processes if self._stopped else ():
                 process.kill()
-            self._calls.put(None)
+            self._waiting.put(False)
         for thread in self._threads:
             thread.join()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.shutdown(wait=kind is None)
 
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """Raise `StoppedError` in place of what follows where the pool was given up while the block works."""
+        try:
+            yield
+        except (BrokenExecutor, CancelledError):
+            if self._stopped:
+                raise StoppedError("This was stopped in the middle, because something beside it failed.") from None
+            raise
+
     def _serve(self) -> None:
         """Pass calls on to a worker until there are no more."""
         worker: tuple[subprocess.Popen[bytes], Connection] | None = None
-        while (waiting := self._calls.get()) is not None:
-            future, call = waiting
+        while self._waiting.get():
+            future, call, used_for_it = self._calls.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
             try:
                 worker = worker or self._start()
                 worker[1].send(call)
                 succeeded, value = worker[1].recv()
+                used_for_it.append(worker[1].recv())
             except (EOFError, ConnectionError):
                 _end(worker)
                 worker = None
@@ -105,8 +135,8 @@ class ProcessPool(Executor):
                 future.set_exception(error)
             else:
                 future.set_result(value) if succeeded else future.set_exception(value)
-            del waiting, future, call  # rows need not wait in memory for the next call
-        self._calls.put(None)  # for the next thread: a signal may have come before the last one was counted
+            del future, call  # rows need not wait in memory for the next call
+        self._waiting.put(False)  # for the next thread: a signal may have come before the last one was counted
         _end(worker)
 
     def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
@@ -140,8 +170,11 @@ def answer_calls(descriptor: int) -> None:
             os._exit(0)
 
     threading.Thread(target=receive, daemon=True).start()
+    before = Used()
     while True:
         connection.send_bytes(_answer(calls.get()))
+        connection.send((now := used()) - before)
+        before = now
 
 
 def cores() -> int:
@@ -149,9 +182,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _started(target: Callable[[], None]) -> threading.Thread:
+def started_thread(target: Callable[[], None], name: str) -> threading.Thread:
     """Start a thread with SIGINT and SIGTERM blocked from the beginning."""
-    thread = threading.Thread(target=target, name="worker process", daemon=True)
+    thread = threading.Thread(target=target, name=name, daemon=True)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         thread.start()
@@ -168,6 +201,8 @@ def _answer(call: bytes) -> bytes:
     except Exception as error:
         if not isinstance(error, MGVAEError):
             error.add_note(traceback.format_exc())  # for --debug: the traceback itself does not travel
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            error.__dict__[AROSE] = f"{Path(last.filename).name}, line {last.lineno}"
         try:
             return pickle.dumps((False, error))
         except Exception:

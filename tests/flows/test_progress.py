@@ -1,8 +1,10 @@
 """Progress is shown on a terminal and nowhere else, and a run need not know who listens."""
 
 import contextlib
+import contextvars
 import io
 import re
+import threading
 
 from rich.console import Console
 
@@ -64,6 +66,23 @@ def test_a_step_has_its_line_when_the_last_one_is_long_ago(monkeypatch):
         reporter().started("evaluate")
         reporter().advanced(1, 300, "fit 1 of 300")
     assert "evaluate: 1 of 300 done, now fit 1 of 300" in log.file.getvalue()
+
+
+def test_stages_side_by_side_keep_their_own_lines_and_bars():
+    for terminal in (False, True):
+        shown = console(terminal=terminal)
+        with reporting(shown, lines=0.0):
+            reporter().started("evaluate")
+            beside = threading.Thread(target=contextvars.copy_context().run, args=(work,))
+            beside.start()
+            beside.join()
+            reporter().advanced(7, 54, "fit 7 of 54")
+            if terminal:
+                reporter().progress.refresh()
+            reporter().ended("evaluate", cached=False)
+        lines = [line for line in shown.file.getvalue().splitlines() if "fit 7 of 54" in line]
+        assert lines
+        assert all("evaluate" in line for line in lines)
 
 
 def test_a_line_per_stage_on_a_terminal():

@@ -36,4 +36,9 @@ ON_VALID_EXTRACT: tuple[Stage, ...] = (
     learning_curve.STAGE,
     subgroups.STAGE,
 )
+# what runs beside a stage that fills all cores with its cells: stages of one process, in their order
+BESIDE: dict[str, tuple[Stage, ...]] = {
+    "evaluate": (pretrain.STAGE, finetune.STAGE, synthesise.STAGE, assess.STAGE),
+    "instability": (explain.STAGE, subgroups.STAGE),
+}
 STAGES: tuple[Stage, ...] = (VALIDATE, *ON_VALID_EXTRACT)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Future, wait
 from pathlib import Path
 
+from flows.progress import Noted, listening, replay
 from flows.study.stages.encoded import encoded_rows
 from flows.study.stages.training import report_epoch
 from mgvae.config.sections import Training
@@ -40,7 +41,7 @@ def _result(calls: Sequence[Future[Pretrained]], progress: Path) -> Pretrained:
     waiting, seen = set(calls), 0
     while waiting:
         done, waiting = wait(waiting, timeout=POLL)
-        seen = _report(progress, seen)
+        seen = replay(progress, seen)
         for call in done:
             if isinstance(call.exception(), BrokenExecutor):
                 raise TrainingError(LOST) from None
@@ -48,24 +49,11 @@ def _result(calls: Sequence[Future[Pretrained]], progress: Path) -> Pretrained:
     return calls[0].result()
 
 
-def _report(progress: Path, seen: int) -> int:
-    """Report the epochs after the first ``seen``; return how many there are."""
-    lines = progress.read_text(encoding="utf-8").splitlines(keepends=True) if progress.exists() else []
-    whole = [line.split() for line in lines if line.endswith("\n")]
-    for epoch, epochs, score in whole[seen:]:
-        report_epoch(int(epoch), int(epochs), float(score))
-    return len(whole)
-
-
 def _train_rank(rank: int, folder: Path, encode: Path, encoding: Encoding, training: Training, seed: int) -> Pretrained:
     """Train as one rank, the first of which notes its epochs."""
-
-    def note(epoch: int, epochs: int, score: float) -> None:
-        with (folder / "progress").open("a", encoding="utf-8") as file:
-            file.write(f"{epoch} {epochs} {score}\n")
-
-    with joined_ranks(rank, training.processes, folder / "meeting", device_of(training)) as ranks:
-        return _trained(encode, encoding, training, seed, None if rank else note, ranks)
+    meeting, note = folder / "meeting", None if rank else report_epoch
+    with listening(Noted(folder / "progress")), joined_ranks(rank, training.processes, meeting, device_of(training)) as ranks:
+        return _trained(encode, encoding, training, seed, note, ranks)
 
 
 def _trained(

@@ -89,6 +89,16 @@ def test_all_work_is_done_once(workers):
         assert [future.result() for future in futures] == [divmod(number, 3) for number in range(7)]
 
 
+def test_what_comes_next_overtakes_all_that_waits():
+    ended = []
+    with ProcessPool(1) as pool:
+        pool.submit(divmod, 7, 3).result()
+        pool.submit(time.sleep, 0.5)
+        for name, submit in (("first", pool.submit), ("second", pool.submit), ("urgent", pool.submit_next)):
+            submit(divmod, 7, 3).add_done_callback(lambda _, name=name: ended.append(name))
+    assert ended == ["urgent", "first", "second"]
+
+
 def test_work_is_done_side_by_side_and_elsewhere():
     with ProcessPool(2) as pool:
         futures = [pool.submit(time.sleep, 0.5) for _ in range(2)] + [pool.submit(os.getpid) for _ in range(20)]
@@ -171,6 +181,7 @@ def test_the_error_of_a_call_is_raised_here_with_where_it_arose():
         with pytest.raises(ZeroDivisionError, match="division") as raised:
             pool.submit(divmod, 1, 0).result()
         assert "function(*args, **kwargs)" in raised.value.__notes__[0]
+        assert raised.value.arose.startswith("parallel.py, line ")
         assert pool.submit(divmod, 7, 3).result() == (2, 1)
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from flows.progress import listening
+from flows.progress import Noted, listening, replay
 from flows.study.stages import shared_pretraining
 from flows.study.stages.encoded import ROWS
+from flows.study.stages.training import report_epoch
 from mgvae.errors import TrainingError
 from mgvae.model.encoding import fit_encoding
 from mgvae.torch_runtime import save_tensors
@@ -75,9 +76,13 @@ def test_an_error_of_training_is_passed_on(tmp_path):
 def test_each_epoch_is_reported_once_and_none_before_its_line_is_whole(tmp_path):
     progress, listener = tmp_path / "progress", Listener()
     with listening(listener):
-        assert shared_pretraining._report(progress, 0) == 0
-        progress.write_text("1 3 -5.25\n2 3 -4")
-        assert shared_pretraining._report(progress, 0) == 1
-        progress.write_text("1 3 -5.25\n2 3 -4.5\n")
-        assert shared_pretraining._report(progress, 1) == 2
+        assert replay(progress, 0) == 0
+        with listening(Noted(progress)):
+            report_epoch(1, 3, -5.25)
+            report_epoch(2, 3, -4.5)
+        whole = progress.read_text()
+        progress.write_text(whole[:-5])
+        assert replay(progress, 0) == 1
+        progress.write_text(whole)
+        assert replay(progress, 1) == 2
     assert listener.epochs == [(1, 3, "ELBO -5.25"), (2, 3, "ELBO -4.50")]
