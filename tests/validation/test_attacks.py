@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from tests.validation.offered import COHORTS, case_like, changed, mixed, noisy, offers, shuffled
 from tests.validation.simulated_patients import draw_patients
@@ -165,3 +166,10 @@ def test_all_offers_can_be_made():
         patients = cohort()
         assert len(offers(patients, 1)) == 15
         assert "a column's levels permuted" in changed(patients, 1)
+
+
+@pytest.mark.parametrize("shape", [(5, 2000), (300, 7), (2, 2)])
+def test_the_sum_of_exponentials_is_scipys_to_the_last_bit(shape):
+    values = -np.random.default_rng(0).exponential(size=shape).round(1) * 40  # some of the largest are alike
+    values[:, 1] = -np.inf
+    np.testing.assert_array_equal(scores.log_sum_exp(values), logsumexp(values, axis=1))

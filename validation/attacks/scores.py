@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import KFold
 
@@ -67,8 +66,20 @@ def kernel_log_density(rows: Floats, centres: Floats, width: float, *, leave_out
         if leave_out:
             at = np.arange(len(kernel))
             kernel[at, start + at] = -np.inf
-        out[start : start + CHUNK] = logsumexp(kernel, axis=1) - np.log(len(centres) - leave_out)
+        out[start : start + CHUNK] = log_sum_exp(kernel) - np.log(len(centres) - leave_out)
     return out
+
+
+def log_sum_exp(values: Floats) -> Floats:
+    """Return the log of the sum of exponentials of each row whose largest value is finite, ``(N,)``.
+
+    To the last bit `scipy.special.logsumexp`, which does as much again for other kinds of numbers.
+    """
+    top = values.max(axis=1, keepdims=True)
+    at_top = values == top
+    count = at_top.sum(axis=1, dtype=np.float64)
+    rest = np.exp(np.where(at_top, -np.inf, values) - top).sum(axis=1)
+    return np.asarray(np.log1p(rest / count) + np.log(count) + top[:, 0])
 
 
 def _likelihood_gain(patients: Floats, near_made: Floats, width: float) -> Floats:
@@ -87,7 +98,7 @@ def _likelihood_gain(patients: Floats, near_made: Floats, width: float) -> Float
         kernel = -squared_distances(near_made[row], patients, squares) / (2 * width**2)
         own = kernel[:, row].copy()
         kernel[:, row] = -np.inf
-        others = logsumexp(kernel, axis=1)
+        others = log_sum_exp(kernel)
         out[row] = float((np.logaddexp(others, own) - others).sum())
     return np.asarray(out / around)
 
