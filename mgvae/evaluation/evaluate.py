@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
 from mgvae.classifiers.factory import options_of
 from mgvae.classifiers.own import remarks_on
 from mgvae.classifiers.recalibration import Recalibration
@@ -20,6 +24,8 @@ from mgvae.evaluation.one_split import Chain
 from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, differences_table, score
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Bootstrap, EvaluationResult, Line, PartResult, Recalibrations
+
+T = TypeVar("T")
 
 
 def evaluate(
@@ -58,6 +64,7 @@ def evaluate(
         seed=evaluation_seed(config),
         run=run,
     )
+    measured = None if found.holdout is None else _beside(run, _holdout, found.holdout, config, follow_up[1])
     scores, part = _summarise(found.inner, config, "cross-validation", follow_up[0])
     result = EvaluationResult(
         **dict(part) | {"remarks": (*remarks, *part.remarks)},
@@ -65,7 +72,7 @@ def evaluate(
         repeats=settings.repeats,
         contrasts=contrasts(scores),
         recalibration=_recalibrations(found),
-        holdout=None if found.holdout is None else _summarise(found.holdout, config, "hold-out", follow_up[1])[1],
+        holdout=None if measured is None else measured(),
     )
     return result, found
 
@@ -114,6 +121,15 @@ def _summarise(
         curves=curves_table(predictions, plan),
         decision_curves=decision_curves(predictions, plan, config.evaluation),
     )
+
+
+def _holdout(predictions: Predictions, config: CohortConfig, follow_up: FollowUp | None) -> PartResult:
+    return _summarise(predictions, config, "hold-out", follow_up)[1]
+
+
+def _beside(run: Run, function: Callable[..., T], *arguments: object) -> Callable[[], T]:
+    """Return a function that gives the result of a call, which is made meanwhile where the run has processes."""
+    return partial(function, *arguments) if run.executor is None else run.executor.submit(function, *arguments).result
 
 
 def _recalibrations(found: Evaluated) -> dict[Arm, dict[Classifier, Recalibrations]]:
