@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 from mgvae.errors import MGVAEError
+from mgvae.evaluation.parallel import AROSE
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def redact_errors() -> Iterator[None]:
 def redacted_message(error: Exception) -> str:
     """Return the type and the location of an error, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
-    arose = getattr(error, "arose", f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "")
+    arose = getattr(error, AROSE, f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "")
     place = f" in {arose}" if arose else ""
     return (
         f"The program failed with {type(error).__name__}{place}. This is a defect; its message is suppressed, as it may "
