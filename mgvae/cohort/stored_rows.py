@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mgvae.arrays import FloatArray, IntArray
+from mgvae.arrays import Array, FloatArray, IntArray
 from mgvae.cohort.column_reader import read_columns
 from mgvae.cohort.rows import BLOCK, Labelled, Rows
+
+SMALL = 1 << 18  # bytes of a file that stays in memory: a fit takes rows of each column twice
+MOST_SMALL = 256  # of these files
+
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,7 @@ class StoredTable:
         for place, (name, levels) in enumerate(self.columns.items()):
             if names is not None and name not in names:
                 continue
-            # mapped anew for each column: pages that were read do not add up
-            values = np.load(self.folder / f"{place}.npy", mmap_mode="r")[positions]
+            values = _values(self.folder / f"{place}.npy")[positions]
             taken[name] = values if levels is None else pd.Categorical.from_codes(values, dtype=levels)
         return pd.DataFrame(taken, index=pd.RangeIndex(len(positions)), copy=False)
 
@@ -81,6 +85,18 @@ class StoredRows(Labelled):
 
 
 AnyRows = Rows | StoredRows
+
+
+def _values(file: Path) -> Array:
+    """Return a column in a file; a large one is mapped anew each time, so that pages that were read do not add up."""
+    found = file.stat()
+    return np.load(file, mmap_mode="r") if found.st_size > SMALL else _small(file, found.st_ino, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=MOST_SMALL)
+def _small(file: Path, *version: int) -> Array:
+    """Return a column in a small file, read once for each version of it."""
+    return np.asarray(np.load(file))
 
 
 def stored_rows(table: StoredTable, at: IntArray, labels: Labelled) -> StoredRows:

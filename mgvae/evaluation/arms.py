@@ -23,7 +23,6 @@ from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError
 from mgvae.evaluation.arm_kinds import GENERATIVE, SAME_FIT
-from mgvae.evaluation.smote import smote_cases
 from mgvae.generator.rules import NO_RULES
 from mgvae.generator.synthesis import Variant, synthetic_cases
 from mgvae.generator.translation import Synthetic
@@ -134,9 +133,9 @@ def information_weight(real: IntArray, event: IntArray, weights: FloatArray | No
 
 def with_cases(rows: Rows, cases: pd.DataFrame, remarks: tuple[str, ...]) -> Treated:
     """Return fitting rows with cases below them, in the dtypes of the rows, all of one weight."""
-    features = pd.concat([rows.features, cases[list(rows.features.columns)]], ignore_index=True).astype(
-        rows.features.dtypes.to_dict()
-    )
+    features = pd.concat([rows.features, cases[list(rows.features.columns)]], ignore_index=True)
+    changed = rows.features.dtypes[features.dtypes != rows.features.dtypes].to_dict()
+    features = features.astype(changed) if changed else features
     event = np.concatenate([rows.event, np.ones(len(cases), dtype=np.int64)])
     weights = np.full(len(event), information_weight(rows.event, event))
     return Treated(features, event, weights, len(rows), remarks)
@@ -153,6 +152,8 @@ def _maker(arm: Arm) -> Callable[[Rows, Recipe, int, int], Synthetic]:
 
 
 def _interpolated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Synthetic:
+    from mgvae.evaluation.smote import smote_cases  # a worker that needs no SMOTE spares the time of its library
+
     return Synthetic(smote_cases(rows.features, rows.event, n=n, seed=seed), np.full(n, -1))
 
 
