@@ -66,6 +66,11 @@ def level_codes(column: pd.Series[Any]) -> IntArray:
     return np.asarray(levels.codes, dtype=np.int64)
 
 
+def _codes_seen(column: pd.Series[Any]) -> IntArray:
+    """Return the level codes that occur in a category column, -1 where one is missing, ascending."""
+    return np.flatnonzero(np.bincount(level_codes(column) + 1)) - 1
+
+
 def nominal_columns(features: pd.DataFrame) -> list[str]:
     """Return the names of the columns whose levels have no order."""
     return [
@@ -122,27 +127,32 @@ class LinearDesign:
             features: the rows, whose levels are read.
         """
         dense = np.column_stack([values, missing[:, self.indicated].astype(np.float64)])
-        indicators = self._indicators(features)
-        columns = dense.shape[1] + indicators.shape[1]
+        rows, places = self._indicated(features)
+        width = sum(map(len, self.places.values()))
+        columns = dense.shape[1] + width
         if not columns:
             return np.zeros((len(features), 1))
         if columns <= DENSE_COLUMNS:
-            return np.column_stack([dense, indicators.toarray()])
-        return sparse.csr_array(sparse.hstack([sparse.csr_array(dense), indicators], format="csr"))
+            indicators = np.zeros((len(features), width))
+            indicators[rows, places] = 1.0
+            return np.column_stack([dense, indicators])
+        marked = sparse.csr_array((np.ones(len(rows)), (rows, places)), shape=(len(features), width))
+        return sparse.csr_array(sparse.hstack([sparse.csr_array(dense), marked], format="csr"))
 
-    def _indicators(self, features: pd.DataFrame) -> sparse.csr_array:
-        """Return the indicator columns of all unordered columns, ``(N, places)``."""
+    def _indicated(self, features: pd.DataFrame) -> tuple[IntArray, IntArray]:
+        """Return rows and columns of the ones in the indicator columns of all unordered columns."""
         rows, columns, start = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)], 0
         for name, level in self.levels.items():
             places = self.places[name]
             if len(places):
-                placed = level.place(level_codes(features[name]))
+                cells: Any = features[name].array
+                placed = level.place(np.arange(-1, len(cells.categories)))  # of each code, the missing one first
                 position = np.searchsorted(places, placed).clip(max=len(places) - 1)
-                rows.append(np.flatnonzero(places[position] == placed))
-                columns.append(start + position[rows[-1]])
+                column = np.where(places[position] == placed, start + position, -1)[cells.codes.astype(np.int64) + 1]
+                rows.append(np.flatnonzero(column >= 0))
+                columns.append(column[rows[-1]])
             start += len(places)
-        at = np.concatenate(rows), np.concatenate(columns)
-        return sparse.csr_array((np.ones(len(at[0])), at), shape=(len(features), start))
+        return np.concatenate(rows), np.concatenate(columns)
 
 
 def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
@@ -156,7 +166,7 @@ def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
     medians = np.array([np.median(values[seen, j]) if seen.any() else 0.0 for j, seen in enumerate(present.T)])
     spread = np.where(present, values, medians).std(axis=0) if len(values) else np.ones(values.shape[1])
     levels = {name: fit_levels(features[name], fewest=rare) for name in nominal_columns(features)}
-    places = {name: np.unique(level.place(level_codes(features[name]))) for name, level in levels.items()}
+    places = {name: np.unique(level.place(_codes_seen(features[name]))) for name, level in levels.items()}
     return LinearDesign(
         medians=medians,
         scales=np.where(spread > 0, spread, 1.0),
