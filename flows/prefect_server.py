@@ -30,8 +30,13 @@ from prefect.settings import (
 from flows.redaction import OrchestrationError
 from mgvae.errors import MGVAEError
 
-# what a server for one command does without: pages, and blocks that none of our flows uses
-SPARED: Final = {"PREFECT_SERVER_UI_ENABLED": "false", "PREFECT_API_BLOCKS_REGISTER_ON_START": "false"}
+# what a server for one command does without: pages, and blocks that none of our flows uses; to see whether these changed since
+# they were registered, it would import every package of Prefect's that is installed
+SPARED: Final = {
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+}
 SECONDS_TO_END: Final = 5.0
 _own_addresses: set[str] = set()
 
