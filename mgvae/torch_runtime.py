@@ -1,19 +1,16 @@
-"""Random streams, threads and tensor files of torch."""
+"""Random streams and tensor files of torch."""
 
 from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from threadpoolctl import ThreadpoolController
 
 from mgvae.reproducibility import derive
 
@@ -33,24 +30,6 @@ def own_stream() -> Iterator[None]:
     """Restore torch's global stream, from which layers draw, after the block."""
     with torch.random.fork_rng(devices=[]):
         yield
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run the block on one thread, in torch and in BLAS alike."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with _thread_pools(len(sys.modules)).limit(limits=1):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@lru_cache(maxsize=1)
-def _thread_pools(modules: int) -> ThreadpoolController:
-    """Return the thread pools of the libraries in this process; found anew when more modules are imported."""
-    return ThreadpoolController()
 
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:

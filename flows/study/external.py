@@ -29,7 +29,7 @@ from mgvae.results.numbers import Estimate, number
 from mgvae.results.scoring import ScoringCounts
 from mgvae.store.artifact import Reference
 from mgvae.store.open import open_store
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from validation.patients import PatientChecks
 from validation.twosample import two_sample_auc
 

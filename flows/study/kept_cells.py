@@ -11,15 +11,18 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.runs.records import look_up, remove_record, write_record
 from mgvae.errors import StoreError
-from mgvae.evaluation.one_split import ArmOutcome
 from mgvae.store.artifact import Reference, digest
 from mgvae.store.local import Store
+
+if TYPE_CHECKING:
+    from mgvae.evaluation.one_split import ArmOutcome
 
 WORTH_SECONDS = 0.5  # a cell that is computed faster than it is kept and checked is computed again
 KIND = "cell"
@@ -100,6 +103,8 @@ def _write(folder: Path, outcome: ArmOutcome) -> None:
 
 
 def _read(folder: Path) -> ArmOutcome:
+    from mgvae.evaluation.one_split import ArmOutcome  # a run that finds every stage done needs no classifiers
+
     table = pq.read_table(folder / FILE)
     about = json.loads(table.schema.metadata[ABOUT.encode()])
     raw = {name: table[name].to_numpy() for name in table.column_names}

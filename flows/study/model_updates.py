@@ -104,7 +104,7 @@ def _refitted(model: DeployedModel, patients: NewPatients) -> DeployedModel:
     from mgvae.evaluation.cross_validation import predict_both
     from mgvae.evaluation.deployed_model import fit_deployed
     from mgvae.evaluation.evaluate import chain_of, evaluation_seed
-    from mgvae.torch_runtime import one_thread
+    from mgvae.threads import one_thread
 
     cohort, settings = patients.cohort, patients.config.evaluation
     arms = ("none",) if model.arm == "none" else ("none", model.arm)

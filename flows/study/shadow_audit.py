@@ -81,7 +81,7 @@ def _scores(found: FinishedRun, cases: Cohort, majority: Cohort, without: BoolAr
     from mgvae.generator.release import load_synthetic
     from mgvae.generator.synthesis import device_of, encoded, synthesise
     from mgvae.reproducibility import derive, numpy_generator
-    from mgvae.torch_runtime import one_thread
+    from mgvae.threads import one_thread
     from mgvae.training.anchor import Anchor
     from mgvae.training.checkpoint import load_checkpoint
     from mgvae.training.inputs import GeneratorInputs

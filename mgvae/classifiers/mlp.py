@@ -22,7 +22,8 @@ from mgvae.classifiers.losses import SCALE, class_balanced, focal_terms, ldam_ma
 from mgvae.classifiers.network import Network, bounded
 from mgvae.config.classifiers import MLPLoss
 from mgvae.reproducibility import numpy_generator
-from mgvae.torch_runtime import one_thread, torch_generator
+from mgvae.threads import one_thread
+from mgvae.torch_runtime import torch_generator
 
 
 @dataclass(frozen=True)

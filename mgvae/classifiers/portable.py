@@ -18,7 +18,6 @@ from mgvae.arrays import FloatArray
 from mgvae.classifiers.classifier import Classifier
 from mgvae.classifiers.design import LinearDesign
 from mgvae.classifiers.design_json import as_json, linear_design, scored_design
-from mgvae.classifiers.models import BoostingModel, ForestModel, LogisticModel
 from mgvae.classifiers.network import Network
 from mgvae.classifiers.portable_trees import ForestScorer, TreeScorer, boosting_of, forest_of
 from mgvae.classifiers.recalibration import to_logit
@@ -171,6 +170,8 @@ def scorer_of(classifier: Classifier) -> Scorer:
     Raises:
         TypeError: it is none of those that `classifiers.make` makes.
     """
+    from mgvae.classifiers.models import BoostingModel, ForestModel, LogisticModel  # predictions need no scikit-learn
+
     if isinstance(classifier, LogisticModel):
         return LinearScorer(classifier._design, classifier.coefficients, float(classifier._model.intercept_[0]))
     if isinstance(classifier, BoostingModel):

@@ -88,6 +88,9 @@ class RowRules:
         return np.column_stack([np.zeros((len(table), 0), bool), *(truth(bound, values)[1] for bound in self.bound)])
 
 
+NO_RULES = RowRules((), {})
+
+
 def rules_within(dictionary: Dictionary, names: Collection[str]) -> RowRules:
     """Return the rules of a dictionary that name columns among ``names`` alone."""
     kept = [rule for rule in dictionary.rules if set(columns_of(rule.bound(dictionary.columns))) <= set(names)]

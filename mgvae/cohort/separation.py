@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import hypergeom
 
 from mgvae.arrays import BoolArray, FloatArray, IntArray
 
@@ -151,9 +150,16 @@ def known_for_one(known: BoolArray, happened: BoolArray) -> str | None:
     """Return "with" or "without" where a column is known for that outcome alone, and that is no chance."""
     count = int(known.sum())
     for label, rows in (("with", happened), ("without", ~happened)):
-        if count and not known[~rows].any() and hypergeom.sf(count - 1, len(known), int(rows.sum()), count) < CHANCE:
+        if count and not known[~rows].any() and _chance(count, len(known), int(rows.sum())) < CHANCE:
             return label
     return None
+
+
+def _chance(count: int, n: int, within: int) -> float:
+    """Return the probability that ``count`` rows drawn of ``n`` are all among ``within`` of them."""
+    from scipy.stats import hypergeom  # its import takes longer than most checks, and few tables have such a column
+
+    return float(hypergeom.sf(count - 1, n, within, count))
 
 
 def only_with_event(codes: IntArray, happened: BoolArray) -> bool:

@@ -18,7 +18,6 @@ SMALL = 1 << 18  # bytes of a file that stays in memory: a fit takes rows of eac
 MOST_SMALL = 256  # of these files
 
 
-
 @dataclass(frozen=True)
 class StoredTable:
     """A typed table in files.

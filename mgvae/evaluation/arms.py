@@ -18,15 +18,14 @@ import pandas as pd
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import information
 from mgvae.cohort.rows import Rows, cases_to_add
-from mgvae.cohort.rules import RowRules
+from mgvae.cohort.rules import NO_RULES, RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError
 from mgvae.evaluation.arm_kinds import GENERATIVE, SAME_FIT
-from mgvae.generator.rules import NO_RULES
-from mgvae.generator.synthesis import Variant, synthetic_cases
-from mgvae.generator.translation import Synthetic
 from mgvae.reproducibility import derive, numpy_generator
+
+Made = tuple[pd.DataFrame, tuple[str, ...]]  # cases, and what a reader must know of how they were made
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,7 @@ def treat(arm: Arm, rows: Rows, recipe: Recipe, *, seed: int) -> Treated:
     n = cases_to_add(rows.event, recipe.prevalence)
     if n == 0:
         return Treated(rows.features, rows.event, None, len(rows))
-    made = make(rows, recipe, n, derive(seed, arm))
-    return with_cases(rows, made.features, made.remarks)
+    return with_cases(rows, *make(rows, recipe, n, derive(seed, arm)))
 
 
 def class_weights(event: IntArray, prevalence: float) -> FloatArray:
@@ -141,7 +139,7 @@ def with_cases(rows: Rows, cases: pd.DataFrame, remarks: tuple[str, ...]) -> Tre
     return Treated(features, event, weights, len(rows), remarks)
 
 
-def _maker(arm: Arm) -> Callable[[Rows, Recipe, int, int], Synthetic]:
+def _maker(arm: Arm) -> Callable[[Rows, Recipe, int, int], Made]:
     if arm == "random_oversampling":
         return _repeated
     if arm == "smote":
@@ -151,19 +149,22 @@ def _maker(arm: Arm) -> Callable[[Rows, Recipe, int, int], Synthetic]:
     raise ConfigError(f"Arm must be one of those listed in mgvae.config.sections.Arm; got '{arm}'.")
 
 
-def _interpolated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Synthetic:
-    from mgvae.evaluation.smote import smote_cases  # a worker that needs no SMOTE spares the time of its library
-
-    return Synthetic(smote_cases(rows.features, rows.event, n=n, seed=seed), np.full(n, -1))
-
-
-def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Synthetic:
+def _repeated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Made:
     cases = np.flatnonzero(rows.event == 1)
     drawn = numpy_generator(seed, "draw").choice(cases, size=n, replace=True)
-    return Synthetic(rows.features.iloc[drawn], drawn)
+    return rows.features.iloc[drawn], ()
 
 
-def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> Synthetic:
-    kind = cast(Variant, variant)
-    rules, repair = recipe.rules, recipe.repair
-    return synthetic_cases(rows, recipe.columns, recipe.training, n=n, seed=seed, variant=kind, rules=rules, repair=repair)
+# a worker that needs neither SMOTE nor a generator spares the time of their libraries, which is longer than that of many fits
+def _interpolated(rows: Rows, recipe: Recipe, n: int, seed: int) -> Made:
+    from mgvae.evaluation.smote import smote_cases
+
+    return smote_cases(rows.features, rows.event, n=n, seed=seed), ()
+
+
+def _generated(rows: Rows, recipe: Recipe, n: int, seed: int, variant: str) -> Made:
+    from mgvae.generator.synthesis import Variant, synthetic_cases
+
+    kind, rules, repair = cast(Variant, variant), recipe.rules, recipe.repair
+    made = synthetic_cases(rows, recipe.columns, recipe.training, n=n, seed=seed, variant=kind, rules=rules, repair=repair)
+    return made.features, made.remarks

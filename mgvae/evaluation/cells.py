@@ -15,8 +15,8 @@ from mgvae.config.sections import Arm
 from mgvae.evaluation.arm_kinds import GENERATIVE
 from mgvae.evaluation.fits import Fit
 from mgvae.evaluation.majority import draw_majority
-from mgvae.evaluation.one_split import ArmOutcome, Chain, run_arm
-from mgvae.torch_runtime import one_thread
+from mgvae.evaluation.one_split import ArmOutcome, Chain, run_arm, uses_torch
+from mgvae.threads import one_thread
 
 OnDone = Callable[[int, int], None]
 Cell = tuple[Fit, Arm]
@@ -88,7 +88,7 @@ def run_cell(rows: AnyRows, fit: Fit, arm: Arm, chain: Chain) -> tuple[ArmOutcom
     """
     start = time.perf_counter()
     drawn = draw_majority(rows.event[fit.fitted], rows.group[fit.fitted], chain.majority_rows, seed=fit.seed)
-    with one_thread():
+    with one_thread(torch=uses_torch(arm, chain)):
         outcome = run_arm(arm, rows.take(fit.fitted[drawn.rows]), rows.part(fit.predicted), chain, seed=fit.seed)
     raw = {name: drawn.moved_back(probability) for name, probability in outcome.raw.items()}
     share = float(drawn.moved_back(np.array(outcome.fitted_share)))

@@ -12,21 +12,15 @@ import pandas as pd
 from mgvae.arrays import BoolArray
 from mgvae.classifiers.deployed import DeployedModel as DeployedModel
 from mgvae.classifiers.deployed import content_of, levels_of, model_from
-from mgvae.classifiers.portable import scorer_of
 from mgvae.classifiers.recalibration import Recalibration
-from mgvae.classifiers.region import fit_region
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.rows import rows
 from mgvae.config.dictionary import canonical
 from mgvae.config.sections import Arm, Classifier
 from mgvae.config.study import CohortConfig
 from mgvae.errors import CheckpointError
-from mgvae.evaluation.cross_validation import holdout_seed
-from mgvae.evaluation.evaluate import chain_of, evaluation_seed
-from mgvae.evaluation.one_split import fit_chain
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Line
-from mgvae.torch_runtime import one_thread
 
 MODEL, EVALUATED = "model.json", "evaluated_model.json"
 PREDICTIONS, TRAINED_ON = "predictions.parquet", "trained_on.parquet"
@@ -56,6 +50,14 @@ def fit_deployed(
         OutcomeError: too few events.
         TrainingError: a generator could not be trained.
     """
+    # who only reads a model needs none of these, and they take seconds to import
+    from mgvae.classifiers.portable import scorer_of
+    from mgvae.classifiers.region import fit_region
+    from mgvae.evaluation.cross_validation import holdout_seed
+    from mgvae.evaluation.evaluate import chain_of, evaluation_seed
+    from mgvae.evaluation.one_split import fit_chain
+    from mgvae.threads import one_thread
+
     fitting = rows(cohort.features, cohort.event, cohort.group, cohort.weight)
     seed = evaluation_seed(config)
     with one_thread():

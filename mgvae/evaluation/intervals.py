@@ -30,8 +30,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtrit
 
 from mgvae.arrays import FloatArray
 from mgvae.results.evaluation import Metric
@@ -134,7 +133,7 @@ def few_events(events: float) -> float:
 
 def t_quantile(events: float, level: float = 0.95) -> float:
     """Return how many standard errors the limits of a mean over events lie from it; NaN below two events."""
-    return float(student.ppf((1 + level) / 2, events - 1)) if events >= 2 else float("nan")
+    return float(stdtrit(events - 1, (1 + level) / 2)) if events >= 2 else float("nan")
 
 
 def auroc_estimate(score: Score, level: float) -> Estimate:

@@ -17,7 +17,7 @@ from mgvae.cohort.stored_rows import AnyRows
 from mgvae.config.sections import Arm
 from mgvae.config.sections import Classifier as ClassifierName
 from mgvae.errors import DataError, TrainingError
-from mgvae.evaluation.arm_kinds import SAME_FIT
+from mgvae.evaluation.arm_kinds import GENERATIVE, SAME_FIT
 from mgvae.evaluation.arms import Recipe, Treated, treat
 from mgvae.evaluation.majority import draw_majority
 from mgvae.reproducibility import derive
@@ -85,6 +85,11 @@ class Fitted:
         """Return the event's probability for each row, offset, not recalibrated, ``(N,)``."""
         raw = self.classifier.predict_proba(features)
         return offset(raw, fitted_share=self.fitted_share, share=self.prevalence)
+
+
+def uses_torch(arm: Arm, chain: Chain) -> bool:
+    """Return whether an arm or a classifier of the chain may use torch; the MLP minds its threads itself."""
+    return arm in GENERATIVE or bool(chain.options.own)
 
 
 def run_arm(arm: Arm, train: Rows, test: AnyRows, chain: Chain, *, seed: int) -> ArmOutcome:

@@ -26,7 +26,7 @@ from mgvae.evaluation.majority import draw_majority
 from mgvae.evaluation.one_split import fit_chain, fit_classifier
 from mgvae.explanation.contributions import Contributions, contributions
 from mgvae.explanation.importance import Explained, dependences, group_importances, importances, largest, sizes
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import ModelName
 from mgvae.results.explanations import Explanations, ModelExplanation

@@ -15,7 +15,7 @@ from mgvae.arrays import Array
 from mgvae.cohort.build import Cohort
 from mgvae.config.dictionary import LEVEL_KINDS, Column, canonical
 from mgvae.config.study import PARENT, CohortConfig
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from mgvae.results.synthetic import RepairRecord, RuleRecord
 
 RULES, REPAIR, DROPPED = "rules.json", "repair.json", "dropped"

@@ -14,7 +14,7 @@ import pandas as pd
 from mgvae.arrays import BoolArray
 from mgvae.cohort.embedding import fit_embedding, neighbour_ratios
 from mgvae.errors import TrainingError
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from mgvae.results.synthetic import RepairRecord
 
 

@@ -10,13 +10,14 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mgvae.arrays import Array
-from mgvae.cohort.rules import RowRules
+from mgvae.cohort.rules import NO_RULES, RowRules
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, drawn_once
-from mgvae.generator.rules import NO_RULES, RuleKeeper
+from mgvae.generator.rules import RuleKeeper
 from mgvae.generator.synthesis import translations
-from mgvae.generator.translation import Synthetic, decode, draw_parents
+from mgvae.generator.synthetic import Synthetic
+from mgvae.generator.translation import decode, draw_parents
 from mgvae.model.encoding import Encoding
 from mgvae.model.network import MGVAE
 from mgvae.reproducibility import derive

@@ -24,7 +24,6 @@ from mgvae.model.encoding import Encoding
 from mgvae.reproducibility import numpy_generator
 from mgvae.results.synthetic import RuleRecord
 
-NO_RULES = RowRules((), {})
 DECIMALS = 10  # of a calculated number: sums of decimals are not exact
 
 

@@ -15,15 +15,16 @@ from torch import Tensor
 from mgvae.arrays import Array, BoolArray, IntArray
 from mgvae.cohort.groups import hold_out
 from mgvae.cohort.rows import Rows
-from mgvae.cohort.rules import RowRules
+from mgvae.cohort.rules import NO_RULES, RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.config.study import NOT_PRIVATE
 from mgvae.errors import TrainingError
 from mgvae.generator.plausibility import OVERSUPPLY, Kept, keep_plausible
 from mgvae.generator.repair import repaired
-from mgvae.generator.rules import NO_RULES, Repaired, RuleKeeper
-from mgvae.generator.translation import Synthetic, decode, draw_parents, sample_prior, translate
+from mgvae.generator.rules import Repaired, RuleKeeper
+from mgvae.generator.synthetic import Synthetic
+from mgvae.generator.translation import decode, draw_parents, sample_prior, translate
 from mgvae.model.encoding import Encoding, fit_encoding
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE, initialised

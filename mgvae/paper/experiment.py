@@ -22,7 +22,7 @@ from mgvae.paper.oversamplers.judged_translation import anchored, free, translat
 from mgvae.paper.oversamplers.rivals import conditional_vae, gan, random_oversampling, smote
 from mgvae.paper.oversamplers.task import Made, Task
 from mgvae.reproducibility import derive
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 
 ARMS = {  # ways of treating the imbalance, in the table's order, and their names there
     "erm": "nothing (ERM)",

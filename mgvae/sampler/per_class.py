@@ -17,17 +17,17 @@ import pandas as pd
 from torch import Tensor
 
 from mgvae.arrays import Array
-from mgvae.cohort.rules import RowRules
+from mgvae.cohort.rules import NO_RULES, RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Training
 from mgvae.errors import TableError
 from mgvae.generator.resampling import PortableGenerator, portable_generator
-from mgvae.generator.rules import NO_RULES
 from mgvae.generator.synthesis import Pretrained, encoded, new_model, pretrain_majority, synthesise
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from mgvae.model.encoding import Encoding, fit_encoding
 from mgvae.reproducibility import derive
-from mgvae.torch_runtime import one_thread, own_stream
+from mgvae.threads import one_thread
+from mgvae.torch_runtime import own_stream
 from mgvae.training.early_stopping import History, OnEpoch
 from mgvae.training.inputs import GeneratorInputs
 from mgvae.training.tuning import finetune_cases

@@ -40,7 +40,7 @@ from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.cells import compute_cells
 from mgvae.evaluation.fits import Fit, plan_folds
 from mgvae.evaluation.one_split import Chain
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from tests.benchmarks.complexity import complexity, print_complexity
 from tests.benchmarks.oversamplers.generators import ctgan_cases
 from tests.benchmarks.oversamplers.speed import simulated

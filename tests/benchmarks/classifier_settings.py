@@ -20,7 +20,7 @@ from mgvae.classifiers.models import BoostingModel, ForestModel, LogisticModel
 from mgvae.cohort.rows import Rows, rows
 from mgvae.cohort.split import folds
 from mgvae.reproducibility import numpy_generator
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from tests.benchmarks.oversamplers.cohorts import DATA, load
 
 COHORTS = ("actg320", "mi_rupture", "mi_fibrillation", "nafld", "crash2")

@@ -19,7 +19,7 @@ from mgvae.evaluation.arms import Recipe, treat
 from mgvae.evaluation.measures.calibration import calibration
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from tests.mgvae.evaluation.simulated_cohort import simulated
 
 ARMS: tuple[Arm, ...] = ("none", "class_weight", "random_oversampling", "smote")

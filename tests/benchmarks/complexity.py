@@ -30,7 +30,8 @@ from mgvae.evaluation.fits import Fit
 from mgvae.evaluation.one_split import Chain
 from mgvae.generator.synthesis import encoded, pretrain_majority
 from mgvae.model.encoding import fit_encoding
-from mgvae.torch_runtime import one_thread, torch_generator
+from mgvae.threads import one_thread
+from mgvae.torch_runtime import torch_generator
 from tests.benchmarks.oversamplers.speed import simulated
 
 GRID = ((5_000, 20_000, 80_000), (25, 50, 100))

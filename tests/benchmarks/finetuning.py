@@ -34,7 +34,7 @@ from mgvae.model.encoding import fit_encoding
 from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
 from mgvae.reproducibility import derive, numpy_generator
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from mgvae.training.anchor import Anchor
 from mgvae.training.early_stopping import heldout_elbo
 from mgvae.training.exemplar_weights import fit_tilt, tilted

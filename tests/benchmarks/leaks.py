@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from tests.benchmarks.privacy import MEMBERS, draw, generated
 from tests.validation.offered import shuffled
 from validation.attacks.membership import Membership, membership

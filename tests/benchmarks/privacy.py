@@ -36,7 +36,7 @@ from mgvae.evaluation.arms import with_cases
 from mgvae.generator.synthesis import Pretrained, encoded, pretrain_majority, synthesise
 from mgvae.model.encoding import fit_encoding
 from mgvae.reproducibility import derive
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from mgvae.training.exemplars import ExemplarSchedule
 from mgvae.training.inputs import GeneratorInputs, divide_by_event, encoding_rows
 from mgvae.training.loops import FinetunePlan, finetune

@@ -17,16 +17,15 @@ import numpy as np
 import pandas as pd
 
 from mgvae.cohort.rows import cases_to_add
-from mgvae.cohort.rules import RowRules
+from mgvae.cohort.rules import NO_RULES, RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.rules import Rule
 from mgvae.config.sections import Training
 from mgvae.draft.draft import draft
 from mgvae.draft.rules import DraftedRule
-from mgvae.generator.rules import NO_RULES
 from mgvae.generator.synthesis import encoded, pretrain_majority, synthesise
 from mgvae.model.encoding import fit_encoding
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from mgvae.training.inputs import divide_by_event
 from mgvae.training.tuning import finetune_cases
 from tests.benchmarks.oversamplers.cohorts import DATA, Table, expand, load

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from mgvae import torch_runtime
-from mgvae.torch_runtime import one_thread, save_tensors
+from mgvae.threads import one_thread
+from mgvae.torch_runtime import save_tensors
 
 
 def test_they_come_back(tmp_path):

@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from flows.study.stages.cohort_rows import cohort_rows
 from flows.study.stages.encoded import ROWS, generator_rows, majority_places
 from flows.study.stages.stage import Inputs, Stage, sections, with_majority, write_json
 from mgvae.config.study import CohortConfig
-from mgvae.model.encoding import fit_encoding
-from mgvae.torch_runtime import save_tensors
-from mgvae.training.inputs import encoding_rows
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Fit the encoding on the training part: ``encoding.json``, ``rows.safetensors``."""
+    import torch
+
+    from mgvae.model.encoding import fit_encoding
+    from mgvae.torch_runtime import save_tensors
+    from mgvae.training.inputs import encoding_rows
+
     with cohort_rows(inputs["split"], folder) as parts:
         drawn = generator_rows(parts.train.event, parts.train.group, config)
         majority = majority_places(parts.train.event, drawn)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from safetensors.torch import load_file
 
 from mgvae.arrays import IntArray
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.majority import draw_majority
 from mgvae.reproducibility import derive
+
+if TYPE_CHECKING:
+    import torch
 
 ROWS = "rows.safetensors"
 
@@ -35,5 +37,7 @@ def majority_places(event: IntArray, drawn: IntArray) -> IntArray:
 
 def encoded_rows(folder: Path) -> dict[str, torch.Tensor]:
     """Read ``rows (n, W)``, ``event (n,)``, ``group (n,)`` and ``majority`` (see `majority_places`) of stage encode."""
+    from safetensors.torch import load_file
+
     tensors: dict[str, torch.Tensor] = load_file(folder / ROWS)
     return tensors

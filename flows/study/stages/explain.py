@@ -18,7 +18,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     from mgvae.evaluation.deployed_model import EVALUATED, load_deployed
     from mgvae.explanation.explain import explain
     from mgvae.generator.release import load_synthetic
-    from mgvae.torch_runtime import one_thread
+    from mgvae.threads import one_thread
 
     chosen = read_result(inputs["model"] / RECOMMENDATION, Recommendation)
     made, evaluated = load_synthetic(inputs["synthesise"]), load_deployed(inputs["model"], EVALUATED)

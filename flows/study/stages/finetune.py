@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from flows.study.stages.encoded import encoded_rows
 from flows.study.stages.stage import HISTORY, Inputs, Stage, sections, write_result
 from flows.study.stages.training import report_epoch, training_record, write_clock
 from mgvae.config.study import CohortConfig
-from mgvae.generator.synthesis import device_of
 from mgvae.reproducibility import derive
 from mgvae.results.privacy import PRIVACY
 from mgvae.results.training import Finetuning, LambdaTrial
-from mgvae.torch_runtime import one_thread
-from mgvae.training.anchor import Anchor
-from mgvae.training.checkpoint import load_checkpoint, save_checkpoint
-from mgvae.training.inputs import divide_by_event
-from mgvae.training.tuning import Finetuned, finetune_cases
+from mgvae.threads import one_thread
+
+if TYPE_CHECKING:
+    import torch
+
+    from mgvae.training.tuning import Finetuned
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Fine-tune with EWC; write checkpoint, ``history.json``, ``clock.json``, and ``privacy.json`` if private."""
+    from mgvae.generator.synthesis import device_of
+    from mgvae.training.anchor import Anchor
+    from mgvae.training.checkpoint import load_checkpoint, save_checkpoint
+    from mgvae.training.inputs import divide_by_event
+    from mgvae.training.tuning import finetune_cases
+
     training, rows = config.training, encoded_rows(inputs["encode"])
     device = device_of(training)
     start = load_checkpoint(inputs["pretrain"])

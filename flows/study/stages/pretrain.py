@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.study.stages.shared_pretraining import pretrained
 from flows.study.stages.stage import HISTORY, Inputs, Stage, read_json, sections, write_result
 from flows.study.stages.training import training_record, write_clock
 from mgvae.config.study import CohortConfig
-from mgvae.generator.synthesis import device_of
-from mgvae.model.encoding import encoding_from_json
 from mgvae.reproducibility import derive
 from mgvae.results.training import PretrainRecord
-from mgvae.training.checkpoint import save_checkpoint
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Train on the majority; write checkpoint, ``history.json``, ``clock.json``."""
+    from flows.study.stages.shared_pretraining import pretrained
+    from mgvae.generator.synthesis import device_of
+    from mgvae.model.encoding import encoding_from_json
+    from mgvae.training.checkpoint import save_checkpoint
+
     training = config.training
     encoding = encoding_from_json(read_json(inputs["encode"] / "encoding.json"))
     trained = pretrained(inputs["encode"], encoding, training, seed=derive(config.seed, "generator"))

@@ -15,7 +15,7 @@ from mgvae.errors import TrainingError
 from mgvae.evaluation.parallel import ProcessPool
 from mgvae.generator.synthesis import Pretrained, device_of, pretrain_majority
 from mgvae.model.encoding import Encoding
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from mgvae.training.early_stopping import OnEpoch
 from mgvae.training.ranks import LOST, Ranks, joined_ranks
 

@@ -59,7 +59,7 @@ def _measure(
     from mgvae.evaluation.bootstrap import resamples
     from mgvae.evaluation.subgroups import subgroup_part
     from mgvae.reproducibility import derive
-    from mgvae.torch_runtime import one_thread
+    from mgvae.threads import one_thread
 
     seed = derive(config.seed, "bootstrap", use)  # the resamples of the evaluation
     n = config.evaluation.bootstrap

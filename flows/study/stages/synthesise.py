@@ -12,12 +12,9 @@ from mgvae.cohort.rows import cases_to_add
 from mgvae.cohort.rules import rules_within
 from mgvae.config.study import CohortConfig
 from mgvae.generator.release import save_synthetic
-from mgvae.generator.synthesis import device_of, synthesise
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from mgvae.reproducibility import derive
-from mgvae.torch_runtime import one_thread
-from mgvae.training.checkpoint import load_checkpoint
-from mgvae.training.inputs import divide_by_event
+from mgvae.threads import one_thread
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
@@ -37,6 +34,10 @@ def translate(finetuned: Path, encoded: Path, config: CohortConfig, *, seed: int
         seed: the same seed gives the same cases.
         n: how many; None for as many as ``synthesis.prevalence`` asks for, at least one.
     """
+    from mgvae.generator.synthesis import device_of, synthesise
+    from mgvae.training.checkpoint import load_checkpoint
+    from mgvae.training.inputs import divide_by_event
+
     tuned, rows = load_checkpoint(finetuned), encoded_rows(encoded)
     training, device, event = config.training, device_of(config.training), rows["event"].numpy()
     inputs = divide_by_event(tuned.encoding, rows["rows"].to(device), event, rows["group"].numpy())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.progress import reporter
 from flows.study.stages.stage import write_json
 from mgvae.results.training import EpochRecord, Pretraining
 from mgvae.store.artifact import CLOCK
-from mgvae.training.early_stopping import History
+
+if TYPE_CHECKING:
+    from mgvae.training.early_stopping import History
 
 
 def training_record(history: History) -> Pretraining:

@@ -20,7 +20,8 @@ from mgvae.paper.oversamplers.fine_tuning import Start, pretrained
 from mgvae.paper.oversamplers.judged_translation import Translator, anchored, free, translations
 from mgvae.paper.oversamplers.task import Made, Task
 from mgvae.paper.pictures.fidelity import Faithfulness, Yardstick, faithfulness, yardstick
-from mgvae.torch_runtime import one_thread, torch_generator
+from mgvae.threads import one_thread
+from mgvae.torch_runtime import torch_generator
 
 PicturedArm = Literal["mgvae_no_pretraining", "mgvae_no_ewc", "mgvae"]
 PICTURED_ARMS: tuple[PicturedArm, ...] = ("mgvae_no_pretraining", "mgvae_no_ewc", "mgvae")

@@ -15,7 +15,7 @@ from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Training
 from mgvae.evaluation.arms import Recipe, treat
 from mgvae.reproducibility import numpy_generator
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from tests.benchmarks.oversamplers.scoring import classifier
 
 ROWS = 600

@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from mgvae.cohort.rows import Rows
 from mgvae.cohort.split import folds
 from mgvae.reproducibility import derive
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from tests.benchmarks.oversamplers.arms import ABLATIONS, applies, available, identity, treated
 from tests.benchmarks.oversamplers.cohorts import Table
 from tests.benchmarks.oversamplers.fingerprints import of_classifier

@@ -26,7 +26,7 @@ from mgvae.evaluation.measures.net_benefit import threshold_grid, threshold_rang
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.metrics import measure_probabilities
 from mgvae.evaluation.one_split import ArmOutcome
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import EvaluationResult
 from tests.benchmarks.truth.worlds import WORLDS, World, draw

@@ -18,7 +18,7 @@ from mgvae.evaluation.arms import information_weight
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.reproducibility import derive, numpy_generator
-from mgvae.torch_runtime import one_thread
+from mgvae.threads import one_thread
 from tests.benchmarks.averages import averaged, members_of
 from tests.benchmarks.wide.results import Block, Measured
 from tests.benchmarks.wide.tables import WideTable

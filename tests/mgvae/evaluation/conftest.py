@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mgvae.cohort.rows import Rows
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 
 
 @dataclass

@@ -12,7 +12,7 @@ from mgvae.cohort.subgroups import Subgroup
 from mgvae.config.study import CohortConfig
 from mgvae.explanation import explain as module
 from mgvae.explanation.explain import compared_arm, explain
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from mgvae.results.recommendation import Difference, Recommendation
 from tests.mgvae.evaluation.simulated_cohort import simulated
 

@@ -12,7 +12,7 @@ from mgvae.cohort.files import load_cohort, save_cohort
 from mgvae.config.dictionary import Column, Dictionary
 from mgvae.config.study import CohortConfig
 from mgvae.generator.release import LABEL, load_synthetic, released, save_synthetic, write_labelled
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from tests.mgvae.small_cohort import COLUMNS, levels, mixed
 
 EXTRA = {

@@ -16,7 +16,7 @@ from mgvae.evaluation.evaluate import chain_of
 from mgvae.evaluation.repair_effect import repair_effect
 from mgvae.generator.release import load_synthetic, save_synthetic
 from mgvae.generator.repair import near_patients, repaired
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 from tests.validation.simulated_patients import population_config
 
 WITHIN = 0.33

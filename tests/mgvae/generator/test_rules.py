@@ -6,14 +6,14 @@ import pytest
 
 import mgvae.generator.synthesis
 from mgvae.cohort.rows import Rows
-from mgvae.cohort.rules import RowRules
+from mgvae.cohort.rules import NO_RULES, RowRules
 from mgvae.config.dictionary import Column
 from mgvae.config.rules import Rule
 from mgvae.evaluation.arms import Recipe, treat
 from mgvae.generator.plausibility import OVERSUPPLY, keep_plausible
 from mgvae.generator.release import load_synthetic, save_synthetic
 from mgvae.generator.resampling import portable_generator
-from mgvae.generator.rules import NO_RULES, RuleKeeper
+from mgvae.generator.rules import RuleKeeper
 from mgvae.generator.synthesis import encoded, new_model, synthesise
 from mgvae.generator.translation import decode, draw_parents, translate
 from mgvae.model.encoding import fit_encoding

@@ -10,7 +10,7 @@ import torch
 from flows.study.stages import synthesise as stage
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.evaluate import chain_of
-from mgvae.generator.translation import Synthetic
+from mgvae.generator.synthetic import Synthetic
 
 RULES = ["a <= b", "died == 1 implies a > 0", {"missing_together": ["a", "b"]}]
 
@@ -35,10 +35,10 @@ def test_the_stage(config, monkeypatch):
     rows["majority"] = torch.tensor([1, 2, 4, 5, 6, 8, 9, 11, 12])  # 9 of 13 were drawn
     tuned = SimpleNamespace(encoding=None, model=torch.nn.Linear(1, 1), tilt=None)
     given = {}
-    monkeypatch.setattr(stage, "load_checkpoint", lambda folder: tuned)
+    monkeypatch.setattr("mgvae.training.checkpoint.load_checkpoint", lambda folder: tuned)
     monkeypatch.setattr(stage, "encoded_rows", lambda folder: rows)
     made = Synthetic(pd.DataFrame(index=range(3)), np.array([0, 8, 2]))
-    monkeypatch.setattr(stage, "synthesise", lambda *_, **named: given.update(named) or made)
+    monkeypatch.setattr("mgvae.generator.synthesis.synthesise", lambda *_, **named: given.update(named) or made)
     found = stage.translate(None, None, config, seed=3, n=None)
     assert found.parent.tolist() == [1, 12, 4], "among all patients without the event"
     assert texts(given["rules"]) == ["a <= b", "missing together: a, b"]
