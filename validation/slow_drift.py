@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy.special import ndtr
 
-from mgvae.cohort.embedding import Floats
+from mgvae.arrays import BoolArray, FloatArray
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.results.drift import ColumnProfile, ExtractProfile
@@ -25,7 +25,7 @@ ALLOWANCE = 0.5  # of the chart: it is quickest for shifts of one standard error
 FEWEST = 10  # cells of a night
 
 
-def profile(frame: pd.DataFrame, new_here: Floats, config: CohortConfig, extract_sha256: str) -> ExtractProfile:
+def profile(frame: pd.DataFrame, new_here: BoolArray, config: CohortConfig, extract_sha256: str) -> ExtractProfile:
     """Return the columns of an extract in numbers.
 
     Args:
@@ -109,11 +109,12 @@ def chart(profiles: Sequence[ExtractProfile], name: str) -> list[float]:
 
 def chart_limit(rate: float) -> float:
     """Return the limit of one side of a chart that it crosses by chance in about ``rate`` of nights."""
+    from scipy.optimize import brentq  # takes long to import, and only a long history needs it
 
     def gap(b: float) -> float:
         return (math.exp(2 * ALLOWANCE * b) - 2 * ALLOWANCE * b - 1) / (2 * ALLOWANCE**2) - 1 / rate
 
-    return float(optimize.brentq(gap, 1e-6, 100.0)) - 1.166
+    return float(brentq(gap, 1e-6, 100.0)) - 1.166
 
 
 def _shift(first: ExtractProfile, now: ExtractProfile, name: str) -> tuple[float, float] | None:
@@ -122,10 +123,10 @@ def _shift(first: ExtractProfile, now: ExtractProfile, name: str) -> tuple[float
     if old is None or not old.sd or not new.sd or old.mean is None or new.mean is None or min(old.n, new.n) < FEWEST:
         return None
     z = (new.mean - old.mean) / math.sqrt(old.sd**2 / old.n + new.sd**2 / new.n)
-    return (new.mean - old.mean) / old.sd, float(2 * stats.norm.sf(abs(z)))
+    return (new.mean - old.mean) / old.sd, float(2 * ndtr(-abs(z)))
 
 
-def _values(frame: pd.DataFrame, name: str, config: CohortConfig) -> Floats | None:
+def _values(frame: pd.DataFrame, name: str, config: CohortConfig) -> FloatArray | None:
     """Return a column as numbers, NaN for missing; None where it has none."""
     if name not in frame:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_expit, logit
 
 from mgvae.arrays import FloatArray, IntArray
@@ -73,6 +72,8 @@ def fit_recalibration(
         level_sd: standard deviation of the change in log odds at the centre of the logits, weighted by their information.
         log_slope_sd: standard deviation of log slope.
     """
+    from scipy.optimize import minimize  # takes long to import, and who only predicts needs none of it
+
     if event.min(initial=1) == event.max(initial=0):
         return Recalibration()
     x, w = to_logit(probability), np.ones(len(event)) if weight is None else weight
@@ -101,6 +102,8 @@ def fit_level(
     Args:
         event, probability, weight, level_sd: see `fit_recalibration`.
     """
+    from scipy.optimize import brentq
+
     x, w = to_logit(probability), np.ones(len(event)) if weight is None else weight
 
     def gradient(level: float) -> float:

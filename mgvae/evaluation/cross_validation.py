@@ -15,53 +15,13 @@ from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arm_kinds import SAME_FIT
 from mgvae.evaluation.cells import HERE, Outcomes, Run, compute_cells
 from mgvae.evaluation.fits import Fit, Plan, Tested, plan_folds
-from mgvae.evaluation.measures.weights import unit_weights
-from mgvae.evaluation.one_split import ArmOutcome, Chain, Key
+from mgvae.evaluation.one_split import ArmOutcome, Chain
+from mgvae.evaluation.predictions import Key, Predictions
 from mgvae.reproducibility import derive
 
 Model = tuple[Arm, Classifier]
 Learned = tuple[IntArray, FloatArray, FloatArray]  # outcome, predicted probability and weight of the same rows
 WHOLE = "whole"  # the fit on all training rows, which predicts the test part
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Probabilities of N real rows by models that never saw them or their groups.
-
-    Attributes:
-        event: outcome in {0, 1}, ``(N,)``.
-        group: group of each row, ``(N,)``.
-        fold: the fold in which a row was tested, ``(repeats, N)``.
-        prevalence: share of events among the rows that the row's model was fitted on, ``(repeats, N)``.
-        probability: by arm, classifier and variant, ``(repeats, N)``.
-        unavailable: arm -> why it could not be run on some split; such an arm is not in ``probability``.
-        remarks: what a reader must know of some split, in full sentences.
-        weight: how many patients each row stands for, see `Rows`, ``(N,)``; None: one each.
-    """
-
-    event: IntArray
-    group: IntArray
-    fold: NDArray[np.int16]
-    prevalence: FloatArray
-    probability: dict[Key, FloatArray]
-    unavailable: dict[Arm, str]
-    remarks: tuple[str, ...] = ()
-    weight: FloatArray | None = None
-
-    @property
-    def weights(self) -> FloatArray:
-        """The weight of each row, ``(N, 1)``."""
-        return unit_weights(len(self.event)) if self.weight is None else self.weight[:, None]
-
-    @property
-    def share(self) -> float:
-        """Weighted share of events."""
-        return float(np.average(self.event, weights=self.weight))
-
-    @property
-    def repeats(self) -> int:
-        """How often each row was predicted."""
-        return len(self.fold)
 
 
 @dataclass(frozen=True)

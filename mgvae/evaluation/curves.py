@@ -9,13 +9,12 @@ from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.recalibration import to_logit
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.bootstrap import Resamples
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.intervals import TOO_FEW, Score, logit_limits, wilson
 from mgvae.evaluation.measures.net_benefit import net_benefit_curves, threshold_grid
 from mgvae.evaluation.measures.smooth_calibration import smooth_curve
-from mgvae.evaluation.one_split import Key
-from mgvae.evaluation.summary import JUDGED, decision_range, sample_of
-from mgvae.results.evaluation import ArmCurves, Curve, DecisionCurve, DecisionCurves, Risks, SmoothCurve
+from mgvae.evaluation.predictions import Key, Predictions
+from mgvae.evaluation.summary import decision_range, sample_of
+from mgvae.results.evaluation import JUDGED, ArmCurves, Curve, DecisionCurve, DecisionCurves, Risks, SmoothCurve
 from mgvae.results.numbers import FEWEST_NAMED, number
 
 POINTS, BARS = 50, 40

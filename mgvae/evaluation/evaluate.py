@@ -17,10 +17,11 @@ from mgvae.config.study import CohortConfig
 from mgvae.evaluation.arms import Recipe
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cells import HERE, Run
-from mgvae.evaluation.cross_validation import Evaluated, Predictions, predict_both
+from mgvae.evaluation.cross_validation import Evaluated, predict_both
 from mgvae.evaluation.curves import curves_table, decision_curves
 from mgvae.evaluation.fits import usable_folds
 from mgvae.evaluation.one_split import Chain
+from mgvae.evaluation.predictions import Predictions
 from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, differences_table, score
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Bootstrap, EvaluationResult, Line, PartResult, Recalibrations

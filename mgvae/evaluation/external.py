@@ -20,12 +20,12 @@ from mgvae.cohort.subgroups import Subgroup
 from mgvae.config.dictionary import Column
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.curves import curves_table, decision_curves
 from mgvae.evaluation.measures.censoring import censoring_weights
+from mgvae.evaluation.predictions import Predictions
 from mgvae.evaluation.subgroups import subgroup_part
-from mgvae.evaluation.summary import JUDGED, arms_table, score
-from mgvae.results.evaluation import Curve, DecisionCurves, Line, Scores
+from mgvae.evaluation.summary import arms_table, score
+from mgvae.results.evaluation import JUDGED, Curve, DecisionCurves, Line, Scores
 from mgvae.results.external import ColumnDifference, Recalibrated, Spread
 from mgvae.results.numbers import number
 from mgvae.results.subgroups import SubgroupPart

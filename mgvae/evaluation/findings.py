@@ -6,8 +6,7 @@ from typing import get_args
 
 from mgvae.cohort.build import few_events
 from mgvae.config.classifiers import BuiltIn
-from mgvae.evaluation.summary import JUDGED
-from mgvae.results.evaluation import EvaluationResult, ModelName, PartResult, Scores
+from mgvae.results.evaluation import JUDGED, EvaluationResult, ModelName, PartResult, Scores
 from mgvae.results.findings import Finding, found
 from mgvae.results.numbers import FEW_EVENTS, Estimate
 from mgvae.results.recommendation import Recommendation

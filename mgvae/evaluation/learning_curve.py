@@ -21,15 +21,16 @@ from mgvae.errors import OutcomeError
 from mgvae.evaluation.arm_kinds import GENERATIVE, SAME_FIT
 from mgvae.evaluation.bootstrap import resamples
 from mgvae.evaluation.cells import HERE, KeptCells, Run
-from mgvae.evaluation.cross_validation import Predictions, cross_validate
+from mgvae.evaluation.cross_validation import cross_validate
 from mgvae.evaluation.evaluate import chain_of
 from mgvae.evaluation.fits import plan_folds, usable_folds
 from mgvae.evaluation.intervals import estimates
-from mgvae.evaluation.one_split import ArmOutcome, Key
+from mgvae.evaluation.one_split import ArmOutcome
+from mgvae.evaluation.predictions import Key, Predictions
 from mgvae.evaluation.sample_size import sample_size
-from mgvae.evaluation.summary import JUDGED, score
+from mgvae.evaluation.summary import score
 from mgvae.reproducibility import derive
-from mgvae.results.evaluation import Metric, ModelName, Scores, Variant
+from mgvae.results.evaluation import JUDGED, Metric, ModelName, Scores, Variant
 from mgvae.results.learning_curve import LearningCurveResult, LearningLine, LearningPoint
 from mgvae.results.numbers import Estimate
 

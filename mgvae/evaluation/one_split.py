@@ -24,7 +24,6 @@ from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Variant
 
 VARIANTS: tuple[Variant, ...] = ("raw", "offset", "recalibrated")
-Key = tuple[Arm, ClassifierName, Variant]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mgvae.errors import CheckpointError
-from mgvae.evaluation.cross_validation import Predictions
+from mgvae.evaluation.predictions import Predictions
 
 TRAINING, HOLDOUT = "training_predictions.parquet", "holdout_predictions.parquet"
 OWN = ("repeat", "event", "group", "fold", "prevalence", "weight")

@@ -11,7 +11,7 @@ import numpy as np
 from mgvae.arrays import BoolArray, FloatArray, IntArray
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arm_kinds import SAME_FIT
-from mgvae.evaluation.cross_validation import Predictions
+from mgvae.evaluation.predictions import Predictions
 from mgvae.results.evaluation import Variant
 from mgvae.results.rank_curves import RankCurve, RankCurves
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.arm_kinds import GENERATIVE
 from mgvae.evaluation.evidence import LUCK, POWER, PRIOR, evidence, expected_gain, needed, smallest_gain, worth
-from mgvae.evaluation.summary import JUDGED
-from mgvae.results.evaluation import Contrast, EvaluationResult, Metric, ModelName, Scores
+from mgvae.results.evaluation import JUDGED, Contrast, EvaluationResult, Metric, ModelName, Scores
 from mgvae.results.gates import Gate
 from mgvae.results.labels import named
 from mgvae.results.numbers import FEW_EVENTS, Estimate

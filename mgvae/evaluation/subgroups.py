@@ -17,14 +17,14 @@ from mgvae.cohort.groups import groups_by_event
 from mgvae.cohort.subgroups import Subgroup
 from mgvae.config.sections import Arm, Classifier
 from mgvae.evaluation.bootstrap import Resamples
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.intervals import Sample, Score, estimates, t_quantile
 from mgvae.evaluation.measures.accuracy import accuracy
 from mgvae.evaluation.measures.calibration import calibration
 from mgvae.evaluation.measures.decisions import decisions
 from mgvae.evaluation.measures.ranking import ranking
-from mgvae.evaluation.summary import JUDGED, critical_value, threshold
-from mgvae.results.evaluation import Metric, ModelName
+from mgvae.evaluation.predictions import Predictions
+from mgvae.evaluation.summary import critical_value, threshold
+from mgvae.results.evaluation import JUDGED, Metric, ModelName
 from mgvae.results.numbers import Estimate, number
 from mgvae.results.subgroups import (
     ColumnSubgroups,

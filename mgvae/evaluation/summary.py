@@ -11,16 +11,14 @@ from mgvae.cohort.groups import groups_by_event
 from mgvae.config.sections import Arm, Classifier, Evaluation
 from mgvae.evaluation.arm_kinds import SAME_FIT
 from mgvae.evaluation.bootstrap import Resamples
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.intervals import Sample, Score, estimates, t_quantile
 from mgvae.evaluation.measures.net_benefit import threshold_grid, threshold_range
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.metrics import measure_probabilities
-from mgvae.evaluation.one_split import Key
-from mgvae.results.evaluation import ArmDifferences, ArmScores, Contrast, Contrasts, Gain, Metric, ModelName, Variant
+from mgvae.evaluation.predictions import Key, Predictions
+from mgvae.results.evaluation import JUDGED, ArmDifferences, ArmScores, Contrast, Contrasts, Gain, Metric, ModelName
 from mgvae.results.numbers import Estimate, number
 
-JUDGED: Variant = "recalibrated"
 REFERENCE: Arm = "none"
 PRIMARY: Metric = "auroc"
 CONTRASTED: tuple[Metric, ...] = ("auroc", "scaled_brier", "net_benefit", "log_loss")  # the fields of Contrast

@@ -14,6 +14,7 @@ from mgvae.results.numbers import Amounts, Count, Estimate, Number, Share, requi
 from mgvae.results.rank_curves import RankCurves
 
 Variant = Literal["raw", "offset", "recalibrated"]
+JUDGED: Variant = "recalibrated"  # by which models are compared
 Metric = Literal[
     "auroc",
     "auprc",

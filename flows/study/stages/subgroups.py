@@ -19,7 +19,7 @@ from mgvae.results.subgroups import SubgroupPart, Subgroups
 
 if TYPE_CHECKING:
     from mgvae.cohort.subgroups import Cuts
-    from mgvae.evaluation.cross_validation import Predictions
+    from mgvae.evaluation.predictions import Predictions
 
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:

@@ -9,11 +9,11 @@ from scipy.special import expit, logit
 
 from mgvae.config.sections import Evaluation
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.curves import POINTS, curves_table, decision_curves, risks
 from mgvae.evaluation.measures.net_benefit import net_benefit_curves, threshold_grid
 from mgvae.evaluation.measures.smooth_calibration import smooth_curve
 from mgvae.evaluation.measures.weights import unit_weights
+from mgvae.evaluation.predictions import Predictions
 from mgvae.results.numbers import FEWEST_NAMED
 
 LR = "logistic_regression"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
+from mgvae.evaluation.predictions import Predictions
 from mgvae.evaluation.rank_curves import POINTS, precision_at, rank_curves, sensitivity_at
 
 FINE = np.linspace(0, 1, 200_001)

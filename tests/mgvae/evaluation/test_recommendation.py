@@ -12,10 +12,10 @@ from scipy.special import expit
 from flows.study.report_assembly import evaluation_summary
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.curves import curves_table
 from mgvae.evaluation.evidence import LUCK
 from mgvae.evaluation.intervals import Score
+from mgvae.evaluation.predictions import Predictions
 from mgvae.evaluation.recommendation import rule
 from mgvae.evaluation.summary import arms_table, contrasts, critical_value, score
 from mgvae.results.evaluation import ArmScores, EvaluationResult

@@ -13,8 +13,8 @@ from sklearn.metrics import precision_score, recall_score, roc_auc_score
 from mgvae.classifiers.recalibration import to_logit
 from mgvae.cohort.subgroups import Subgroup
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.intervals import Score
+from mgvae.evaluation.predictions import Predictions
 from mgvae.evaluation.subgroups import FEWEST_EVENTS, MEASURED, critical_values, subgroup_part
 
 MODEL = [("none", "logistic_regression")]

@@ -9,12 +9,12 @@ import pytest
 
 from mgvae.config.sections import Evaluation
 from mgvae.evaluation.bootstrap import resamples
-from mgvae.evaluation.cross_validation import Predictions
 from mgvae.evaluation.intervals import estimates
 from mgvae.evaluation.measures.net_benefit import net_benefit, threshold_grid
 from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.metrics import measure
+from mgvae.evaluation.predictions import Predictions
 from mgvae.evaluation.summary import decision_range, differences_table, sample_of, score, threshold
 
 LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
