@@ -80,9 +80,11 @@ def prepare_flow() -> None:
     """Import the flow and what Prefect imports for its first one; read the code of its stages, for their cache keys."""
     import fastapi.encoders  # noqa: F401
 
-    from flows.study.cache_key import code_version
+    from flows.study.cache_key import code_digest, code_version
+    from flows.study.stages.registry import STAGES
 
     code_version()
+    code_digest(*(stage.make.__module__ for stage in STAGES))
 
 
 def _ended(result: dict[str, Any], *, profile: bool) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -37,8 +37,13 @@ def code_digest(*modules: str) -> str:
 
     A change in the library is seen even if the stage's own lines are the same; a change elsewhere leaves the digest alone.
     """
+    return _digest(reached(*modules))
+
+
+def _digest(modules: Iterable[str]) -> str:
+    """Return the sha256 of these modules and of library versions."""
     total = hashlib.sha256()
-    for module in sorted(reached(*modules)):
+    for module in sorted(modules):
         total.update(f"{module}\0{_source_digest(module)}\n".encode())
     for name, number in library_versions().items():
         total.update(f"{name}=={number.partition('+')[0]}\n".encode())  # a build for CPU or for CUDA is the same version
@@ -82,7 +87,7 @@ def code_version() -> str:
         number = version("mgvae-cohort")
     except PackageNotFoundError:  # run from a source tree that is not installed
         number = "0"
-    return f"{number}+{code_digest(*every)[:12]}"
+    return f"{number}+{_digest(every)[:12]}"
 
 
 @cache
@@ -121,12 +126,22 @@ def _imports(module: str) -> tuple[str, ...]:
     if path is None:
         return ()
     found: set[str] = {module.rpartition(".")[0]} - {""}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return tuple(sorted(name for name in found if name.partition(".")[0] in PACKAGES and _file(name) is not None))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements of a module, at any depth; expressions, which hold no import, are nine nodes of ten."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for blocks in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(node, blocks, ())
 
 
 def _modules_of(package: str) -> list[str]:
