@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from mgvae.arrays import BoolArray, FloatArray
+from mgvae.arrays import Array, BoolArray
 from mgvae.config.dictionary import LEVEL_KINDS, canonical
 from mgvae.config.study import CohortConfig
 from mgvae.results.drift import ColumnProfile, ExtractProfile
@@ -126,7 +126,7 @@ def _shift(first: ExtractProfile, now: ExtractProfile, name: str) -> tuple[float
     return (new.mean - old.mean) / old.sd, float(2 * ndtr(-abs(z)))
 
 
-def _values(frame: pd.DataFrame, name: str, config: CohortConfig) -> FloatArray | None:
+def _values(frame: pd.DataFrame, name: str, config: CohortConfig) -> Array | None:
     """Return a column as numbers, NaN for missing; None where it has none."""
     if name not in frame:
         return None

@@ -15,7 +15,8 @@ from mgvae.classifiers.design import BINS, LinearDesign, TreeDesign, forest_rows
 from mgvae.classifiers.design_json import as_json, linear_design, tree_design
 
 BITS = 32  # in a word of scikit-learn's sets of categories
-CHUNK = 20_000  # rows that a wide design is made dense for at a time
+CHUNK = 20_000  # rows that are predicted at a time
+Asked = dict[tuple[Any, ...], BoolArray]  # by question of a node, which rows go left
 FOREST_KEYS = ("column", "threshold", "left", "right", "value")
 
 
@@ -51,6 +52,23 @@ class Tree:
             goes_left = self.goes_left(node, matrix[rows, self.column[node]])
             waiting += [(self.left[node], rows[goes_left]), (self.right[node], rows[~goes_left])]
 
+    def values(self, columns: FloatArray, asked: Asked, node: int = 0) -> FloatArray | float:
+        """Return each row's leaf value, as `add_to` adds it: for small trees, whose questions many trees ask.
+
+        Args:
+            columns: of the matrix, a row for each, ``(P, N)``.
+            asked: answers to the questions asked of these rows so far; new ones join them.
+            node: where to begin.
+        """
+        if not self.left[node]:
+            return self.value[node]
+        known = self.categories[node]
+        question = self.column[node], self.threshold[node], self.missing_left[node], None if known is None else tuple(known)
+        if question not in asked:
+            asked[question] = self.goes_left(node, columns[self.column[node]])
+        sides = (self.values(columns, asked, below) for below in (self.left[node], self.right[node]))
+        return np.where(asked[question], *sides)
+
     def goes_left(self, node: int, values: FloatArray) -> BoolArray:
         """Return whether values of the node's column go left, ``(N,)``."""
         known = self.categories[node]
@@ -76,10 +94,12 @@ class TreeScorer:
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:
         """See `Scorer`."""
-        matrix = self.matrix(features)
-        log_odds = np.full(len(matrix), self.baseline)
-        for tree in self.trees:
-            tree.add_to(log_odds, matrix)
+        columns = np.ascontiguousarray(self.matrix(features).T)
+        log_odds = np.full(len(features), self.baseline)
+        for start in range(0, len(features), CHUNK):
+            part, asked = slice(start, start + CHUNK), Asked()
+            for tree in self.trees:
+                log_odds[part] += tree.values(columns[:, part], asked)
         return np.asarray(expit(log_odds))
 
     def matrix(self, features: pd.DataFrame) -> FloatArray:
@@ -186,12 +206,9 @@ def _tree(predictor: Any, columns: IntArray, seen: Mapping[int, list[int]]) -> T
     nodes = predictor.nodes
     column = columns[nodes["feature_idx"]]
     split = nodes["is_leaf"] == 0
-    named = [
-        _members(predictor.raw_left_cat_bitsets[node["bitset_idx"]], seen[int(at)])
-        if inner and node["is_categorical"]
-        else None
-        for node, at, inner in zip(nodes, column, split, strict=True)
-    ]
+    named: list[list[int] | None] = [None] * len(nodes)
+    for place in np.flatnonzero(split & (nodes["is_categorical"] == 1)):
+        named[place] = _members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][place]], seen[int(column[place])])
     return Tree(
         column=column.tolist(),
         # columns hold numbers of bins, so that one beyond all of them says what infinity says, and has a form in JSON

@@ -22,6 +22,8 @@ from mgvae.arrays import Array, FloatArray, IntArray
 from mgvae.classifiers.classifier import Classifier
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, forest_rows
 from mgvae.classifiers.factory import make
+from mgvae.classifiers.models import BoostingModel
+from mgvae.classifiers.portable import scorer_of
 from mgvae.classifiers.recalibration import fit_recalibration, to_logit
 from mgvae.cohort.groups import Parts
 from mgvae.cohort.split import folds
@@ -141,7 +143,8 @@ def fit_judges(
 def log_odds(judges: Sequence[Classifier], features: pd.DataFrame) -> Array:
     """Return the log odds of rows by each judge, ``(n, J)``; a block of rows at a time, since a design is wide."""
     blocks = [features.iloc[start : start + AT_ONCE] for start in range(0, max(len(features), 1), AT_ONCE)]
-    return np.column_stack([np.concatenate([to_logit(judge.predict_proba(block)) for block in blocks]) for judge in judges])
+    scorers = [scorer_of(judge) if isinstance(judge, BoostingModel) else judge for judge in judges]  # the same, sooner
+    return np.column_stack([np.concatenate([to_logit(one.predict_proba(block)) for block in blocks]) for one in scorers])
 
 
 def stacked(event: Array, log_odds: Array) -> tuple[float, Array]:

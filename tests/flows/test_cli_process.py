@@ -50,6 +50,12 @@ def test_help_waits_for_no_library_that_is_slow_to_import():
     assert not imported & SLOW_TO_IMPORT
 
 
+def test_a_run_of_which_all_stages_are_done_waits_for_neither_torch_nor_classifiers():
+    code = "import sys, flows.study.flow; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert not set(done.stdout.split()) & {"torch", "sklearn", "scipy.stats", "scipy.optimize"}
+
+
 @pytest.mark.slow
 def test_the_command_itself_twice(tmp_path):
     cohort = write_study(tmp_path / "study", **PLAIN)

@@ -65,7 +65,7 @@ def _measure(
     n = config.evaluation.bootstrap
     plan = resamples(predictions.event, predictions.group, n=n, seed=seed, follow_up=followed)
     arms: tuple[Arm, ...] = tuple(dict.fromkeys(("none", chosen.arm)))
-    with one_thread():
+    with one_thread(torch=False):
         return subgroup_part(predictions, subgroups_of(part, config, cuts), [(arm, chosen.classifier) for arm in arms], plan)
 
 

@@ -112,8 +112,9 @@ def stages_changed_by(module, monkeypatch):
         return {stage.name for stage in STAGES if code_digest(stage.make.__module__) != before[stage.name]}
 
 
-EVALUATED = {"evaluate", "model", "explain", "subgroups", "instability", "learning_curve"}
-TRAINED = {"pretrain", "finetune", "synthesise", *EVALUATED}
+FITTED = {"evaluate", "model", "explain", "instability", "learning_curve"}
+EVALUATED = {*FITTED, "subgroups"}
+TRAINED = {"pretrain", "finetune", "synthesise", *FITTED}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ TRAINED = {"pretrain", "finetune", "synthesise", *EVALUATED}
         ("validation.suite", {"validate", "assess"}),
         ("mgvae.training.loops", TRAINED),
         ("mgvae.model.objective", TRAINED),
-        ("mgvae.evaluation.smote", EVALUATED),
+        ("mgvae.evaluation.smote", FITTED),
         ("mgvae.evaluation.deployed_model", {"model", "explain"}),
         ("mgvae.explanation.contributions", {"explain"}),
         ("mgvae.evaluation.subgroups", {"subgroups"}),
