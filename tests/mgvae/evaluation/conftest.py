@@ -40,5 +40,5 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> Seen:
         made = rows.features.iloc[parent].reset_index(drop=True)
         return Synthetic(made.assign(severity=made["severity"] + 1.5), parent, seen.remarks)
 
-    monkeypatch.setattr("mgvae.evaluation.arms.synthetic_cases", synthetic_cases)
+    monkeypatch.setattr("mgvae.generator.synthesis.synthetic_cases", synthetic_cases)
     return seen

@@ -10,7 +10,6 @@ from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Synthesis, Training
 from mgvae.config.strict import build
 from mgvae.errors import ConfigError, TrainingError
-from mgvae.evaluation import arms
 from mgvae.evaluation.arms import Recipe, treat
 from mgvae.evaluation.evaluate import chain_of
 from mgvae.evaluation.repair_effect import repair_effect
@@ -113,7 +112,7 @@ def test_every_fold_gets_the_rule(monkeypatch):
         asked.append(settings)
         return Synthetic(rows.features[rows.event == 1], np.zeros(int(rows.event.sum())))
 
-    monkeypatch.setattr(arms, "synthetic_cases", generator)
+    monkeypatch.setattr("mgvae.generator.synthesis.synthetic_cases", generator)
     rows = Rows(table(*range(10)), np.repeat([1, 0], [2, 8]), np.arange(10))
     treat("mgvae", rows, Recipe({}, Training(), repair=0.2), seed=0)
     assert asked[0]["repair"] == 0.2
