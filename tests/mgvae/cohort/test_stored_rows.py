@@ -38,7 +38,9 @@ def same(one, other):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def test_rows_read_from_files_are_those_in_memory(whole, table):
+@pytest.mark.parametrize("small", [0, module.SMALL])  # bytes of a file that stays in memory
+def test_rows_read_from_files_are_those_in_memory(whole, table, small, monkeypatch):
+    monkeypatch.setattr(module, "SMALL", small)
     stored = stored_rows(table, np.arange(5), whole)
     for at in (np.arange(5), np.array([4, 0, 0]), np.array([], dtype=np.int64)):
         same(stored.take(at), whole.take(at))
@@ -74,3 +76,16 @@ def test_parts_are_joined_in_order(whole, table):
     np.testing.assert_array_equal(in_memory.event, together.event)
     with pytest.raises(TypeError, match="both be stored"):
         joined(stored, whole)
+
+
+def test_a_small_column_is_read_once_and_again_when_its_file_is_another(whole, table, monkeypatch):
+    load, loaded = np.load, []
+    monkeypatch.setattr(module.np, "load", lambda file, **how: loaded.append(file) or load(file, **how))
+    stored = stored_rows(table, np.arange(5), whole)
+    for _ in range(2):
+        same(stored.take(np.arange(5)), whole)
+    assert len(loaded) == 4
+    (table.folder / "3.npy").unlink()
+    np.save(table.folder / "3.npy", np.arange(5.0, 0.0, -1.0))
+    assert stored.take(np.arange(5)).features["a"].tolist() == [5.0, 4.0, 3.0, 2.0, 1.0]
+    assert len(loaded) == 5
