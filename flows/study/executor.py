@@ -10,36 +10,18 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from flows.progress import reporter
 from flows.redaction import OrchestrationError, redact_errors
 from flows.study.kept_cells import kept_cells
 from flows.study.stages.cohort_rows import DASK as SETTING
+from flows.study.worker_pool import current_pool
 from mgvae.evaluation.cells import Run
 from mgvae.evaluation.parallel import ProcessPool, cores
 
 CONNECTED_WITHIN = "30s"
 T = TypeVar("T")
-_shared: ContextVar[ProcessPool | None] = ContextVar("shared_pool", default=None)
-
-
-@contextmanager
-def shared_pool() -> Iterator[ProcessPool | None]:
-    """Have all stages of the block compute their cells in the same worker processes, which import the library once.
-
-    Yields them; None on one core, or where a cluster computes the cells.
-    """
-    if os.environ.get(SETTING) or cores() == 1:
-        yield None
-        return
-    with ProcessPool(cores(), counted=True) as pool:
-        token = _shared.set(pool)
-        try:
-            yield pool
-        finally:
-            _shared.reset(token)
 
 
 @contextmanager
@@ -55,7 +37,7 @@ def open_executor() -> Iterator[Executor | None]:
     if address:
         with _connected(address) as executor:
             yield executor
-    elif (pool := _shared.get()) is not None:
+    elif (pool := current_pool()) is not None:
         with pool.stopping():
             yield pool
     elif cores() > 1:

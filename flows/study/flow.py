@@ -26,7 +26,6 @@ from flows.runs.publish import publish
 from flows.runs.registry import note_run
 from flows.study.cache_key import code_digest, stage_key
 from flows.study.event_tables import runnable
-from flows.study.executor import shared_pool
 from flows.study.findings import with_promotion
 from flows.study.lineage import FinishedStage, config_sha256, place_of
 from flows.study.outcome import final_state
@@ -39,6 +38,7 @@ from flows.study.stage_runner import StageCall, StageResult, current_place, make
 from flows.study.stages.registry import BESIDE, DRIFT, ON_VALID_EXTRACT, VALIDATE
 from flows.study.stages.stage import VALIDATION, Stage, read_result
 from flows.study.stages.validate import check_extract_unchanged
+from flows.study.worker_pool import shared_pool
 from mgvae.classifiers.own import remarks_on
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.evaluation.parallel import ProcessPool

@@ -19,7 +19,7 @@ from mgvae.classifiers.recalibration import offset
 from mgvae.cohort.rows import Rows
 from mgvae.config.sections import Arm
 from mgvae.config.study import CohortConfig
-from mgvae.evaluation import arms, cells, cross_validation
+from mgvae.evaluation import cells, cross_validation
 from mgvae.evaluation.evaluate import evaluate
 from mgvae.evaluation.fits import Fit
 from mgvae.evaluation.measures.net_benefit import threshold_grid, threshold_range
@@ -147,7 +147,7 @@ def oracle(world: World, events: int) -> Iterator[None]:
         drawn = draw(world, events=cases, others=0, generator=np.random.default_rng(derive(seed, "oracle")))
         return Synthetic(drawn.features, np.full(cases, -1))
 
-    with mock.patch.object(arms, "synthetic_cases", real_cases):
+    with mock.patch("mgvae.generator.synthesis.synthetic_cases", real_cases):
         yield
 
 

@@ -1,0 +1,35 @@
+"""Worker processes of this machine that all stages of a run compute their cells in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from flows.study.stages.cohort_rows import DASK as SETTING
+from mgvae.evaluation.parallel import ProcessPool, cores
+
+_shared: ContextVar[ProcessPool | None] = ContextVar("shared_pool", default=None)
+
+
+@contextmanager
+def shared_pool() -> Iterator[ProcessPool | None]:
+    """Have all stages of the block compute their cells in the same worker processes, which import the library once.
+
+    Yields them; None on one core, or where a cluster computes the cells.
+    """
+    if os.environ.get(SETTING) or cores() == 1:
+        yield None
+        return
+    with ProcessPool(cores(), counted=True) as pool:
+        token = _shared.set(pool)
+        try:
+            yield pool
+        finally:
+            _shared.reset(token)
+
+
+def current_pool() -> ProcessPool | None:
+    """Return the processes of the `shared_pool` around; None outside of one."""
+    return _shared.get()
