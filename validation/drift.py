@@ -72,7 +72,8 @@ def drift(before: Table, after: Table, config: CohortConfig) -> DriftResult:
     series = {name: pair for name, pair in _pairs(before.frame, after.frame, config).items() if _class(*pair)}
     numeric = sum(pd.api.types.is_numeric_dtype(pair[0]) for pair in series.values())
     tail = config.drift.false_alarms / 4 / (2 * len(series) + numeric + 2)
-    drifts = tuple(_column(name, pair, config, tail=tail) for name, pair in series.items())
+    entries = judged_columns(config)
+    drifts = tuple(_column(name, pair, entries[name], config, tail=tail) for name, pair in series.items())
     columns = _columns(before, after, config)
     gates = (
         columns_gate(columns, used=_used(config)),
@@ -148,9 +149,10 @@ def _class(before: pd.Series, after: pd.Series) -> str:
     return first if first == second != "date" else ""
 
 
-def _column(name: str, pair: tuple[pd.Series, pd.Series], config: CohortConfig, *, tail: float) -> ColumnDrift:
-    entry, limits = judged_columns(config)[name], config.drift
-    counted = binned(*pair)
+def _column(
+    name: str, pair: tuple[pd.Series, pd.Series], entry: Column | None, config: CohortConfig, *, tail: float
+) -> ColumnDrift:
+    limits, counted = config.drift, binned(*pair)
     numeric = entry is not None and entry.kind not in LEVEL_KINDS and pd.api.types.is_numeric_dtype(pair[0])
     stable, far = stability(counted, tail=tail), distance(*pair, tail=tail) if numeric else None
     (lost, n), (now, m) = ((int(cells.isna().sum()), len(cells)) for cells in pair)

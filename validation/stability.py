@@ -110,10 +110,18 @@ def _by_deciles(before: pd.Series, after: pd.Series) -> tuple[Array, Array]:
 
 
 def _by_level(before: pd.Series, after: pd.Series) -> tuple[Array, Array]:
-    first, second = before.value_counts(), after.value_counts()
-    levels = sorted({str(level) for level in first.index} | {str(level) for level in second.index})
-    spelled = [counts.rename(str).groupby(level=0).sum().reindex(levels, fill_value=0) for counts in (first, second)]
-    return spelled[0].to_numpy(), spelled[1].to_numpy()
+    first, second = (_spelled(table.value_counts()) for table in (before, after))
+    levels = sorted(first.keys() | second.keys())
+    one, two = (np.array([counts.get(level, 0) for level in levels], dtype=np.int64) for counts in (first, second))
+    return one, two
+
+
+def _spelled(counts: pd.Series) -> dict[str, int]:
+    """Return counts by how levels are written: two may be written alike."""
+    found: dict[str, int] = {}
+    for level, count in counts.items():
+        found[str(level)] = found.get(str(level), 0) + int(count)
+    return found
 
 
 def _unit(counted: Binned) -> float:
