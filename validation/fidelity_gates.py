@@ -19,6 +19,7 @@ from validation.tables import Tables
 from validation.twosample import two_sample_auc
 
 UNLIKELY = 0.025
+REPEATS = 3  # subsamples of synthetic cases that are compared with real ones
 
 
 def fidelity_gates(tables: Tables, *, config: CohortConfig, seed: int) -> list[Gate]:
@@ -38,7 +39,7 @@ def fidelity_gates(tables: Tables, *, config: CohortConfig, seed: int) -> list[G
 def two_sample_gate(tables: Tables, *, config: CohortConfig, seed: int) -> Gate:
     """Check that a classifier cannot separate synthetic from real cases."""
     real = pd.concat([tables.cases, tables.cases_holdout], ignore_index=True)
-    found = two_sample_auc(real, tables.synthetic, seed=seed)
+    found = two_sample_auc(real, tables.synthetic, seed=seed, repeats=REPEATS)
     between = two_sample_auc(tables.cases, tables.cases_holdout, seed=seed, repeats=1)
     most = config.gates.c2st_warn
     reference = (

@@ -82,7 +82,7 @@ def test_the_same_table_has_not_moved():
     assert [feature.name for feature in found.features] == ["died", "seen", "c0", "c1", "c2", "c3", "c4"]
 
 
-@pytest.mark.parametrize(("n", "columns", "seeds"), [(200, 20, 25), (2000, 20, 5), (200, 300, 2)])
+@pytest.mark.parametrize(("n", "columns", "seeds"), [(200, 20, 12), (2000, 20, 3), (200, 300, 1)])
 def test_two_halves_of_one_cohort_pass(n, columns, seeds):
     config, passed = study(columns), 0
     for seed in range(seeds):
@@ -95,7 +95,7 @@ def test_two_halves_of_one_cohort_pass(n, columns, seeds):
 
 
 def test_a_small_extract_against_a_large_one_passes():
-    assert [verdict_of(compare(rows(3000, 2 * s), rows(150, 2 * s + 1)).gates[2:]) for s in range(10)].count("pass") >= 9
+    assert [verdict_of(compare(rows(3000, 2 * s), rows(150, 2 * s + 1)).gates[2:]) for s in range(6)].count("pass") == 6
 
 
 @pytest.mark.parametrize("n", [200, 2000])
@@ -182,7 +182,7 @@ def test_a_column_read_as_another_kind_is_told_and_not_compared():
     assert "c1" not in [feature.name for feature in found.features]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 10_000), n=st.integers(30, 300), m=st.integers(30, 300))
 def test_the_order_of_rows_does_not_matter(seed, n, m):
     before, after = rows(n, seed), rows(m, seed + 1)

@@ -8,7 +8,7 @@ from mgvae.errors import ShapeError
 from mgvae.results.cohort import FailedRule, ValidationResult
 from mgvae.results.gates import worst
 from tests.validation.simulated_patients import draw_patients, population_config
-from validation import near_copies, twosample
+from validation import fidelity_gates, near_copies, twosample
 from validation.attacks import scores
 from validation.gates import assess, suite_gate
 
@@ -19,8 +19,9 @@ NAMES += ["membership_cases", "membership_parents", "attribute_inference", "link
 
 
 @pytest.fixture(autouse=True)
-def _few_trees(monkeypatch):
+def _quick(monkeypatch):
     monkeypatch.setattr(twosample, "TREES", 10)
+    monkeypatch.setattr(fidelity_gates, "REPEATS", 1)
     monkeypatch.setattr(scores, "TREES", 10)
     monkeypatch.setattr(near_copies, "QUERIES", 100)
 

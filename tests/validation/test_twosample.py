@@ -4,10 +4,12 @@ from scipy.stats import multivariate_normal
 from sklearn.covariance import ledoit_wolf
 
 from tests.validation.simulated_patients import draw_patients
+from validation import twosample
 from validation.twosample import RIDGE, _log_density, two_sample_auc
 
 
-def test_one_distribution_cannot_be_told_apart(rng):
+def test_one_distribution_cannot_be_told_apart(rng, monkeypatch):
+    monkeypatch.setattr(twosample, "TREES", 10)
     found = [
         two_sample_auc(draw_patients(rng, 60, cases=True), draw_patients(rng, 300, cases=True), seed=i, repeats=1)
         for i in range(12)

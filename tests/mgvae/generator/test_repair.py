@@ -18,6 +18,8 @@ from mgvae.generator.repair import near_patients, repaired
 from mgvae.generator.synthetic import Synthetic
 from tests.validation.simulated_patients import population_config
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 WITHIN = 0.33
 
 

@@ -23,6 +23,8 @@ from mgvae.training.exemplar_weights import exemplar_log_weight
 from mgvae.training.inputs import GeneratorInputs
 from tests.mgvae.small_cohort import COLUMNS, levels, mixed, quick
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 MORE = {
     **COLUMNS,
     "smoker": Column(kind="binary", categories=("no", "yes")),

@@ -19,6 +19,8 @@ from mgvae.model.encoding import fit_encoding
 from mgvae.training.early_stopping import History
 from tests.mgvae.small_cohort import COLUMNS, cohort, quick
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 VARIANTS = ("mgvae", "mgvae_no_pretraining", "mgvae_no_ewc", "vae")
 
 

@@ -18,6 +18,8 @@ from mgvae.model.encoding import fit_encoding
 from mgvae.training.inputs import GeneratorInputs
 from tests.mgvae.small_cohort import COLUMNS, mixed, quick
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 
 def stream(seed=0):
     return torch.Generator().manual_seed(seed)

@@ -47,7 +47,7 @@ def test_no_extreme_and_nobodys_row_leaves_the_study():
 @pytest.mark.parametrize("classifier", ["logistic_regression", "hist_gradient_boosting", "ensemble"])
 def test_contributions_from_the_file_alone_add_up_to_the_risk(classifier):
     """Shapley values: with the mean log odds of the reference they sum to the row's (Lundberg and Lee 2017)."""
-    file, frame = file_of(classifier), raw(40, seed=5)
+    file, frame = file_of(classifier), raw(8, seed=5)
     features = Predictor(file).score(*_read(file, frame)).features
     with_reference = file.model_copy(update={"reference": invent_reference(features, seed=3)})
     model = Predictor(with_reference)

@@ -7,6 +7,8 @@ from imblearn.utils.estimator_checks import parametrize_with_checks
 
 from mgvae import MGVAEOverSampler
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 QUICK = MGVAEOverSampler(hidden=(16, 16), epochs=2, finetune_epochs=2, ewc_lambda=1.0, exemplars=200, random_state=0)
 CHECKS = parametrize_with_checks([QUICK])
 

@@ -16,6 +16,8 @@ import mgvae.sampler.per_class
 from mgvae.sampler.per_class import Classes
 from tests.mgvae.sampler.sampler_tables import MAJORITY, RARE, labels, quick, small
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 N = MAJORITY + RARE
 
 

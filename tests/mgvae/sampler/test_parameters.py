@@ -13,6 +13,8 @@ from mgvae.config.sections import Training
 from mgvae.sampler.parameters import training_settings
 from tests.mgvae.sampler.sampler_tables import MAJORITY, labels, quick, small
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 DEFAULTS = MGVAEOverSampler().get_params()
 OWN = {"sampling_strategy", "categorical_features", "pretraining", "rules", "random_state", "verbose"}
 SHARED = {name: "pretrain_epochs" if name == "epochs" else name for name in DEFAULTS if name not in OWN}

@@ -8,6 +8,8 @@ import pytest
 
 from tests.mgvae.sampler.sampler_tables import quick, small
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 WAYS = ("matched", "filtered", "none")
 
 

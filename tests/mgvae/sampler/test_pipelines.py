@@ -19,6 +19,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mgvae import MGVAEOverSampler
 from tests.mgvae.sampler.sampler_tables import MAJORITY, RARE, labels, quick, small
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 N = MAJORITY + RARE
 GROUPS = np.arange(N) // 2
 NUMBERS = small()[["a", "b"]]

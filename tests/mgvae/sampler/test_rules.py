@@ -11,6 +11,8 @@ from mgvae.errors import SamplerWarning, TableError
 from mgvae.sampler.rules import stated_rules, table_rules
 from mgvae.sampler.table_types import TableTypes
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 N, RARE = 240, 30
 SHORT = {"epochs": 2, "finetune_epochs": 2, "latent_dim": 2, "hidden": (12,), "ewc_lambda": 1.0, "random_state": 0}
 RULES = [
