@@ -86,7 +86,7 @@ def test_a_report_without_a_figure_has_no_folder_and_does_not_speak_of_one(make,
 
 
 def test_a_label_is_no_formula_of_a_spreadsheet(tmp_path):
-    report = sample_report(columns=1)
+    report = sample_report(columns=1, arms=("none",))
     report["synthetic"]["marginals"][0]["label"] = "=HYPERLINK(0)"
     assert "'=HYPERLINK(0)" in written(report, tmp_path / "run")["figures/marginal-1.csv"]
 
