@@ -9,7 +9,12 @@ import pytest
 
 @pytest.fixture(scope="module")
 def brief_judges() -> Iterator[None]:
-    """Judge plausibility on two folds, in modules about something else: five take most of a small table's time."""
+    """Judge plausibility on two folds and by few trees in a module about something else: it takes most of a table's time."""
+    from mgvae.classifiers.models import BoostingModel
+    from mgvae.generator import judges
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mgvae.generator.judges.FOLDS", 2)
+        patch.setattr(judges, "FOLDS", 2)
+        for makers in (judges.MODEST, judges.ALL):
+            patch.setitem(makers, "hist_gradient_boosting", lambda seed: BoostingModel(seed=seed, max_iter=20))
         yield

@@ -177,7 +177,8 @@ def test_celeba_goes_through_convolutional_models(tmp_path, monkeypatch):
     assert convolved == set(arms) - {"smote"}
 
 
-def test_every_arm_of_an_experiment_yields_its_measures_and_costs():
+def test_every_arm_of_an_experiment_yields_its_measures_and_costs(monkeypatch):
+    monkeypatch.setattr("mgvae.paper.oversamplers.judged_translation.ROUNDS", 1)
     data = load("digits", None, quick=True)
     settings = brief(settings_for(data, quick=True))
     started = []

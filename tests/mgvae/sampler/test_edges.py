@@ -11,6 +11,8 @@ import pytest
 
 from tests.mgvae.sampler.sampler_tables import labels, quick, small
 
+pytestmark = pytest.mark.usefixtures("brief_judges")
+
 RNG = np.random.default_rng(0)
 N, RARE = 120, 10
 TEXT = np.array([f"v{at // 2}" for at in range(N)], dtype=object)
@@ -89,8 +91,6 @@ from mgvae.cost import peak_mib
 from mgvae.errors import SamplerWarning
 warnings.simplefilter("ignore", SamplerWarning)
 from tests.mgvae.sampler.test_edges import codes, labels, quick, small
-
-pytestmark = pytest.mark.usefixtures("brief_judges")
 settings = dict(epochs=2, finetune_epochs=2, plausibility=sys.argv[1])
 for n in map(int, sys.argv[3:]):
     X, y = codes(n, 2000, rare=100) if sys.argv[2] == "codes" else (small(n), labels(n - n // 50, n // 50))
