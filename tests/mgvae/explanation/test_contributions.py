@@ -47,7 +47,7 @@ def models(rows):
     }
 
 
-def explained(model, rows, *, seed=0, n=10):
+def explained(model, rows, *, seed=0, n=40):
     return contributions(model, rows.features.iloc[:n].reset_index(drop=True), rows.features, np.random.default_rng(seed))
 
 

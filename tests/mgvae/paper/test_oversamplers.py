@@ -65,7 +65,7 @@ def makers(steps, how):
     }
 
 
-MAKERS = makers(700, plan(steps=120, epochs=40))
+MAKERS = makers(1500, plan())
 BRIEF = makers(20, plan(steps=3, epochs=2))
 
 
