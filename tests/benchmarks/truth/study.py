@@ -92,7 +92,7 @@ def run_study(task: Task, *, bootstrap: int = 300, repeats: int = 1) -> dict[str
     generator = np.random.default_rng(base)
     rows = draw(world, events=task.events, others=round(task.events * (1 / world.prevalence - 1)), generator=generator)
     fresh = fresh_patients(world, np.random.default_rng(derive(base, "fresh")))
-    single = mock.patch.object(cells, "one_thread", lambda torch: nullcontext())  # one limit for all cells is quicker
+    single = mock.patch.object(cells, "one_thread", return_value=nullcontext())  # one limit for all cells is quicker
     with threadpool_limits(1), single, watched(fresh), oracle(world, task.events):
         found, _ = evaluate(rows, None, _config(world, rows, base, bootstrap=bootstrap, repeats=repeats))
     seconds = round(time.process_time() - started, 2)
