@@ -9,8 +9,11 @@ paper's uniform mixture.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
@@ -46,7 +49,9 @@ def fit_tilt(means: Tensor, case_means: Tensor) -> Tensor:
     rows = (np.vstack([codes, cases]) - centre) / spread
     label = np.repeat([0, 1], [len(codes), len(cases)])
     balance = np.where(label == 1, 1.0, len(cases) / len(codes))
-    fit = LogisticRegression(C=RIDGE).fit(rows, label, sample_weight=balance)
+    with warnings.catch_warnings():  # where nothing speaks for a slope, Newton's first step is none, and lbfgs is tried
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit = LogisticRegression(C=RIDGE, solver="newton-cholesky").fit(rows, label, sample_weight=balance)
     return torch.from_numpy(fit.coef_[0] / spread)
 
 
