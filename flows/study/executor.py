@@ -17,8 +17,8 @@ from flows.redaction import OrchestrationError, redact_errors
 from flows.study.kept_cells import kept_cells
 from flows.study.stages.cohort_rows import DASK as SETTING
 from flows.study.worker_pool import current_pool
+from mgvae.evaluation import parallel
 from mgvae.evaluation.cells import Run
-from mgvae.evaluation.parallel import ProcessPool, cores
 
 CONNECTED_WITHIN = "30s"
 T = TypeVar("T")
@@ -40,8 +40,8 @@ def open_executor() -> Iterator[Executor | None]:
     elif (pool := current_pool()) is not None:
         with pool.stopping():
             yield pool
-    elif cores() > 1:
-        with ProcessPool(cores()) as pool:
+    elif parallel.cores() > 1:
+        with parallel.ProcessPool(parallel.cores()) as pool:
             yield pool
     else:
         yield None

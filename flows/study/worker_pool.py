@@ -8,21 +8,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from flows.study.stages.cohort_rows import DASK as SETTING
-from mgvae.evaluation.parallel import ProcessPool, cores
+from mgvae.evaluation import parallel
 
-_shared: ContextVar[ProcessPool | None] = ContextVar("shared_pool", default=None)
+_shared: ContextVar[parallel.ProcessPool | None] = ContextVar("shared_pool", default=None)
 
 
 @contextmanager
-def shared_pool() -> Iterator[ProcessPool | None]:
+def shared_pool() -> Iterator[parallel.ProcessPool | None]:
     """Have all stages of the block compute their cells in the same worker processes, which import the library once.
 
     Yields them; None on one core, or where a cluster computes the cells.
     """
-    if os.environ.get(SETTING) or cores() == 1:
+    if os.environ.get(SETTING) or parallel.cores() == 1:
         yield None
         return
-    with ProcessPool(cores(), counted=True) as pool:
+    with parallel.ProcessPool(parallel.cores(), counted=True) as pool:
         token = _shared.set(pool)
         try:
             yield pool
@@ -30,6 +30,6 @@ def shared_pool() -> Iterator[ProcessPool | None]:
             _shared.reset(token)
 
 
-def current_pool() -> ProcessPool | None:
+def current_pool() -> parallel.ProcessPool | None:
     """Return the processes of the `shared_pool` around; None outside of one."""
     return _shared.get()

@@ -72,7 +72,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     with pytest.MonkeyPatch.context() as patch, prefect_test_harness(server_startup_timeout=120):
         # the numbers do not depend on how many processes there are, and starting one takes longer than the work
-        patch.setattr("flows.study.executor.cores", lambda: 1)
+        patch.setattr("mgvae.evaluation.parallel.cores", lambda: 1)
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # each flow ends by waiting a second for its heart
             yield Path(PREFECT_SERVER_DATABASE_CONNECTION_URL.value().partition("///")[2]).parent
         logging.getLogger("prefect").setLevel(logging.WARNING)  # it would tell of its end a console that is closed by now

@@ -97,6 +97,6 @@ def test_a_cluster_that_does_not_answer_is_named(monkeypatch):
 @pytest.mark.parametrize(("count", "kind"), [(1, type(None)), (4, ProcessPool)])
 def test_without_the_setting_the_cores_of_this_machine_work(count, kind, monkeypatch):
     monkeypatch.delenv(SETTING, raising=False)
-    monkeypatch.setattr("flows.study.executor.cores", lambda: count)
+    monkeypatch.setattr("mgvae.evaluation.parallel.cores", lambda: count)
     with open_executor() as executor:
         assert isinstance(executor, kind)

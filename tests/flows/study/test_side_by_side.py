@@ -30,7 +30,7 @@ from tests.flows.simulated_study import study_config
 @pytest.fixture
 def two_cores(monkeypatch):
     monkeypatch.delenv("MGVAE_DASK", raising=False)
-    monkeypatch.setattr("flows.study.executor.cores", lambda: 2)
+    monkeypatch.setattr("mgvae.evaluation.parallel.cores", lambda: 2)
 
 
 def _without_a_record(out, *stages):

@@ -74,7 +74,7 @@ def read(config, tmp_path_factory):
     recording = Recording.model_validate(dict(config))
     place, found = tmp_path_factory.mktemp("made"), {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.study.executor.cores", lambda: 1)
+        patch.setattr("mgvae.evaluation.parallel.cores", lambda: 1)
         for stage in EVERY:
             (place / stage.name).mkdir()
             READ.clear()
