@@ -48,7 +48,7 @@ def draw_majority(event: IntArray, group: IntArray, most: int | None, *, seed: i
         most: rows without the event; None for all.
         seed: of the fit.
     """
-    share, others = float(np.mean(event)), np.flatnonzero(event == 0)
+    share, others = float(np.mean(event)) if len(event) else 0.0, np.flatnonzero(event == 0)
     if most is None or len(others) <= most:
         return Drawn(np.arange(len(event)), share, share)
     _, code = np.unique(group[others], return_inverse=True)

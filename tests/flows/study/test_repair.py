@@ -46,9 +46,8 @@ def test_fidelity_before_and_after_and_the_effect_on_prediction_are_on_record(re
     repair = report.synthetic.repair
     before, after = ({gate.name: gate for gate in gates} for gates in (repair.gates, report.synthetic.gates))
     assert list(before) == list(after)
-    assert (
-        before["near_copies"].value > after["near_copies"].value or before["parent_copies"].value > after["parent_copies"].value
-    )
+    assert before["near_copies"].value >= after["near_copies"].value
+    assert any(before[name].value != after[name].value for name in before)  # measured anew, on the cases that were kept
     assert before["suite_violations"].verdict == after["suite_violations"].verdict == "pass"
     effect = repair.effect
     assert effect.difference.value == pytest.approx(effect.after - effect.before)

@@ -43,6 +43,14 @@ def test_few_enough_others_are_all_learned_from(most):
     assert drawn.moved_back(probability) is probability
 
 
+@pytest.mark.parametrize("most", [None, 5])
+def test_of_no_rows_none_are_drawn(most):
+    nobody = np.zeros(0, dtype=np.int64)  # a part of the learning curve where one site is held out and it is the only one
+    drawn = draw_majority(nobody, nobody, most, seed=1)
+    assert len(drawn.rows) == 0
+    assert drawn.share == 0.0
+
+
 def test_one_fewer_than_all_others_are_drawn_at_the_boundary():
     event = np.repeat([1, 0], [20, 60])
     assert len(draw_majority(event, np.arange(80), 59, seed=0).rows) == 79
