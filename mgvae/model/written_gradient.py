@@ -6,7 +6,6 @@ nothing is recorded, and each layer writes its gradient to its place in one vect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -77,13 +76,13 @@ class WrittenGradient:
 
     Args:
         model: its parameters are views of ``values``.
-        values: ``(P,)``, in the order of ``names``, which `parameter_order` gives.
+        values: ``(P,)``, in the order that `parameter_order` gives.
     Attributes:
         vector: the gradient, ``(P,)``, after a call.
     """
 
-    def __init__(self, model: MGVAE, values: Tensor, names: Sequence[str]) -> None:
-        self.model, self.vector = model, torch.zeros_like(values)
+    def __init__(self, model: MGVAE, values: Tensor) -> None:
+        self.model, self.vector, names = model, torch.zeros_like(values), parameter_order(model)
         shapes = [model.get_parameter(name).shape for name in names]
         starts = accumulate((shape.numel() for shape in shapes), initial=0)
         at = dict(zip(names, zip(starts, shapes, strict=False), strict=True))
@@ -96,8 +95,7 @@ class WrittenGradient:
         assert isinstance(likelihood, TableLikelihood)  # noqa: S101 - see is_written
         self._cells = Cells(likelihood)
         self._for_spread = places.joined(["decoder.likelihood.raw_log_sigma"])[1]
-        start = at["prior_log_var"][0]
-        self._for_prior = self.vector[start]
+        self._for_prior = self.vector[at["prior_log_var"][0]]
 
     def __call__(
         self,

@@ -26,7 +26,7 @@ def written_fisher(model: MGVAE, rows: Tensor, means: Tensor, noise: Tensor, lef
         left_out: positions of the exemplars that a row does without, ``(n,)`` or ``(n, M)``, -1 for none.
     """
     named = {name: model.get_parameter(name).detach() for name in parameter_order(model)}
-    gradient = WrittenGradient(model, torch.cat([one.flatten() for one in named.values()]), list(named))
+    gradient = WrittenGradient(model, torch.cat([one.flatten() for one in named.values()]))
     prior, chunk = Exemplars(means), min(_chunk(model, noise), max(1, MOST_NUMBERS // len(gradient.vector)))
     for part in zip(*(torch.split(each, chunk) for each in (rows, noise, left_out)), strict=True):
         gradient.add_squares(part[0], prior, part[1], part[2])

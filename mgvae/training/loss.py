@@ -27,7 +27,7 @@ class Loss:
         self.model, self.ranks = model, ranks
         written = ranks is None and is_written(model)
         self.descent = Descent(model, rate, parameter_order(model) if written else None)
-        self._written = WrittenGradient(model, self.descent.values, self.descent.names) if written else None
+        self._written = WrittenGradient(model, self.descent.values) if written else None
 
     def of_majority(
         self, rows: Tensor, cache: Exemplars, at: Tensor, noise: Tensor, own: Tensor | None, weight: Tensor

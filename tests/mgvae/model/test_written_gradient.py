@@ -47,7 +47,7 @@ def exemplars(model, rows, *, weighed=False):
 
 def both(model):
     descent = Descent(model, 1e-3, parameter_order(model))
-    return descent, WrittenGradient(model, descent.values, descent.names)
+    return descent, WrittenGradient(model, descent.values)
 
 
 def assert_same(descent, written, total, loss, mean):
