@@ -80,12 +80,11 @@ def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *
     """Return the mean ELBO of rows, nats per row, with the same noise each call."""
     draws = torch_generator(seed, "heldout")
     repeats = min(max(HELDOUT_CODES // max(len(rows), 1), 1), HELDOUT_DRAWS)
-    total = 0.0
+    every = rows if repeats == 1 else rows.repeat(repeats, 1)
+    parts = torch.split(every, min(HELDOUT_CODES, model.at_once))
     with torch.no_grad():
-        for part in torch.split(rows, min(HELDOUT_CODES, model.at_once)):
-            for _ in range(repeats):
-                total += float(elbo(model, part, means, model.noise(len(part), draws)).total.sum())
-    return total / (repeats * len(rows))
+        sums = [elbo(model, part, means, model.noise(len(part), draws)).total.sum() for part in parts]
+    return float(torch.stack(sums).double().sum()) / len(every)
 
 
 def is_worsening(records: list[Epoch], patience: int) -> bool:

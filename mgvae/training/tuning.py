@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -96,13 +96,13 @@ def finetune_cases(
     progress = _Progress(on_epoch, (len(lambdas) * len(parts) + 1) * epochs)
     curves, seconds = {}, 0.0
     for weight in lambdas:
-        plan = FinetunePlan(anchor, weight, epochs, derive(seed, "fold"))
-        runs = []
+        plan, runs = FinetunePlan(anchor, weight, epochs, derive(seed, "fold")), list[History]()
         for part in parts:
             held_out = torch.from_numpy(part).to(cases.device)
             kept = cases if part.all() else cases[~held_out]  # the only case is trained on and judged by
             run = finetune(copy.deepcopy(model), kept, exemplars, settings, plan, heldout=cases[held_out], on_epoch=progress)
             runs.append(run)
+            plan = replace(plan, epochs=len(run.epochs))  # their mean ends with the shortest
         curves[weight] = _mean_curve(runs, [int(part.sum()) for part in parts])
         seconds += sum(run.seconds for run in runs)
     candidates = tuple(_candidate(weight, curve) for weight, curve in curves.items())

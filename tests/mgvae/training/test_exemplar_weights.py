@@ -10,9 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression
 
 from mgvae.paper.oversamplers.fine_tuning import log_responsibility
-from mgvae.training.exemplar_weights import capped, log_tilt
+from mgvae.training.exemplar_weights import capped, log_tilt, ridge_slopes
 
 
 def normal(*shape, seed=0):
@@ -50,6 +51,16 @@ def test_a_known_density_ratio_is_recovered():
     effective = got.exp() * 8000
     assert (effective * codes[:, 0]).mean().item() == pytest.approx(0.8, abs=0.08)
     assert (effective * codes[:, 1]).mean().item() == pytest.approx(-0.4, abs=0.08)
+
+
+@pytest.mark.parametrize("strength", [0.1, 1.0, 30.0])
+@pytest.mark.parametrize(("majority", "cases", "columns", "shift"), [(2000, 350, 8, 0.5), (200, 1, 3, 5.0), (50, 900, 2, 30.0)])
+def test_slopes_are_those_of_scikit_learn(majority, cases, columns, shift, strength):
+    rows = torch.cat([normal(majority, columns), normal(cases, columns, seed=1) + shift]).double().numpy()
+    label = np.repeat([0.0, 1.0], [majority, cases])
+    weight = np.where(label == 1, 1.0, cases / majority)
+    reference = LogisticRegression(C=strength, tol=1e-9, max_iter=10_000).fit(rows, label, sample_weight=weight).coef_[0]
+    np.testing.assert_allclose(ridge_slopes(rows, label, weight, strength=strength), reference, rtol=1e-4, atol=1e-5)
 
 
 def test_the_scale_and_origin_of_codes_do_not_matter():

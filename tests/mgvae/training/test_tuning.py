@@ -116,6 +116,18 @@ def test_each_fine_tuning_starts_from_the_model_given(stage, finetunings):
     assert [one.ewc_lambda for one in finetunings[:-1]] == [1.0] * 3 + [10.0] * 3
 
 
+def test_no_fold_goes_on_after_the_shortest_before_it(stage, finetunings):
+    trained, cases, majority, group, settings = stage
+    brief = {"finetune_epochs": 60, "finetune_learning_rate": 1e-2, "finetune_patience": 4, "ewc_grid": (1.0, 10.0)}
+    got = chosen(trained, trained.anchor, cases, majority, group, settings.model_copy(update=brief))
+    *folds, _ = finetunings
+    for one in (folds[:3], folds[3:]):
+        made = [len(fold.history.epochs) for fold in one]
+        assert [fold.epochs for fold in one] == [60, *np.minimum.accumulate(made)[:-1]]
+        if one[0].ewc_lambda == got.ewc_lambda:
+            assert len(got.history.epochs) == min(made) < 60
+
+
 def test_the_curve_is_the_mean_of_the_folds_weighted_by_the_cases_held_out():
     def run(*scores):
         return History(tuple(Epoch(at + 1, 2 * score, score) for at, score in enumerate(scores)), 1, None, 0.0)
