@@ -27,6 +27,7 @@ from flows.study.stages.stage import Stage
 from mgvae.config.study import CohortConfig
 from mgvae.errors import DamagedArtifactError, MissingArtifactError
 from mgvae.evaluation.parallel import ProcessPool
+from mgvae.memory import give_back_memory
 from mgvae.store.artifact import Reference
 from mgvae.store.open import AnyStore
 
@@ -95,6 +96,7 @@ def make_here(call: StageCall, store: AnyStore, pool: ProcessPool | None = None)
             return
         with recorded_cost(folder):
             call.stage.make(call.config, folders, folder)
+        give_back_memory()
 
     with keeping_cells(store.local, call.key):
         return store.save(call.stage.name, make, about=about)

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 from mgvae.cost import Used, used, workers_used
 from mgvae.errors import MGVAEError
+from mgvae.memory import give_back_memory
 
 T = TypeVar("T")
 Waiting = tuple[Future[Any], Any, list[Used]]  # a call, and where to note what the worker used for it
@@ -173,6 +174,7 @@ def answer_calls(descriptor: int) -> None:
     before = Used()
     while True:
         connection.send_bytes(_answer(calls.get()))
+        give_back_memory()
         connection.send((now := used()) - before)
         before = now
 

@@ -4,12 +4,18 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from flows.study.stage_cost import cost_of, recorded_cost, resident_mib
+from flows.study.stage_runner import StageCall, make_here
+from flows.study.stages import split
+from flows.study.stages.stage import write_json
 from mgvae.report.formatting import mebibytes
 from mgvae.store.artifact import CLOCK, digest_folder
+from mgvae.store.open import open_store
+from tests.flows.simulated_study import study_config
 
 WORKER = """
 import sys, time
@@ -69,3 +75,12 @@ def test_a_failed_stage_leaves_no_cost(tmp_path):
 )
 def test_memory_reads_as_a_person_says_it(amount, text):
     assert mebibytes(amount) == text
+
+
+def test_a_stage_made_here_gives_free_memory_back(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("flows.study.stage_runner.give_back_memory", lambda: seen.append(True))
+    stage = replace(split.STAGE, make=lambda config, inputs, folder: write_json(folder / "made.json", {}), needs=())
+    monkeypatch.setattr("flows.study.stage_runner.code_digest", lambda module: "code")
+    make_here(StageCall(stage, study_config(), {}), open_store(tmp_path / "runs"))
+    assert seen == [True]

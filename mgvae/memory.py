@@ -1,0 +1,35 @@
+"""Give memory that a process no longer uses back to the system.
+
+The C library keeps what small objects lay in for the next ones. After a large table that can be more than a gigabyte, which
+other processes of a run lack.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+MUCH = 1 << 30  # bytes held from which giving back pays: it takes a tenth of a second
+STATM = Path("/proc/self/statm")
+
+
+def give_back_memory() -> None:
+    """Give back what is free, where the process holds `MUCH`; elsewhere, and where the system cannot, do nothing."""
+    if held_bytes() < MUCH:
+        return
+    gc.collect()
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError):  # glibc alone has this
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def held_bytes() -> int:
+    """Return the memory that this process holds now; 0 where the system does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
