@@ -20,6 +20,7 @@ MOST_ATOMS = 512  # distinct values up to which each is an interval of its own
 ATOM_SHARE = 0.005  # beyond that, the share of rows from which a value is one
 QUANTILE_KNOTS = 256  # points that carry the rest of such a column
 FLAT = 0.98  # share of an atom's interval that decodes to the atom; the rim is for values not seen in training
+STEPS = 1 << 16  # of 16-bit numbers, which are sorted by counting them
 UNBOUNDED = 30.0  # stands for an infinite score: safe in float32 arithmetic
 
 
@@ -183,10 +184,17 @@ def _interpolated(score: Array, scores: Array, values: Array) -> Array:
 
 
 def _interp(x: Array, points: Array, values: Array) -> Array:
-    """Return `numpy.interp`: in increasing order, where a search begins near its end, it takes half the time."""
-    order, out = np.argsort(x), np.empty(len(x))
+    """Return `numpy.interp`: nearly in order, where a search begins near its end, it takes a fourth of the time."""
+    order, out = _rough_order(x, points[0], points[-1]), np.empty(len(x))
     out[order] = np.interp(x[order], points, values)
     return out
+
+
+def _rough_order(x: Array, low: float, high: float) -> Array:
+    """Return positions in order of their place among 65,536 even steps from ``low`` to ``high``, by counting."""
+    with np.errstate(all="ignore"):  # what is no number, or beyond the steps, may come anywhere
+        step = np.fmax(np.fmin((x - low) * ((STEPS - 1) / (high - low)), STEPS - 1), 0)
+    return np.argsort(step.astype(np.uint16), kind="stable")
 
 
 def _score(share: Array) -> Array:

@@ -117,7 +117,8 @@ class MGVAE(nn.Module):
     def decoded(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """Draw a row ``(n, P)`` for each code ``(n, D)``, without gradient."""
         with torch.no_grad():
-            return torch.cat([self.decoder.sample(part, generator) for part in torch.split(z, self.at_once)])
+            parts = [self.decoder.sample(part, generator).T for part in torch.split(z, self.at_once)]
+            return torch.cat(parts, dim=1).T if len(parts) > 1 else parts[0].T
 
     def noise(self, rows: int, generator: torch.Generator) -> Tensor:
         """Return standard-normal draws ``(rows, D)``, from the CPU's stream."""
