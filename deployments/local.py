@@ -147,6 +147,8 @@ def _kept(path: Path, begins: str) -> str:
 
 def _start(running: dict[str, Any], name: str, module: str, *arguments: str) -> None:
     """Start a module as a process that outlives this one, and record it at once."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script: a worker would not end by it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with (STATE / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - a fixed command
             [sys.executable, "-m", module, *arguments],
