@@ -78,6 +78,7 @@ def test_a_study_can_be_run_from_the_draft(mgvae, extract, finished):
 
     mgvae("init", extract, "--outcome", "died")
     small = ["training.pretrain_epochs=8", "training.finetune_epochs=8", "training.ewc_lambda=1.0"]
+    small += ["synthesis.prevalence=0.2"]  # hundreds of cases of so few columns repeat some patient by chance
     small += ["evaluation.folds=2", "evaluation.repeats=1", "evaluation.bootstrap=50", "evaluation.arms=[none]"]
     small += [
         "evaluation.classifiers=[logistic_regression]",
