@@ -19,12 +19,12 @@ from pydantic import ValidationError
 
 from flows.study.stages.stage import read_json, write_json
 from mgvae.cost import counting_workers, used
+from mgvae.memory import PROC, held_bytes
 from mgvae.report.schema import StageCost
 from mgvae.store.artifact import CLOCK
 
 SAMPLED_EVERY = 0.25  # seconds
 COST = "cost"
-PROC = Path("/proc")
 
 
 @contextmanager
@@ -66,9 +66,9 @@ def resident_mib(root: int | None = None) -> float:
     """
     total, waiting = 0, [os.getpid() if root is None else root]
     while waiting:
-        process = PROC / str(waiting.pop())
-        with suppress(OSError, ValueError, IndexError):  # it may end meanwhile
-            total += int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-            for thread in (process / "task").iterdir():
+        process = str(waiting.pop())
+        total += held_bytes(process)
+        with suppress(OSError, ValueError):  # it may end meanwhile
+            for thread in (PROC / process / "task").iterdir():
                 waiting += map(int, (thread / "children").read_text().split())
     return total / 2**20
