@@ -38,7 +38,7 @@ from flows.study.stage_runner import StageCall, StageResult, current_place, make
 from flows.study.stages.registry import BESIDE, DRIFT, ON_VALID_EXTRACT, VALIDATE
 from flows.study.stages.stage import VALIDATION, Stage, read_result
 from flows.study.stages.validate import check_extract_unchanged
-from flows.study.worker_pool import shared_pool
+from flows.study.worker_pool import current_pool, prepare_workers, shared_pool
 from mgvae.classifiers.own import remarks_on
 from mgvae.config.study import CohortConfig, load_config
 from mgvae.evaluation.parallel import ProcessPool
@@ -123,11 +123,7 @@ def _carry_out(config: CohortConfig, store: AnyStore, out: Path, *, promote: boo
     if promote:
         config = _with_window(config, out)
     run = _StudyRun(config, store, out)
-    run.stage(VALIDATE, extract_sha256=run.extract_sha256)
-    check_extract_unchanged(run.folders["validate"], run.extract_sha256)
-    valid = read_result(run.folders["validate"] / VALIDATION, ExtractRecord).passed
-    if valid:
-        run.stages()
+    valid = run.stages()
     report = run.report(valid=valid)
     foreseen = foresee(config, store, out, report, run.folders) if promote else None
     if foreseen is not None:
@@ -194,14 +190,25 @@ class _StudyRun:
         """Return the stages for a valid extract; with drift if there is a baseline."""
         return ((DRIFT,) if self.baseline.run else ()) + ON_VALID_EXTRACT
 
-    def stages(self) -> None:
-        """Run all stages on a valid extract, some of them side by side where the cores of this machine compute the cells."""
+    def stages(self) -> bool:
+        """Run all stages, some of them side by side where the cores of this machine compute the cells.
+
+        Returns:
+            Whether the extract is valid; if not, no other stage has run.
+        """
         with shared_pool() as pool:
+            self.stage(VALIDATE, extract_sha256=self.extract_sha256)
+            check_extract_unchanged(self.folders["validate"], self.extract_sha256)
+            if not read_result(self.folders["validate"] / VALIDATION, ExtractRecord).passed:
+                if pool is not None:
+                    pool.shutdown(wait=False)
+                return False
             if pool is None or self.config.stages or self.config.training.processes > 1:
                 for stage in self.planned():
                     self.stage(stage)
             else:
                 self._side_by_side(pool)
+        return True
 
     def _side_by_side(self, pool: ProcessPool) -> None:
         others = {stage.name for stages in BESIDE.values() for stage in stages}
@@ -231,6 +238,8 @@ class _StudyRun:
 
     def _make(self, call: StageCall, workers: ProcessPool | None) -> Reference:
         pool = {str(name): pool for name, pool in self.config.stages.items()}.get(call.stage.name)
+        if call.stage is VALIDATE and pool is None and (prepared := current_pool()) is not None:
+            prepare_workers(prepared)
         return make_here(call, self.store, workers) if pool is None else place(call, pool, self.store, self.out)
 
     def report(self, *, valid: bool) -> Report:

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from flows.study.stages.cohort_rows import DASK as SETTING
 from mgvae.evaluation import parallel
 
+PREPARED = 8  # most processes that import the library before there is work for them: each holds a quarter of a gigabyte
 _shared: ContextVar[parallel.ProcessPool | None] = ContextVar("shared_pool", default=None)
 
 
@@ -33,3 +34,14 @@ def shared_pool() -> Iterator[parallel.ProcessPool | None]:
 def current_pool() -> parallel.ProcessPool | None:
     """Return the processes of the `shared_pool` around; None outside of one."""
     return _shared.get()
+
+
+def prepare_workers(pool: parallel.ProcessPool) -> None:
+    """Have worker processes import what fits need, while this one computes a stage that leaves cores idle."""
+    for _ in range(min(parallel.cores(), PREPARED)):
+        pool.submit(_import_library)
+
+
+def _import_library() -> None:
+    import mgvae.classifiers.models
+    import mgvae.generator.synthesis  # noqa: F401 - torch and scikit-learn: two and a half seconds
