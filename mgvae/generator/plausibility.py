@@ -18,13 +18,13 @@ rejection by a classifier, Azadi et al. 2019, arXiv:1810.06758.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
 
-from mgvae.arrays import Array
+from mgvae.arrays import Array, IntArray
 from mgvae.generator.judges import MODEST, fit_case_ratio, fit_judges, judging, log_odds
 from mgvae.generator.translation import draw_parents
 from mgvae.reproducibility import numpy_generator
@@ -38,6 +38,16 @@ IMPLAUSIBLE = 0.05  # share of the real cases that "filtered" would drop
 Plausibility = Literal["matched", "stacked", "filtered", "none"]
 
 
+class Takeable(Protocol):
+    """Rows of which some are taken: a table, or what is read or decoded then."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: IntArray, /) -> pd.DataFrame:
+        """Return the rows at ``indices``."""
+        ...
+
+
 @dataclass(frozen=True)
 class Kept:
     """Distinct positions of the translations that are kept, ``(n,)``; remarks."""
@@ -48,7 +58,7 @@ class Kept:
 
 def keep_plausible(
     made: pd.DataFrame,
-    majority: pd.DataFrame,
+    majority: Takeable,
     cases: pd.DataFrame,
     group: Array,
     *,
@@ -71,7 +81,7 @@ def keep_plausible(
     if how == "none" or len(np.unique(group[event])) < 2 or len(made) == n or not n:
         return Kept(np.arange(n))
     kept = event | _some(len(event), MOST_ROWS, seed)
-    rows = pd.concat([majority, cases], ignore_index=True)[kept].reset_index(drop=True)
+    rows = pd.concat([majority.take(np.flatnonzero(kept[: len(majority)])), cases], ignore_index=True)
     ratio = fit_case_ratio(rows, event[kept], group[kept], seed=seed, learned=how == "stacked")
     score = ratio(made)
     if how == "filtered":
@@ -92,20 +102,20 @@ def _share(log_weight: Array, n: int) -> Array:
     return capped(np.exp(np.maximum(log_weight - log_weight.max(), LEAST)), (1 - 1e-6) / n)
 
 
-def _matching_weight(score: Array, made: pd.DataFrame, majority: pd.DataFrame, n: int, *, seed: int) -> Array:
+def _matching_weight(score: Array, made: pd.DataFrame, majority: Takeable, n: int, *, seed: int) -> Array:
     """Return log weights ``(M,)`` that make translations differ by ``score``.
 
     Modest judges compare: deeper ones tell translations from patients by detail of no consequence. They are shrunk towards "no
     difference", so that one round leaves some of it: each round adds what the weighted translations still lack.
     """
-    majority = majority[_some(len(majority), MOST_ROWS, seed)]
+    real = majority.take(np.flatnonzero(_some(len(majority), MOST_ROWS, seed)))
     shown = min(len(made), MOST_ROWS)
-    rows = pd.concat([majority, made.iloc[:shown]], ignore_index=True)
-    label = np.repeat([False, True], [len(majority), shown])
+    rows = pd.concat([real, made.iloc[:shown]], ignore_index=True)
+    label = np.repeat([False, True], [len(real), shown])
     weight = np.zeros(len(made))
     for _ in range(ROUNDS):
         share = _share(weight, n)[:shown]
-        balanced = np.concatenate([np.ones(len(majority)), share * len(majority) / share.sum()])
+        balanced = np.concatenate([np.ones(len(real)), share * len(real) / share.sum()])
         judges = fit_judges(judging(rows, MODEST), rows, label, seed, weights=balanced)
         weight += score - log_odds(judges, made).mean(axis=1)
     return weight

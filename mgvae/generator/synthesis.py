@@ -24,7 +24,8 @@ from mgvae.generator.plausibility import OVERSUPPLY, Kept, keep_plausible
 from mgvae.generator.repair import repaired
 from mgvae.generator.rules import Repaired, RuleKeeper
 from mgvae.generator.synthetic import Synthetic
-from mgvae.generator.translation import decode, draw_parents, sample_prior, translate
+from mgvae.generator.translation import DecodedRows, decode, draw_parents, sample_prior, translate
+from mgvae.model.chosen_rows import AnyRows, chosen
 from mgvae.model.encoding import Encoding, fit_encoding
 from mgvae.model.likelihood import TableLikelihood
 from mgvae.model.network import MGVAE, initialised
@@ -68,13 +69,13 @@ def encoded(encoding: Encoding, features: pd.DataFrame, settings: Training) -> T
     return torch.from_numpy(encoding.encode(features, dtype=np.float32)).to(device_of(settings))
 
 
-def new_model(encoding: Encoding, rows: Tensor, settings: Training, *, seed: int) -> MGVAE:
+def new_model(encoding: Encoding, rows: AnyRows, settings: Training, *, seed: int) -> MGVAE:
     """Return an untrained model that starts at the base rates of ``rows (n, W)``."""
     tied = settings.posterior_variance == "tied"
     likelihood = TableLikelihood(encoding, settings.hidden[0])
     model = MGVAE(likelihood, hidden=settings.hidden, latent_dim=settings.latent_dim, tied=tied)
     initialised(model, torch_generator(seed, "initialise"))
-    model.decoder.likelihood.start_at(rows.cpu())
+    model.decoder.likelihood.start_at(rows)
     return model.to(rows.device)
 
 
@@ -102,10 +103,10 @@ def pretrain_majority(
     codes = kin(majority, group)
     parts = hold_out(codes, settings.heldout_fraction, seed=seed)
     held_out = torch.from_numpy(parts.held_out).to(majority.device)
-    rows = majority[~held_out]
+    rows, watched = chosen(majority, ~held_out), chosen(majority, held_out)
     own = torch.from_numpy(codes).to(majority.device)[~held_out] if len(np.unique(codes)) < len(codes) else None
     model = new_model(encoding, rows, settings, seed=seed)
-    history = pretrain(model, rows, majority[held_out], settings, seed=seed, kin=own, on_epoch=on_epoch, ranks=ranks)
+    history = pretrain(model, rows, watched, settings, seed=seed, kin=own, on_epoch=on_epoch, ranks=ranks)
     history = replace(history, remarks=parts.remarks("Early stopping of pre-training watched the ELBO"))
     return Pretrained(model, anchor_at(model, rows, settings, seed=seed, kin=own), history)
 
@@ -214,7 +215,7 @@ def _synthesised(
         weight = exemplar_log_weight(means, model.exemplar_means(inputs.cases), settings)
     count = n if settings.plausibility == "none" else OVERSUPPLY * n
     parents = draw_parents(len(majority), count, draws, log_weight=weight)
-    real = decode(encoding, majority), decode(encoding, inputs.cases)
+    real = DecodedRows(encoding, majority), decode(encoding, inputs.cases)
     features, redrawn = translations(keeper, model, majority, parents, draws, unlike=real[1])
     corrected = keeper.repaired(features, n, seed=derive(seed, "repair"))
     usable = corrected.features.iloc[corrected.usable].reset_index(drop=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 import torch
 from torch import Tensor
 
+from mgvae.arrays import IntArray
 from mgvae.errors import TrainingError
 from mgvae.model.encoding import Encoding
 from mgvae.model.network import MGVAE
@@ -61,3 +64,18 @@ def sample_prior(model: MGVAE, n: int, generator: torch.Generator) -> Tensor:
 def decode(encoding: Encoding, rows: Tensor) -> pd.DataFrame:
     """Return synthetic rows ``(n, P)`` as a table typed like the training features."""
     return encoding.decode(rows.cpu().numpy())
+
+
+@dataclass(frozen=True)
+class DecodedRows:
+    """Encoded rows ``(n, W)`` of which those are decoded that are taken: of many patients few are looked at."""
+
+    encoding: Encoding
+    rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, at: IntArray) -> pd.DataFrame:
+        """Return the rows at ``at``, typed like the training features."""
+        return decode(self.encoding, self.rows[torch.from_numpy(at).to(self.rows.device)])

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+from mgvae.model.chosen_rows import AnyRows, parts
 from mgvae.model.coders import Level
 from mgvae.model.encoding import Encoding
 from mgvae.model.scores import plain_score_log_density, score_log_density
 
+COUNTED = 1 << 14  # rows that are counted at once
 # bounds of the residual spread of a score: no density spike, no more than the marginal
 LOG_SIGMA = (math.log(0.1), math.log(1.5))
 
@@ -41,7 +43,7 @@ class Likelihood(nn.Module):
         """Return rows drawn from p(x|z), ``(B, P)``."""
         raise NotImplementedError
 
-    def start_at(self, rows: Tensor) -> None:
+    def start_at(self, rows: AnyRows) -> None:
         """Set the biases to the base rates of ``rows``, ``(n, W)``."""
         raise NotImplementedError
 
@@ -161,13 +163,19 @@ class TableLikelihood(Likelihood):
             out[self.missing_at] = _bernoulli(missing, generator)
         return out.T
 
-    def start_at(self, rows: Tensor) -> None:
+    def start_at(self, rows: AnyRows) -> None:
         """Set the biases, see `Likelihood.start_at`; a level without rows has half a row."""
         with torch.no_grad():
-            present = _present(rows, self.binary_missing).sum(0)
-            self.binary.bias.copy_(torch.logit((rows[:, self.binary_at].sum(0) + 0.5) / (present + 1)))
-            self.missing.bias.copy_(torch.logit((rows[:, self.missing_at].sum(0) + 0.5) / (len(rows) + 1)))
-            self.level.bias.copy_(((rows[:, self.level_at].sum(0) + 0.5) / (len(rows) + 1)).log())
+            counts = [self._counts(part.to(self.level_at.device)) for part in parts(rows, COUNTED)]
+            present, binary, missing, level = (torch.stack(each).sum(0).float() for each in zip(*counts, strict=True))
+            self.binary.bias.copy_(torch.logit((binary + 0.5) / (present + 1)))
+            self.missing.bias.copy_(torch.logit((missing + 0.5) / (len(rows) + 1)))
+            self.level.bias.copy_(((level + 0.5) / (len(rows) + 1)).log())
+
+    def _counts(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """Return of how many rows binary values are present, then which of the indicators are 1, as doubles."""
+        ones = (rows.index_select(1, at) for at in (self.binary_at, self.missing_at, self.level_at))
+        return tuple(cells.sum(0, dtype=torch.double) for cells in (_present(rows, self.binary_missing), *ones))
 
 
 def log_sum_by_owner(logits: Tensor, owner: Tensor, block: Tensor) -> Tensor:

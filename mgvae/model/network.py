@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from mgvae.model.chosen_rows import AnyRows, parts
 from mgvae.model.likelihood import Likelihood
 from mgvae.torch_runtime import to_device
 
@@ -109,10 +110,10 @@ class MGVAE(nn.Module):
         mean, log_var = self.encoder(rows)
         return mean, self.prior_log_var.expand_as(mean) if self.tied else log_var
 
-    def exemplar_means(self, rows: Tensor) -> Tensor:
+    def exemplar_means(self, rows: AnyRows) -> Tensor:
         """Return exemplar means ``(K, D)`` of rows ``(K, W)``, without gradient."""
         with torch.no_grad():
-            return torch.cat([self.encoder(part)[0] for part in torch.split(rows, self.at_once)])
+            return torch.cat([self.encoder(part)[0] for part in parts(rows, self.at_once)])
 
     def decoded(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """Draw a row ``(n, P)`` for each code ``(n, D)``, without gradient."""

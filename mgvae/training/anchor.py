@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mgvae.config.sections import Training
+from mgvae.model.chosen_rows import AnyRows
 from mgvae.model.ewc import normalised
 from mgvae.model.network import MGVAE
 from mgvae.model.written_gradient import is_written
@@ -28,7 +29,7 @@ class Anchor:
     fisher: Mapping[str, Tensor]
 
 
-def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int, kin: Tensor | None = None) -> Anchor:
+def anchor_at(model: MGVAE, rows: AnyRows, settings: Training, *, seed: int, kin: Tensor | None = None) -> Anchor:
     """Return the anchor at rows ``(n, W)``; see `pretrain` for kin."""
     draws = torch_generator(seed, "fisher")
     carriers, position = draw_carriers(rows, settings.exemplars, draws)
@@ -38,4 +39,4 @@ def anchor_at(model: MGVAE, rows: Tensor, settings: Training, *, seed: int, kin:
     left_out = LeftOut(kin, carriers, position)(at) if settings.leave_one_out else torch.full_like(at, -1)
     noise = model.noise(DRAWS * len(at), draws).view(len(at), DRAWS, -1)
     fisher = written_fisher if is_written(model) else recorded_fisher
-    return Anchor(parameters, normalised(fisher(model, rows[at], means, noise, left_out)))
+    return Anchor(parameters, normalised(fisher(model, rows.index_select(0, at), means, noise, left_out)))

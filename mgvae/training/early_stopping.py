@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mgvae.model.chosen_rows import AnyRows, parts
 from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import elbo
@@ -76,14 +77,14 @@ class BestEpoch:
         return History(tuple(self.records), best.epoch, best.heldout_elbo, time.perf_counter() - self.start)
 
 
-def heldout_elbo(model: MGVAE, rows: Tensor, means: Tensor | Exemplars | None, *, seed: int) -> float:
+def heldout_elbo(model: MGVAE, rows: AnyRows, means: Tensor | Exemplars | None, *, seed: int) -> float:
     """Return the mean ELBO of rows, nats per row, with the same noise each call."""
     draws = torch_generator(seed, "heldout")
     repeats = min(max(HELDOUT_CODES // max(len(rows), 1), 1), HELDOUT_DRAWS)
-    every = rows if repeats == 1 else rows.repeat(repeats, 1)
-    parts = torch.split(every, min(HELDOUT_CODES, model.at_once))
+    every = rows if repeats == 1 else rows[torch.arange(len(rows), device=rows.device).repeat(repeats)]
+    size = min(HELDOUT_CODES, model.at_once)
     with torch.no_grad():
-        sums = [elbo(model, part, means, model.noise(len(part), draws)).total.sum() for part in parts]
+        sums = [elbo(model, part, means, model.noise(len(part), draws)).total.sum() for part in parts(every, size)]
     return float(torch.stack(sums).double().sum()) / len(every)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mgvae.arrays import Array, IntArray
 from mgvae.config.sections import Training
+from mgvae.model.chosen_rows import AnyRows, ChosenRows
 from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
 from mgvae.training.exemplar_weights import exemplar_log_weight
@@ -36,7 +37,7 @@ class ExemplarSchedule:
     def draw(self, model: MGVAE, cases: Tensor, draws: torch.Generator) -> Exemplars:
         """Draw exemplars and weigh them for ``cases``, encoded rows ``(n, W)``."""
         carriers, _ = draw_carriers(self.rows, self.settings.exemplars, draws)
-        means = model.exemplar_means(self.rows[carriers])
+        means = model.exemplar_means(ChosenRows(self.rows, carriers))
         return Exemplars(means, self.log_weight(model, means, model.exemplar_means(cases)))
 
     def renew(self, model: MGVAE, cases: Tensor, draws: torch.Generator, *, steps: int) -> Exemplars:
@@ -48,7 +49,7 @@ class ExemplarSchedule:
         return exemplar_log_weight(means, case_means, self.settings)
 
 
-def draw_carriers(rows: Tensor, exemplars: int | str, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+def draw_carriers(rows: AnyRows, exemplars: int | str, draws: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return the prior's rows, ``(K,)``, and each row's place in it or -1, ``(n,)``."""
     n = len(rows)
     if exemplars == "all" or int(exemplars) >= n:

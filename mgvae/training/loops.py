@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mgvae.config.sections import Training
 from mgvae.errors import TrainingError
+from mgvae.model.chosen_rows import AnyRows
 from mgvae.model.ewc import ewc_gradient
 from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
@@ -48,8 +49,8 @@ class FinetunePlan:
 
 def pretrain(
     model: MGVAE,
-    rows: Tensor,
-    heldout: Tensor,
+    rows: AnyRows,
+    heldout: AnyRows,
     settings: Training,
     *,
     seed: int,
@@ -65,7 +66,8 @@ def pretrain(
 
     Args:
         model: a fresh model.
-        rows: encoded majority rows, ``(n, W)``; all of them or ``settings.exemplars`` of them anew each epoch carry the prior.
+        rows: encoded majority rows, ``(n, W)``, gathered as steps need them; all of them or ``settings.exemplars`` of them anew
+            each epoch carry the prior.
         heldout: encoded majority rows that training does not see, ``(m, W)``.
         settings: epochs, step size and the like.
         seed: names the streams of shuffling and noise.
@@ -78,7 +80,7 @@ def pretrain(
     """
     if len(rows) < 2 or not len(heldout):
         raise TrainingError(f"Pre-training needs 2 majority rows and 1 held out at least; got {len(rows)} and {len(heldout)}.")
-    draws, on_gpu = torch_generator(seed, "pretrain"), rows.is_cuda
+    draws, on_gpu = torch_generator(seed, "pretrain"), rows.device.type == "cuda"
     loss = Loss(model, settings.learning_rate, ranks)
     epochs = most_epochs(len(rows), settings)
     steps, taken = math.ceil(len(rows) / settings.batch_size) * epochs, 0

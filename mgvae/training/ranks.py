@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from mgvae.errors import TrainingError
+from mgvae.model.chosen_rows import AnyRows
 from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.network import MGVAE
 from mgvae.model.objective import elbo_with_own_means
@@ -45,9 +46,10 @@ class Ranks:
         """Return the ``n`` rows of which each rank has a part, with their gradient."""
         return _Gathered.apply(part, self)[:n]  # type: ignore[no-any-return, no-untyped-call]
 
-    def exemplar_means(self, model: MGVAE, rows: Tensor) -> Tensor:
+    def exemplar_means(self, model: MGVAE, rows: AnyRows) -> Tensor:
         """Return `MGVAE.exemplar_means` of rows ``(K, W)``, of which each rank encodes its part."""
-        return self.gathered(model.exemplar_means(self.part(rows)), len(rows))
+        own = rows[self.part(torch.arange(len(rows), device=rows.device))]
+        return self.gathered(model.exemplar_means(own), len(rows))
 
     def added_up(self, gradient: Tensor, objective: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sums over all ranks of a gradient ``(P,)`` and of an ``objective``, a scalar."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+from mgvae.model.chosen_rows import AnyRows, parts
 from mgvae.model.likelihood import Likelihood
 
 
@@ -47,10 +48,11 @@ class PixelLikelihood(Likelihood):
         """Return the mean image, without pixel noise, as image models do."""
         return torch.sigmoid(self.logit(hidden))
 
-    def start_at(self, rows: Tensor) -> None:
+    def start_at(self, rows: AnyRows) -> None:
         """See `Likelihood.start_at`."""
+        (whole,) = parts(rows, len(rows))
         with torch.no_grad():
-            self.logit.bias.copy_(torch.logit(rows.mean(0).clamp(0.01, 0.99)))
+            self.logit.bias.copy_(torch.logit(whole.mean(0).clamp(0.01, 0.99)))
 
     def _log_sigma(self) -> Tensor:
         low, high = math.log(0.02), math.log(0.5)
