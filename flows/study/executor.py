@@ -1,4 +1,4 @@
-"""Choose where splits are computed: processes here, or a Dask cluster.
+"""Choose where cells of the evaluation and parts of the encoding are computed: processes here, or a Dask cluster.
 
 What travels is pickled, as all that Dask sends is: the cluster must be the team's own, and its network closed; see
 deployments/SECURITY.md. Nothing of it is read from an artifact.
@@ -12,13 +12,10 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from flows.progress import reporter
 from flows.redaction import OrchestrationError, redact_errors
-from flows.study.kept_cells import kept_cells
 from flows.study.stages.cohort_rows import DASK as SETTING
 from flows.study.worker_pool import current_pool
 from mgvae.evaluation import parallel
-from mgvae.evaluation.cells import Run
 
 CONNECTED_WITHIN = "30s"
 T = TypeVar("T")
@@ -26,7 +23,7 @@ T = TypeVar("T")
 
 @contextmanager
 def open_executor() -> Iterator[Executor | None]:
-    """Yield what computes splits in parallel; None to compute them here in turn.
+    """Yield what computes calls in parallel; None to compute them here in turn.
 
     Leaving the block by an exception gives up all calls that are left.
 
@@ -45,21 +42,6 @@ def open_executor() -> Iterator[Executor | None]:
             yield pool
     else:
         yield None
-
-
-@contextmanager
-def open_run() -> Iterator[Run]:
-    """Yield how a stage computes its cells: where, with progress, keeping what is done.
-
-    Raises:
-        OrchestrationError: see `open_executor`.
-    """
-    with open_executor() as executor:
-        yield Run(executor, _report_fit, kept_cells())
-
-
-def _report_fit(done: int, total: int) -> None:
-    reporter().advanced(done, total, f"fit {done} of {total}")
 
 
 class RedactingExecutor(Executor):

@@ -90,8 +90,7 @@ def _scores(found: FinishedRun, cases: Cohort, majority: Cohort, without: BoolAr
 
     config, training, device = found.config, found.config.training, device_of(found.config.training)
     start, rows = load_checkpoint(found.folders["pretrain"]), encoded_rows(found.folders["encode"])
-    known, group = rows["rows"][~rows["event"]].to(device), rows["group"][~rows["event"]].numpy()
-    every, model = encoded(start.encoding, cases.features, training), start.model.to(device)
+    known, every, model = rows.majority.to(device), encoded(start.encoding, cases.features, training), start.model.to(device)
 
     def moved(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return {name: value.to(device) for name, value in tensors.items()}
@@ -105,7 +104,7 @@ def _scores(found: FinishedRun, cases: Cohort, majority: Cohort, without: BoolAr
     with one_thread():
         for number, out in enumerate(without):
             kept, own = torch.from_numpy(~out).to(device), derive(seed, "shadow", number)
-            inputs = GeneratorInputs(start.encoding, known, every[kept], group, cases.group[~out])
+            inputs = GeneratorInputs(start.encoding, known, every[kept], rows.majority_group, cases.group[~out])
             tuned = finetune_cases(model, anchor, inputs, training, seed=own)
             drawn = synthesise(inputs, tuned.model, training, n=count, seed=own, rules=rules, tilt=tuned.tilt, repair=repair)
             scores.append(closeness(patients, embedding.transform(drawn.features)))

@@ -21,6 +21,8 @@ from mgvae.config.dictionary import Column, canonical
 from mgvae.errors import ShapeError, TrainingError
 from mgvae.model.coders import Coder, Level, Scored, fit_levels, fit_scored
 
+NO_ROWS = "An encoding needs at least one training row with at least one column; got none."
+
 
 @dataclass(frozen=True)
 class Slots:
@@ -128,12 +130,14 @@ def fit_encoding(features: pd.DataFrame, columns: Mapping[str, Column]) -> Encod
         TrainingError: there are no rows.
     """
     if features.empty:
-        raise TrainingError("An encoding needs at least one training row with at least one column; got none.")
-    coders: dict[str, Coder] = {}
-    for name, column in columns.items():
-        fit = fit_levels if column.kind in ("binary", "categorical") else fit_scored
-        coders[name] = fit(features[name], tuple(canonical(level) for level in column.levels))
-    return Encoding(coders)
+        raise TrainingError(NO_ROWS)
+    return Encoding({name: fit_coder(features[name], column) for name, column in columns.items()})
+
+
+def fit_coder(cells: pd.Series, column: Column) -> Coder:
+    """Return the coder fitted on a column of training rows, of which the dictionary says ``column``."""
+    fit = fit_levels if column.kind in ("binary", "categorical") else fit_scored
+    return fit(cells, tuple(canonical(level) for level in column.levels))
 
 
 def encoding_from_json(state: Mapping[str, Mapping[str, Any]]) -> Encoding:

@@ -40,7 +40,7 @@ def logged(caplog):
     ("place", "stage"),
     [
         ("mgvae.extract.cells.numbers", "validate"),
-        ("mgvae.model.encoding.fit_encoding", "encode"),
+        ("mgvae.generator.encoding_parts.fit_by_column", "encode"),
         ("flows.study.stages.shared_pretraining.pretrain_majority", "pretrain"),
         ("flows.study.report_assembly.load_cohort", "report"),
         ("flows.runs.publish.released", "publish"),
@@ -62,7 +62,7 @@ def test_an_unforeseen_error_withholds_its_message(place, stage, database, tmp_p
 
 
 def test_debug_prints_what_is_suppressed(finished, tmp_path, monkeypatch, mgvae):
-    monkeypatch.setattr("mgvae.model.encoding.fit_encoding", leaking)
+    monkeypatch.setattr("mgvae.generator.encoding_parts.fit_by_column", leaking)
     arguments = ["run", str(finished.cohort), "--out", str(fresh_from(finished, tmp_path, "encode"))]
     said = mgvae(*arguments)
     assert said.code == 1
@@ -78,7 +78,7 @@ def test_an_error_of_a_file_is_named_without_its_text(finished, tmp_path, monkey
     def fail(*arguments):
         raise OSError(f"cannot parse {CANARY}")
 
-    monkeypatch.setattr("mgvae.model.encoding.fit_encoding", fail)
+    monkeypatch.setattr("mgvae.generator.encoding_parts.fit_by_column", fail)
     with pytest.raises(StoreError, match=r"with space left; OSError\.$"):
         run_study(finished.cohort, fresh_from(finished, tmp_path, "encode"))
 

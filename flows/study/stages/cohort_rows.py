@@ -17,9 +17,15 @@ from mgvae.cohort.files import FEATURES, load_cohort
 from mgvae.files import scratch_folder
 
 if TYPE_CHECKING:
-    from mgvae.cohort.stored_rows import AnyRows
+    from mgvae.cohort.rows import Rows
+    from mgvae.cohort.stored_rows import AnyRows, StoredRows
 
-DASK = "MGVAE_DASK"  # the address of the scheduler of a cluster, whose workers see no file of this machine
+DASK = "MGVAE_DASK"  # the address of the scheduler of a cluster
+
+
+def on_cluster() -> bool:
+    """Return whether a cluster computes, whose workers see no file of this machine."""
+    return bool(os.environ.get(DASK))
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,11 @@ def cohort_rows(split: Path, folder: Path) -> Iterator[CohortRows]:
         split: artifact of stage split.
         folder: the stage's own.
     """
-    from mgvae.cohort.rows import Rows, rows
     from mgvae.cohort.stored_rows import store_table, stored_rows
 
-    on_disk = not os.environ.get(DASK)
+    on_disk = not on_cluster()
     cohort, test = load_cohort(split, features=not on_disk)
-
-    def part(chosen: BoolArray) -> Rows:
-        own = cohort.take(chosen)
-        return rows(own.features, own.event, own.group, own.weight)
-
-    train, held = part(~test), part(test)
+    train, held = _part(cohort, ~test), _part(cohort, test)
     if not on_disk:
         yield CohortRows(cohort, test, train, held)
         return
@@ -72,3 +72,20 @@ def cohort_rows(split: Path, folder: Path) -> Iterator[CohortRows]:
         table = store_table(split / FEATURES, place)
         stored = (stored_rows(table, np.flatnonzero(at), own) for at, own in ((~test, train), (test, held)))
         yield CohortRows(cohort, test, *stored)
+
+
+@contextmanager
+def training_rows(split: Path, folder: Path) -> Iterator[StoredRows]:
+    """Yield the training part in files, as `cohort_rows`; for a cluster, too: this process reads and sends what it needs."""
+    from mgvae.cohort.stored_rows import store_table, stored_rows
+
+    cohort, test = load_cohort(split, features=False)
+    with scratch_folder(folder.parent) as place:
+        yield stored_rows(store_table(split / FEATURES, place), np.flatnonzero(~test), _part(cohort, ~test))
+
+
+def _part(cohort: Cohort, chosen: BoolArray) -> Rows:
+    from mgvae.cohort.rows import rows
+
+    own = cohort.take(chosen)
+    return rows(own.features, own.event, own.group, own.weight)

@@ -15,7 +15,7 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
 
     Writes ``evaluation.json`` and the predictions behind it.
     """
-    from flows.study.executor import open_run
+    from flows.study.cell_run import open_run
     from mgvae.evaluation.evaluate import evaluate as compare
     from mgvae.evaluation.prediction_files import save_predictions
 

@@ -26,14 +26,12 @@ def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     from mgvae.generator.synthesis import device_of
     from mgvae.training.anchor import Anchor
     from mgvae.training.checkpoint import load_checkpoint, save_checkpoint
-    from mgvae.training.inputs import divide_by_event
     from mgvae.training.tuning import finetune_cases
 
-    training, rows = config.training, encoded_rows(inputs["encode"])
-    device = device_of(training)
+    training, device = config.training, device_of(config.training)
     start = load_checkpoint(inputs["pretrain"])
     anchor = start.anchor and Anchor(_moved(start.anchor.parameters, device), _moved(start.anchor.fisher, device))
-    divided = divide_by_event(start.encoding, rows["rows"].to(device), rows["event"].numpy(), rows["group"].numpy())
+    divided = encoded_rows(inputs["encode"]).inputs(start.encoding, device)
     with one_thread():
         tuned = finetune_cases(
             start.model.to(device), anchor, divided, training, seed=derive(config.seed, "generator"), on_epoch=report_epoch

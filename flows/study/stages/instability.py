@@ -21,7 +21,7 @@ from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Measure how far redeveloped models disagree: ``instability.json``."""
-    from flows.study.executor import open_run
+    from flows.study.cell_run import open_run
     from mgvae.classifiers.recalibration import Recalibration
     from mgvae.evaluation.instability import measure_instability
     from mgvae.evaluation.redevelopment import CLASSIFIER

@@ -22,7 +22,7 @@ from mgvae.results.recommendation import RECOMMENDATION, Recommendation
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Measure performance with fewer events: ``learning_curve.json``."""
-    from flows.study.executor import open_run
+    from flows.study.cell_run import open_run
     from mgvae.evaluation.learning_curve import learning_curve
 
     evaluation = read_result(inputs["evaluate"] / EVALUATION, EvaluationResult)

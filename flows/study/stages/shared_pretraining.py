@@ -59,9 +59,7 @@ def _train_rank(rank: int, folder: Path, encode: Path, encoding: Encoding, train
 def _trained(
     encode: Path, encoding: Encoding, training: Training, seed: int, on_epoch: OnEpoch | None, ranks: Ranks | None = None
 ) -> Pretrained:
-    rows = encoded_rows(encode)
-    majority, device = ~rows["event"], device_of(training)
-    group = rows["group"][majority].numpy()
+    found = encoded_rows(encode)
     with one_thread():
-        table = rows["rows"][majority].to(device)
-        return pretrain_majority(encoding, table, group, training, seed=seed, on_epoch=on_epoch, ranks=ranks)
+        rows = found.majority.to(device_of(training))
+        return pretrain_majority(encoding, rows, found.majority_group, training, seed=seed, on_epoch=on_epoch, ranks=ranks)

@@ -36,17 +36,16 @@ def translate(finetuned: Path, encoded: Path, config: CohortConfig, *, seed: int
     """
     from mgvae.generator.synthesis import device_of, synthesise
     from mgvae.training.checkpoint import load_checkpoint
-    from mgvae.training.inputs import divide_by_event
 
     tuned, rows = load_checkpoint(finetuned), encoded_rows(encoded)
-    training, device, event = config.training, device_of(config.training), rows["event"].numpy()
-    inputs = divide_by_event(tuned.encoding, rows["rows"].to(device), event, rows["group"].numpy())
-    wanted = max(cases_to_add(event, config.synthesis.prevalence), 1) if n is None else n
+    training, device = config.training, device_of(config.training)
+    inputs = rows.inputs(tuned.encoding, device)
+    wanted = max(cases_to_add(rows.event, config.synthesis.prevalence), 1) if n is None else n
     rules = rules_within(config.columns, config.columns.features)
     with one_thread():
         model, repair = tuned.model.to(device), config.synthesis.repair
         made = synthesise(inputs, model, training, n=wanted, seed=seed, rules=rules, tilt=tuned.tilt, repair=repair)
-    return _among_all(made, rows["majority"].numpy())
+    return _among_all(made, rows.places)
 
 
 def _among_all(made: Synthetic, majority: IntArray) -> Synthetic:

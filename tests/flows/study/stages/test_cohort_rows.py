@@ -35,17 +35,21 @@ def test_the_generator_learns_from_all_events_and_a_part_of_the_others(made):
     _, place = made
     cohort, test = load_cohort(place / "split")
     train, rows = cohort.take(~test), encoded_rows(place / "encode")
-    event = rows["event"].numpy()
-    assert event.sum() == train.events
-    assert MOST - 10 < (~event).sum() <= MOST < len(train) - train.events
+    assert rows.event.sum() == train.events
+    assert MOST - 10 < len(rows.majority) <= MOST < len(train) - train.events
     encoding = encoding_from_json(read_json(place / "encode" / "encoding.json"))
-    majority = train.take(~train.event).take(rows["majority"].numpy())
-    np.testing.assert_array_equal(encoding.encode(majority.features, dtype=np.float32), rows["rows"].numpy()[~event])
+    majority, cases = train.take(~train.event).take(rows.places), train.take(train.event)
+    for part, of_part, group in (
+        (majority, rows.majority, rows.majority_group),
+        (cases, rows.rows[rows.event], rows.group[rows.event]),
+    ):
+        np.testing.assert_array_equal(encoding.encode(part.features, dtype=np.float32), of_part.numpy())
+        assert len(set(zip(part.group, group, strict=True))) == len(set(group)), "the same groups, renumbered"
 
 
 def test_parents_are_counted_among_all_training_patients_without_the_event(made):
     _, place = made
-    majority, parents = encoded_rows(place / "encode")["majority"].numpy(), load_synthetic(place / "synthesise").parent
+    majority, parents = encoded_rows(place / "encode").places, load_synthetic(place / "synthesise").parent
     assert set(parents) <= set(majority)
     assert len(set(parents)) > 20
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from flows.study.stages import synthesise as stage
+from flows.study.stages.encoded import EncodedRows
 from mgvae.config.study import CohortConfig
 from mgvae.evaluation.evaluate import chain_of
 from mgvae.generator.synthetic import Synthetic
@@ -31,8 +32,8 @@ def test_the_arms(config):
 
 
 def test_the_stage(config, monkeypatch):
-    rows = {"event": torch.tensor([True] + [False] * 9), "rows": torch.zeros(10, 2), "group": torch.arange(10)}
-    rows["majority"] = torch.tensor([1, 2, 4, 5, 6, 8, 9, 11, 12])  # 9 of 13 were drawn
+    places = np.array([1, 2, 4, 5, 6, 8, 9, 11, 12])  # 9 of 13 were drawn
+    rows = EncodedRows(torch.zeros(10, 2), np.arange(10), places)
     tuned = SimpleNamespace(encoding=None, model=torch.nn.Linear(1, 1), tilt=None)
     given = {}
     monkeypatch.setattr("mgvae.training.checkpoint.load_checkpoint", lambda folder: tuned)

@@ -8,11 +8,10 @@ import torch
 
 from flows.progress import Noted, listening, replay
 from flows.study.stages import shared_pretraining
-from flows.study.stages.encoded import ROWS
+from flows.study.stages.encoded import write_encoded
 from flows.study.stages.training import report_epoch
 from mgvae.errors import TrainingError
 from mgvae.model.encoding import fit_encoding
-from mgvae.torch_runtime import save_tensors
 from tests.mgvae.small_cohort import COLUMNS, cohort, quick
 
 
@@ -29,8 +28,9 @@ def encode(tmp_path):
     """Return a folder as stage encode writes it, and its encoding."""
     features, event, group = cohort(300, 20)
     encoding = fit_encoding(features, COLUMNS)
-    rows = torch.from_numpy(encoding.encode(features, dtype=np.float32))
-    save_tensors({"rows": rows, "event": torch.from_numpy(event), "group": torch.from_numpy(group)}, tmp_path / ROWS)
+    order = np.argsort(event, kind="stable")
+    rows = encoding.encode(features.iloc[order], dtype=np.float32)
+    write_encoded(tmp_path, [rows], encoding.width, group[order], np.arange((~event).sum()))
     return tmp_path, encoding
 
 
