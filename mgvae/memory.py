@@ -29,7 +29,11 @@ def give_back_memory() -> None:
 
 
 def held_bytes(process: str = "self") -> int:
-    """Return the memory that a process, by its number, holds now (this one); 0 where the system does not say."""
+    """Return the memory that a process, by its number, holds now (this one); 0 where the system does not say.
+
+    Pages of files do not count: the system takes those of mapped tables back when it needs the room.
+    """
     with suppress(OSError, ValueError, IndexError):
-        return int((PROC / process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        resident, of_files = map(int, (PROC / process / "statm").read_text().split()[1:3])
+        return (resident - of_files) * os.sysconf("SC_PAGE_SIZE")
     return 0

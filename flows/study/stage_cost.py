@@ -30,11 +30,11 @@ COST = "cost"
 @contextmanager
 def recorded_cost(folder: Path) -> Iterator[None]:
     """Write what the block costs into the clock file of an artifact's folder, which no digest covers."""
-    ended, peaks = threading.Event(), [resident_mib()]
+    ended, peaks = threading.Event(), [held_mib()]
 
     def watch() -> None:
         while not ended.wait(SAMPLED_EVERY):
-            peaks.append(max(peaks.pop(), resident_mib()))
+            peaks.append(max(peaks.pop(), held_mib()))
 
     watcher = threading.Thread(target=watch, name="peak memory", daemon=True)
     wall, before = time.perf_counter(), used()
@@ -46,7 +46,7 @@ def recorded_cost(folder: Path) -> Iterator[None]:
         ended.set()
         watcher.join()
     total = sum(workers, used() - before)
-    cost = StageCost(seconds=time.perf_counter() - wall, peak_mib=max(*peaks, resident_mib()), **asdict(total))
+    cost = StageCost(seconds=time.perf_counter() - wall, peak_mib=max(*peaks, held_mib()), **asdict(total))
     known = read_json(folder / CLOCK) if (folder / CLOCK).exists() else {}
     write_json(folder / CLOCK, {**known, COST: cost.model_dump(mode="json")})
 
@@ -59,10 +59,10 @@ def cost_of(folder: Path) -> StageCost | None:
         return None
 
 
-def resident_mib(root: int | None = None) -> float:
+def held_mib(root: int | None = None) -> float:
     """Return the memory that a process (this one) and those that it started hold now, in MiB; 0 where the system does not say.
 
-    Pages that two of them share count twice.
+    Pages that two of them share count twice, those of files not at all.
     """
     total, waiting = 0, [os.getpid() if root is None else root]
     while waiting:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mgvae.arrays import Array
+from mgvae.arrays import Array, BoolArray, IntArray
 from mgvae.cohort.build import Cohort
 from mgvae.cohort.column_reader import read_by_column
 from mgvae.cohort.follow_up import FollowUp
 from mgvae.results.cohort import FlowStep
 
-FEATURES = "features.parquet"
+FEATURES, SUBJECTS = "features.parquet", "subjects.parquet"
 KNOWN = "known_after"  # column of subjects: days until the outcome was known
 LOST, LOST_FILE = ("lost", "lost_group", "lost_held", "lost_day"), "lost.parquet"
 
@@ -31,8 +31,14 @@ def save_cohort(folder: Path, cohort: Cohort, test: Array) -> None:
         subjects[KNOWN], subjects["weight"] = cohort.follow_up.known, cohort.weight
         lost = {name: getattr(cohort.follow_up, name) for name in LOST}
         pd.DataFrame({name: values for name, values in lost.items() if values is not None}).to_parquet(folder / LOST_FILE)
-    subjects.to_parquet(folder / "subjects.parquet")
+    subjects.to_parquet(folder / SUBJECTS)
     (folder / "flow.json").write_text(json.dumps([step.model_dump() for step in cohort.flow]), encoding="utf-8")
+
+
+def load_labels(folder: Path) -> tuple[BoolArray, IntArray, BoolArray]:
+    """Return outcome, group and whether held out, each ``(n,)``, of a cohort that `save_cohort` wrote; nothing else is read."""
+    found = pd.read_parquet(folder / SUBJECTS, columns=["event", "group", "test"])
+    return found["event"].to_numpy(bool), found["group"].to_numpy(np.int64), found["test"].to_numpy(bool)
 
 
 def load_cohort(folder: Path, *, features: bool = True) -> tuple[Cohort, Array]:
@@ -42,7 +48,7 @@ def load_cohort(folder: Path, *, features: bool = True) -> tuple[Cohort, Array]:
         folder: where it lies.
         features: whether the predictors are read; else the table has its rows and no column.
     """
-    subjects = pd.read_parquet(folder / "subjects.parquet")
+    subjects = pd.read_parquet(folder / SUBJECTS)
     steps = json.loads((folder / "flow.json").read_text(encoding="utf-8"))
     cohort = Cohort(
         features=read_by_column(folder / FEATURES) if features else pd.DataFrame(index=subjects.index),

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from mgvae.arrays import BoolArray
 from mgvae.cohort.build import Cohort
-from mgvae.cohort.files import FEATURES, load_cohort
+from mgvae.cohort.files import FEATURES, load_cohort, load_labels
 from mgvae.files import scratch_folder
 
 if TYPE_CHECKING:
-    from mgvae.cohort.rows import Rows
     from mgvae.cohort.stored_rows import AnyRows, StoredRows
 
 DASK = "MGVAE_DASK"  # the address of the scheduler of a cluster
@@ -60,11 +60,17 @@ def cohort_rows(split: Path, folder: Path) -> Iterator[CohortRows]:
         split: artifact of stage split.
         folder: the stage's own.
     """
+    from mgvae.cohort.rows import Rows, rows
     from mgvae.cohort.stored_rows import store_table, stored_rows
 
     on_disk = not on_cluster()
     cohort, test = load_cohort(split, features=not on_disk)
-    train, held = _part(cohort, ~test), _part(cohort, test)
+
+    def part(chosen: BoolArray) -> Rows:
+        own = cohort.take(chosen)
+        return rows(own.features, own.event, own.group, own.weight)
+
+    train, held = part(~test), part(test)
     if not on_disk:
         yield CohortRows(cohort, test, train, held)
         return
@@ -77,15 +83,10 @@ def cohort_rows(split: Path, folder: Path) -> Iterator[CohortRows]:
 @contextmanager
 def training_rows(split: Path, folder: Path) -> Iterator[StoredRows]:
     """Yield the training part in files, as `cohort_rows`; for a cluster, too: this process reads and sends what it needs."""
+    from mgvae.cohort.rows import rows
     from mgvae.cohort.stored_rows import store_table, stored_rows
 
-    cohort, test = load_cohort(split, features=False)
+    event, group, test = load_labels(split)
+    at = np.flatnonzero(~test)
     with scratch_folder(folder.parent) as place:
-        yield stored_rows(store_table(split / FEATURES, place), np.flatnonzero(~test), _part(cohort, ~test))
-
-
-def _part(cohort: Cohort, chosen: BoolArray) -> Rows:
-    from mgvae.cohort.rows import rows
-
-    own = cohort.take(chosen)
-    return rows(own.features, own.event, own.group, own.weight)
+        yield stored_rows(store_table(split / FEATURES, place), at, rows(pd.DataFrame(index=at), event[at], group[at]))

@@ -1,4 +1,4 @@
-"""Evaluation on a Dask cluster of two processes gives the bytes that it gives here; what cannot be reached is named."""
+"""Evaluation and encoding give on a Dask cluster the bytes that they give here; what cannot be reached is named."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import time
 import pytest
 
 from flows.redaction import DefectError, OrchestrationError
-from flows.study.executor import SETTING, open_executor
+from flows.study.executor import SETTING, RedactingExecutor, open_executor
+from flows.study.stages.encode import STAGE
+from mgvae.config.study import load_config
 from mgvae.errors import OutcomeError
 from mgvae.evaluation.parallel import ProcessPool
-from tests.flows.flow_tools import fresh_from, run_study
+from mgvae.generator import encoding_parts
+from mgvae.store.artifact import digest_folder
+from tests.flows.flow_tools import artifact, fresh_from, run_study
 from tests.ports import free_port
 
 DASKS_OWN = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -43,6 +47,22 @@ def test_a_cluster_evaluates_to_the_same_bytes(cluster, finished, report, tmp_pa
     stages = {stage["name"]: stage["cached"] for stage in again["lineage"]["stages"]}
     assert not stages["evaluate"]
     assert again["lineage"]["artifacts"]["evaluate"] == report["lineage"]["artifacts"]["evaluate"]
+
+
+@pytest.mark.slow
+@DASKS_OWN
+def test_a_cluster_encodes_to_the_same_bytes(cluster, finished, report, tmp_path, monkeypatch):
+    monkeypatch.setenv(SETTING, cluster.scheduler_address)
+    monkeypatch.setattr(encoding_parts, "WORTH_WORKERS", 0)
+    monkeypatch.setattr(encoding_parts, "BLOCK", 1 << 14)
+    called = []
+    submit = RedactingExecutor.submit
+    monkeypatch.setattr(RedactingExecutor, "submit", lambda pool, fn, *given: called.append(fn) or submit(pool, fn, *given))
+    split, encode = (artifact(finished.out, report, name) for name in ("split", "encode"))
+    (tmp_path / "encode").mkdir()
+    STAGE.make(load_config(finished.cohort), {"split": split}, tmp_path / "encode")
+    assert digest_folder(tmp_path / "encode") == report["lineage"]["artifacts"]["encode"] == digest_folder(encode)
+    assert len(called) > 10
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from flows.study.stage_cost import cost_of, recorded_cost, resident_mib
+from flows.study.stage_cost import cost_of, held_mib, recorded_cost
 from flows.study.stage_runner import StageCall, make_here
 from flows.study.stages import split
 from flows.study.stages.stage import write_json
@@ -27,7 +27,7 @@ sys.stdin.read()
 
 
 def test_a_worker_counts_with_its_time_and_its_memory(tmp_path):
-    before = resident_mib()
+    before = held_mib()
     with recorded_cost(tmp_path):
         worker = subprocess.Popen([sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert worker.stdout.readline() == b"ready\n"

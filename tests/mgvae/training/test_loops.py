@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
 import mgvae.training.loops
 from mgvae.errors import TrainingError
-from mgvae.generator.synthesis import encoded, new_model
+from mgvae.generator.synthesis import encoded, new_model, pretrain_majority
+from mgvae.model.chosen_rows import ChosenRows
 from mgvae.model.encoding import fit_encoding
 from mgvae.model.exemplar_mixture import Exemplars
 from mgvae.model.objective import elbo
@@ -49,6 +51,40 @@ def test_same_seed_same_bytes_and_another_seed_others():
     first, again, other = (trained(seed)[2] for seed in (5, 5, 6))
     assert same(first, again)
     assert not same(first, other)
+
+
+@pytest.mark.parametrize("exemplars", [50, "all"])
+def test_rows_that_are_gathered_train_the_model_of_a_copy(exemplars):
+    model, rows, heldout, settings = start(pretrain_epochs=3, exemplars=exemplars)
+    other, table = start(pretrain_epochs=3, exemplars=exemplars)[0], torch.cat([rows, heldout])
+    order = torch.randperm(len(table), generator=torch.Generator().manual_seed(1))
+    mixed_up, back = table[order], torch.argsort(order)
+    histories = [
+        pretrain(model, rows, heldout, settings, seed=1),
+        pretrain(other, ChosenRows(mixed_up, back[: len(rows)]), ChosenRows(mixed_up, back[len(rows) :]), settings, seed=1),
+    ]
+    assert same(state(model), state(other))
+    assert histories[0].epochs == histories[1].epochs
+
+
+def test_no_more_rows_are_gathered_at_a_time_than_a_step_needs(monkeypatch):
+    most, gathered = 64, []
+    for place in ("mgvae.model.network.AT_ONCE", "mgvae.model.likelihood.COUNTED", "mgvae.training.anchor.FISHER_ROWS"):
+        monkeypatch.setattr(place, most)
+    monkeypatch.setattr("mgvae.training.early_stopping.HELDOUT_CODES", most)
+    select = torch.Tensor.index_select
+
+    def noted(table, dim, at):
+        if dim == 0 and table.ndim == 2 and len(table) == 500:
+            gathered.append(len(at))
+        return select(table, dim, at)
+
+    monkeypatch.setattr(torch.Tensor, "index_select", noted)
+    frame, settings = mixed(500), quick(pretrain_epochs=1, batch_size=most, exemplars="all")
+    encoding = fit_encoding(frame, COLUMNS)
+    pretrain_majority(encoding, encoded(encoding, frame, settings), np.arange(500), settings, seed=1)
+    assert sum(gathered) > 5 * 400  # steps, exemplars three times, and base rates
+    assert max(gathered) <= most
 
 
 def test_the_global_stream_does_not_matter():
