@@ -19,6 +19,7 @@ from mgvae.extract.misfits import Misfits
 from mgvae.extract.parts import BLOCK, Part
 
 COPY = "Copy it again from its source"
+COLUMN_BLOCK = 1 << 16  # bytes that are parsed at a time for each column: a column of few rows costs as much as one of thousands
 UNENDED = "the last line has no line break; if the file was cut off within its last cell, that cell is wrong"
 
 
@@ -44,12 +45,12 @@ def csv_batches(part: Part, header: Sequence[str], columns: Sequence[str]) -> It
     Raises:
         ExtractError: a row has more or fewer fields than the header.
     """
-    misfits, rows = Misfits(len(header)), 0
+    misfits, rows, size = Misfits(len(header)), 0, max(BLOCK, COLUMN_BLOCK * len(header))
     convert = arrow_csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()), include_columns=list(columns), strings_can_be_null=False
     )
     parse = arrow_csv.ParseOptions(delimiter=separator_of(part), newlines_in_values=True, invalid_row_handler=misfits.note)
-    read = arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=list(header), skip_rows_after_names=1)
+    read = arrow_csv.ReadOptions(use_threads=False, block_size=size, column_names=list(header), skip_rows_after_names=1)
     with opened(part) as file:
         for batch in arrow_csv.open_csv(file, read_options=read, parse_options=parse, convert_options=convert):
             rows += batch.num_rows

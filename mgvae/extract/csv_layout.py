@@ -180,15 +180,16 @@ def _from_header(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _to_last_row(blocks: Iterator[bytes], separator: str) -> Iterator[bytes]:
     """Yield all but the last lines of blanks and separators, which spreadsheets write below a table."""
-    held, empty = b"", f" \t\r\n{separator}".encode()
+    held, within, empty = b"", False, f" \t\r\n{separator}".encode()
     for block in blocks:
         held += block
-        filled = len(held.rstrip(empty))
-        end = re.search(rb"[\r\n]", held[filled:]) if filled else None
-        if end is not None:
-            yield held[: filled + end.end()]
-            held = held[filled + end.end() :]
-    if held.strip(empty):
+        if filled := len(held.rstrip(empty)):
+            yield held[:filled]
+            held, within = held[filled:], True
+        if within and (end := re.search(rb"[\r\n]", held)):  # what is left of a line that holds something
+            yield held[: end.end()]
+            held, within = held[end.end() :], False
+    if within and held:
         yield held
 
 
