@@ -39,6 +39,8 @@ def numbers(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
     if stored_kind(cells.type) in ("boolean", "number"):
         values = compute.cast(cells, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         missing = np.isnan(values)
+    elif column.format is None and (plain := _plain_numbers(cells, codes)) is not None:
+        values, missing = plain, np.isnan(plain)
     else:
         text = _text(cells)
         missing = (text.isna() | text.isin(codes)).to_numpy(bool)
@@ -46,6 +48,18 @@ def numbers(cells: Any, column: Column) -> tuple[pd.Series, BoolArray]:
     missing = missing | np.isin(values, [number for code in codes if (number := _code_number(code)) is not None])
     bad = ~missing & ~np.isfinite(values)
     return pd.Series(np.where(missing | bad, np.nan, values)), bad
+
+
+def _plain_numbers(cells: Any, codes: Sequence[str]) -> FloatArray | None:
+    """Return text cells as numbers, NaN where empty or in ``codes``; None where one is no finite number that Arrow can read."""
+    text = compute.utf8_trim_whitespace(compute.cast(cells, pa.string(), safe=False))
+    missing = compute.is_in(text, value_set=pa.array(["", *codes], pa.string()))
+    text = compute.if_else(missing, pa.scalar(None, pa.string()), text)
+    try:
+        found = compute.cast(text, pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    return found.to_numpy(zero_copy_only=False) if compute.all(compute.is_finite(found), min_count=0).as_py() else None
 
 
 def _numbers_of(text: pd.Series, written: str | None) -> FloatArray:

@@ -19,7 +19,7 @@ from mgvae.extract.misfits import Misfits
 from mgvae.extract.parts import BLOCK, Part
 
 COPY = "Copy it again from its source"
-COLUMN_BLOCK = 1 << 16  # bytes that are parsed at a time for each column: a column of few rows costs as much as one of thousands
+COLUMN_BLOCK, MOST = 1 << 16, 1 << 26  # bytes parsed at a time for each column, as few rows cost as much as thousands; in all
 UNENDED = "the last line has no line break; if the file was cut off within its last cell, that cell is wrong"
 
 
@@ -45,7 +45,7 @@ def csv_batches(part: Part, header: Sequence[str], columns: Sequence[str]) -> It
     Raises:
         ExtractError: a row has more or fewer fields than the header.
     """
-    misfits, rows, size = Misfits(len(header)), 0, max(BLOCK, COLUMN_BLOCK * len(header))
+    misfits, rows, size = Misfits(len(header)), 0, min(max(BLOCK, COLUMN_BLOCK * len(header)), MOST)
     convert = arrow_csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()), include_columns=list(columns), strings_can_be_null=False
     )

@@ -2,15 +2,18 @@
 
 import gzip
 import itertools
+import re
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mgvae.config.strict import build
 from mgvae.config.study import CohortConfig
 from mgvae.draft.scan import look_at
 from mgvae.errors import ConfigError, ExtractError
-from mgvae.extract.csv_layout import found_encoding, header_start
+from mgvae.extract.csv_layout import _to_last_row, found_encoding, header_start
 from mgvae.extract.formats import header
 from mgvae.extract.parts import find_parts
 from mgvae.extract.read import read_extract
@@ -58,6 +61,31 @@ AFTER = ("\n", "\n\n", "   \n", ",,,\n,,,\n", ",,,", " \n,,,\n\t\n", "\r\n")
 def test_nothing_below_the_last_row_is_a_row(after, size, expected, monkeypatch, tmp_path):
     monkeypatch.setattr("mgvae.extract.csv_layout.BLOCK", size)
     pd.testing.assert_frame_equal(read(tmp_path, HEADER + ROWS + after), expected)
+
+
+@given(text=st.text("1, \t\r\n", max_size=30), sizes=st.lists(st.integers(1, 9), min_size=1, max_size=30))
+def test_the_last_row_ends_at_the_same_byte_whatever_the_blocks(text, sizes):
+    content = text.encode()
+    filled = len(content.rstrip(b" \t\r\n,"))
+    end = re.search(rb"[\r\n]", content[filled:])
+    expected = b"" if not filled else content if end is None else content[: filled + end.end()]
+    starts = [0, *itertools.accumulate(sizes)]
+    blocks = [content[start : start + size] for start, size in zip(starts, [*sizes, 99], strict=True)]
+    assert b"".join(_to_last_row(iter(blocks), ",")) == expected
+
+
+def test_no_more_than_a_block_of_a_long_line_is_kept():
+    """What was kept of a line of a thousand columns once grew, and was copied with each block."""
+    passed = []
+
+    def blocks():
+        for number in range(200):
+            yield b"12,34,\n" if number % 50 == 49 else b"12,34,5"
+            assert sum(passed) >= 7 * number
+
+    for piece in _to_last_row(blocks(), ","):
+        passed.append(len(piece))
+    assert sum(passed) == 200 * 7
 
 
 def test_empty_cells_at_the_end_are_cells(tmp_path):
