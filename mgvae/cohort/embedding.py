@@ -92,8 +92,7 @@ def nearest(queries: Floats, reference: Floats, *, neighbours: int = 1) -> tuple
     """
     if len(queries) * len(reference) <= FEW_PAIRS:  # what scikit-learn does ahead of its search takes longer than this
         squares = squared_distances(queries, reference)
-        positions = np.argsort(squares, axis=1, kind="stable")[:, :neighbours]
-        return np.sqrt(np.take_along_axis(squares, positions, axis=1)), positions
+        return _least(squares, neighbours)
     found = nearest_of_many(queries, reference, neighbours) if is_worth_it(queries, reference) else None
     if found is not None:
         return found
@@ -113,6 +112,17 @@ def squared_distances(rows: Floats, others: Floats, squares: Floats | None = Non
     a, b = np.asarray(rows, dtype=np.float64), np.asarray(others, dtype=np.float64)
     squares = (b**2).sum(axis=1) if squares is None else squares
     return np.asarray(np.maximum((a**2).sum(axis=1)[:, None] + squares - 2 * a @ b.T, 0.0))
+
+
+def _least(squares: Floats, neighbours: int) -> tuple[Floats, Floats]:
+    """Return roots and positions of the least of each row, the first of equal ones, as a stable sort would."""
+    rows, positions = np.arange(len(squares)), np.empty((len(squares), min(neighbours, squares.shape[1])), dtype=np.intp)
+    found = np.empty(positions.shape)
+    for rank in range(positions.shape[1]):
+        positions[:, rank] = squares.argmin(axis=1)
+        found[:, rank] = squares[rows, positions[:, rank]]
+        squares[rows, positions[:, rank]] = np.inf
+    return np.sqrt(found), positions
 
 
 def nearest_other(rows: Floats, positions: Floats) -> Floats:

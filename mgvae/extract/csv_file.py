@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import functools
 import io
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -62,15 +61,13 @@ def csv_batches(part: Part, header: Sequence[str], columns: Sequence[str]) -> It
 
 def _check_no_header(part: Part, batch: Any) -> None:
     """Refuse rows that repeat the header: files were joined, headers and all."""
-    names = batch.schema.names
-    repeated = (
-        functools.reduce(
-            compute.and_, (compute.equal(compute.utf8_trim_whitespace(batch.column(name)), name) for name in names)
-        )
-        if len(names) > 1
-        else None
-    )
-    if repeated is not None and compute.any(repeated).as_py():
+    names, repeated = batch.schema.names, None
+    for name in names:
+        here = compute.equal(compute.utf8_trim_whitespace(batch.column(name)), name)
+        repeated = here if repeated is None else compute.and_(repeated, here)
+        if not compute.any(repeated).as_py():
+            return
+    if len(names) > 1:
         raise ExtractError(
             f"{part.label}: only the first line must name the columns; {compute.sum(repeated).as_py()} rows repeat the header, "
             f"as in files that were joined. Remove them."
