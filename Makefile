@@ -24,18 +24,15 @@ down: $(READY) ## Stop what make up started, and nothing else
 
 # one thread each: small models gain nothing from more, and lose much on a busy machine
 # COVERAGE=1 measures branches, too, and prints them by package; on Python 3.11 that takes half as long again
-# folders with the longest files come first, so that none of these is at work alone at the end
-FOLDERS := $(patsubst %/,%,$(wildcard tests/[a-z]*/))
-first = $(1) $(filter-out $(1),$(FOLDERS))
 test: $(READY) ## Run the quick tests, two files at a time; COVERAGE=1 prints the coverage of branches by package
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-		$(call first,tests/flows tests/mgvae tests/validation) $(if $(COVERAGE),--cov --cov-report=)
+		$(if $(COVERAGE),--cov --cov-report=)
 	@$(if $(COVERAGE),$(BIN)/python -m tests.benchmarks.coverage_by_package)
 
-# two files at a time: they start servers, workers and clusters, and wait for them
+# three files at a time also on two cores: they start servers, workers and clusters, and wait for them a third of the time
 test-slow: $(READY) ## Run the tests that take long or need a browser or R
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-		$(call first,tests/deployments tests/validation tests/mgvae) -m 'slow and not gpu and not survival' --durations=12
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+		-m 'slow and not gpu and not survival' --durations=12
 
 # one at a time: what a person waits for on an idle machine runs out of its time on a busy one
 test-survival: $(READY) ## Kill workers, runs and servers of whole nights, and look what becomes of them; half an hour, alone

@@ -1,4 +1,4 @@
-"""What all tests share: Hypothesis without deadlines, since machines may be busy; pages whose figures are left empty."""
+"""What all tests share: the order of files, Hypothesis without deadlines, and pages whose figures are left empty."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from matplotlib.figure import Figure
 
 from mgvae.report.figures.svg import document
+from tests.paths import ROOT
 
 gc.disable()  # until all tests are collected: modules stay, and passes over them take a quarter of the collection
 
@@ -20,6 +21,28 @@ settings.load_profile("unhurried")
 add_axes = Figure.add_axes
 
 FIGURES = "mgvae.report.figures.svg.document"
+
+# begun first, so that none of them is alone at work at the end; the second and the third do not wait for what the first makes
+LONGEST = (
+    *("flows/commands/test_bad_input", "deployments/test_nightly", "validation/test_honest_splits"),
+    *("flows/commands/test_simulate", "flows/study/test_many_nights", "mgvae/generator/test_digits"),
+    *("flows/study/test_own_classifier", "deployments/test_access", "flows/test_paper_digits", "browser/test_report"),
+    *(
+        "flows/study/test_shared_store",
+        "flows/study/test_drift",
+        "deployments/test_high_availability",
+        "flows/test_cli_process",
+    ),
+    *("mgvae/paper/test_oversamplers", "validation/test_attacks", "validation/test_drift", "validation/test_gates"),
+    *("flows/study/test_reuse", "mgvae/report/test_drawn_pages", "mgvae/evaluation/test_cross_validation"),
+    *("mgvae/paper/test_pictures", "mgvae/generator/test_plausibility_and_sampler", "mgvae/generator/test_synthesis"),
+)
+PLACES = {ROOT / f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first; within a file the order stays."""
+    items.sort(key=lambda item: PLACES.get(item.path, len(PLACES)))
 
 
 def pytest_collection_finish() -> None:

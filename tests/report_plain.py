@@ -25,6 +25,11 @@ def drawn_page(content: Content) -> str:
     return _DRAWN[text]
 
 
+def without_figures_of_models(content: Content) -> Content:
+    """Return the content without subgroups, explanations and stability: their figures take half of a page's time."""
+    return content | dict.fromkeys(("subgroups", "explanations", "instability", "learning_curve"))
+
+
 def show(content: Content, console: Any) -> None:
     """Print the report to a console."""
     from flows.commands.show import show

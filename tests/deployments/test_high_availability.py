@@ -26,7 +26,7 @@ from tests.paths import ROOT
 from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
-SECONDS = 90.0
+SECONDS = 240.0  # waits end with their condition
 NIGHTLY = "mgvae-cohort/nightly"
 
 

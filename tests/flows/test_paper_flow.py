@@ -85,6 +85,7 @@ def test_a_folder_without_the_files_is_refused_by_name(mgvae, database, tmp_path
     refused(mgvae("paper", "musk", "--data", tmp_path), str(tmp_path), "must hold clean2.data")
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_besides_the_table(mgvae, brief, tmp_path, drawn_figures, monkeypatch):
     monkeypatch.setattr("mgvae.paper.pictures.collect.MADE", 50)
     said = mgvae("paper", "digits", "--seeds", 1, "--quick", "--arm", "erm", "--pictures", tmp_path / "drawn")

@@ -66,11 +66,12 @@ def makers(steps, how):
 
 
 MAKERS = makers(1500, plan())
+TRAINED = ("conditional VAE", "GAN", "MGVAE")  # for seconds each, and with half of the steps they do not yet tell the classes
 BRIEF = makers(20, plan(steps=3, epochs=2))
 
 
 @pytest.mark.parametrize("table", [False, True])
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in TRAINED)) for name in MAKERS])
 def test_rare_classes_are_filled_up_with_rows_of_their_kind(name, table):
     one = task(table=table)
     made = MAKERS[name](one)
@@ -177,6 +178,7 @@ def test_celeba_goes_through_convolutional_models(tmp_path, monkeypatch):
     assert convolved == set(arms) - {"smote"}
 
 
+@pytest.mark.slow
 def test_every_arm_of_an_experiment_yields_its_measures_and_costs(monkeypatch):
     monkeypatch.setattr("mgvae.paper.oversamplers.judged_translation.ROUNDS", 1)
     data = load("digits", None, quick=True)

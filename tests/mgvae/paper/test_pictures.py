@@ -137,6 +137,7 @@ def _meet(one, other):
     return wide > 1 and high > 4
 
 
+@pytest.mark.slow
 def test_colours_are_shown_in_colour(tmp_path, monkeypatch):
     monkeypatch.setattr("mgvae.paper.pictures.collect.MADE", 12)
     monkeypatch.setattr("mgvae.paper.pictures.collect.SIZES", (16,))  # as many as there are: nothing is trained twice
