@@ -22,20 +22,16 @@ add_axes = Figure.add_axes
 
 FIGURES = "mgvae.report.figures.svg.document"
 
-# begun first, so that none of them is alone at work at the end; the second and the third do not wait for what the first makes
+# begun first, so that none is alone at work at the end; the first makes the finished run, and the next need not wait for it
 LONGEST = (
     *("flows/commands/test_bad_input", "deployments/test_nightly", "validation/test_honest_splits"),
     *("flows/commands/test_simulate", "flows/study/test_many_nights", "mgvae/generator/test_digits"),
     *("flows/study/test_own_classifier", "deployments/test_access", "flows/test_paper_digits", "browser/test_report"),
-    *(
-        "flows/study/test_shared_store",
-        "flows/study/test_drift",
-        "deployments/test_high_availability",
-        "flows/test_cli_process",
-    ),
     *("mgvae/paper/test_oversamplers", "validation/test_attacks", "validation/test_drift", "validation/test_gates"),
     *("flows/study/test_reuse", "mgvae/report/test_drawn_pages", "mgvae/evaluation/test_cross_validation"),
+    *("flows/study/test_shared_store", "flows/study/test_drift", "flows/test_cli_process", "flows/commands/test_init"),
     *("mgvae/paper/test_pictures", "mgvae/generator/test_plausibility_and_sampler", "mgvae/generator/test_synthesis"),
+    "deployments/test_high_availability",
 )
 PLACES = {ROOT / f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
 
