@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -54,7 +56,7 @@ def identity(name: str, path: str) -> dict[str, str | None]:
     load_factory(name, path)
     module = import_module(path.partition(":")[0])
     top = module.__name__.partition(".")[0]
-    packages = metadata.packages_distributions().get(top, [])
+    packages = _packages(tuple(sys.path)).get(top, [])
     file = inspect.getsourcefile(module)
     return {
         "path": path,
@@ -66,6 +68,12 @@ def identity(name: str, path: str) -> dict[str, str | None]:
 def identities(own: Mapping[str, str]) -> dict[str, dict[str, str | None]]:
     """Return the `identity` of each classifier, by name."""
     return {name: identity(name, path) for name, path in own.items()}
+
+
+@lru_cache(maxsize=1)
+def _packages(places: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Return the packages of each module on ``sys.path``; finding them takes a second, and each stage's key asks for them."""
+    return metadata.packages_distributions()
 
 
 def _require_listed(name: str, module: str) -> None:

@@ -159,6 +159,13 @@ def test_the_identity_changes_with_the_source(monkeypatch, tmp_path):
     place.write_text("from sklearn.naive_bayes import BernoulliNB as make\n")
     assert identity("mine", "some_classifier:make")["source"] != first["source"]
     assert identity("mine", "sklearn.naive_bayes:GaussianNB")["version"]
+    package, about = tmp_path / "packaged", tmp_path / "packaged" / "some_package-1.5.dist-info"
+    about.mkdir(parents=True)
+    (package / "packaged_classifier.py").write_text("from sklearn.naive_bayes import GaussianNB as make\n")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: some-package\nVersion: 1.5\n")
+    (about / "top_level.txt").write_text("packaged_classifier\n")
+    monkeypatch.syspath_prepend(package)
+    assert identity("mine", "packaged_classifier:make")["version"] == "1.5", "also on a path that is added later"
 
 
 def test_what_is_saved_is_the_recipe_and_it_does_not_predict():

@@ -70,6 +70,16 @@ def test_nearest_agrees_with_all_pairs(rng):
     assert distances[:, 0] == pytest.approx(pairs.min(axis=1), abs=1e-5)
 
 
+@pytest.mark.parametrize("neighbours", [1, 2, 6])
+def test_of_rows_equally_near_the_first_are_found(rng, neighbours):
+    queries, reference = rng.integers(0, 3, (40, 2)), rng.integers(0, 3, (30, 2))  # many distances are equal
+    squares = ((queries[:, None] - reference) ** 2).sum(axis=2)
+    distances, positions = nearest(queries, reference, neighbours=neighbours)
+    first = np.argsort(squares, axis=1, kind="stable")[:, :neighbours]
+    np.testing.assert_array_equal(positions, first)
+    np.testing.assert_array_equal(distances, np.sqrt(np.take_along_axis(squares, first, axis=1)))
+
+
 def test_nearest_other_is_never_the_row_itself(rng):
     rows = np.repeat(rng.normal(size=(10, 3)), 3, axis=0)  # each row thrice
     found = nearest_other(rows, np.arange(30))
