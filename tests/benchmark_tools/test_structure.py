@@ -19,6 +19,7 @@ from tests.benchmarks.structure import (
     product_files,
     product_graph,
 )
+from tests.conftest import PLACES
 
 LAYERS = [["mgvae.top", "mgvae.left | mgvae.right", "mgvae.bottom"]]
 # what the limits of structure.py do not yet allow: nothing may join it
@@ -153,3 +154,7 @@ def test_the_real_tree_keeps_the_limits():
     assert found.circles == []
     assert {name for name, n in lengths.items() if n > LONGEST_MODULE} == set()
     assert sum(lengths.values()) <= LINES_FOR_NOW
+
+
+def test_the_files_that_are_begun_first_are_there():
+    assert [path for path in PLACES if not path.is_file()] == []
