@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 
 from flows.study.stages.cohort_rows import DASK as SETTING
 from mgvae.evaluation import parallel
 
 PREPARED = 8  # most processes that import the library before there is work for them: each holds a quarter of a gigabyte
+LIBRARY = ("mgvae.classifiers.models", "mgvae.generator.synthesis")  # with torch and scikit-learn; named, as no result needs it
 _shared: ContextVar[parallel.ProcessPool | None] = ContextVar("shared_pool", default=None)
 
 
@@ -43,5 +45,5 @@ def prepare_workers(pool: parallel.ProcessPool) -> None:
 
 
 def _import_library() -> None:
-    import mgvae.classifiers.models
-    import mgvae.generator.synthesis  # noqa: F401 - torch and scikit-learn: two and a half seconds
+    for name in LIBRARY:
+        import_module(name)

@@ -19,16 +19,18 @@ def two_cores(monkeypatch):
     monkeypatch.setattr("mgvae.evaluation.parallel.cores", lambda: 2)
 
 
-def has(module):
-    return module in sys.modules
+MODULES = ("torch", "sklearn.ensemble", "mgvae.generator.synthesis")
 
 
-@pytest.mark.parametrize("module", ["torch", "sklearn.ensemble", "mgvae.generator.synthesis"])
-def test_a_prepared_worker_has_the_library(module, two_cores):
+def imported():
+    return [name for name in MODULES if name in sys.modules]
+
+
+def test_a_prepared_worker_has_the_library(two_cores):
     with ProcessPool(1) as pool:
-        assert not pool.submit(has, module).result()
+        assert pool.submit(imported).result() == []
         prepare_workers(pool)
-        assert pool.submit(has, module).result()
+        assert pool.submit(imported).result() == [*MODULES]
 
 
 def test_a_refused_extract_waits_for_no_import(finished, tmp_path, two_cores, monkeypatch):
