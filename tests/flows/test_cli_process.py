@@ -89,7 +89,7 @@ def test_stopped_in_the_middle_nothing_half_written_remains(send, code, said, tm
     with command("run", cohort, "--out", runs, home=tmp_path / "home", start_new_session=True) as process:
         records = runs / ".store" / "records"
         wait_for(
-            lambda: list(records.glob("assess-*")) or process.poll() is not None, "the stage assess", seconds=200, every=0.05
+            lambda: list(records.glob("assess-*")) or process.poll() is not None, "the stage assess", seconds=600, every=0.05
         )
         send(process.pid)
         _, err = process.communicate(timeout=60)
