@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from flows.study.stages.stage import read_json, write_json
 from mgvae.cost import counting_workers, used
-from mgvae.memory import PROC, held_bytes
+from mgvae.memory import held_bytes, processes_of
 from mgvae.report.schema import StageCost
 from mgvae.store.artifact import CLOCK
 
@@ -64,11 +64,5 @@ def held_mib(root: int | None = None) -> float:
 
     Pages that two of them share count twice, those of files not at all.
     """
-    total, waiting = 0, [os.getpid() if root is None else root]
-    while waiting:
-        process = str(waiting.pop())
-        total += held_bytes(process)
-        with suppress(OSError, ValueError):  # it may end meanwhile
-            for thread in (PROC / process / "task").iterdir():
-                waiting += map(int, (thread / "children").read_text().split())
-    return total / 2**20
+    processes = processes_of(os.getpid() if root is None else root)
+    return sum(held_bytes(str(process)) for process in processes) / 2**20

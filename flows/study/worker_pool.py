@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
 
-from flows.study.stages.cohort_rows import DASK as SETTING
+from flows.study.stages.cohort_rows import on_cluster
 from mgvae.evaluation import parallel
 
 PREPARED = 8  # most processes that import the library before there is work for them: each holds a quarter of a gigabyte
@@ -22,7 +21,7 @@ def shared_pool() -> Iterator[parallel.ProcessPool | None]:
 
     Yields them; None on one core, or where a cluster computes the cells.
     """
-    if os.environ.get(SETTING) or parallel.cores() == 1:
+    if on_cluster() or parallel.cores() == 1:
         yield None
         return
     with parallel.ProcessPool(parallel.cores(), counted=True) as pool:

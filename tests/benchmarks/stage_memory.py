@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.stage_memory DIR/cohort.yaml OUT validate split encode pretrain [--set KEY=VALUE ...]
 
-Each stage is a process of its own that reads the folders which the stages before it left in OUT; anonymous pages of it and of
-its workers are added up every 50 ms (Linux alone says how many there are).
+Each stage is a process of its own that reads the folders which the stages before it left in OUT; what it and its workers
+hold is added up every 50 ms (Linux alone says how many there are).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import resource
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
+
+from mgvae.memory import held_bytes, processes_of
 
 CHILD = """
 import sys
@@ -31,24 +31,6 @@ stage.make(load_config(Path(cohort), settings=tuple(settings)), {need: Path(out)
 EVERY = 0.05  # seconds
 
 
-def processes(root: int) -> list[int]:
-    """Return a process and all that it started and that live."""
-    found = [root]
-    with suppress(OSError):
-        for thread in Path(f"/proc/{root}/task").iterdir():
-            for child in (thread / "children").read_text().split():
-                found += processes(int(child))
-    return found
-
-
-def anonymous_mib(process: int) -> float:
-    """Return the memory of a process that lies in no file."""
-    with suppress(OSError):
-        lines = dict(line.split(":", 1) for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:])
-        return int(lines["Anonymous"].split()[0]) / 1024
-    return 0.0
-
-
 def run(cohort: str, out: str, stage: str, settings: list[str]) -> str:
     """Run a stage and return a line on what it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -57,7 +39,7 @@ def run(cohort: str, out: str, stage: str, settings: list[str]) -> str:
     )
     together, largest = 0.0, 0.0
     while child.poll() is None:
-        held = [anonymous_mib(process) for process in processes(child.pid)]
+        held = [held_bytes(str(process)) / 2**20 for process in processes_of(child.pid)]
         together, largest = max(together, sum(held)), max(largest, *held)
         time.sleep(EVERY)
     if child.returncode:

@@ -139,3 +139,10 @@ def mgvae(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
         return Said(ended.value.code or 0, *capfd.readouterr())
 
     return call
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute cells in two processes, as on a machine with two cores."""
+    monkeypatch.delenv("MGVAE_DASK", raising=False)
+    monkeypatch.setattr("mgvae.evaluation.parallel.cores", lambda: 2)

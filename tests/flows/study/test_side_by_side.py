@@ -27,12 +27,6 @@ from tests.flows.flow_tools import NAMES, fresh_from, read, run_study
 from tests.flows.simulated_study import study_config
 
 
-@pytest.fixture
-def two_cores(monkeypatch):
-    monkeypatch.delenv("MGVAE_DASK", raising=False)
-    monkeypatch.setattr("mgvae.evaluation.parallel.cores", lambda: 2)
-
-
 def _without_a_record(out, *stages):
     for stage in stages:
         for record in (out / ".store" / "records").glob(f"{stage}-*"):

@@ -12,13 +12,6 @@ from mgvae.evaluation.parallel import ProcessPool
 from tests.flows.flow_tools import run_study
 from tests.flows.simulated_study import table, write_study
 
-
-@pytest.fixture
-def two_cores(monkeypatch):
-    monkeypatch.delenv("MGVAE_DASK", raising=False)
-    monkeypatch.setattr("mgvae.evaluation.parallel.cores", lambda: 2)
-
-
 MODULES = ("torch", "sklearn.ensemble", "mgvae.generator.synthesis")
 
 
