@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ EXIT = {"pass": 0, "warn": 0, "fail": 2, "invalid": 2}
 # red in Prefect's list, and exit code 1 of --watch; events are called prefect.flow-run.<name>
 REFUSED = {"fail": "Refused", "invalid": "Invalid"}
 CANNOT_JUDGE = "CannotJudge"  # a run that is well, of which nobody can say whether it may be champion
+
+# the states that flows of this process proposed, for `result_of`
+_PROPOSED: ContextVar[list[State[Any]] | None] = ContextVar("_PROPOSED", default=None)
 
 
 class RunRefusedError(MGVAEError):
@@ -58,9 +62,13 @@ def final_state(report: Report, folder: Path, remarks: Sequence[str], *, judged:
     result = {"run": str(folder), "status": report.status, "exit_code": EXIT[report.status]}
     if report.status in REFUSED:
         refusal = RunRefusedError(message, result)
-        return State(type=StateType.FAILED, name=REFUSED[report.status], message=message, data=refusal)
-    name = "Completed" if judged else CANNOT_JUDGE
-    return State(type=StateType.COMPLETED, name=name, message=message, data=result)
+        state: State[Any] = State(type=StateType.FAILED, name=REFUSED[report.status], message=message, data=refusal)
+    else:
+        name = "Completed" if judged else CANNOT_JUDGE
+        state = State(type=StateType.COMPLETED, name=name, message=message, data=result)
+    if (proposed := _PROPOSED.get()) is not None:
+        proposed.append(state)
+    return state
 
 
 def result_of(run: Callable[..., State[dict[str, Any]]], *arguments: Any, **parameters: Any) -> dict[str, Any]:
@@ -71,7 +79,14 @@ def result_of(run: Callable[..., State[dict[str, Any]]], *arguments: Any, **para
         arguments: its parameters.
         parameters: the same, by name.
     """
-    found = run(*arguments, return_state=True, **parameters).result(raise_on_failure=False)
+    proposed: list[State[Any]] = []
+    token = _PROPOSED.set(proposed)
+    try:
+        state = run(*arguments, return_state=True, **parameters)
+    finally:
+        _PROPOSED.reset(token)
+    # a server that answers too late is asked again, and then returns the state that it has: without data
+    found = (proposed[-1] if state.data is None and proposed else state).result(raise_on_failure=False)
     if isinstance(found, RunRefusedError):
         return found.result
     if isinstance(found, BaseException):

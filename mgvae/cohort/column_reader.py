@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -20,9 +21,13 @@ def read_columns(path: Path, categories: Collection[str] = ()) -> Iterator[tuple
     file = parquet.ParquetFile(path, read_dictionary=[name for name in categories if name in names])
     about = file.schema_arrow.pandas_metadata or {}
     index = {name for name in about.get("index_columns", ()) if isinstance(name, str)}
+    described = {column.get("field_name", column["name"]): column for column in about.get("columns", ())}
     for name in map(str, file.schema_arrow.names):
         if name not in index:
-            yield name, file.read(columns=[name]).to_pandas()[name]
+            # of its own column alone: for each table pandas looks up the type of every column that is described
+            own = about | {"columns": [described[name]] if name in described else [], "index_columns": []}
+            cells = file.read(columns=[name]).replace_schema_metadata({"pandas": json.dumps(own)} if about else None)
+            yield name, cells.to_pandas()[name]
 
 
 def read_by_column(path: Path, categories: Collection[str] = ()) -> pd.DataFrame:

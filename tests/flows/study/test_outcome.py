@@ -1,6 +1,8 @@
 """The last state of a run says what people look for, and a refused night is not green."""
 
 import pytest
+from prefect import State
+from prefect.exceptions import FailedRun, MissingResult
 
 from flows.study.flow import cohort_flow
 from flows.study.outcome import final_state, result_of
@@ -52,6 +54,20 @@ def test_the_champion_is_named(report, finished, tmp_path):
 def test_an_error_is_still_an_error(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         result_of(cohort_flow, str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize(("status", "kind", "name", "code"), STATES)
+def test_a_server_that_was_asked_twice_returns_no_data_and_the_result_is_known(status, kind, name, code, report, finished):
+    content = read_report(report).model_copy(update={"status": status})
+
+    def run(*, return_state):
+        proposed = final_state(content, finished.run, [])
+        return State(type=proposed.type, name=proposed.name, message=proposed.message)
+
+    assert result_of(run) == {"run": str(finished.run), "status": status, "exit_code": code}
+    final_state(content, finished.run, [])
+    with pytest.raises((MissingResult, FailedRun), match=r"State data is missing|Run failed"):  # of no other run
+        result_of(lambda *, return_state: State(type=kind))
 
 
 def test_a_refused_run_is_headed_so_and_no_failure(report, finished, monkeypatch, database):

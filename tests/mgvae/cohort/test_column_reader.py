@@ -37,3 +37,18 @@ def test_an_index_that_was_written_is_no_column(features, tmp_path):
 def test_a_table_without_columns_keeps_its_rows(tmp_path):
     pd.DataFrame(index=pd.RangeIndex(4)).to_parquet(tmp_path / "table.parquet")
     assert len(read_by_column(tmp_path / "table.parquet")) == len(pd.read_parquet(tmp_path / "table.parquet"))
+
+
+@pytest.mark.parametrize("index", [None, "names"])
+def test_each_type_of_a_wide_table_is_looked_up_once(features, index, tmp_path, monkeypatch):
+    table = pd.concat([features] * 5, axis=1).set_axis([f"c{place}" for place in range(20)], axis=1)
+    table = table if index is None else table.rename_axis(index=index)
+    table.to_parquet(tmp_path / "table.parquet")
+    looked_up: list[object] = []
+    from pyarrow import pandas_compat
+
+    lookup = pandas_compat._get_extension_dtypes
+    described = lambda table, columns, *more: looked_up.extend(columns) or lookup(table, columns, *more)  # noqa: E731
+    monkeypatch.setattr(pandas_compat, "_get_extension_dtypes", described)
+    pd.testing.assert_frame_equal(read_by_column(tmp_path / "table.parquet"), table.rename_axis(index=None))
+    assert len(looked_up) == 20
