@@ -83,21 +83,27 @@ def test_the_command_itself_twice(tmp_path):
     ],
     ids=["Ctrl-C", "SIGTERM"],
 )
-def test_stopped_in_the_middle_nothing_half_written_remains(send, code, said, tmp_path):
-    cohort = write_study(tmp_path / "study", evaluation__bootstrap=20_000)
-    runs = tmp_path / "runs"
-    with command("run", cohort, "--out", runs, home=tmp_path / "home", start_new_session=True) as process:
-        records = runs / ".store" / "records"
-        wait_for(
-            lambda: list(records.glob("assess-*")) or process.poll() is not None, "the stage assess", seconds=600, every=0.05
-        )
+def test_stopped_in_the_middle_nothing_half_written_remains(send, code, said, finished, tmp_path):
+    runs = finished.copied(tmp_path)
+    before = sorted((runs / "small").iterdir())
+    order = ("run", finished.cohort, "--out", runs, "--set", "evaluation.bootstrap=20000")
+    with command(*order, home=tmp_path / "home", start_new_session=True) as process:
+        begun = "".join(lines_until(process.stderr, r"evaluate: \d+ of "))
         send(process.pid)
         _, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert without_progress(err) == said
+    assert without_progress(begun + err) == said
     assert not list(runs.rglob(".writing-*"))
-    assert not (runs / "small").exists()
+    assert sorted((runs / "small").iterdir()) == before
     wait_for(lambda: not processes_of(process.pid), "the end of all processes", seconds=30)
+
+
+def lines_until(stream, pattern):
+    """Yield lines to the first that the pattern is found in, or all of a process that ends before."""
+    for line in stream:
+        yield line
+        if re.search(pattern, line):
+            return
 
 
 def processes_of(session):

@@ -219,12 +219,11 @@ def _flow():
     return cohort_flow
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["local", "s3"])
-def test_two_runs_race_from_nothing_and_a_third_does_no_work(kind, tmp_path):
+@pytest.mark.slow  # of a local store, tests/mgvae/store/test_races.py
+def test_two_runs_race_from_nothing_and_a_third_does_no_work(tmp_path):
     cohort = write_study(tmp_path / "study", **PLAIN)
     with s3_server() as environment:
-        where = "s3://bucket/race" if kind == "s3" else str(tmp_path / "store")
+        where = "s3://bucket/race"
         runs = [started(cohort, tmp_path, number, where, environment) for number in (0, 1)]
         for run in runs:
             _, err = run.communicate(timeout=400)

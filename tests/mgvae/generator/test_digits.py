@@ -8,7 +8,7 @@ import pytest
 from mgvae.reproducibility import derive
 from tests.benchmarks.digits import LAMBDA, digits, fresh, pretrained, score, translated
 
-SEEDS, CASES = 5, 10
+SEEDS, CASES = 2, 10
 
 
 @pytest.mark.slow
