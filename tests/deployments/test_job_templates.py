@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +12,7 @@ import jsonschema
 import pytest
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
+from prefect.testing.utilities import prefect_test_harness
 from prefect.utilities.templating import apply_values, find_placeholders
 
 from deployments.register import _template
@@ -69,9 +72,17 @@ def test_both_kinds_differ_in_what_a_gpu_needs_only() -> None:
     assert differ == {"image", "tolerations", "pod_watch_timeout_seconds"}
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    """Start Prefect's server for the worker: the one that it would start itself is given up after twenty seconds."""
+    with prefect_test_harness(server_startup_timeout=240):
+        yield
+        logging.getLogger("prefect").setLevel(logging.WARNING)  # it would tell of its end a console that is closed by now
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_kubernetes_worker_makes_a_job_of_it(kind: str) -> None:
+def test_the_kubernetes_worker_makes_a_job_of_it(kind: str, server: None) -> None:
     pytest.importorskip("prefect_kubernetes", reason="needs pip install 'mgvae-cohort[kubernetes]'")
     from kubernetes_asyncio import client
     from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
