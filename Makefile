@@ -23,16 +23,16 @@ down: $(READY) ## Stop what make up started, and nothing else
 	@$(BIN)/python -m deployments.local down
 
 # one thread each: small models gain nothing from more, and lose much on a busy machine
-# COVERAGE=1 measures branches, too, and prints them by package; on Python 3.11 that takes half as long again
+# COVERAGE=1 measures branches, too, those of tests with Prefect's server among them, and prints them by package
 test: $(READY) ## Run the quick tests, two files at a time; COVERAGE=1 prints the coverage of branches by package
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-		$(if $(COVERAGE),--cov --cov-report=)
+		$(if $(COVERAGE),-m 'not slow and not gpu' --cov --cov-report=)
 	@$(if $(COVERAGE),$(BIN)/python -m tests.benchmarks.coverage_by_package)
 
 # three files at a time also on two cores: they start servers, workers and clusters, and wait for them a third of the time
-test-slow: $(READY) ## Run the tests that take long or need a browser or R
+test-slow: $(READY) ## Run the tests that take long or need a browser, R or Prefect's server
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
-		-m 'slow and not gpu and not survival' --durations=12
+		-m '(slow or server) and not gpu and not survival' --durations=12
 
 # one at a time: what a person waits for on an idle machine runs out of its time on a busy one
 test-survival: $(READY) ## Kill workers, runs and servers of whole nights, and look what becomes of them; half an hour, alone

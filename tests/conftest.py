@@ -36,8 +36,12 @@ LONGEST = (
 PLACES = {ROOT / f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take longest first; within a file the order stays."""
+    """Mark what needs Prefect's server; put the files that take longest first; within a file the order stays."""
+    for item in items:
+        if "database" in getattr(item, "fixturenames", ()):
+            item.add_marker("server")
     items.sort(key=lambda item: PLACES.get(item.path, len(PLACES)))
 
 

@@ -30,6 +30,7 @@ def test_limits_hold_the_truth_in_at_least_92_percent(events):
     assert {name: share for name, share in found.items() if share < 0.895} == {}
 
 
+@pytest.mark.slow
 def test_the_truth_is_that_of_the_world():
     prevalence, values, differences = truths(0)
     assert prevalence == pytest.approx(0.033, abs=0.001)

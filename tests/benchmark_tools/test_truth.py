@@ -31,6 +31,7 @@ def test_a_draw_has_exactly_the_patients_that_are_asked_for(name):
     assert rows.features.equals(again.features)
 
 
+@pytest.mark.slow
 def test_the_oracle_is_better_in_truth_and_the_models_are_those_of_the_folds(studies):
     truth = studies["planted"]["truth"]
     assert truth[f"{ORACLE}/{LR}"]["auroc"] > truth[f"none/{LR}"]["auroc"] + 0.02

@@ -16,6 +16,7 @@ SLEEPER = "import pathlib, time; pathlib.Path(__file__).with_name('ready').touch
 START = "from deployments import local; started = {}; local._start(started, 'one', 'sleeper'); print(started['one']['pid'])"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [signal.SIG_IGN, signal.SIG_DFL], ids=["in the background of a script", "at a terminal"])
 def test_an_interrupt_ends_what_was_started(tmp_path, before):
     (tmp_path / "sleeper.py").write_text(SLEEPER, encoding="utf-8")

@@ -52,6 +52,7 @@ def no_limit(*, limits):
     yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("torch", "printed"), [(True, "True 1\n"), (False, "False 1\n")])
 def test_torch_is_imported_where_the_block_may_use_it_and_limited_where_it_is_there(torch, printed):
     code = (

@@ -41,6 +41,7 @@ def verdicts(before, after):
 BEFORE = patients(1500, 0)
 
 
+@pytest.mark.slow
 def test_nothing_is_seen_between_two_samples_of_one_population():
     seen = [verdicts(patients(800, 2 * seed), patients(400, 2 * seed + 1, first=9000)) for seed in range(6)]
     assert [found for found in seen if found not in ({}, {"rows": "fail"}, {"rows": "warn"})] == []
@@ -70,6 +71,7 @@ def test_events_that_are_no_more_are_seen_beyond_a_few_corrections(share, verdic
     assert verdicts(BEFORE, unknown).get("revised") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [2.2, 0.1, 100.0])
 def test_an_error_of_unit_in_one_row_of_twenty_is_seen_in_the_tails_and_named(factor):
     after = patients(1500, 1, first=5000).assign(c=lambda frame: 30 + frame["c"])

@@ -113,6 +113,7 @@ def test_the_larger_reference_set_has_no_advantage(rng):
     assert np.mean(values) == pytest.approx(0.5, abs=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_cases", "n_holdout"), [(8, 5), (20, 8), (60, 60)])
 def test_interval_of_the_closer_share_holds_one_half_without_copying(rng, n_cases, n_holdout):
     covered = 0

@@ -8,6 +8,7 @@ from validation import twosample
 from validation.twosample import RIDGE, _log_density, two_sample_auc
 
 
+@pytest.mark.slow
 def test_one_distribution_cannot_be_told_apart(rng, monkeypatch):
     monkeypatch.setattr(twosample, "TREES", 10)
     found = [
@@ -24,12 +25,14 @@ def test_a_shifted_distribution_is_told_apart(rng):
     assert two_sample_auc(first, second, seed=1).low > 0.95
 
 
+@pytest.mark.slow
 def test_unrounded_values_and_missingness_are_told_apart(rng):
     first, second = draw_patients(rng, 300, cases=True), draw_patients(rng, 300, cases=True)
     second["lab7"] = second["lab7"].fillna(0.0)
     assert two_sample_auc(first, second, seed=1).low > 0.55
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_a_handful_of_rows(rng, size):
     found = two_sample_auc(draw_patients(rng, size, cases=True), draw_patients(rng, 50, cases=True), seed=1)
@@ -41,6 +44,7 @@ def test_one_row_is_not_judged(rng):
     assert two_sample_auc(draw_patients(rng, 1, cases=True), draw_patients(rng, 50, cases=True), seed=1) is None
 
 
+@pytest.mark.slow
 def test_same_seed_same_answer(rng):
     tables = draw_patients(rng, 40, cases=True), draw_patients(rng, 90, cases=True)
     assert two_sample_auc(*tables, seed=5, repeats=1) == two_sample_auc(*tables, seed=5, repeats=1)

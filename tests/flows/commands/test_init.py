@@ -208,6 +208,7 @@ def test_names_and_levels_that_yaml_or_rich_would_misread(mgvae, extract):
     assert load_config(Path("cohort.yaml")).columns["1"].levels == ("010", "10", "1e1")
 
 
+@pytest.mark.slow
 def test_a_wide_extract_lists_only_what_is_to_be_reviewed(mgvae, extract):
     rng = np.random.default_rng(0)
     wide = pd.DataFrame(rng.normal(size=(600, 100)), columns=[f"probe{number}" for number in range(100)])

@@ -209,6 +209,7 @@ def made_by(pool, make, folder):
     make_in_worker(pool, Stage("encode", make, ("split",), dict), study_config(), {"split": folder / "split"}, folder)
 
 
+@pytest.mark.slow
 def test_a_stage_in_a_worker_reports_its_steps_and_its_cost(tmp_path):
     heard, folder = Steps(), tmp_path / "artifact"
     with ProcessPool(1) as pool, listening(heard):
@@ -220,6 +221,7 @@ def test_a_stage_in_a_worker_reports_its_steps_and_its_cost(tmp_path):
     assert 0.19 < cost_of(folder).processor_seconds < 20
 
 
+@pytest.mark.slow
 def test_errors_of_a_stage_in_a_worker_are_those_of_one_here_and_quote_no_value(tmp_path):
     from flows.redaction import redact_errors
 
@@ -234,6 +236,7 @@ def test_errors_of_a_stage_in_a_worker_are_those_of_one_here_and_quote_no_value(
     assert "4711" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_no_stop_of_the_run(tmp_path):
     with ProcessPool(1) as pool, pytest.raises(BrokenExecutor, match="was killed"):
         made_by(pool, end_itself, tmp_path / "artifact")

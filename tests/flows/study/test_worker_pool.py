@@ -19,6 +19,7 @@ def imported():
     return [name for name in MODULES if name in sys.modules]
 
 
+@pytest.mark.slow
 def test_a_prepared_worker_has_the_library(two_cores):
     with ProcessPool(1) as pool:
         assert pool.submit(imported).result() == []

@@ -86,6 +86,7 @@ def tables(draw):
     return columns
 
 
+@pytest.mark.slow
 @given(tables())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_csv_obeys_its_draft(tmp_path, columns):

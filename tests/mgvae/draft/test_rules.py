@@ -111,6 +111,7 @@ def test_the_extract_keeps_its_drafted_rules(tmp_path):
     assert "  - age == again  # review: equal in all 1,200 rows that have both: a copy? then exclude one of them" in text
 
 
+@pytest.mark.slow
 @given(tables())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_columns_and_levels_are_called_rules_can_be_read_and_hold(tmp_path, columns):

@@ -47,6 +47,7 @@ def test_one_class_cannot_be_resampled():
         next(resamples(np.zeros(10, dtype=np.int64), np.arange(10), n=50, seed=0).chunks())
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_true_auroc():
     rng = np.random.default_rng(1)
     truth, covered, runs = 0.76025, 0, 150  # Phi(1 / sqrt 2)

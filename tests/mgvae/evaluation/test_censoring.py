@@ -214,6 +214,7 @@ def test_stability_is_measured_by_weights():
     assert np.average(ours.observed) != pytest.approx(np.average(calibration_curve(event, risk, one[: len(event)]).observed))
 
 
+@pytest.mark.slow
 def test_the_effect_of_repair_is_measured_by_weights():
     event, risk, weight, rows = weighted_rows()
     table = pd.DataFrame({"a": risk[0], "b": risk[1]})

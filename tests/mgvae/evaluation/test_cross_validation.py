@@ -78,6 +78,7 @@ def test_other_test_rows_change_no_fitted_object():
             assert (p[50:] != changed.raw[classifier][50:]).any()
 
 
+@pytest.mark.slow
 def test_permuted_outcomes_of_the_test_part_leave_an_auroc_of_one_half():
     train, test = simulated(800, prevalence=0.15), simulated(1500, seed=5, prevalence=0.15)
     permuted = Rows(test.features, np.random.default_rng(0).permutation(test.event), test.group)
@@ -123,6 +124,7 @@ def test_each_row_is_predicted_once_per_repeat_by_a_fold_without_its_group():
         assert ((p > 0) & (p < 1)).all()
 
 
+@pytest.mark.slow
 def test_a_row_is_not_predicted_from_its_own_label():
     """Pure noise: out-of-fold AUROC is one half. A leak would lift it, most of all for arms that copy cases."""
     rng = np.random.default_rng(0)
@@ -140,6 +142,7 @@ def test_a_row_is_not_predicted_from_its_own_label():
         assert 0.38 < (cases[:, None] > others).mean() < 0.6, key
 
 
+@pytest.mark.slow
 def test_the_numbers_do_not_depend_on_the_executor():
     rows, arms = simulated(500), chain("none", "smote")
     done = []

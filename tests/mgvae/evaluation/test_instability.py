@@ -192,6 +192,7 @@ def test_an_arm_that_cannot_be_run_is_named(rows):
     assert [entry.arm for entry in found.arms] == ["none"]
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_workers_and_progress_counts_to_the_end(rows):
     settings, steps = config("none", "class_weight"), []
     alone = measure_instability(
@@ -202,6 +203,7 @@ def test_the_result_does_not_depend_on_workers_and_progress_counts_to_the_end(ro
         assert measure_instability(rows, settings, recommended="none", lines={}, run=Run(executor=pool)) == alone
 
 
+@pytest.mark.slow
 def test_redeveloped_models_differ_as_models_of_fresh_patients_do():
     own = simulated(1000, prevalence=0.1, seed=1)
     found = redeveloped(own, count=25)

@@ -183,6 +183,7 @@ def test_the_bootstraps_standard_error_is_corrected_for_few_events():
     assert np.isnan(t_quantile(1))
 
 
+@pytest.mark.slow
 def test_limits_hold_the_truth_with_ten_events():
     """Of 150 test sets; `python -m tests.benchmarks.coverage` has the whole table."""
     rng = np.random.default_rng(4)

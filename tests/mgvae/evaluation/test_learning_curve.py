@@ -121,6 +121,7 @@ def test_more_events_help_where_few_are(rows):
     assert line.gain["log_loss"].value < 0 < line.gain["auroc"].value
 
 
+@pytest.mark.slow
 def test_the_recommended_model_has_a_line_of_its_own_and_a_generator_one_repeat(rows, generator):
     found = curve(rows, config(shares=[0.5]), recommended=("mgvae", LR))
     assert [(line.arm, line.repeats) for line in found.lines] == [("none", 2), ("mgvae", 1)]
@@ -142,6 +143,7 @@ def test_the_sample_size_is_that_of_the_regression(rows):
     assert size.auroc == PLAIN[LR]["recalibrated"]["auroc"]
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_workers_and_progress_counts_to_the_end(rows):
     settings, steps = config(shares=[0.5]), []
     alone = curve(rows, settings, run=Run(on_done=lambda done, total: steps.append((done, total))))

@@ -117,6 +117,7 @@ def test_a_planted_difference_is_found_and_its_mirror_counts_once():
     assert spread.low > 0
 
 
+@pytest.mark.slow
 def test_where_no_subgroup_differs_few_differences_exclude_zero():
     """12 studies of 5 subgroups: 5 % of the differences by chance; in 5 % of the studies any for all at once."""
     excluded, compared, any_stands = 0, 0, 0

@@ -54,6 +54,7 @@ def explained(model, rows, *, seed=0, n=40):
 KINDS = {"linear": "linear", "tree": "tree", "permutation": "permutation", "guide": "linear", "ensemble": "tree"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), KINDS.items())
 def test_contributions_and_base_add_up_to_the_log_odds(models, rows, name, kind):
     found = explained(models[name], rows)

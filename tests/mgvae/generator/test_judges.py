@@ -7,6 +7,7 @@ from mgvae.generator import judges
 from tests.mgvae.small_cohort import cohort
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 37, 100, 10_000])
 def test_blocks_of_rows_are_judged_as_all_at_once(at_once, monkeypatch):
     features, event, _ = cohort(300, 40)

@@ -122,6 +122,7 @@ def test_every_fold_gets_the_rule(monkeypatch):
     assert chain_of(population_config()).recipe.repair is None
 
 
+@pytest.mark.slow
 def test_the_effect_on_prediction(rng):
     event = np.repeat([1, 0], [30, 170])
     rows = Rows(table(*(rng.normal(size=200) + 2 * event)), event, np.arange(200))

@@ -54,6 +54,7 @@ def draws(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.slow
 def test_every_class_has_a_model_for_each_lambda_and_one_without_the_weakest_first(translators):
     assert list(translators) == [2, 3]
     for label, one in translators.items():

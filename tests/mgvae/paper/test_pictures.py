@@ -47,6 +47,7 @@ def drawn(digits):
     return pictures.draw(digits[0])
 
 
+@pytest.mark.slow
 def test_every_arm_is_trained_from_each_number_of_cases(digits):
     pictured, started = digits
     assert list(pictured.arms) == [10, 25, 50] == list(sizes_of(pictured.data.name))
@@ -76,6 +77,7 @@ def test_translations_of_one_reference_differ_by_arm_and_are_the_same_again(digi
     assert float(one.amax()) <= 1.0
 
 
+@pytest.mark.slow
 def test_files_are_whole_and_nothing_else_is_left(digits, drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "draw", lambda _: drawn)
     folder = tmp_path / "made" / "here"

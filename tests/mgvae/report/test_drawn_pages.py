@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from mgvae.report.panels import MOST_MARGINALS
 from tests.mgvae.report.test_render import Page
 from tests.report_plain import drawn_page, render
@@ -9,6 +11,7 @@ from tests.report_sample import sample_report
 from tests.report_sample_evaluation import EFFECTS
 
 
+@pytest.mark.slow
 def test_same_numbers_same_bytes_in_order():
     html = drawn_page(sample_report())
     assert html == render(sample_report())
@@ -18,6 +21,7 @@ def test_same_numbers_same_bytes_in_order():
     assert not re.search(r"\bnan\b|\binf\b", html)
 
 
+@pytest.mark.slow
 def test_a_wide_study_stays_small_and_says_what_is_left_out():
     report = sample_report(columns=150, arms=tuple(EFFECTS))
     html = render(report)

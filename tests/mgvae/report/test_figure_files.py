@@ -39,6 +39,7 @@ def files(report, tmp_path_factory):
     return written(report, tmp_path_factory.mktemp("page") / "run")
 
 
+@pytest.mark.slow
 def test_each_figure_of_the_page_lies_beside_it_with_its_numbers(files):
     titles = re.findall(r'<svg class="figure"[^>]* aria-label="([^"]+)"', files["report.html"])
     drawn = {name[:-4]: text for name, text in files.items() if name.endswith(".svg")}
@@ -75,10 +76,12 @@ def test_every_number_of_a_table_is_one_of_the_report(report, files):
             assert {pair for pair in found if pair[1] not in known} == set(), name
 
 
+@pytest.mark.slow
 def test_the_same_report_gives_the_same_bytes(report, files, tmp_path):
     assert written(report, tmp_path / "again") == files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [refused_report, sparse_report])
 def test_a_report_without_a_figure_has_no_folder_and_does_not_speak_of_one(make, tmp_path):
     found = written(make(), tmp_path / "run")

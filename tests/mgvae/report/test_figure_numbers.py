@@ -140,6 +140,7 @@ def test_the_histogram_of_risks_goes_up_for_others_and_down_for_events():
     assert edges == pytest.approx([x(edge) for edge in (0.002, 0.004, 0.01, 0.03)], abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_decision_curve_draws_each_arm_and_treating_all_with_bands_for_the_strong():
     report = sample_report()
     found = report["evaluation"]["decision_curves"]

@@ -103,6 +103,7 @@ def test_the_table_of_repairs_sets_raw_beside_recalibrated(report, page, classif
             assert says_estimate(" ".join(cell), arms[first[0]][variant][metric]), (first, metric, variant, cell)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sources", [tuple(SOURCES), ("cross-validation",)], ids=len)
 def test_cross_validation_and_hold_out_stand_side_by_side_with_their_events(report, page, sources):
     if "hold-out" not in sources:

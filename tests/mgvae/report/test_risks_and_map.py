@@ -24,6 +24,7 @@ def panels(report):
     return draw_panels(report)
 
 
+@pytest.mark.slow
 def test_each_part_of_no_correction_and_mgvae_is_drawn_from_its_own_counts(report, panels):
     for classifier, drawn in panels.risks.items():
         assert [panel.name for panel in drawn] == [
@@ -36,6 +37,7 @@ def test_each_part_of_no_correction_and_mgvae_is_drawn_from_its_own_counts(repor
         assert [row["others"] for row in outer] == list(report.evaluation.holdout_risks["none"][classifier].others)
 
 
+@pytest.mark.slow
 def test_the_recommended_arm_stands_beside_no_correction():
     content = sample_report(columns=1, arms=("none", "smote", "mgvae"), status="pass")
     content["recommendation"]["arm"] = "smote"
@@ -57,6 +59,7 @@ def test_the_axis_begins_at_a_power_of_ten(edge, floor):
     assert lowest([Risks(edges=(edge, 0.5), events=(1,), others=(1,))]) == pytest.approx(floor)
 
 
+@pytest.mark.slow
 def test_the_map_shows_shares_and_says_what_is_too_small(report, panels):
     page = Reading(render(without_figures_of_models(report.model_dump(mode="json"))))
     figure = page.figure("Majority, real cases and synthetic cases")

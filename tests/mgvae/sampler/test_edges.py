@@ -75,6 +75,7 @@ def codes(n, columns, *, rare, seed=0):
     return X, labels(n - rare, rare)
 
 
+@pytest.mark.slow
 def test_two_hundred_sparse_codes():
     X, y = codes(400, 200, rare=30)
     out, _ = quick(plausibility="matched").fit_resample(X, y)

@@ -77,6 +77,7 @@ def _imported(modules):
     return found - set(sys.stdlib_module_names) - {"mgvae"}
 
 
+@pytest.mark.slow
 def test_the_sampler_works_where_its_group_alone_is_installed(packages, tmp_path):
     (packages / "mgvae").symlink_to(ROOT / "mgvae")
     seen = _session(packages, tmp_path / "saved")

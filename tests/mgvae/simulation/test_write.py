@@ -43,6 +43,7 @@ def test_the_first_rows_do_not_depend_on_n(study, tmp_path):
         assert parquet.read_table(tmp_path / "few" / name).equals(parquet.read_table(study / name).slice(0, 30))
 
 
+@pytest.mark.slow
 def test_the_dictionary_describes_the_extract_and_the_truth_lies_outside(study):
     config = load_config(study / "cohort.yaml")
     names = parquet.read_schema(study / "extract.parquet" / "part-00000.parquet").names
@@ -61,6 +62,7 @@ def test_the_dictionary_describes_the_extract_and_the_truth_lies_outside(study):
     assert all(abs(np.corrcoef(frame[name].fillna(0), truth["log_odds"])[0, 1]) < 0.5 for name in hidden)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(write, "GROUPS_PER_PART", 2)
     held = []
@@ -133,6 +135,7 @@ def test_a_stopped_simulation_leaves_nothing(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_all_predictors_of_a_large_extract_vary(tmp_path):
     """What occurs in one block alone counts, whichever it is."""
     write_study(tmp_path / "one", BLOCK, seed=1)

@@ -115,6 +115,7 @@ def test_rows_are_mapped_and_those_without_the_event_come_first(tmp_path):
     assert (inputs.majority_group.tolist(), inputs.case_group.tolist()) == ([5, 6, 7, 8], [9, 9])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say what a process holds")
 def test_memory_does_not_grow_with_the_table(tmp_path):
     few, many = 10_000, 60_000
