@@ -59,7 +59,7 @@ AXE = Path(axe_core_python.__file__).with_name("axe.min.js")  # axe-core 4.4, Mo
 SERIOUS = """axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
   .filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].html.slice(0, 200)
   + ' (' + v.nodes.length + ')'))"""
-OF_COLOURS = SERIOUS.replace("{resultTypes", "{runOnly: ['cat.color'], resultTypes")  # no other rule depends on the scheme
+OF_COLOURS = SERIOUS.replace("{resultTypes", "{runOnly: ['color-contrast'], resultTypes")  # no other rule depends on the scheme
 
 
 @pytest.fixture(scope="module")
