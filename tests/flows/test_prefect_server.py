@@ -72,6 +72,7 @@ def started(monkeypatch):
     return address
 
 
+@pytest.mark.slow
 def test_work_is_done_while_the_own_server_starts(started, monkeypatch):
     order = []
     monkeypatch.setattr(prefect_server, "_wait_for", lambda *_: order.append("wait"))

@@ -51,7 +51,7 @@ def test_the_champion_is_named(report, finished, tmp_path):
     assert f"Champion: {finished.run.name}." in final_state(read_report(report), out / "small" / finished.run.name, []).message
 
 
-def test_an_error_is_still_an_error(tmp_path):
+def test_an_error_is_still_an_error(tmp_path, database):
     with pytest.raises(ConfigError, match="no such file"):
         result_of(cohort_flow, str(tmp_path / "none.yaml"))
 
