@@ -52,9 +52,8 @@ class Levels:
         return np.where(codes < 0, MISSING, np.where(known, place, OTHER))
 
 
-def fit_levels(column: pd.Series[Any], *, fewest: int = 1, most: int | None = None) -> Levels:
+def fit_levels(codes: IntArray, *, fewest: int = 1, most: int | None = None) -> Levels:
     """Return the levels with at least ``fewest`` rows; of these the ``most`` frequent."""
-    codes = level_codes(column)
     counts = np.bincount(codes[codes >= 0], minlength=1)
     order = np.argsort(-counts, kind="stable")[:most]
     return Levels(np.sort(order[counts[order] >= fewest]).astype(np.int64))
@@ -66,9 +65,9 @@ def level_codes(column: pd.Series[Any]) -> IntArray:
     return np.asarray(levels.codes, dtype=np.int64)
 
 
-def _codes_seen(column: pd.Series[Any]) -> IntArray:
-    """Return the level codes that occur in a category column, -1 where one is missing, ascending."""
-    return np.flatnonzero(np.bincount(level_codes(column) + 1)) - 1
+def nominal_codes(features: pd.DataFrame) -> dict[str, IntArray]:
+    """Return the level codes of each column whose levels have no order."""
+    return {name: level_codes(features[name]) for name in nominal_columns(features)}
 
 
 def nominal_columns(features: pd.DataFrame) -> list[str]:
@@ -163,10 +162,12 @@ def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
     """
     values = measured(features)
     present = ~np.isnan(values)
-    medians = np.array([np.median(values[seen, j]) if seen.any() else 0.0 for j, seen in enumerate(present.T)])
+    medians = np.array([np.median(values[there, j]) if there.any() else 0.0 for j, there in enumerate(present.T)])
     spread = np.where(present, values, medians).std(axis=0) if len(values) else np.ones(values.shape[1])
-    levels = {name: fit_levels(features[name], fewest=rare) for name in nominal_columns(features)}
-    places = {name: np.unique(level.place(_codes_seen(features[name]))) for name, level in levels.items()}
+    codes = nominal_codes(features)
+    levels = {name: fit_levels(column, fewest=rare) for name, column in codes.items()}
+    seen = {name: np.flatnonzero(np.bincount(column + 1)) - 1 for name, column in codes.items()}
+    places = {name: np.unique(level.place(seen[name])) for name, level in levels.items()}
     return LinearDesign(
         medians=medians,
         scales=np.where(spread > 0, spread, 1.0),
@@ -221,7 +222,7 @@ class TreeDesign:
 
 def fit_tree_design(features: pd.DataFrame, *, most: int) -> TreeDesign:
     """Return the design learned from the fitting rows; a column keeps ``most`` levels."""
-    levels = {name: fit_levels(features[name], most=most) for name in nominal_columns(features)}
+    levels = {name: fit_levels(codes, most=most) for name, codes in nominal_codes(features).items()}
     values = measured(features)
     seen = [bool(np.isfinite(column).any()) for column in values.T] + [len(level.kept) > 0 for level in levels.values()]
     return TreeDesign(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from mgvae.cohort.column_reader import read_columns
 from mgvae.cohort.rows import BLOCK, Labelled, Rows
 
 SMALL = 1 << 18  # bytes of a file that stays in memory: a fit takes rows of each column twice
-MOST_SMALL = 256  # of these files
+ROOM = 1 << 26  # bytes of all that stay
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class StoredTable:
             if names is not None and name not in names:
                 continue
             values = _values(self.folder / f"{place}.npy")[positions]
-            taken[name] = values if levels is None else pd.Categorical.from_codes(values, dtype=levels)
+            taken[name] = values if levels is None else pd.Categorical.from_codes(values, dtype=levels, validate=False)
         return pd.DataFrame(taken, index=pd.RangeIndex(len(positions)), copy=False)
 
 
@@ -86,16 +87,38 @@ class StoredRows(Labelled):
 AnyRows = Rows | StoredRows
 
 
+class ColumnCache:
+    """Columns of small files, read once for each version of the file; those used last stay.
+
+    Their bytes are bounded, not their number: a table of few rows has many columns, and each fit goes through all of them.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room, self.taken = room, 0
+        self.columns: OrderedDict[tuple[Path, int, int], Array] = OrderedDict()
+        self.lock = Lock()
+
+    def read(self, file: Path, inode: int, modified: int) -> Array:
+        """Return the column in a file."""
+        version = (file, inode, modified)
+        with self.lock:
+            if version in self.columns:
+                self.columns.move_to_end(version)
+                return self.columns[version]
+            column = self.columns[version] = np.asarray(np.load(file))
+            self.taken += column.nbytes
+            while self.taken > self.room:
+                self.taken -= self.columns.popitem(last=False)[1].nbytes
+            return column
+
+
+_cache = ColumnCache(ROOM)
+
+
 def _values(file: Path) -> Array:
     """Return a column in a file; a large one is mapped anew each time, so that pages that were read do not add up."""
     found = file.stat()
-    return np.load(file, mmap_mode="r") if found.st_size > SMALL else _small(file, found.st_ino, found.st_mtime_ns)
-
-
-@lru_cache(maxsize=MOST_SMALL)
-def _small(file: Path, *version: int) -> Array:
-    """Return a column in a small file, read once for each version of it."""
-    return np.asarray(np.load(file))
+    return np.load(file, mmap_mode="r") if found.st_size > SMALL else _cache.read(file, found.st_ino, found.st_mtime_ns)
 
 
 def stored_rows(table: StoredTable, at: IntArray, labels: Labelled) -> StoredRows:

@@ -51,6 +51,39 @@ def test_rows_read_from_files_are_those_in_memory(whole, table, small, monkeypat
         pd.testing.assert_frame_equal(one, other)
 
 
+def test_small_columns_are_read_once_as_long_as_there_is_room(tmp_path, monkeypatch):
+    columns = [np.arange(100, dtype=np.int8) + place for place in range(6)]
+    for place, column in enumerate(columns):
+        np.save(tmp_path / f"{place}.npy", column)
+    loaded, load = [], np.load
+    monkeypatch.setattr(module.np, "load", lambda file: loaded.append(int(file.stem)) or load(file))
+    cache = module.ColumnCache(room=350)
+
+    def read(*places):
+        loaded.clear()
+        for place in places:
+            np.testing.assert_array_equal(cache.read(tmp_path / f"{place}.npy", place, 0), columns[place])
+        return list(loaded)
+
+    assert read(0, 1, 2, 0, 1, 2) == [0, 1, 2]  # 300 bytes
+    assert read(3, 0) == [3, 0]  # 0 was used before the others, and went
+    assert read(2, 3, 0, 1) == [1]
+    assert cache.taken == sum(column.nbytes for column in cache.columns.values()) == 300
+    cache.read(tmp_path / "0.npy", 0, 1)  # written anew
+    assert loaded == [1, 0]
+
+
+def test_many_columns_of_few_rows_all_stay(tmp_path, monkeypatch):
+    names = [f"c{place}" for place in range(1000)]
+    features = pd.DataFrame({name: np.arange(3.0) + place for place, name in enumerate(names)})
+    features.to_parquet(tmp_path / "features.parquet")
+    (tmp_path / "columns").mkdir()
+    table = store_table(tmp_path / "features.parquet", tmp_path / "columns")
+    table.take(np.arange(3))
+    monkeypatch.setattr(module.np, "load", lambda file: pytest.fail(f"{file.name} was read again"))
+    pd.testing.assert_frame_equal(table.take(np.arange(3)), features)
+
+
 @pytest.mark.parametrize(("size", "blocks"), [(5, 1), (4, 2), (2, 3)])
 def test_blocks_hold_each_row_once(whole, table, monkeypatch, size, blocks):
     for place in (rows_module, module):
