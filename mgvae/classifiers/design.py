@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -140,18 +141,25 @@ class LinearDesign:
 
     def _indicated(self, features: pd.DataFrame) -> tuple[IntArray, IntArray]:
         """Return rows and columns of the ones in the indicator columns of all unordered columns."""
-        rows, columns, start = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)], 0
+        rows, columns = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+        for name, indicators in self._indicators.items():
+            column = indicators[np.minimum(level_codes(features[name]) + 1, len(indicators) - 1)]
+            rows.append(np.flatnonzero(column >= 0))
+            columns.append(column[rows[-1]])
+        return np.concatenate(rows), np.concatenate(columns)
+
+    @cached_property
+    def _indicators(self) -> dict[str, IntArray]:
+        """The indicator column of each level code, the missing one first, any beyond those kept last; -1 where none is."""
+        found, start = dict[str, IntArray](), 0
         for name, level in self.levels.items():
             places = self.places[name]
             if len(places):
-                cells: Any = features[name].array
-                placed = level.place(np.arange(-1, len(cells.categories)))  # of each code, the missing one first
+                placed = level.place(np.arange(-1, max(level.kept, default=-1) + 2))
                 position = np.searchsorted(places, placed).clip(max=len(places) - 1)
-                column = np.where(places[position] == placed, start + position, -1)[cells.codes.astype(np.int64) + 1]
-                rows.append(np.flatnonzero(column >= 0))
-                columns.append(column[rows[-1]])
+                found[name] = np.where(places[position] == placed, start + position, -1)
             start += len(places)
-        return np.concatenate(rows), np.concatenate(columns)
+        return found
 
 
 def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:

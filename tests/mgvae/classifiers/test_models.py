@@ -100,6 +100,28 @@ def test_rare_levels_share_one_indicator_and_wide_designs_stay_sparse():
     assert rows[-100:].toarray().argmax(axis=1).tolist() == [0] * 100
 
 
+@pytest.mark.parametrize(("levels", "rare"), [(2, 1), (3, 1), (6, 4), (40, 4), (3, 1000)])
+def test_each_level_marks_its_own_column_and_one_that_was_not_seen_marks_none(levels, rare):
+    rng = np.random.default_rng(levels)
+    fitting, later = (
+        pd.DataFrame({name: _drawn(rng, levels, most) for name in ("first", "second")}) for most in (levels, levels + 3)
+    )
+    design = fit_linear_design(fitting, rare=rare)
+    found = design.rows(later)
+    expected, start = np.zeros_like(found), 0
+    for name in later:
+        places, codes = design.places[name], later[name].cat.codes.to_numpy()
+        for row, place in enumerate(design.levels[name].place(codes)):
+            expected[row, start + np.flatnonzero(places == place)] = 1.0
+        start += len(places)
+    np.testing.assert_array_equal(found, expected)
+
+
+def _drawn(rng, levels, most):
+    codes = np.minimum(rng.geometric(2 / levels, size=60) - 2, most - 1)  # -1 is missing
+    return pd.Categorical.from_codes(codes, [str(level) for level in range(levels + 3)])
+
+
 def test_the_tree_design_keeps_the_most_frequent_levels():
     codes = np.repeat(np.arange(300), np.arange(1, 301))
     features = pd.DataFrame(
