@@ -19,6 +19,7 @@ from tests.browser.headless import browser, executable
 from tests.deployments.machine import machine, wait_for
 from tests.flows.stored_runs import publish
 from tests.paths import ROOT
+from tests.prefect_home import prefect_home
 
 pytestmark = pytest.mark.slow
 FLOW = json.dumps({"name": "of-another-origin"})
@@ -188,7 +189,8 @@ print(*[(one.status_code, one.headers.get("Access-Control-Allow-Origin")) for on
 
 
 def test_the_server_that_a_command_starts_answers_this_command_alone(tmp_path):
-    home = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PREFECT_HOME": str(tmp_path), "PREFECT_LOGGING_LEVEL": "WARNING"}
+    home = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PREFECT_HOME": str(prefect_home(tmp_path))}
+    home["PREFECT_LOGGING_LEVEL"] = "WARNING"
     home["PYTHONPATH"] = str(ROOT)  # also of the server's process
     done = subprocess.run([sys.executable, "-c", EMBEDDED], cwd=ROOT, env=home, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("(401, None) (403, None) 3 1\n", "")

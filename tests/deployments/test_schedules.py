@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect_home import prefect_home
+
 SCRIPT = """
 import asyncio
 from prefect.server import models, schemas
@@ -33,7 +35,7 @@ asyncio.run(main())
 def test_a_schedule_becomes_runs(tmp_path: Path) -> None:
     settings = {
         "PATH": "/usr/bin:/bin",
-        "PREFECT_HOME": str(tmp_path),
+        "PREFECT_HOME": str(prefect_home(tmp_path)),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{tmp_path}/prefect.db",
     }
     done = subprocess.run(

@@ -11,6 +11,7 @@ import pytest
 from tests.deployments.machine import wait_for
 from tests.flows.command_line import without_progress
 from tests.flows.simulated_study import PLAIN, write_study
+from tests.prefect_home import prefect_home
 
 SLOW_TO_IMPORT = {"fastapi", "great_expectations", "imblearn", "jinja2", "joblib", "matplotlib", "pandas", "prefect"} | {
     *("safetensors", "scipy", "sklearn", "sqlalchemy", "torch")
@@ -58,10 +59,10 @@ def test_a_run_of_which_all_stages_are_done_waits_for_neither_torch_nor_classifi
 
 @pytest.mark.slow
 def test_the_command_itself_twice(tmp_path):
-    cohort = write_study(tmp_path / "study", **PLAIN)
+    cohort, home = write_study(tmp_path / "study", **PLAIN), prefect_home(tmp_path / "home")
     said = []
     for _ in range(2):
-        with command("run", cohort, "--out", tmp_path / "runs", home=tmp_path / "home", cwd=tmp_path) as process:
+        with command("run", cohort, "--out", tmp_path / "runs", home=home, cwd=tmp_path) as process:
             said.append((*process.communicate(timeout=300), process.returncode))
     (out, err, code), (again, reused, _) = said
     assert out == again
@@ -87,7 +88,7 @@ def test_stopped_in_the_middle_nothing_half_written_remains(send, code, said, fi
     runs = finished.copied(tmp_path)
     before = sorted((runs / "small").iterdir())
     order = ("run", finished.cohort, "--out", runs, "--set", "evaluation.bootstrap=20000")
-    with command(*order, home=tmp_path / "home", start_new_session=True) as process:
+    with command(*order, home=prefect_home(tmp_path / "home"), start_new_session=True) as process:
         begun = "".join(lines_until(process.stderr, r"evaluate: \d+ of "))
         send(process.pid)
         _, err = process.communicate(timeout=60)

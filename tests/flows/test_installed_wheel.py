@@ -16,6 +16,7 @@ from flows.commands.demo import copy_study
 from mgvae.errors import ConfigError
 from tests.deployments.machine import on_one_core
 from tests.paths import ROOT
+from tests.prefect_home import prefect_home
 from tests.wheel import build_wheel
 
 STUDY = ("COPYING", "README.md", "cohort.yaml", "dictionary.yaml", "nafld.parquet")
@@ -84,7 +85,12 @@ def installed(tmp_path_factory):
 def outside(installed, folder):
     """Return an environment that knows nothing of this clone."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MGVAE_", "PYTHON"))}
-    return {**own, "PATH": f"{installed[1]}:/usr/bin:/bin", "PREFECT_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
+    return {
+        **own,
+        "PATH": f"{installed[1]}:/usr/bin:/bin",
+        "PREFECT_HOME": str(prefect_home(folder / "home")),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from prefect.settings import (
 from flows import prefect_server
 from flows.prefect_server import _wait_for, orchestrated, served
 from flows.redaction import OrchestrationError
+from tests.prefect_home import prefect_home
 
 LOGIN = "mgvae:invented"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -117,7 +118,7 @@ with orchestrated():
 @pytest.mark.slow
 def test_the_own_server_asks_for_its_password_and_ends_with_a_command_that_is_killed(tmp_path):
     without = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment = without | {"PREFECT_HOME": str(tmp_path)}
+    environment = without | {"PREFECT_HOME": str(prefect_home(tmp_path))}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
     known, unknown, url, imported = done.stdout.split()
     assert (known, unknown, imported) == ("200", "401", "False")

@@ -24,7 +24,7 @@ CLEAR = {28: 0, 46: 1, 62: 2, 80: 3}  # after so many splits, so few failures ar
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cohort", ["actg320", "simulated", "nafld"])
+@pytest.mark.parametrize("cohort", ["actg320", "nafld"])
 def test_real_cases_pass(cohort, monkeypatch):
     for place in (twosample, scores):
         monkeypatch.setattr(place, "TREES", 10)

@@ -1,6 +1,7 @@
 """`mgvae simulate`: what it writes passes validation and a whole study; wrong orders are refused in plain words."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 
 from mgvae.simulation.code_book import code_book
 from tests.flows.command_line import refused
+from tests.prefect_home import prefect_home
 
 RUN = """
 import sys
@@ -34,7 +36,9 @@ def test_two_thousand_columns_from_the_file_to_the_page(mgvae, tmp_path):
     assert "Wrote 200 children, " in said.out
     assert f"Next: mgvae validate '{folder}/cohort.yaml'" in said.out
     order = ["run", str(folder / "cohort.yaml"), "--out", str(tmp_path / "runs"), *(f"--set={one}" for one in SMALL)]
-    done = subprocess.run([sys.executable, "-c", RUN, *order], capture_output=True, text=True, timeout=900, check=False)
+    home = os.environ | {"PREFECT_HOME": str(prefect_home(tmp_path / "home"))}
+    command = [sys.executable, "-c", RUN, *order]
+    done = subprocess.run(command, env=home, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode in (0, 2), done.stderr
     peak = float(done.stderr.split()[-1])
     assert peak < 2_000  # MiB; a matrix of all pairs of columns for each child would take 1,500 more

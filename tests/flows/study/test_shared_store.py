@@ -22,6 +22,7 @@ from tests.flows.command_line import refused, without_progress
 from tests.flows.flow_tools import NAMES, Heard, Warned, cached, holding, read, run_study
 from tests.flows.simulated_study import CANARY, PLAIN, write_study
 from tests.paths import ROOT
+from tests.prefect_home import prefect_home
 from tests.s3_server import SECRET, s3_server
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -238,7 +239,7 @@ def test_two_runs_race_from_nothing_and_a_third_does_no_work(tmp_path):
 
 
 def started(cohort, tmp_path, number, where, environment):
-    home = tmp_path / f"home-{number}"
+    home = prefect_home(tmp_path / f"home-{number}")
     settings = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(home),
