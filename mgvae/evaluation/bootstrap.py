@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -67,11 +68,17 @@ class Resamples:
         """Number of draws without both classes, which were drawn again."""
         return sum(self._draw(i)[1] for i in range(self.n))
 
-    def _draw(self, index: int) -> tuple[IntArray, int]:
-        generator = np.random.default_rng(derive(self.seed, "bootstrap", index))
+    @cached_property
+    def _in_group(self) -> tuple[FloatArray, IntArray]:
+        """Number of events and of rows in each group, also in those of patients with an unknown outcome alone."""
         groups = 1 + max(int(self.group.max()), -1 if self.follow_up is None else self.follow_up.lost_group.max(initial=-1))
         events = np.bincount(self.group, weights=self.event, minlength=groups)
-        rows = np.bincount(self.group, minlength=groups)
+        return events, np.bincount(self.group, minlength=groups)
+
+    def _draw(self, index: int) -> tuple[IntArray, int]:
+        generator = np.random.default_rng(derive(self.seed, "bootstrap", index))
+        events, rows = self._in_group
+        groups = len(rows)
         for tries in range(MOST_TRIES):
             counts = np.bincount(generator.integers(groups, size=groups), minlength=groups)
             if 0 < counts @ events < counts @ rows:
