@@ -73,7 +73,7 @@ class Resamples:
         """Number of events and of rows in each group, also in those of patients with an unknown outcome alone."""
         groups = 1 + max(int(self.group.max()), -1 if self.follow_up is None else self.follow_up.lost_group.max(initial=-1))
         events = np.bincount(self.group, weights=self.event, minlength=groups)
-        return events, np.bincount(self.group, minlength=groups)
+        return np.asarray(events, dtype=np.float64), np.bincount(self.group, minlength=groups)
 
     def _draw(self, index: int) -> tuple[IntArray, int]:
         generator = np.random.default_rng(derive(self.seed, "bootstrap", index))
