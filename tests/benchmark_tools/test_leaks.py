@@ -24,9 +24,9 @@ def test_members_of_an_over_trained_generator_are_found_and_nobody_else(seed):
 
 @pytest.mark.slow
 def test_a_canary_is_found_the_more_the_oftener_it_was_inserted():
-    ranks = np.array([[canary_rank(seed, times, epochs=None) for seed in range(SEEDS)] for times in (0, 1, 4, 16)])
-    never, once, four, sixteen = (ranks <= FOUND).sum(axis=1)
-    assert never <= once <= four <= sixteen
+    ranks = np.array([[canary_rank(seed, times, epochs=None) for seed in range(SEEDS)] for times in (0, 1, 16)])
+    never, once, sixteen = (ranks <= FOUND).sum(axis=1)
+    assert never <= once <= sixteen
     assert never <= 2  # of 6 at 5 %: more with probability 0.002
     assert sixteen >= 5
-    assert ranks.mean(axis=1)[1] > ranks.mean(axis=1)[3]
+    assert ranks.mean(axis=1)[1] > ranks.mean(axis=1)[2]
