@@ -1,6 +1,6 @@
 """Ratios of speed in one run, a table of complexity, and a history that names what became slower.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench [--seed 0] [--rounds 5] [--full] [--history FILE] [--keep | --no-keep]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench [--seed 0] [--rounds 15] [--full] [--history FILE] [--keep | --no-keep]
 
 Ours against a plain implementation of the published objective (a step of training), SMOTENC, CTGAN and TVAE of package ctgan
 (where it is installed; 31 of the 300 epochs of CTGAN are timed and stand for the rest), and scikit-learn alone on the same
@@ -60,7 +60,7 @@ def main() -> int:
     """Measure, print, compare with the history and append to it; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--full", action="store_true", help="tables of up to 1,000,000 rows and 1,000 columns, hours")
     parser.add_argument("--history", type=Path, default=HISTORY)
     parser.add_argument("--keep", action=argparse.BooleanOptionalAction, default=None)

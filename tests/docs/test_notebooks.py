@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.deployments.machine import on_one_core
 from tests.paths import ROOT
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
@@ -51,6 +52,7 @@ def test_the_notebook_of_the_sampler_runs(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_the_notebook_of_a_study_runs(monkeypatch, tmp_path):
-    names = run("study", monkeypatch, tmp_path)
+    with on_one_core():
+        names = run("study", monkeypatch, tmp_path)
     assert names["report"].cohort.n == 1151
     assert names["run"].resolve().is_relative_to(tmp_path)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.deployments.machine import wait_for
+from tests.deployments.machine import on_one_core, wait_for
 from tests.flows.command_line import without_progress
 from tests.flows.simulated_study import PLAIN, write_study
 from tests.prefect_home import prefect_home
@@ -62,7 +62,7 @@ def test_the_command_itself_twice(tmp_path):
     cohort, home = write_study(tmp_path / "study", **PLAIN), prefect_home(tmp_path / "home")
     said = []
     for _ in range(2):
-        with command("run", cohort, "--out", tmp_path / "runs", home=home, cwd=tmp_path) as process:
+        with on_one_core(), command("run", cohort, "--out", tmp_path / "runs", home=home, cwd=tmp_path) as process:
             said.append((*process.communicate(timeout=300), process.returncode))
     (out, err, code), (again, reused, _) = said
     assert out == again

@@ -47,7 +47,7 @@ def test_a_run_side_by_side_makes_the_same_artifacts_and_shows_each_stage(finish
     with prefect.get_client(sync_client=True) as client:
         for stage in ("pretrain", "finetune", "evaluate", "explain"):
             wanted = {"artifacts": {"key": {"any_": [f"mgvae-small-progress-{stage.replace('_', '-')}"]}}}
-            (found, *_) = client.request("POST", "/artifacts/filter", json=wanted).json()
+            (found,) = client.request("POST", "/artifacts/latest/filter", json=wanted).json()
             assert float(found["data"]) == 100.0
     assert not list(out.rglob(".writing-*"))
 
