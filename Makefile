@@ -71,7 +71,7 @@ gallery: $(READY) ## Make the reports of docs/gallery/ and their pictures; half 
 	@$(BIN)/python -m docs.tools.gallery
 
 # ARGUMENTS='--full' measures tables of up to a million rows and 1,000 columns; CTGAN and TVAE need the extra `bench`
-bench: $(READY) ## Ratios of speed against other implementations, and exponents; names what became slower; ten minutes
+bench: $(READY) ## Ratios of speed against other implementations, and exponents; names what became slower; seven minutes
 	@OMP_NUM_THREADS=1 nice $(BIN)/python -m tests.benchmarks.bench $(ARGUMENTS)
 
 picture: $(READY) ## Photograph the report of make demo for the README; needs Chromium
