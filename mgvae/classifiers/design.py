@@ -174,8 +174,7 @@ def fit_linear_design(features: pd.DataFrame, *, rare: int) -> LinearDesign:
     spread = np.where(present, values, medians).std(axis=0) if len(values) else np.ones(values.shape[1])
     codes = nominal_codes(features)
     levels = {name: fit_levels(column, fewest=rare) for name, column in codes.items()}
-    seen = {name: np.flatnonzero(np.bincount(column + 1)) - 1 for name, column in codes.items()}
-    places = {name: np.unique(level.place(seen[name])) for name, level in levels.items()}
+    places = {name: np.unique(levels[name].place(np.flatnonzero(np.bincount(c + 1)) - 1)) for name, c in codes.items()}
     return LinearDesign(
         medians=medians,
         scales=np.where(spread > 0, spread, 1.0),

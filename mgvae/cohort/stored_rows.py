@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,7 @@ from mgvae.arrays import Array, FloatArray, IntArray
 from mgvae.cohort.column_reader import read_columns
 from mgvae.cohort.rows import BLOCK, Labelled, Rows
 
-SMALL = 1 << 18  # bytes of a file that stays in memory: a fit takes rows of each column twice
-ROOM = 1 << 26  # bytes of all that stay
+KEPT = ((1 << 15, 1 << 11), (1 << 18, 1 << 8))  # bytes of a file, number of them in memory: tables of few rows have many
 
 
 @dataclass(frozen=True)
@@ -87,38 +85,19 @@ class StoredRows(Labelled):
 AnyRows = Rows | StoredRows
 
 
-class ColumnCache:
-    """Columns of small files, read once for each version of the file; those used last stay.
-
-    Their bytes are bounded, not their number: a table of few rows has many columns, and each fit goes through all of them.
-    """
-
-    def __init__(self, room: int) -> None:
-        self.room, self.taken = room, 0
-        self.columns: OrderedDict[tuple[Path, int, int], Array] = OrderedDict()
-        self.lock = Lock()
-
-    def read(self, file: Path, inode: int, modified: int) -> Array:
-        """Return the column in a file."""
-        version = (file, inode, modified)
-        with self.lock:
-            if version in self.columns:
-                self.columns.move_to_end(version)
-                return self.columns[version]
-            column = self.columns[version] = np.asarray(np.load(file))
-            self.taken += column.nbytes
-            while self.taken > self.room:
-                self.taken -= self.columns.popitem(last=False)[1].nbytes
-            return column
+def _read(file: Path, *version: int) -> Array:
+    """Return a column, read once for each version of its file."""
+    return np.asarray(np.load(file))
 
 
-_cache = ColumnCache(ROOM)
+_READERS = tuple((size, lru_cache(maxsize=number)(_read)) for size, number in KEPT)
 
 
 def _values(file: Path) -> Array:
     """Return a column in a file; a large one is mapped anew each time, so that pages that were read do not add up."""
     found = file.stat()
-    return np.load(file, mmap_mode="r") if found.st_size > SMALL else _cache.read(file, found.st_ino, found.st_mtime_ns)
+    kept = next((read for size, read in _READERS if found.st_size <= size), None)
+    return kept(file, found.st_ino, found.st_mtime_ns) if kept else np.load(file, mmap_mode="r")
 
 
 def stored_rows(table: StoredTable, at: IntArray, labels: Labelled) -> StoredRows:

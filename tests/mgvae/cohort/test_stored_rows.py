@@ -38,9 +38,9 @@ def same(one, other):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-@pytest.mark.parametrize("small", [0, module.SMALL])  # bytes of a file that stays in memory
-def test_rows_read_from_files_are_those_in_memory(whole, table, small, monkeypatch):
-    monkeypatch.setattr(module, "SMALL", small)
+@pytest.mark.parametrize("readers", [(), module._READERS])  # without any, each file is mapped
+def test_rows_read_from_files_are_those_in_memory(whole, table, readers, monkeypatch):
+    monkeypatch.setattr(module, "_READERS", readers)
     stored = stored_rows(table, np.arange(5), whole)
     for at in (np.arange(5), np.array([4, 0, 0]), np.array([], dtype=np.int64)):
         same(stored.take(at), whole.take(at))
@@ -49,28 +49,6 @@ def test_rows_read_from_files_are_those_in_memory(whole, table, small, monkeypat
     assert (len(stored), stored.prevalence) == (5, whole.prevalence)
     for one, other in zip(stored.columns(), whole.columns(), strict=True):
         pd.testing.assert_frame_equal(one, other)
-
-
-def test_small_columns_are_read_once_as_long_as_there_is_room(tmp_path, monkeypatch):
-    columns = [np.arange(100, dtype=np.int8) + place for place in range(6)]
-    for place, column in enumerate(columns):
-        np.save(tmp_path / f"{place}.npy", column)
-    loaded, load = [], np.load
-    monkeypatch.setattr(module.np, "load", lambda file: loaded.append(int(file.stem)) or load(file))
-    cache = module.ColumnCache(room=350)
-
-    def read(*places):
-        loaded.clear()
-        for place in places:
-            np.testing.assert_array_equal(cache.read(tmp_path / f"{place}.npy", place, 0), columns[place])
-        return list(loaded)
-
-    assert read(0, 1, 2, 0, 1, 2) == [0, 1, 2]  # 300 bytes
-    assert read(3, 0) == [3, 0]  # 0 was used before the others, and went
-    assert read(2, 3, 0, 1) == [1]
-    assert cache.taken == sum(column.nbytes for column in cache.columns.values()) == 300
-    cache.read(tmp_path / "0.npy", 0, 1)  # written anew
-    assert loaded == [1, 0]
 
 
 def test_many_columns_of_few_rows_all_stay(tmp_path, monkeypatch):
@@ -82,6 +60,17 @@ def test_many_columns_of_few_rows_all_stay(tmp_path, monkeypatch):
     table.take(np.arange(3))
     monkeypatch.setattr(module.np, "load", lambda file: pytest.fail(f"{file.name} was read again"))
     pd.testing.assert_frame_equal(table.take(np.arange(3)), features)
+
+
+@pytest.mark.parametrize(("rows", "mapped"), [(1 << 15, False), (1 << 18, True)])  # with the header of the file a little more
+def test_a_large_column_is_mapped_and_a_file_that_was_written_anew_is_read_anew(tmp_path, rows, mapped):
+    np.save(tmp_path / "0.npy", np.zeros(rows, dtype=np.int8))
+    found = module._values(tmp_path / "0.npy")
+    assert isinstance(found, np.memmap) == mapped
+    (tmp_path / "0.npy").unlink()
+    np.save(tmp_path / "0.npy", np.ones(rows, dtype=np.int8))
+    assert module._values(tmp_path / "0.npy").all()
+    assert not found.any()
 
 
 @pytest.mark.parametrize(("size", "blocks"), [(5, 1), (4, 2), (2, 3)])
