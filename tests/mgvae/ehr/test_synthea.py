@@ -33,16 +33,16 @@ STEPS = ("visits", "observed", "washed", "firsts", "fresh", "followed")
 
 
 @pytest.fixture(scope="module")
-def database():
-    connection = duckdb.connect()
-    for name in ("person", "visit_occurrence", "condition_occurrence", "observation_period", "death"):
-        connection.read_csv(f"{TABLES / name.upper()}.csv.gz").create(name)
-    yield connection
-    connection.close()
+def connection():
+    with duckdb.connect() as made:
+        for name in ("person", "visit_occurrence", "condition_occurrence", "observation_period", "death"):
+            made.read_csv(f"{TABLES / name.upper()}.csv.gz").create(name)
+        yield made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_every_count_of_the_attrition_is_that_of_the_query(database, tmp_path, outcome):
+def test_every_count_of_the_attrition_is_that_of_the_query(connection, tmp_path, outcome):
     concept = OUTCOMES[outcome]
     source = {
         "omop": str(TABLES),
@@ -55,6 +55,6 @@ def test_every_count_of_the_attrition_is_that_of_the_query(database, tmp_path, o
     }  # fmt: skip
     (tmp_path / "cohort.yaml").write_text(json.dumps({"study": "synthea", "source": source}), encoding="utf-8")
     study = build_study(tmp_path / "cohort.yaml", tmp_path / "out")
-    expected = [database.execute(QUERY.format(concept=concept, step=step)).fetchall()[0] for step in STEPS]
+    expected = [connection.execute(QUERY.format(concept=concept, step=step)).fetchall()[0] for step in STEPS]
     assert [(step.rows, step.subjects, step.events) for step in study.attrition] == expected
     assert expected[0][0] > 29_000
