@@ -151,12 +151,13 @@ def test_a_report_is_for_who_knows_its_address(up, page, elsewhere):
     assert httpx.get(address).text == text  # also after it was killed and started again
 
 
-def test_down_stops_the_reports_too(tmp_path):
-    with machine(tmp_path) as one:
-        pid = one.pid("reports")
+def test_down_stops_the_reports_too(up):  # the last test of this machine
+    pid, address = up.pid("reports"), up.report_of("small", "x")
+    assert httpx.get(address).status_code == 404
+    up.down()
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the end of the reports' server", seconds=30, every=0.2)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(one.report_of("small", "x"))
+        httpx.get(address)
 
 
 EMBEDDED = """
