@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,18 +23,20 @@ class StoredTable:
 
     Attributes:
         folder: holds ``0.npy``, ``1.npy`` and so on, a column each; of levels the codes.
-        columns: name of each column -> its levels; None for numbers.
+        columns: name of each column -> the number of its file, and its levels; None for numbers.
     """
 
     folder: Path
-    columns: Mapping[str, pd.CategoricalDtype | None]
+    columns: Mapping[str, tuple[int, pd.CategoricalDtype | None]]
 
-    def take(self, positions: IntArray, names: Collection[str] | None = None) -> pd.DataFrame:
-        """Return the rows at ``positions``, ``(n,)``, renumbered from 0; of all columns, or of those named."""
+    def only(self, name: str) -> StoredTable:
+        """Return the table of one column: to a worker that reads no other, the levels of all would be sent."""
+        return StoredTable(self.folder, {name: self.columns[name]})
+
+    def take(self, positions: IntArray) -> pd.DataFrame:
+        """Return the rows at ``positions``, ``(n,)``, renumbered from 0."""
         taken: dict[str, object] = {}
-        for place, (name, levels) in enumerate(self.columns.items()):
-            if names is not None and name not in names:
-                continue
+        for name, (place, levels) in self.columns.items():
             values = _values(self.folder / f"{place}.npy")[positions]
             taken[name] = values if levels is None else pd.Categorical.from_codes(values, dtype=levels, validate=False)
         return pd.DataFrame(taken, index=pd.RangeIndex(len(positions)), copy=False)
@@ -79,7 +81,7 @@ class StoredRows(Labelled):
     def columns(self) -> Iterator[pd.DataFrame]:
         """Yield each predictor as a table of one column."""
         for name in self.table.columns:
-            yield self.table.take(self.at, [name])
+            yield self.table.only(name).take(self.at)
 
 
 AnyRows = Rows | StoredRows
@@ -112,11 +114,11 @@ def store_table(source: Path, folder: Path) -> StoredTable:
         source: numbers and categories, as `mgvae.cohort.files.save_cohort` writes them.
         folder: is there and empty.
     """
-    columns: dict[str, pd.CategoricalDtype | None] = {}
+    columns: dict[str, tuple[int, pd.CategoricalDtype | None]] = {}
     for place, (name, column) in enumerate(read_columns(source)):
         levels = column.dtype if isinstance(column.dtype, pd.CategoricalDtype) else None
         np.save(folder / f"{place}.npy", column.to_numpy() if levels is None else column.cat.codes.to_numpy())
-        columns[name] = levels
+        columns[name] = place, levels
     return StoredTable(folder, columns)
 
 

@@ -44,9 +44,9 @@ class Workers:
     remote: bool = False
     on_done: Callable[[int, int], None] | None = None
 
-    def reading(self, table: StoredTable, at: IntArray, names: tuple[str, ...] | None = None) -> Read:
+    def reading(self, table: StoredTable, at: IntArray) -> Read:
         """Return how a worker comes by the rows at places ``at`` of a table."""
-        read = partial(table.take, at, names)
+        read = partial(table.take, at)
         return partial(_unchanged, read()) if self.remote else read
 
     def in_order(self, calls: Iterable[Callable[[], T]], *, size: int) -> Iterator[T]:
@@ -79,7 +79,7 @@ def fit_by_column(table: StoredTable, at: IntArray, columns: Mapping[str, Column
     """
     if not len(at) or not columns:
         raise TrainingError(NO_ROWS)
-    calls = (partial(_fitted, workers.reading(table, at, (name,)), columns[name]) for name in columns)
+    calls = (partial(_fitted, workers.reading(table.only(name), at), columns[name]) for name in columns)
     coders = workers.in_order(calls, size=8 * len(at))
     return Encoding(dict(zip(columns, coders, strict=True)))
 
@@ -100,8 +100,7 @@ def _unchanged(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fitted(read: Read, column: Column) -> Coder:
-    features = read()
-    return fit_coder(features.iloc[:, 0], column)
+    return fit_coder(read().iloc[:, 0], column)
 
 
 def _encoded(read: Read, encoding: Encoding) -> Array:

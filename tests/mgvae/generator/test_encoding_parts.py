@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mgvae.cohort.stored_rows import store_table
+from mgvae.config.dictionary import Column
 from mgvae.errors import TrainingError
 from mgvae.evaluation.parallel import ProcessPool
 from mgvae.generator import encoding_parts
@@ -85,6 +86,33 @@ def test_to_workers_without_the_files_cells_travel(whole, table, tmp_path, monke
     assert elsewhere.calls == len(COLUMNS) + 6
     with pytest.raises(AssertionError, match="not in"):
         same_as(whole, table, Workers(elsewhere))
+
+
+def test_what_a_column_s_worker_gets_does_not_grow_with_the_columns(tmp_path):
+    sent = {}
+    for count in (5, 500):
+        names, folder = [f"column {place}" for place in range(count)], tmp_path / str(count)
+        levels = pd.Categorical.from_codes([0, 1, 1], ["no", "yes"])
+        (folder / "columns").mkdir(parents=True)
+        pd.DataFrame(dict.fromkeys(names, levels)).to_parquet(folder / "features.parquet")
+        table = store_table(folder / "features.parquet", folder / "columns")
+        columns = dict.fromkeys(names, Column(kind="categorical", categories=("no", "yes")))
+        with Weighed(2) as pool:
+            assert list(fit_by_column(table, np.arange(3), columns, Workers(pool)).coders) == names
+        sent[count] = max(pool.sent)
+    assert sent[500] < sent[5] + 100  # a longer name and path
+
+
+class Weighed(ThreadPoolExecutor):
+    """Notes how many bytes each call would take to another process."""
+
+    def __init__(self, threads):
+        super().__init__(threads)
+        self.sent = []
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.sent.append(len(pickle.dumps((fn, args, kwargs))))
+        return super().submit(fn, *args, **kwargs)
 
 
 @pytest.mark.parametrize(("size", "most"), [(IN_FLIGHT // 3, 3), (IN_FLIGHT * 5, 2), (IN_FLIGHT // 40, 40)])
