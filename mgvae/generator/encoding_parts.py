@@ -24,6 +24,7 @@ from mgvae.model.coders import Coder
 from mgvae.model.encoding import NO_ROWS, Encoding, fit_coder
 
 BLOCK = 1 << 24  # bytes of an encoded block of rows, which takes a few tenths of a second
+FEWEST = 1 << 10  # rows of a block, however wide: each column of each block costs as much as hundreds of its cells
 IN_FLIGHT = 1 << 28  # bytes of the parts that workers have, or that wait for their turn
 WORTH_WORKERS = 1 << 22  # cells of a table from which workers pay: one takes three seconds to start
 T = TypeVar("T")
@@ -46,8 +47,7 @@ class Workers:
 
     def reading(self, table: StoredTable, at: IntArray) -> Read:
         """Return how a worker comes by the rows at places ``at`` of a table."""
-        read = partial(table.take, at)
-        return partial(_unchanged, read()) if self.remote else read
+        return partial(_unchanged, table.take(at)) if self.remote else partial(table.take, at)
 
     def in_order(self, calls: Iterable[Callable[[], T]], *, size: int) -> Iterator[T]:
         """Yield what calls return, in their order.
@@ -86,10 +86,10 @@ def fit_by_column(table: StoredTable, at: IntArray, columns: Mapping[str, Column
 
 def encoded_blocks(encoding: Encoding, table: StoredTable, at: IntArray, workers: Workers = HERE) -> Iterator[Array]:
     """Yield the encoded rows at places ``at`` of a table, float32 ``(rows, W)`` a block."""
-    rows = max(1, BLOCK // (4 * encoding.width))
+    rows = max(FEWEST, BLOCK // (4 * encoding.width))
     starts = range(0, len(at), rows)
     calls = (partial(_encoded, workers.reading(table, at[start : start + rows]), encoding) for start in starts)
-    for done, block in enumerate(workers.in_order(calls, size=BLOCK), start=1):
+    for done, block in enumerate(workers.in_order(calls, size=4 * encoding.width * rows), start=1):
         if workers.on_done is not None:
             workers.on_done(done, len(starts))
         yield block

@@ -55,6 +55,7 @@ def test_a_cluster_encodes_to_the_same_bytes(cluster, finished, report, tmp_path
     monkeypatch.setenv(SETTING, cluster.scheduler_address)
     monkeypatch.setattr(encoding_parts, "WORTH_WORKERS", 0)
     monkeypatch.setattr(encoding_parts, "BLOCK", 1 << 12)
+    monkeypatch.setattr(encoding_parts, "FEWEST", 1)
     called = []
     submit = RedactingExecutor.submit
     monkeypatch.setattr(RedactingExecutor, "submit", lambda pool, fn, *given: called.append(fn) or submit(pool, fn, *given))

@@ -21,6 +21,11 @@ from tests.mgvae.small_cohort import COLUMNS, mixed
 AT = np.random.default_rng(1).permutation(400)[:300]
 
 
+@pytest.fixture(autouse=True)
+def blocks_of_any_size(monkeypatch):
+    monkeypatch.setattr(encoding_parts, "FEWEST", 1)
+
+
 @pytest.fixture
 def frame():
     return mixed(400)
@@ -71,6 +76,13 @@ def same_as(whole, table, workers=HERE):
 def test_blocks_of_any_size_are_the_rows_encoded_at_once(rows, whole, table, monkeypatch):
     monkeypatch.setattr(encoding_parts, "BLOCK", rows * 4 * whole[0].width)
     assert same_as(whole, table) == -(-300 // rows)
+
+
+@pytest.mark.parametrize(("fewest", "blocks"), [(299, 2), (300, 1)])
+def test_a_block_has_some_rows_however_wide(fewest, blocks, whole, table, monkeypatch):
+    monkeypatch.setattr(encoding_parts, "BLOCK", 1)
+    monkeypatch.setattr(encoding_parts, "FEWEST", fewest)
+    assert same_as(whole, table) == blocks
 
 
 def test_processes_give_the_same(whole, table, monkeypatch):

@@ -84,6 +84,7 @@ def test_worker_processes_write_the_same_files(tmp_path, monkeypatch):
     here = made(split, tmp_path / "here")
     monkeypatch.setattr("mgvae.generator.encoding_parts.WORTH_WORKERS", 0)
     monkeypatch.setattr("mgvae.generator.encoding_parts.BLOCK", 1 << 16)
+    monkeypatch.setattr("mgvae.generator.encoding_parts.FEWEST", 1)
     monkeypatch.setattr("mgvae.evaluation.parallel.cores", lambda: 2)
     with listening(heard):
         assert digest_folder(made(split, tmp_path / "there")) == digest_folder(here)
