@@ -18,7 +18,6 @@ from typing import Any
 
 from tests.paths import ROOT
 from tests.ports import free_port
-from tests.prefect_home import prefect_home
 
 LASTS_SECONDS = 600  # waits end with their condition; on a machine that does much else, a night takes ten times as long
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -204,7 +203,6 @@ def on_one_core(number: int | None = None) -> Iterator[None]:
 def machine(folder: Path, **more: str) -> Iterator[Machine]:
     """Yield a machine that is up; take it down at the end."""
     one = Machine(folder, more)
-    prefect_home(folder / "home")
     try:
         one.up()
         yield one
