@@ -15,10 +15,12 @@ from mgvae.extract.days import stands_for_nothing
 from mgvae.results.cohort import FailedRule, ValidationResult
 from validation.screening import surely_holds
 from validation.suite import (
+    Expectation,
     Scope,
     build_suite,
     checked_columns,
     event,
+    expectation_suite,
     fraction,
     great_expectations,
     kept,
@@ -45,29 +47,28 @@ def validate(
         config: the study.
         scope: see ``validation.suite.build_suite``.
     """
-    suite = list(build_suite(config, scope=scope).expectations)
-    name, doubtful, applicable = f"{config.study}-{scope}", [], 0
+    suite, doubtful, applicable = build_suite(config, scope=scope), [], 0
     for some, table in _with_tables(_by_columns(suite, config), frame, unreadable, config, scope):
         there = [item for item in some if _applies(item, table)]
         applicable += len(there)
         doubtful += [item for item in there if not surely_holds(item, table)]
-    order = {_key(item.meta): place for place, item in enumerate(suite)}
-    doubtful.sort(key=lambda item: order[_key(item.meta)])
+    order = {(item.subject, item.rule): place for place, item in enumerate(suite)}
+    doubtful.sort(key=lambda item: order[item.subject, item.rule])
     portions = [doubtful[start : start + AT_ONCE] for start in range(0, len(doubtful), AT_ONCE)]
     results = [
         result
         for some, table in _with_tables(portions, frame, unreadable, config, scope)
-        for result in run(table, some, name=name)
+        for result in run(table, some, name=f"{config.study}-{scope}")
     ]
     broken = sorted((item for item in results if not item.success), key=lambda item: order[_key(item.expectation_config.meta)])
     failed = tuple(_failure(item) for item in broken)
     return ValidationResult(passed=not failed, expectations=applicable, failed=failed, rows=len(frame))
 
 
-def _by_columns(suite: Sequence[Any], config: CohortConfig) -> list[list[Any]]:
+def _by_columns(suite: Sequence[Expectation], config: CohortConfig) -> list[list[Expectation]]:
     """Return portions of a suite that are about some columns each; those about the same columns lie together."""
     source = origins(config)
-    together: dict[tuple[str, ...], list[Any]] = {}
+    together: dict[tuple[str, ...], list[Expectation]] = {}
     for item in suite:
         together.setdefault(_sources(item, source), []).append(item)
     groups = list(together.values())
@@ -75,8 +76,8 @@ def _by_columns(suite: Sequence[Any], config: CohortConfig) -> list[list[Any]]:
 
 
 def _with_tables(
-    portions: Sequence[list[Any]], frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, scope: Scope
-) -> Iterator[tuple[list[Any], pd.DataFrame]]:
+    portions: Sequence[list[Expectation]], frame: pd.DataFrame, unreadable: pd.DataFrame, config: CohortConfig, scope: Scope
+) -> Iterator[tuple[list[Expectation], pd.DataFrame]]:
     """Yield expectations with the columns that they need: no whole derived table is ever in memory."""
     source = origins(config)
     for some in portions:
@@ -84,9 +85,9 @@ def _with_tables(
         yield some, with_derived(frame, unreadable, config, scope=scope, columns=columns)
 
 
-def _sources(item: Any, source: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _sources(item: Expectation, source: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return the columns of the table as read that an expectation is about."""
-    return tuple(column for name in _columns_of(item) for column in source.get(name, (name,)))
+    return tuple(column for name in item.columns for column in source.get(name, (name,)))
 
 
 def synthetic_table(features: pd.DataFrame, config: CohortConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -158,28 +159,19 @@ def _events(cells: pd.Series, config: CohortConfig) -> pd.Series:
     return (text == canonical(config.outcome.event)).astype(float).mask(text.isna())
 
 
-def _applies(expectation: Any, table: pd.DataFrame) -> bool:
+def _applies(expectation: Expectation, table: pd.DataFrame) -> bool:
     """Return whether the columns of an expectation are there.
 
     Only the rule that a column must exist reports an absent column.
     """
-    if "to_exist" in expectation.expectation_type:
-        return True
-    return all(name in table for name in _columns_of(expectation))
+    return expectation.kind == "ColumnToExist" or all(name in table for name in expectation.columns)
 
 
-def _columns_of(expectation: Any) -> list[str]:
-    names = (getattr(expectation, key, None) for key in ("column", "column_A", "column_B"))
-    return [name for name in names if name is not None]
-
-
-def run(table: pd.DataFrame, expectations: Sequence[Any], *, name: str) -> list[Any]:
+def run(table: pd.DataFrame, expectations: Sequence[Expectation], *, name: str) -> list[Any]:
     """Return what Great Expectations says of each expectation, about a table with all columns that they name."""
-    gx = great_expectations()
-    wanted = {column for item in expectations for column in _columns_of(item)}
-    batch = _batch(gx, table[[column for column in table.columns if column in wanted]], name=name)
-    suite = gx.ExpectationSuite(name=name, expectations=list(expectations))
-    return list(batch.validate(suite, result_format=RESULT_FORMAT).results)
+    wanted = {column for item in expectations for column in item.columns}
+    batch = _batch(great_expectations(), table[[column for column in table.columns if column in wanted]], name=name)
+    return list(batch.validate(expectation_suite(expectations, name=name), result_format=RESULT_FORMAT).results)
 
 
 def _batch(gx: Any, table: pd.DataFrame, *, name: str) -> Any:

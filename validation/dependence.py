@@ -11,7 +11,7 @@ from validation.intervals import Interval, ratio
 
 BLOCKS = 20  # of the jackknife
 FEWEST = 8
-Moments = tuple[Floats, Floats, Floats]  # sums and sums of squares of the coordinates, sums of the pairs' products
+CONSTANT = 1e-6  # spread of a coordinate that does not vary
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,15 @@ class Dependence:
 
     kept: Interval | None
     largest: tuple[int, int, float, float]
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """The weighted sum of correlations, its variance, and the correlations ``(P, P)``."""
+
+    value: float
+    variance: float
+    correlations: Floats
 
 
 def dependence(synthetic: Floats, real: Floats, majority: Floats, owners: Floats) -> Dependence | None:
@@ -45,62 +54,71 @@ def dependence(synthetic: Floats, real: Floats, majority: Floats, owners: Floats
     if min(len(synthetic), len(real), len(majority)) < FEWEST or owners.max() == 0:
         return None
     apart = np.triu(owners[:, None] != owners)
-    known = _correlations(majority)
-    weight = np.where(apart, known * np.maximum(1 - 4 / (len(majority) * np.maximum(known**2, 1e-12)), 0), 0)
-    made, true = _correlations(synthetic), _correlations(real)
-    first, second = np.nonzero(weight)
-    pairs = first, second
-    top, var_top = _jackknife(synthetic, pairs, weight[pairs])
-    bottom, var_bottom = _jackknife(real, pairs, weight[pairs])
-    kept = ratio(top, bottom, var_top=var_top, var_bottom=var_bottom, covariance=0.0, degrees=min(BLOCKS, len(real)) - 1)
-    gap = np.where(apart, np.abs(made - true), 0)
-    one, other = np.unravel_index(int(gap.argmax()), gap.shape)
-    return Dependence(kept, (int(owners[one]), int(owners[other]), float(true[one, other]), float(made[one, other])))
+    weight = _correlations(majority)
+    weight *= np.maximum(1 - 4 / (len(majority) * np.maximum(weight**2, 1e-12)), 0) * apart
+    made, true = _weighted_sum(synthetic, weight), _weighted_sum(real, weight)
+    variances, degrees = {"var_top": made.variance, "var_bottom": true.variance}, min(BLOCKS, len(real)) - 1
+    kept = ratio(made.value, true.value, **variances, covariance=0.0, degrees=degrees)
+    gap = np.abs(made.correlations - true.correlations) * apart
+    pair = np.unravel_index(int(gap.argmax()), gap.shape)
+    first, second = (int(owners[place]) for place in pair)
+    return Dependence(kept, (first, second, float(true.correlations[pair]), float(made.correlations[pair])))
 
 
-def _jackknife(rows: Floats, pairs: tuple[Floats, Floats], weight: Floats) -> tuple[float, float]:
-    """Return the weighted sum of correlations of pairs of coordinates, and its variance."""
+def _weighted_sum(rows: Floats, weight: Floats) -> _Sum:
+    """Return the sum of the correlations times ``weight (P, P)``, jackknifed.
+
+    The moments of a block are there once, for what is without it: ``scale @ (weight * products) @ scale`` is linear in them.
+    """
     blocks = min(BLOCKS, len(rows))
-    block = np.arange(len(rows)) % blocks
-    whole = _pair_moments(rows, pairs)
-    left = np.empty(blocks)
-    for place in range(blocks):  # one at a time: each has P x P products
-        part = _pair_moments(rows[block == place], pairs)
-        kept = (whole[0] - part[0], whole[1] - part[1], whole[2] - part[2])
-        left[place] = _weighted_sum(kept, len(rows) - int((block == place).sum()), pairs, weight)
-    value = _weighted_sum(whole, len(rows), pairs, weight)
-    return value, (blocks - 1) / blocks * float(((left - left.mean()) ** 2).sum())
+    parts = [rows[place::blocks] for place in range(blocks)]
+    counts = np.array([*map(len, parts), 0])[:, None]  # the last leaves out none
+    sums, squares = (
+        np.stack([(part.astype(np.float64) ** power).sum(axis=0) for part in (*parts, rows[:0])]) for power in (1, 2)
+    )
+    kept = len(rows) - counts
+    mean, scale = _scales(sums.sum(axis=0) - sums, squares.sum(axis=0) - squares, kept)
+    products, left_out = np.zeros_like(weight), np.zeros(blocks + 1)
+    for place, part in enumerate(parts):
+        own = _products(part)
+        products += own
+        own *= weight
+        left_out[place] = scale[place] @ own @ scale[place]
+    total = _quadratic(scale, products * weight) - left_out
+    values = total / kept[:, 0] - _quadratic(mean * scale, weight)
+    spread = float(((values[:-1] - values[:-1].mean()) ** 2).sum())
+    correlations = _from_moments(products, mean[-1], scale[-1], len(rows))
+    return _Sum(float(values[-1]), (blocks - 1) / blocks * spread, correlations)
 
 
-def _pair_moments(rows: Floats, pairs: tuple[Floats, Floats]) -> Moments:
-    sums, products = _moments(rows)
-    return sums, np.diag(products).copy(), products[pairs]
-
-
-def _weighted_sum(moments: Moments, count: int, pairs: tuple[Floats, Floats], weight: Floats) -> float:
-    """Return the weighted sum of the pairs' correlations, each 0 where a coordinate does not vary."""
-    sums, squares, products = moments
+def _scales(sums: Floats, squares: Floats, count: Floats | int) -> tuple[Floats, Floats]:
+    """Return means, and one over the spreads; 0 where a coordinate does not vary."""
     mean = sums / count
     spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    first, second = pairs
-    scale = spread[first] * spread[second]
-    covariance = products / count - mean[first] * mean[second]
-    return float(weight @ np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 1e-9))
+    return mean, np.divide(1, spread, out=np.zeros_like(spread), where=spread > CONSTANT)
+
+
+def _quadratic(rows: Floats, matrix: Floats) -> Floats:
+    """Return ``row @ matrix @ row`` of each row."""
+    return np.asarray(((rows @ matrix) * rows).sum(axis=1))
 
 
 def _correlations(rows: Floats) -> Floats:
-    return _from_moments(*_moments(rows), len(rows))
-
-
-def _moments(rows: Floats) -> tuple[Floats, Floats]:
-    values = rows.astype(np.float64)
-    return values.sum(axis=0), values.T @ values
-
-
-def _from_moments(sums: Floats, products: Floats, count: int) -> Floats:
     """Return correlations ``(P, P)``; 0 where a coordinate does not vary."""
-    mean = sums / count
-    covariance = products / count - np.outer(mean, mean)
-    spread = np.sqrt(np.maximum(np.diag(covariance), 0))
-    scale = np.outer(spread, spread)
-    return np.asarray(np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 1e-9))
+    products = _products(rows)
+    mean, scale = _scales(rows.sum(axis=0, dtype=np.float64), np.diag(products), len(rows))
+    return _from_moments(products, mean, scale, len(rows))
+
+
+def _products(rows: Floats) -> Floats:
+    values = rows.astype(np.float64)
+    return np.asarray(values.T @ values)
+
+
+def _from_moments(products: Floats, mean: Floats, scale: Floats, count: int) -> Floats:
+    """Make ``products (P, P)`` correlations, in place."""
+    products /= count
+    products -= np.outer(mean, mean)
+    products *= scale[:, None]
+    products *= scale
+    return products

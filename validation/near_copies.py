@@ -46,7 +46,7 @@ def near_case_copies(
     """Compare synthetic rows with real rows in how often they nearly equal a case.
 
     How often rows come near to few patients depends on who these are. So the reference draws as many majority patients as there
-    are cases, again and again, and holds other majority patients against them. Real cases take their place where they come near
+    are cases, again and again, and compares other majority patients with them. Real cases take their place where they come near
     to each other significantly more often.
 
     Args:

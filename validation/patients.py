@@ -13,36 +13,31 @@ from mgvae.arrays import BoolArray
 from mgvae.config.study import CohortConfig
 from mgvae.results.cohort import FailedRule, ValidationResult
 from validation.checks import with_derived
-from validation.suite import build_suite
+from validation.suite import Expectation, build_suite
 
 TOLERATED = 0.1  # share of rows that may break a rule about single rows; they are flagged
 FEWEST_ROWS = 100  # below which shares of missing and wrong cells say little: such rows are flagged alone
 
-Kept = Callable[[pd.DataFrame, Any], tuple[BoolArray, BoolArray]]  # where a rule applies, and where it is kept there
+Kept = Callable[[pd.DataFrame, Expectation], tuple[BoolArray, BoolArray]]  # where a rule applies, and where it is kept there
 
 
 @dataclass
 class _Rule:
     """A rule of the suite, and in how many rows it applied and was broken."""
 
-    expectation: Any
+    expectation: Expectation
     applied: int = 0
     broken: int = 0
 
     def add(self, table: pd.DataFrame) -> None:
-        applies, kept = KEPT[type(self.expectation).__name__](table, self.expectation)
+        applies, kept = KEPT[self.expectation.kind](table, self.expectation)
         self.applied += int(applies.sum())
         self.broken += int((applies & ~kept).sum())
 
     @property
-    def mostly(self) -> float:
-        """The share of rows that must keep the rule by the suite."""
-        return float(getattr(self.expectation, "mostly", 1.0))
-
-    @property
     def fails(self) -> bool:
         """Whether `mgvae validate` would say that it fails."""
-        return self.applied > 0 and (self.applied - self.broken) / self.applied < self.mostly
+        return self.applied > 0 and (self.applied - self.broken) / self.applied < self.expectation.mostly
 
 
 @dataclass
@@ -64,20 +59,19 @@ class PatientChecks:
     _unique: str = ""
 
     def __post_init__(self) -> None:
-        for item in build_suite(self.config, scope="prediction").expectations:
-            name = type(item).__name__
-            if name == "ExpectColumnToExist" and item.column not in self.present:
-                self._absent.append(FailedRule(column=item.meta["column"], rule=item.meta["rule"], count=None))
-            if name == "ExpectColumnValuesToBeUnique":
-                self._unique = item.meta["rule"]
-            if name in KEPT:
+        for item in build_suite(self.config, scope="prediction"):
+            if item.kind == "ColumnToExist" and item.column not in self.present:
+                self._absent.append(FailedRule(column=item.subject, rule=item.rule, count=None))
+            if item.kind == "ColumnValuesToBeUnique":
+                self._unique = item.rule
+            if item.kind in KEPT:
                 self._rules.append(_Rule(item))
 
     def add(self, frame: pd.DataFrame, unreadable: pd.DataFrame) -> None:
         """Check further rows, see `mgvae.extract.read.Extract`."""
         table = with_derived(frame, unreadable, self.config, scope="prediction")
         for rule in self._rules:
-            if all(name in table for name in _columns(rule.expectation)):
+            if all(name in table for name in rule.expectation.columns):
                 rule.add(table)
         if self.config.subject_id is not None:  # 8 bytes a row: the names themselves would not fit in memory
             self._names.append(pd.util.hash_array(table[self.config.subject_id].dropna().to_numpy(object)))
@@ -109,7 +103,7 @@ class PatientChecks:
         return found.model_copy(update={"passed": not failed, "failed": failed})
 
     def _widespread(self, rule: _Rule) -> bool:
-        return self.rows >= FEWEST_ROWS and rule.broken > max(TOLERATED, 1 - rule.mostly) * rule.applied
+        return self.rows >= FEWEST_ROWS and rule.broken > max(TOLERATED, 1 - rule.expectation.mostly) * rule.applied
 
     def _doubled(self) -> list[FailedRule]:
         names = np.concatenate(self._names) if self._names else np.empty(0)
@@ -119,29 +113,24 @@ class PatientChecks:
 
 
 def _of_names(rule: _Rule, subject_id: str | None) -> bool:
-    return getattr(rule.expectation, "column", None) == subject_id is not None
+    return rule.expectation.column == subject_id is not None
 
 
 def _failed(rule: _Rule) -> FailedRule:
-    meta = rule.expectation.meta
-    return FailedRule(column=meta["column"], rule=meta["rule"], count=rule.broken)
+    return FailedRule(column=rule.expectation.subject, rule=rule.expectation.rule, count=rule.broken)
 
 
-def _columns(item: Any) -> list[str]:
-    return [name for key in ("column", "column_A", "column_B") if (name := getattr(item, key, None)) is not None]
-
-
-def _given(table: pd.DataFrame, item: Any) -> tuple[BoolArray, BoolArray]:
+def _given(table: pd.DataFrame, item: Expectation) -> tuple[BoolArray, BoolArray]:
     there = table[item.column].notna().to_numpy(bool)
     return np.ones(len(table), dtype=bool), there
 
 
-def _in_set(table: pd.DataFrame, item: Any) -> tuple[BoolArray, BoolArray]:
+def _in_set(table: pd.DataFrame, item: Expectation) -> tuple[BoolArray, BoolArray]:
     cells = table[item.column]
-    return cells.notna().to_numpy(bool), cells.isin(item.value_set).to_numpy(bool)
+    return cells.notna().to_numpy(bool), cells.isin(item.value_set or ()).to_numpy(bool)
 
 
-def _between(table: pd.DataFrame, item: Any) -> tuple[BoolArray, BoolArray]:
+def _between(table: pd.DataFrame, item: Expectation) -> tuple[BoolArray, BoolArray]:
     values = table[item.column]
     kept = np.ones(len(table), dtype=bool)
     if item.min_value is not None:
@@ -151,15 +140,15 @@ def _between(table: pd.DataFrame, item: Any) -> tuple[BoolArray, BoolArray]:
     return values.notna().to_numpy(bool), kept
 
 
-def _not_after(table: pd.DataFrame, item: Any) -> tuple[BoolArray, BoolArray]:
-    first, second = table[item.column_A], table[item.column_B]
+def _not_after(table: pd.DataFrame, item: Expectation) -> tuple[BoolArray, BoolArray]:
+    first, second = (table[name] for name in item.columns)
     return (first.notna() & second.notna()).to_numpy(bool), (first >= second).to_numpy(bool)
 
 
 # as Great Expectations reads the rules, on a batch: the missing cells of a column are left out, but for rules about them
 KEPT: dict[str, Kept] = {
-    "ExpectColumnValuesToNotBeNull": _given,
-    "ExpectColumnValuesToBeInSet": _in_set,
-    "ExpectColumnValuesToBeBetween": _between,
-    "ExpectColumnPairValuesAToBeGreaterThanB": _not_after,
+    "ColumnValuesToNotBeNull": _given,
+    "ColumnValuesToBeInSet": _in_set,
+    "ColumnValuesToBeBetween": _between,
+    "ColumnPairValuesAToBeGreaterThanB": _not_after,
 }

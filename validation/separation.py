@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from scipy.linalg import cho_factor, cho_solve
-from sklearn.covariance import ledoit_wolf
 
 from mgvae.cohort.embedding import Floats, nearest, nearest_other
 from mgvae.reproducibility import numpy_generator
+from validation.covariance import shrunk_covariance
 from validation.intervals import LEVEL, Interval, auc_interval, auc_variance, ratio
 
 MOST_MAJORITY = 8000  # majority rows that train and, once more, that are held out
@@ -124,9 +124,10 @@ class _Discriminant:
         self.squared = np.array([len(np.unique(column[:1000])) > 2 for column in majority.T], dtype=bool)
         rows = self._with_squares(majority)
         self.mean = rows.mean(axis=0)
-        covariance, _ = ledoit_wolf(rows - self.mean, assume_centered=True)
-        ridge = RIDGE * float(np.trace(covariance)) / len(covariance) + 1e-12
-        self.factor = cho_factor(covariance + ridge * np.eye(len(covariance)))
+        rows -= self.mean
+        covariance = shrunk_covariance(rows)
+        covariance.flat[:: len(covariance) + 1] += RIDGE * float(np.trace(covariance)) / len(covariance) + 1e-12
+        self.factor = cho_factor(covariance, overwrite_a=True)
 
     def fit(self, cases: Floats) -> Score:
         """Return a score that grows with the likeness to ``cases``."""

@@ -1,7 +1,7 @@
-"""The Great Expectations suite, built from the data dictionary and cohort.yaml.
+"""What a table has to meet, built from the data dictionary and cohort.yaml in the terms of Great Expectations.
 
-Each expectation carries in its ``meta`` the column and the rule as a reader of the report sees them. Some rules are about
-derived columns, which ``validation.checks`` joins to the table:
+Each expectation carries the column and the rule as a reader of the report sees them. Some rules are about derived columns,
+which ``validation.checks`` joins to the table:
 
 =====================  ==========================================================================================
 ``readable: NAME``     false where a cell is neither missing nor a finite number (or a date)
@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from mgvae.config.conditions import columns_of
@@ -28,6 +29,47 @@ from mgvae.extract.days import PLAUSIBLE_YEARS
 Scope = Literal["extract", "prediction", "synthetic"]
 EXACT = 2.0**53
 TABLE = "(table)"  # stands for a column in rules about the table as a whole
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An expectation of Great Expectations, which takes seconds to import and judges only what is in doubt.
+
+    Attributes:
+        kind: its class, without ``Expect``.
+        subject, rule: the column and the rule as a reader sees them.
+        column: the column that it is about; None for the whole table, or for two.
+        pair: two columns, of which the first must be no less than the second where both are known.
+        min_value, max_value: bounds of a value, a mean or a count.
+        strict_max: whether the upper bound itself is beyond it.
+        value_set: the values that are allowed.
+        mostly: share of the rows that must meet it.
+    """
+
+    kind: str
+    subject: str
+    rule: str
+    column: str | None = None
+    pair: tuple[str, str] | None = None
+    min_value: float | None = None
+    max_value: float | None = None
+    strict_max: bool = False
+    value_set: tuple[Any, ...] | None = None
+    mostly: float = 1.0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        return self.pair or (() if self.column is None else (self.column,))
+
+    def build(self) -> Any:
+        """Return the object of Great Expectations; subject and rule are its ``meta``."""
+        given = {item.name: value for item in fields(self)[3:] if (value := getattr(self, item.name)) != item.default}
+        if self.pair:
+            first, second = given.pop("pair")
+            given |= {"column_A": first, "column_B": second, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
+        made = getattr(great_expectations().expectations, f"Expect{self.kind}")
+        return made(**given, meta={"column": self.subject, "rule": self.rule})
 
 
 def readable(name: str) -> str:
@@ -64,8 +106,8 @@ def origins(config: CohortConfig) -> dict[str, tuple[str, ...]]:
     return own
 
 
-def build_suite(config: CohortConfig, *, scope: Scope) -> Any:
-    """Return the ``ExpectationSuite`` that a table has to meet.
+def build_suite(config: CohortConfig, *, scope: Scope) -> list[Expectation]:
+    """Return what a table has to meet.
 
     Args:
         config: the study.
@@ -75,9 +117,12 @@ def build_suite(config: CohortConfig, *, scope: Scope) -> Any:
             cells compares them with real cases. "prediction" checks patients to predict: what the model reads, without the
             outcome, and without the demand for two distinct values.
     """
-    rules = _synthetic_rules(config) if scope == "synthetic" else _extract_rules(config, labelled=scope == "extract")
-    expectations = list(rules)
-    return great_expectations().ExpectationSuite(name=f"{config.study}-{scope}", expectations=expectations)
+    return list(_synthetic_rules(config) if scope == "synthetic" else _extract_rules(config, labelled=scope == "extract"))
+
+
+def expectation_suite(expectations: Iterable[Expectation], *, name: str) -> Any:
+    """Return the ``ExpectationSuite`` of Great Expectations."""
+    return great_expectations().ExpectationSuite(name=name, expectations=[item.build() for item in expectations])
 
 
 def great_expectations() -> Any:
@@ -112,14 +157,14 @@ def required_columns(config: CohortConfig, *, labelled: bool = True) -> list[str
     return names if config.outcome.column in names else [*names, config.outcome.column]
 
 
-def _extract_rules(config: CohortConfig, *, labelled: bool) -> Iterator[Any]:
-    yield _expect("TableRowCountToBeBetween", TABLE, "must have at least one row", min_value=1)
+def _extract_rules(config: CohortConfig, *, labelled: bool) -> Iterator[Expectation]:
+    yield Expectation("TableRowCountToBeBetween", TABLE, "must have at least one row", min_value=1)
     for name in required_columns(config, labelled=labelled):
-        yield _expect("ColumnToExist", name, "must be a column of the extract", column=name)
+        yield Expectation("ColumnToExist", name, "must be a column of the extract", column=name)
     if config.subject_id is not None:
-        yield _expect("ColumnValuesToNotBeNull", config.subject_id, "must be given in every row", column=config.subject_id)
+        yield Expectation("ColumnValuesToNotBeNull", config.subject_id, "must be given in every row", column=config.subject_id)
         rule = "must be unique: one row per subject; where patients have several rows, name it as group, with subject_id: null"
-        yield _expect("ColumnValuesToBeUnique", config.subject_id, rule, column=config.subject_id)
+        yield Expectation("ColumnValuesToBeUnique", config.subject_id, rule, column=config.subject_id)
     checked = checked_columns(config, scope="extract" if labelled else "prediction")
     for name, column in checked.items():
         yield from _value_rules(name, column)
@@ -129,46 +174,46 @@ def _extract_rules(config: CohortConfig, *, labelled: bool) -> Iterator[Any]:
                 f"must be a day of the years {first} to {last}, not one that stands for 'missing', such as 1900-01-01 or "
                 f"9999-12-31: name that in missing_codes"
             )
-            yield _expect("ColumnValuesToBeInSet", name, rule, column=plausible(name), value_set=[True])
+            yield Expectation("ColumnValuesToBeInSet", name, rule, column=plausible(name), value_set=(True,))
     for name, column in config.columns.with_role("feature", "subgroup"):
         if name in checked:
             yield _ceiling(name, column)
         if labelled:
             rule = "must have at least two different values"
-            yield _expect("ColumnUniqueValueCountToBeBetween", name, rule, column=name, min_value=2)
+            yield Expectation("ColumnUniqueValueCountToBeBetween", name, rule, column=name, min_value=2)
     if labelled:
         yield from _outcome_rules(config)
     yield from _index_date_rules(config)
     yield from _rules_between_columns(config)
 
 
-def _synthetic_rules(config: CohortConfig) -> Iterator[Any]:
-    yield _expect("TableRowCountToBeBetween", TABLE, "must have at least one row", min_value=1)
+def _synthetic_rules(config: CohortConfig) -> Iterator[Expectation]:
+    yield Expectation("TableRowCountToBeBetween", TABLE, "must have at least one row", min_value=1)
     for name, column in config.columns.features.items():
-        yield _expect("ColumnToExist", name, "must be a column of the synthetic rows", column=name)
+        yield Expectation("ColumnToExist", name, "must be a column of the synthetic rows", column=name)
         yield from _value_rules(name, column)
         if column.kind == "date":
-            yield _expect("ColumnValuesToBeBetween", name, "must not lie after the index date", column=name, max_value=0)
+            yield Expectation("ColumnValuesToBeBetween", name, "must not lie after the index date", column=name, max_value=0)
 
 
-def _value_rules(name: str, column: Column) -> Iterator[Any]:
+def _value_rules(name: str, column: Column) -> Iterator[Expectation]:
     if column.kind in LEVEL_KINDS:
-        levels = [canonical(level) for level in column.levels]
+        levels = tuple(canonical(level) for level in column.levels)
         if levels:  # an outcome need not list its levels
             rule = f"must be one of its {len(levels)} categories"
-            yield _expect("ColumnValuesToBeInSet", name, rule, column=name, value_set=levels)
+            yield Expectation("ColumnValuesToBeInSet", name, rule, column=name, value_set=levels)
         return
     noun = "date" if column.kind == "date" else "finite number"
-    yield _expect("ColumnValuesToBeInSet", name, f"must be a {noun}", column=readable(name), value_set=[True])
+    yield Expectation("ColumnValuesToBeInSet", name, f"must be a {noun}", column=readable(name), value_set=(True,))
     low, high = column.range or (None, None)
     if column.kind == "count":
-        yield _expect("ColumnValuesToBeInSet", name, "must be a whole number", column=fraction(name), value_set=[0.0])
+        yield Expectation("ColumnValuesToBeInSet", name, "must be a whole number", column=fraction(name), value_set=(0.0,))
         low = max(0.0, low or 0.0)
         if high is None or high > EXACT:
             rule = "must be below 2^53, where whole numbers are exact: make it continuous"
-            yield _expect("ColumnValuesToBeBetween", name, rule, column=name, max_value=EXACT, strict_max=True)
+            yield Expectation("ColumnValuesToBeBetween", name, rule, column=name, max_value=EXACT, strict_max=True)
     if low is not None or high is not None:
-        yield _expect(
+        yield Expectation(
             "ColumnValuesToBeBetween", name, _range_rule(low, high, column.unit), column=name, min_value=low, max_value=high
         )
 
@@ -181,21 +226,21 @@ def _range_rule(low: float | None, high: float | None, unit: str | None) -> str:
     return f"{rule} {unit}" if unit else rule
 
 
-def _ceiling(name: str, column: Column) -> Any:
+def _ceiling(name: str, column: Column) -> Expectation:
     rule = f"must be missing in at most {100 * column.max_missing:.12g} % of rows"
     least = round(1 - column.max_missing, 12)  # 1 - 0.95 lies just above 0.05
-    return _expect("ColumnValuesToNotBeNull", name, rule, column=name, mostly=least)
+    return Expectation("ColumnValuesToNotBeNull", name, rule, column=name, mostly=least)
 
 
-def _outcome_rules(config: CohortConfig) -> Iterator[Any]:
+def _outcome_rules(config: CohortConfig) -> Iterator[Expectation]:
     name, (low, high) = config.outcome.column, config.outcome.expected_prevalence
     rule = f"must be known both with and without the event ({canonical(config.outcome.event)})"
-    yield _expect("ColumnUniqueValueCountToBeBetween", name, rule, column=event(name), min_value=2)
+    yield Expectation("ColumnUniqueValueCountToBeBetween", name, rule, column=event(name), min_value=2)
     rule = f"must show the event in {100 * low:.6g} % to {100 * high:.6g} % of subjects whose outcome is known"
-    yield _expect("ColumnMeanToBeBetween", name, rule, column=event(name), min_value=low, max_value=high)
+    yield Expectation("ColumnMeanToBeBetween", name, rule, column=event(name), min_value=low, max_value=high)
 
 
-def _index_date_rules(config: CohortConfig) -> Iterator[Any]:
+def _index_date_rules(config: CohortConfig) -> Iterator[Expectation]:
     index = config.index_date
     if index is None:
         return
@@ -203,19 +248,14 @@ def _index_date_rules(config: CohortConfig) -> Iterator[Any]:
     yield _ceiling(index, config.columns[index])
     for name, column in config.columns.features.items():
         if column.kind == "date":
-            pair = {"column_A": index, "column_B": name, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
-            yield _expect("ColumnPairValuesAToBeGreaterThanB", name, f"must not lie after the index date '{index}'", **pair)
+            rule = f"must not lie after the index date '{index}'"
+            yield Expectation("ColumnPairValuesAToBeGreaterThanB", name, rule, pair=(index, name))
 
 
-def _rules_between_columns(config: CohortConfig) -> Iterator[Any]:
+def _rules_between_columns(config: CohortConfig) -> Iterator[Expectation]:
     for rule in config.columns.rules:
         columns = ", ".join(dict.fromkeys(columns_of(rule.bound(config.columns.columns))))
         least = round(1 - rule.max_broken, 12)
         tolerated = f" in all but {100 * rule.max_broken:.12g} % of rows" if rule.max_broken else ""
         text = f"must keep the rule '{rule.text}'{tolerated}"
-        yield _expect("ColumnValuesToBeInSet", columns, text, column=kept(rule), value_set=[True], mostly=least)
-
-
-def _expect(kind: str, subject: str, rule: str, **options: Any) -> Any:
-    expectation = getattr(great_expectations().expectations, f"Expect{kind}")
-    return expectation(**options, meta={"column": subject, "rule": rule})
+        yield Expectation("ColumnValuesToBeInSet", columns, text, column=kept(rule), value_set=(True,), mostly=least)

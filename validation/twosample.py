@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from sklearn.covariance import ledoit_wolf
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -14,6 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from mgvae.cohort.embedding import Floats, fit_embedding, plain_matrix
 from mgvae.reproducibility import derive, numpy_generator
+from validation.covariance import shrinkage, shrunk_covariance
 from validation.intervals import LEVEL, Interval, auc_interval
 
 MOST_ROWS = 1000  # of each sample; more would cost time and change nothing
@@ -115,30 +115,17 @@ def _log_density(rows: Floats, at: Floats) -> Floats:
     width = values.shape[1]
     level = float(np.square(values).mean())
     if width <= len(values):
-        covariance, _ = ledoit_wolf(values, assume_centered=True)
-        covariance = covariance + (RIDGE * level + 1e-9) * np.eye(width)
+        covariance = shrunk_covariance(values)
+        covariance.flat[:: width + 1] += RIDGE * level + 1e-9
         return np.asarray(
             -0.5 * ((away * np.linalg.solve(covariance, away.T).T).sum(axis=1) + np.linalg.slogdet(covariance)[1])
         )
     gram = values @ values.T
     spread, left = np.linalg.eigh(gram)
     left, spread = left[:, spread > ROUNDING * spread[-1]], spread[spread > ROUNDING * spread[-1]]
-    shrinkage = _shrinkage(values, gram)
-    ridge = shrinkage * level + RIDGE * level + 1e-9
+    shrunk = shrinkage(values, gram)
+    ridge = shrunk * level + RIDGE * level + 1e-9
     inside = np.square(away @ (values.T @ (left / np.sqrt(spread))))
-    variance = (1 - shrinkage) * spread / len(values) + ridge
+    variance = (1 - shrunk) * spread / len(values) + ridge
     distance = (np.square(away).sum(axis=1) - inside.sum(axis=1)) / ridge + (inside / variance).sum(axis=1)
     return np.asarray(-0.5 * (distance + np.log(variance).sum() + (width - len(variance)) * np.log(ridge)))
-
-
-def _shrinkage(values: Floats, gram: Floats) -> float:
-    """Return Ledoit and Wolf's shrinkage of centred rows ``(n, P)`` from their products ``(n, n)``.
-
-    Source: Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4; lemmas 3.2 to 3.4.
-    """
-    rows, width = values.shape
-    size = np.diag(gram)
-    level, squared = size.sum() / (rows * width), np.square(gram).sum() / rows**2
-    between = (squared - width * level**2) / width
-    within = min((np.square(size).sum() / rows - squared) / (rows * width), between)
-    return float(within / between) if within > 0 else 0.0

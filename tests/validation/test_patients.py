@@ -45,8 +45,8 @@ def test_as_great_expectations_says(config):
     for start in (0, 100, 200):
         checks.add(read.iloc[start : start + 100], unreadable.iloc[start : start + 100])
     derived = with_derived(read, unreadable, config, scope="prediction")
-    suite = build_suite(config, scope="prediction").expectations
-    results = run(derived, [item for item in suite if "RowCount" not in type(item).__name__], name="x")
+    suite = build_suite(config, scope="prediction")
+    results = run(derived, [item for item in suite if "RowCount" not in item.kind], name="x")
     expected = {
         (item.expectation_config.meta["column"], item.expectation_config.meta["rule"], item.result.get("unexpected_count"))
         for item in results

@@ -46,7 +46,7 @@ def attack_scores(patients: Floats, synthetic: Floats, *, seed: int) -> Floats:
     local = np.log(to_others[:, -1] + 1e-9) - np.log(to_made + 1e-9).mean(axis=1)
     like_made = kernel_log_density(patients, synthetic, width)
     like_real = kernel_log_density(patients, patients, width, leave_out=True)
-    gain = _likelihood_gain(patients, synthetic[made], width)
+    gain = _likelihood_gain(patients, synthetic, made, width)
     fitted = _classifier(patients, synthetic, seed=seed)
     return np.stack([-to_made[:, 0], local, like_made, like_made - like_real, gain, fitted])
 
@@ -82,25 +82,26 @@ def log_sum_exp(values: Floats) -> Floats:
     return np.asarray(np.log1p(rest / count) + np.log(count) + top[:, 0])
 
 
-def _likelihood_gain(patients: Floats, near_made: Floats, width: float) -> Floats:
-    """Return how much a patient adds to the likelihood of the synthetic rows nearby.
+def _likelihood_gain(patients: Floats, synthetic: Floats, near: Floats, width: float) -> Floats:
+    """Return how much a patient adds to the likelihood of the synthetic rows nearby, on average.
 
     Args:
         patients: ``(N, P)``.
-        near_made: the synthetic rows nearest to each, ``(N, k, P)``.
+        synthetic: ``(S, P)``.
+        near: positions of the synthetic rows nearest to each patient, ``(N, k)``.
         width: of the kernel.
     """
-    count, around, _ = near_made.shape
-    patients = patients.astype(np.float64)  # once, not for each row
+    patients = patients.astype(np.float64)  # once, not for each chunk
     squares = (patients**2).sum(axis=1)
-    out = np.empty(count)
-    for row in range(count):
-        kernel = -squared_distances(near_made[row], patients, squares) / (2 * width**2)
-        own = kernel[:, row].copy()
-        kernel[:, row] = -np.inf
+    owners, out = np.repeat(np.arange(len(near)), near.shape[1]), np.empty(near.size)
+    for start in range(0, len(out), CHUNK):
+        at = slice(start, start + CHUNK)
+        kernel = -squared_distances(synthetic[near.ravel()[at]], patients, squares) / (2 * width**2)
+        cells = np.arange(len(kernel)), owners[at]
+        own, kernel[cells] = kernel[cells], -np.inf
         others = log_sum_exp(kernel)
-        out[row] = float((np.logaddexp(others, own) - others).sum())
-    return np.asarray(out / around)
+        out[at] = np.logaddexp(others, own) - others
+    return np.asarray(out.reshape(near.shape).mean(axis=1))
 
 
 def _classifier(patients: Floats, synthetic: Floats, *, seed: int) -> Floats:

@@ -19,7 +19,7 @@ from mgvae.results.cohort import ExtractRecord
 
 def make(config: CohortConfig, inputs: Inputs, folder: Path) -> None:
     """Read the extract and run the suite: ``frame.parquet``, ``validation.json``."""
-    from validation.checks import validate as check  # Great Expectations takes seconds to import
+    from validation.checks import validate as check
 
     extract = read_extract(config)
     result = check(extract.frame, extract.unreadable, config)
