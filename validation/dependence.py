@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.blas import ssyrk
+from sklearn.utils import gen_batches
 
 from mgvae.cohort.embedding import Floats
 from validation.intervals import Interval, ratio
 
 BLOCKS = 20  # of the jackknife
 FEWEST = 8
-CONSTANT = 1e-6  # spread of a coordinate that does not vary
+CHUNK = 1000  # rows in double precision at a time
+CONSTANT = 1e-12  # variance of a coordinate that does not vary
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Dependence:
 
 @dataclass(frozen=True)
 class _Sum:
-    """The weighted sum of correlations, its variance, and the correlations ``(P, P)``."""
+    """The weighted sum of correlations, its variance, and the correlations: an upper triangle ``(P, P)``."""
 
     value: float
     variance: float
@@ -54,7 +57,7 @@ def dependence(synthetic: Floats, real: Floats, majority: Floats, owners: Floats
     if min(len(synthetic), len(real), len(majority)) < FEWEST or owners.max() == 0:
         return None
     apart = np.triu(owners[:, None] != owners)
-    weight = _correlations(majority)
+    weight = _products(_standardised(majority)) / len(majority)
     weight *= np.maximum(1 - 4 / (len(majority) * np.maximum(weight**2, 1e-12)), 0) * apart
     made, true = _weighted_sum(synthetic, weight), _weighted_sum(real, weight)
     variances, degrees = {"var_top": made.variance, "var_bottom": true.variance}, min(BLOCKS, len(real)) - 1
@@ -66,59 +69,48 @@ def dependence(synthetic: Floats, real: Floats, majority: Floats, owners: Floats
 
 
 def _weighted_sum(rows: Floats, weight: Floats) -> _Sum:
-    """Return the sum of the correlations times ``weight (P, P)``, jackknifed.
+    """Return the sum of the correlations times ``weight (P, P)``, upper triangles, jackknifed.
 
-    The moments of a block are there once, for what is without it: ``scale @ (weight * products) @ scale`` is linear in them.
+    The products of a block are there once, for what is without it: ``scale @ (weight * products) @ scale`` is linear in them.
     """
-    blocks = min(BLOCKS, len(rows))
-    parts = [rows[place::blocks] for place in range(blocks)]
-    counts = np.array([*map(len, parts), 0])[:, None]  # the last leaves out none
-    sums, squares = (
-        np.stack([(part.astype(np.float64) ** power).sum(axis=0) for part in (*parts, rows[:0])]) for power in (1, 2)
-    )
-    kept = len(rows) - counts
-    mean, scale = _scales(sums.sum(axis=0) - sums, squares.sum(axis=0) - squares, kept)
-    products, left_out = np.zeros_like(weight), np.zeros(blocks + 1)
+    values, blocks = _standardised(rows), min(BLOCKS, len(rows))
+    parts = [np.ascontiguousarray(values[place::blocks]) for place in range(blocks)]
+    kept = len(rows) - np.array([*map(len, parts)])[:, None]
+    sums, squares = (np.stack([(part.astype(np.float64) ** power).sum(axis=0) for part in parts]) for power in (1, 2))
+    mean = (sums.sum(axis=0) - sums) / kept
+    scale = _inverse_spread((squares.sum(axis=0) - squares) / kept - mean**2).astype(np.float32)
+    products, own, left_out = np.zeros_like(weight), np.zeros_like(weight), np.zeros(blocks)
     for place, part in enumerate(parts):
-        own = _products(part)
+        own = _products(part, own)
         products += own
         own *= weight
         left_out[place] = scale[place] @ own @ scale[place]
-    total = _quadratic(scale, products * weight) - left_out
-    values = total / kept[:, 0] - _quadratic(mean * scale, weight)
-    spread = float(((values[:-1] - values[:-1].mean()) ** 2).sum())
-    correlations = _from_moments(products, mean[-1], scale[-1], len(rows))
-    return _Sum(float(values[-1]), (blocks - 1) / blocks * spread, correlations)
+    weighted = products * weight
+    left = (_quadratic(scale, weighted) - left_out) / kept[:, 0] - _quadratic(mean * scale, weight)
+    spread = float(((left - left.mean()) ** 2).sum())
+    products /= len(rows)
+    return _Sum(float(weighted.sum(dtype=np.float64)) / len(rows), (blocks - 1) / blocks * spread, products)
 
 
-def _scales(sums: Floats, squares: Floats, count: Floats | int) -> tuple[Floats, Floats]:
-    """Return means, and one over the spreads; 0 where a coordinate does not vary."""
-    mean = sums / count
-    spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    return mean, np.divide(1, spread, out=np.zeros_like(spread), where=spread > CONSTANT)
+def _standardised(rows: Floats) -> Floats:
+    """Return rows of mean 0 and variance 1, float32; coordinates that do not vary are 0."""
+    mean = rows.mean(axis=0, dtype=np.float64)
+    squares = sum(np.square(rows[at], dtype=np.float64).sum(axis=0) for at in gen_batches(len(rows), CHUNK))
+    values = rows - mean.astype(np.float32)
+    values *= _inverse_spread(squares / len(rows) - mean**2).astype(np.float32)
+    return np.asarray(values, dtype=np.float32)
+
+
+def _inverse_spread(variance: Floats) -> Floats:
+    """Return one over the roots; 0 where a coordinate does not vary."""
+    return np.divide(1, np.sqrt(np.maximum(variance, CONSTANT)), out=np.zeros_like(variance), where=variance > CONSTANT)
+
+
+def _products(rows: Floats, out: Floats | None = None) -> Floats:
+    """Return the products of the columns of float32 rows: the upper triangle ``(P, P)``, by columns; the lower is 0."""
+    return np.asarray(ssyrk(1.0, rows.T, beta=0.0, c=out, overwrite_c=out is not None))
 
 
 def _quadratic(rows: Floats, matrix: Floats) -> Floats:
     """Return ``row @ matrix @ row`` of each row."""
     return np.asarray(((rows @ matrix) * rows).sum(axis=1))
-
-
-def _correlations(rows: Floats) -> Floats:
-    """Return correlations ``(P, P)``; 0 where a coordinate does not vary."""
-    products = _products(rows)
-    mean, scale = _scales(rows.sum(axis=0, dtype=np.float64), np.diag(products), len(rows))
-    return _from_moments(products, mean, scale, len(rows))
-
-
-def _products(rows: Floats) -> Floats:
-    values = rows.astype(np.float64)
-    return np.asarray(values.T @ values)
-
-
-def _from_moments(products: Floats, mean: Floats, scale: Floats, count: int) -> Floats:
-    """Make ``products (P, P)`` correlations, in place."""
-    products /= count
-    products -= np.outer(mean, mean)
-    products *= scale[:, None]
-    products *= scale
-    return products
