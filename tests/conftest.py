@@ -25,7 +25,7 @@ FIGURES = "mgvae.report.figures.svg.document"
 # begun first, so that none is alone at work at the end; the first makes the finished run, and the next need not wait for it
 LONGEST = (
     *("flows/commands/test_bad_input", "deployments/test_nightly", "validation/test_honest_splits"),
-    *("flows/commands/test_simulate", "flows/study/test_many_nights", "mgvae/generator/test_digits"),
+    *("flows/commands/test_simulate", "flows/study/test_many_nights", "validation/test_million_rows"),
     *("flows/study/test_own_classifier", "deployments/test_access", "flows/test_paper_digits", "browser/test_report"),
     *("mgvae/paper/test_oversamplers", "validation/test_attacks", "validation/test_drift", "validation/test_gates"),
     *("flows/study/test_reuse", "mgvae/report/test_drawn_pages", "mgvae/evaluation/test_cross_validation"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.linalg import eigh
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from mgvae.cohort.embedding import Floats, fit_embedding
 from mgvae.results.density_map import GROUPS, DensityMap, MapCell
@@ -14,6 +15,7 @@ from mgvae.results.small_counts import suppressed_rows
 FEWEST_CELLS, MOST_CELLS = 5, 14  # along each component
 WANTED = 3  # cases in a cell, were they spread evenly
 TAIL = 0.01  # share of the majority or of the cases beyond the outermost cells, at each end
+WIDE = 1000  # coordinates beyond which no covariance of all pairs is calculated
 
 
 def density_map(majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataFrame) -> DensityMap | None:
@@ -32,12 +34,15 @@ def density_map(majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataF
     if min(map(len, frames.values())) == 0:
         return None
     embedding = fit_embedding(majority)
-    rows = {name: embedding.transform(frame).astype(np.float64) for name, frame in frames.items()}
-    centre = rows["majority"].mean(axis=0)
-    directions, shares = _components(rows["majority"] - centre)
+    own = embedding.transform(majority).astype(np.float64)
+    centre = own.mean(axis=0)
+    own -= centre
+    directions, shares = _components(own)
     if directions is None:
         return None
-    placed = {name: (one - centre) @ directions for name, one in rows.items()}
+    placed = {GROUPS[0]: own @ directions}
+    del own  # one table at a time is in memory
+    placed |= {name: (embedding.transform(frames[name]) - centre) @ directions for name in GROUPS[1:]}
     side = int(np.clip(round((len(cases) / WANTED) ** 0.5), FEWEST_CELLS, MOST_CELLS))
     starts, steps = _grid([placed["majority"], placed["cases"]], side)
     counts = np.stack([_counts(placed[name], starts, steps, side) for name in GROUPS])  # (group, across, up)
@@ -68,11 +73,15 @@ def density_map(majority: pd.DataFrame, cases: pd.DataFrame, synthetic: pd.DataF
 
 def _components(centred: Floats) -> tuple[Floats | None, tuple[float, float]]:
     """Return the first two principal directions, ``(coordinates, 2)``, and their shares of the variance."""
-    covariance = centred.T @ centred / len(centred)
-    total, last = float(np.trace(covariance)), len(covariance) - 1
-    if last < 1 or total <= 0:
+    count, width = centred.shape
+    total = float(np.vdot(centred, centred)) / count
+    if width < 2 or total <= 0:
         return None, (0.0, 0.0)
-    values, vectors = eigh(covariance, subset_by_index=[last - 1, last])
+    if width > WIDE:
+        covariance = LinearOperator((width, width), matvec=lambda one: centred.T @ (centred @ one) / count, dtype=np.float64)
+        values, vectors = eigsh(covariance, k=2, v0=np.ones(width))
+    else:
+        values, vectors = eigh(centred.T @ centred / count, subset_by_index=[width - 2, width - 1])
     if values[0] <= 1e-9 * total:
         return None, (0.0, 0.0)
     vectors, values = vectors[:, ::-1], values[::-1]
