@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+unexport PYTHONDONTWRITEBYTECODE  # tests whose asserts pytest has rewritten are kept: each process would do it again, for seconds
+
 .PHONY: demo up deploy down test test-slow test-survival test-gpu mutate lint format docs docs-numbers gallery bench picture lock newest clean help
 .DEFAULT_GOAL := help
 

@@ -85,11 +85,8 @@ def _components(centred: Floats) -> tuple[Floats | None, tuple[float, float]]:
     if values[0] <= 1e-9 * total:
         return None, (0.0, 0.0)
     vectors, values = vectors[:, ::-1], values[::-1]
-    largest = vectors[np.abs(vectors).argmax(axis=0), [0, 1]]
-    return vectors * np.sign(largest), (
-        float(values[0] / total),
-        float(values[1] / total),
-    )  # a sign of its own, always the same
+    largest = vectors[np.abs(vectors).argmax(axis=0), [0, 1]]  # its sign is made the same always
+    return vectors * np.sign(largest), (float(values[0] / total), float(values[1] / total))
 
 
 def _grid(samples: list[Floats], side: int) -> tuple[Floats, Floats]:

@@ -24,10 +24,11 @@ def test_they_are_the_nearest_of_all(rng, count, size):
     assert distances == pytest.approx(wanted, abs=1e-6)
 
 
-def test_blocks_change_nothing(rng, monkeypatch):
+@pytest.mark.parametrize(("name", "size"), [("BLOCK", 1000), ("CHUNK", 130), ("CHUNK", 100), ("CHUNK", 2)])
+def test_blocks_change_nothing(rng, monkeypatch, name, size):
     reference, queries = (rng.normal(size=(rows, 5)).astype(np.float32) for rows in (300, 41))
     whole = nearest_of_many(queries, reference, 3)
-    monkeypatch.setattr(neighbours, "BLOCK", 1000)
+    monkeypatch.setattr(neighbours, name, size)
     assert [part.tolist() for part in nearest_of_many(queries, reference, 3)] == [part.tolist() for part in whole]
 
 
@@ -43,7 +44,9 @@ def test_twins_come_in_order_and_many_of_them_are_left_to_others(rng, monkeypatc
     reference = np.repeat(rng.normal(size=(3, 4)).astype(np.float32), 300, axis=0)
     assert nearest_of_many(reference, reference, 2) is None
     monkeypatch.setattr(neighbours, "MOST_CANDIDATES", 300)
-    assert nearest_of_many(reference[[0, 899]], reference, 2)[1].tolist() == [[0, 1], [600, 601]]
+    for chunk in (neighbours.CHUNK, 250):  # of which one has no twin of the first
+        monkeypatch.setattr(neighbours, "CHUNK", chunk)
+        assert nearest_of_many(reference[[0, 899]], reference, 2)[1].tolist() == [[0, 1], [600, 601]]
     monkeypatch.setattr(embedding, "is_worth_it", lambda queries, reference: True)
     monkeypatch.setattr(neighbours, "MOST_CANDIDATES", 200)
     assert embedding.nearest(reference, reference, neighbours=2)[0] == pytest.approx(0, abs=1e-3)
