@@ -79,7 +79,7 @@ def _components(centred: Floats) -> tuple[Floats | None, tuple[float, float]]:
         return None, (0.0, 0.0)
     if width > WIDE:
         covariance = LinearOperator((width, width), matvec=lambda one: centred.T @ (centred @ one) / count, dtype=np.float64)
-        values, vectors = eigsh(covariance, k=2, v0=np.ones(width))
+        values, vectors = eigsh(covariance, k=2, v0=np.ones(width), tol=1e-6)
     else:
         values, vectors = eigh(centred.T @ centred / count, subset_by_index=[width - 2, width - 1])
     if values[0] <= 1e-9 * total:
