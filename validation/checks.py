@@ -20,7 +20,6 @@ from validation.suite import (
     build_suite,
     checked_columns,
     event,
-    expectation_suite,
     fraction,
     great_expectations,
     kept,
@@ -169,9 +168,11 @@ def _applies(expectation: Expectation, table: pd.DataFrame) -> bool:
 
 def run(table: pd.DataFrame, expectations: Sequence[Expectation], *, name: str) -> list[Any]:
     """Return what Great Expectations says of each expectation, about a table with all columns that they name."""
+    gx = great_expectations()
     wanted = {column for item in expectations for column in item.columns}
-    batch = _batch(great_expectations(), table[[column for column in table.columns if column in wanted]], name=name)
-    return list(batch.validate(expectation_suite(expectations, name=name), result_format=RESULT_FORMAT).results)
+    batch = _batch(gx, table[[column for column in table.columns if column in wanted]], name=name)
+    suite = gx.ExpectationSuite(name=name, expectations=[item.build() for item in expectations])
+    return list(batch.validate(suite, result_format=RESULT_FORMAT).results)
 
 
 def _batch(gx: Any, table: pd.DataFrame, *, name: str) -> Any:

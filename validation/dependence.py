@@ -60,8 +60,8 @@ def dependence(synthetic: Floats, real: Floats, majority: Floats, owners: Floats
     weight = _products(_standardised(majority)) / len(majority)
     weight *= np.maximum(1 - 4 / (len(majority) * np.maximum(weight**2, 1e-12)), 0) * apart
     made, true = _weighted_sum(synthetic, weight), _weighted_sum(real, weight)
-    variances, degrees = {"var_top": made.variance, "var_bottom": true.variance}, min(BLOCKS, len(real)) - 1
-    kept = ratio(made.value, true.value, **variances, covariance=0.0, degrees=degrees)
+    degrees = min(BLOCKS, len(real)) - 1
+    kept = ratio(made.value, true.value, var_top=made.variance, var_bottom=true.variance, covariance=0.0, degrees=degrees)
     gap = np.abs(made.correlations - true.correlations) * apart
     pair = np.unravel_index(int(gap.argmax()), gap.shape)
     first, second = (int(owners[place]) for place in pair)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -64,7 +64,8 @@ class Expectation:
 
     def build(self) -> Any:
         """Return the object of Great Expectations; subject and rule are its ``meta``."""
-        given = {item.name: value for item in fields(self)[3:] if (value := getattr(self, item.name)) != item.default}
+        options = fields(self)[3:]  # without kind, subject and rule
+        given = {item.name: value for item in options if (value := getattr(self, item.name)) != item.default}
         if self.pair:
             first, second = given.pop("pair")
             given |= {"column_A": first, "column_B": second, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
@@ -118,11 +119,6 @@ def build_suite(config: CohortConfig, *, scope: Scope) -> list[Expectation]:
             outcome, and without the demand for two distinct values.
     """
     return list(_synthetic_rules(config) if scope == "synthetic" else _extract_rules(config, labelled=scope == "extract"))
-
-
-def expectation_suite(expectations: Iterable[Expectation], *, name: str) -> Any:
-    """Return the ``ExpectationSuite`` of Great Expectations."""
-    return great_expectations().ExpectationSuite(name=name, expectations=[item.build() for item in expectations])
 
 
 def great_expectations() -> Any:

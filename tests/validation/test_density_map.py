@@ -8,7 +8,6 @@ from sklearn.decomposition import PCA
 from mgvae.cohort.embedding import fit_embedding
 from mgvae.results.density_map import GROUPS, DensityMap, MapCell
 from mgvae.results.small_counts import suppressed_rows
-from validation import density_map as density_map_module
 from validation.density_map import density_map
 
 
@@ -37,7 +36,7 @@ def test_the_components_are_those_of_the_majority(found):
 
 
 def test_the_map_of_a_wide_table_is_that_of_all_pairs(found, monkeypatch):
-    monkeypatch.setattr(density_map_module, "WIDE", 0)
+    monkeypatch.setattr("validation.density_map.WIDE", 0)
     wide = density_map(MAJORITY, CASES, SYNTHETIC)
     assert wide.variance == pytest.approx(found.variance)
     assert wide.cells == found.cells
