@@ -126,16 +126,15 @@ class LinearDesign:
             missing: where no value was measured, ``(N, M)``.
             features: the rows, whose levels are read.
         """
-        dense = np.column_stack([values, missing[:, self.indicated].astype(np.float64)])
         rows, places = self._indicated(features)
-        width = sum(map(len, self.places.values()))
-        columns = dense.shape[1] + width
-        if not columns:
-            return np.zeros((len(features), 1))
+        measured, width = values.shape[1] + len(self.indicated), sum(map(len, self.places.values()))
+        columns = measured + width
         if columns <= DENSE_COLUMNS:
-            indicators = np.zeros((len(features), width))
-            indicators[rows, places] = 1.0
-            return np.column_stack([dense, indicators])
+            table = np.zeros((len(features), max(columns, 1)))
+            table[:, : values.shape[1]], table[:, values.shape[1] : measured] = values, missing[:, self.indicated]
+            table[rows, measured + places] = 1.0
+            return table
+        dense = np.column_stack([values, missing[:, self.indicated].astype(np.float64)])
         marked = sparse.csr_array((np.ones(len(rows)), (rows, places)), shape=(len(features), width))
         return sparse.csr_array(sparse.hstack([sparse.csr_array(dense), marked], format="csr"))
 

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.classifiers.design import RARE_LEVEL, fit_linear_design, fit_tree_design, forest_rows, information
+from mgvae.classifiers.repeated_rows import merged
 from mgvae.classifiers.row_sums import row_sums
 
 BAG = 0.5  # of the forest's rows in a tree
@@ -35,7 +36,8 @@ class LogisticModel:
         """Fit; see `Classifier.fit`."""
         self._design = fit_linear_design(features, rare=self.rare)
         self._model = LogisticRegression(C=self.strength, max_iter=2000)
-        self._model.fit(self._design.rows(features), event, sample_weight=weights)
+        rows, event, weights = merged(self._design.rows(features), event, weights)
+        self._model.fit(rows, event, sample_weight=weights)
         return self
 
     def predict_proba(self, features: pd.DataFrame) -> FloatArray:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from mgvae.arrays import Array
+from mgvae.arrays import Array, FloatArray
 from mgvae.reproducibility import numpy_generator
 
 NEAR = 2  # a part is near its due where it holds at least half and at most twice as many rows
@@ -137,15 +138,26 @@ def deal_amounts(amounts: Array, shares: Sequence[float], given: Sequence[float]
         shares: of each part, summing to one.
         given: what each part has already; nothing by default.
     """
-    have = [0.0] * len(shares) if given is None else list(given)
-    due = [max(share * (sum(have) + float(amounts.sum())), 1e-9) for share in shares]
+    have = np.zeros(len(shares)) if given is None else np.array(given, dtype=np.float64)
+    due = np.maximum(np.asarray(shares) * (have.sum() + amounts.sum()), 1e-9)
     out = np.empty(len(amounts), dtype=np.int64)
-    for place, amount in enumerate(amounts.tolist()):
-        # half of the amount counts already (Sainte-Lague's rule): the parts end within half an amount of their due
-        filled = [(now + amount / 2) / want if now else 0.0 for now, want in zip(have, due, strict=True)]
-        part = filled.index(min(filled))
-        out[place], have[part] = part, have[part] + amount
+    ends = np.flatnonzero(np.diff(amounts, append=np.nan) != 0) + 1  # of runs of equal amounts
+    for start, end in pairwise([0, *ends.tolist()]):
+        out[start:end] = _dealt_alike(float(amounts[start]), end - start, have, due)
+        have += amounts[start] * np.bincount(out[start:end], minlength=len(have))
     return out
+
+
+def _dealt_alike(amount: float, count: int, have: FloatArray, due: FloatArray) -> Array:
+    """Return the part of each of ``count`` equal amounts, dealt one by one, see `deal_amounts`."""
+    # no part goes further beyond its due than all others may have fallen behind, half an amount each
+    most = np.minimum(np.ceil(np.maximum(due - have, 0) / amount) + len(have) + 1, count).astype(np.int64)
+    part = np.repeat(np.arange(len(have)), most)
+    taken = np.arange(len(part)) - np.repeat(np.cumsum(most) - most, most)
+    now = have[part] + amount * taken
+    # half of the amount counts already (Sainte-Lague's rule): the parts end within half an amount of their due
+    filled = np.where(now > 0, (now + amount / 2) / due[part], 0.0)
+    return part[np.lexsort((part, filled))[:count]]
 
 
 def _filled(amounts: Array, due: int, *, most: int) -> Array:

@@ -10,12 +10,13 @@ out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 from numpy.typing import NDArray
+from sklearn.preprocessing import OneHotEncoder
 
 from mgvae.arrays import FloatArray, IntArray
 from mgvae.errors import OutcomeError
@@ -71,6 +72,14 @@ class _Coding:
         for j, name in enumerate(self.nominal):
             columns[name] = pd.Categorical.from_codes(codes[:, j], dtype=cast(pd.CategoricalDtype, like[name].dtype))
         return pd.DataFrame(columns)[list(like.columns)]
+
+
+class DenseDecoder(OneHotEncoder):  # type: ignore[misc]
+    """Encode levels as SMOTENC does, and decode a dense table: in a sparse one each row is searched by itself."""
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Return the levels of one-hot rows ``(N, columns)``, as ``(N, L)``."""
+        return super().inverse_transform(X.toarray())
 
 
 def smote_cases(features: pd.DataFrame, event: IntArray, *, n: int, seed: int) -> pd.DataFrame:
@@ -141,7 +150,8 @@ def _mixed(coded: _Coded, event: IntArray, *, n: int, neighbours: int, seed: int
     options = {"sampling_strategy": {1: len(real) + n}, "k_neighbors": neighbours, "random_state": seed}
     sampler = SMOTE(**options)
     if real.shape[1] > numbers:
-        sampler = SMOTENC(categorical_features=list(range(numbers, real.shape[1])), **options)
+        encoder = DenseDecoder(handle_unknown="ignore")
+        sampler = SMOTENC(list(range(numbers, real.shape[1])), categorical_encoder=encoder, **options)
     table, _ = sampler.fit_resample(np.concatenate([real, stand_in]), np.repeat([1, 0], [len(real), len(stand_in)]))
     made = np.asarray(table[-n:], dtype=np.float64)
     return _Coded(made[:, :numbers], np.rint(made[:, numbers:]).astype(np.int64))

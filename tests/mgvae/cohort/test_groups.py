@@ -136,6 +136,21 @@ def test_amounts_end_within_half_an_amount_of_their_due():
         assert abs(amounts[part == number].sum() - share * amounts.sum()) <= 2.5
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_equal_amounts_are_dealt_as_one_by_one(seed):
+    draws = np.random.default_rng(seed)
+    amounts = np.sort(draws.integers(1, 6, size=draws.integers(0, 60)))[::-1]
+    shares = draws.dirichlet(np.ones(draws.integers(1, 7)))
+    given = draws.integers(0, 30, size=len(shares)).astype(float)
+    have, expected = given.copy(), []
+    due = shares * (given.sum() + amounts.sum())
+    for amount in amounts:
+        filled = np.where(have > 0, (have + amount / 2) / np.maximum(due, 1e-9), 0)
+        expected.append(int(filled.argmin()))
+        have[expected[-1]] += amount
+    assert deal_amounts(amounts, shares.tolist(), given.tolist()).tolist() == expected
+
+
 def test_whole_parts_need_no_remark():
     assert Parts(np.zeros(3)).remarks("A") == ()
 

@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.class_weight import compute_sample_weight
 
 from mgvae.classifiers.ensemble import with_guide
@@ -19,6 +20,7 @@ from mgvae.config.dictionary import Column
 from mgvae.config.rules import Rule
 from mgvae.config.sections import Arm, Training
 from mgvae.errors import ConfigError, OutcomeError
+from mgvae.evaluation import smote
 from mgvae.evaluation.arm_kinds import GENERATIVE
 from mgvae.evaluation.arms import Recipe, Treated, class_weights, treat
 from mgvae.evaluation.measures.calibration import calibration
@@ -142,6 +144,13 @@ def test_smote_lies_between_cases_and_obeys_the_table():
         assert made[name].isna().mean() == pytest.approx(cases[name].isna().mean(), abs=0.08)
     together = made["severity"].isna() <= made["noise"].isna()
     assert together.all(), "missingness patterns are those of cases: no severity without noise missing"
+
+
+def test_smote_decodes_levels_as_the_librarys_own_encoder(monkeypatch):
+    rows = simulated(800)
+    made = smote_cases(rows.features, rows.event, n=300, seed=1)
+    monkeypatch.setattr(smote, "DenseDecoder", OneHotEncoder)
+    pd.testing.assert_frame_equal(made, smote_cases(rows.features, rows.event, n=300, seed=1))
 
 
 def test_smote_needs_no_majority_beyond_its_medians():
