@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -22,7 +23,7 @@ from mgvae.evaluation.curves import curves_table, decision_curves
 from mgvae.evaluation.fits import usable_folds
 from mgvae.evaluation.one_split import Chain
 from mgvae.evaluation.predictions import Predictions
-from mgvae.evaluation.summary import ScoreTable, arms_table, contrasts, differences_table, score
+from mgvae.evaluation.summary import ScoreTable, arms_table, by_fit, contrasts, differences_table, score
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Bootstrap, EvaluationResult, Line, PartResult, Recalibrations
 
@@ -66,7 +67,7 @@ def evaluate(
         run=run,
     )
     measured = None if found.holdout is None else _beside(run, _holdout, found.holdout, config, follow_up[1])
-    scores, part = _summarise(found.inner, config, "cross-validation", follow_up[0])
+    scores, part = _summarise(found.inner, config, "cross-validation", follow_up[0], run)
     result = EvaluationResult(
         **dict(part) | {"remarks": (*remarks, *part.remarks)},
         folds=usable_folds(train.labels, settings.folds),
@@ -104,11 +105,14 @@ def evaluation_seed(config: CohortConfig) -> int:
 
 
 def _summarise(
-    predictions: Predictions, config: CohortConfig, use: str, follow_up: FollowUp | None
+    predictions: Predictions, config: CohortConfig, use: str, follow_up: FollowUp | None, run: Run = HERE
 ) -> tuple[ScoreTable, PartResult]:
     seed = derive(config.seed, "bootstrap", use)
     plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed, follow_up=follow_up)
-    scores = score(predictions, plan, config.evaluation)
+    parts = [predictions] if run.executor is None else by_fit(predictions)
+    calls = [_beside(run, score, part, plan, config.evaluation) for part in parts]
+    found = ChainMap(*(call() for call in calls))
+    scores = {key: found[key] for key in predictions.probability}
     events = int(predictions.event.sum())
     return scores, PartResult(
         n=len(predictions.event),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,6 +29,14 @@ NO_DIFFERENCE = Estimate(value=0.0, low=0.0, high=0.0)
 
 ScoreTable = dict[Key, dict[Metric, Score]]
 MeasuresByRepeat = dict[Metric, FloatArray]
+
+
+def by_fit(predictions: Predictions) -> list[Predictions]:
+    """Return the predictions of each arm by themselves, with those of arms that share its fits."""
+    keys: dict[Arm, list[Key]] = {}
+    for key in predictions.probability:
+        keys.setdefault(SAME_FIT.get(key[0], key[0]), []).append(key)
+    return [replace(predictions, probability={key: predictions.probability[key] for key in part}) for part in keys.values()]
 
 
 def score(predictions: Predictions, plan: Resamples, settings: Evaluation | None = None) -> ScoreTable:

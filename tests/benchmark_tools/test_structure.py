@@ -23,7 +23,8 @@ from tests.conftest import PLACES
 
 LAYERS = [["mgvae.top", "mgvae.left | mgvae.right", "mgvae.bottom"]]
 # what the limits of structure.py do not yet allow: nothing may join it
-LINES_FOR_NOW = 56_650  # encoding by parts, out of core: 330; CSV by Arrow, workers prepared: 30; expectations as data: 100; repeated rows: 100
+# encoding by parts, out of core: 330; CSV by Arrow, workers prepared: 30; expectations as data: 100; repeated rows: 100
+LINES_FOR_NOW = 56_650
 
 
 def graph(*imports):
