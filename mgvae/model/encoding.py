@@ -22,6 +22,7 @@ from mgvae.errors import ShapeError, TrainingError
 from mgvae.model.coders import Coder, Level, Scored, fit_levels, fit_scored
 
 NO_ROWS = "An encoding needs at least one training row with at least one column; got none."
+AT_ONCE = 1 << 14  # rows that are encoded at once: what is in between stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,15 @@ class Encoding:
             ShapeError: a column that the encoding was fitted on is absent.
         """
         self._check(features)
-        out = np.zeros((len(features), self.width), dtype=dtype)
-        for place in self.slots:
-            column = features[place.name]
-            self._encode_column(out, place, column)
-            if place.missing_at is not None:
-                out[:, place.missing_at] = column.isna().to_numpy()
+        out, slots = np.zeros((len(features), self.width), dtype=dtype), self.slots
+        for start in range(0, len(features), AT_ONCE):
+            for place in slots:
+                self._encode_column(out[start : start + AT_ONCE], place, features[place.name].iloc[start : start + AT_ONCE])
         return out
 
     def _encode_column(self, out: Array, place: Slots, column: pd.Series) -> None:
+        if place.missing_at is not None:
+            out[:, place.missing_at] = column.isna().to_numpy()
         values = slice(place.start, place.start + place.coder.width)
         if isinstance(place.coder, Level):
             out[:, values] = place.coder.encode(column)
