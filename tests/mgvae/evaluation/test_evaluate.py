@@ -146,7 +146,7 @@ def test_the_evaluation_splits_and_resamples_as_configured(config):
     assert (got["folds"], got["repeats"]) == (3, 2)
     assert got["bootstrap"]["n"] == got["holdout"]["bootstrap"]["n"] == 60
     assert got["recalibration"].keys() == {"none", "class_weight"}
-    assert executor.others == ["_holdout"], "the hold-out is measured beside the training part"
+    assert executor.others == ["_holdout", "score", "score"], "the hold-out and each arm are measured side by side"
 
 
 def test_the_hold_out_is_resampled_with_a_stream_of_its_own(config):

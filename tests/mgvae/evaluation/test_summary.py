@@ -15,7 +15,7 @@ from mgvae.evaluation.measures.ranking import ranking
 from mgvae.evaluation.measures.weights import unit_weights
 from mgvae.evaluation.metrics import measure
 from mgvae.evaluation.predictions import Predictions
-from mgvae.evaluation.summary import decision_range, differences_table, sample_of, score, threshold
+from mgvae.evaluation.summary import by_fit, decision_range, differences_table, sample_of, score, threshold
 
 LR, BOOSTING = "logistic_regression", "hist_gradient_boosting"
 VARIANTS = ("raw", "offset", "recalibrated")
@@ -84,6 +84,18 @@ def test_the_threshold_arm_shares_all_but_its_raw_decisions_with_none():
         ours, plain = (scores[arm, LR, variant]["balanced_accuracy"].value for arm in ("threshold", "none"))
         assert (ours == plain) == (variant != "raw")
     assert scores["threshold", LR, "raw"]["auroc"].value == scores["none", LR, "raw"]["auroc"].value
+
+
+def test_arms_with_fits_of_their_own_are_scored_apart_with_the_same_result():
+    predictions = predicted("none", "smote", "threshold")
+    parts = by_fit(predictions)
+    assert [{arm for arm, _, _ in part.probability} for part in parts] == [{"none", "threshold"}, {"smote"}]
+    together, apart = scores_of(predictions), {key: found for part in parts for key, found in scores_of(part).items()}
+    assert apart.keys() == together.keys()
+    for key, measures in together.items():
+        for name, expected in measures.items():
+            np.testing.assert_array_equal(apart[key][name].draws, expected.draws)
+            np.testing.assert_array_equal(apart[key][name].repeats, expected.repeats)
 
 
 def test_differences_are_recalibrated_less_none_of_the_same_classifier():
