@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from mgvae.evaluation.majority import draw_majority
 from mgvae.evaluation.one_split import ArmOutcome, Chain, run_arm, uses_torch
 from mgvae.threads import one_thread
 
+T = TypeVar("T")
 OnDone = Callable[[int, int], None]
 Cell = tuple[Fit, Arm]
 Outcomes = dict[str, dict[Arm, ArmOutcome]]  # by name of the fit
@@ -53,6 +55,10 @@ class Run:
         """Return a part of this run: its cells count from ``before`` on, of ``total`` if given."""
         on_done = self.on_done
         return self if on_done is None else replace(self, on_done=lambda done, of: on_done(before + done, total or of))
+
+    def beside(self, function: Callable[..., T], *arguments: object) -> Callable[[], T]:
+        """Return a function that gives the result of a call, which is made meanwhile where there are processes."""
+        return partial(function, *arguments) if self.executor is None else self.executor.submit(function, *arguments).result
 
 
 HERE = Run()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
 
 from mgvae.classifiers.factory import options_of
 from mgvae.classifiers.own import remarks_on
@@ -26,8 +23,6 @@ from mgvae.evaluation.predictions import Predictions
 from mgvae.evaluation.summary import ScoreTable, arms_table, by_fit, contrasts, differences_table, score
 from mgvae.reproducibility import derive
 from mgvae.results.evaluation import Bootstrap, EvaluationResult, Line, PartResult, Recalibrations
-
-T = TypeVar("T")
 
 
 def evaluate(
@@ -66,7 +61,7 @@ def evaluate(
         seed=evaluation_seed(config),
         run=run,
     )
-    measured = None if found.holdout is None else _beside(run, _holdout, found.holdout, config, follow_up[1])
+    measured = None if found.holdout is None else run.beside(_holdout, found.holdout, config, follow_up[1])
     scores, part = _summarise(found.inner, config, "cross-validation", follow_up[0], run)
     result = EvaluationResult(
         **dict(part) | {"remarks": (*remarks, *part.remarks)},
@@ -110,31 +105,26 @@ def _summarise(
     seed = derive(config.seed, "bootstrap", use)
     plan = resamples(predictions.event, predictions.group, n=config.evaluation.bootstrap, seed=seed, follow_up=follow_up)
     parts = [predictions] if run.executor is None else by_fit(predictions)
-    calls = [_beside(run, score, part, plan, config.evaluation) for part in parts]
+    calls = [run.beside(score, part, plan, config.evaluation) for part in parts]
+    curves, decisions = curves_table(predictions, plan), decision_curves(predictions, plan, config.evaluation)
     found = ChainMap(*(call() for call in calls))
     scores = {key: found[key] for key in predictions.probability}
-    events = int(predictions.event.sum())
     return scores, PartResult(
         n=len(predictions.event),
-        events=events,
+        events=int(predictions.event.sum()),
         prevalence=predictions.share,
         bootstrap=Bootstrap(n=plan.n, redrawn=plan.redrawn),
         unavailable=predictions.unavailable,
         remarks=predictions.remarks,
         arms=arms_table(scores),
         differences=differences_table(scores),
-        curves=curves_table(predictions, plan),
-        decision_curves=decision_curves(predictions, plan, config.evaluation),
+        curves=curves,
+        decision_curves=decisions,
     )
 
 
 def _holdout(predictions: Predictions, config: CohortConfig, follow_up: FollowUp | None) -> PartResult:
     return _summarise(predictions, config, "hold-out", follow_up)[1]
-
-
-def _beside(run: Run, function: Callable[..., T], *arguments: object) -> Callable[[], T]:
-    """Return a function that gives the result of a call, which is made meanwhile where the run has processes."""
-    return partial(function, *arguments) if run.executor is None else run.executor.submit(function, *arguments).result
 
 
 def _recalibrations(found: Evaluated) -> dict[Arm, dict[Classifier, Recalibrations]]:

@@ -6,7 +6,7 @@ al. 2021, doi 10.1186/s41512-021-00096-8, for such curves of clinical prediction
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,7 +82,7 @@ def learning_curve(
     Raises:
         OutcomeError: too few events to cross-validate with all rows.
     """
-    lines: list[LearningLine] = []
+    lines: list[Callable[[], LearningLine]] = []
     remarks: list[str] = []
     models = dict.fromkeys(_fitted_model(model) for model in (reference, recommended))
     parts = {model: thinned(train, config, repeats=_repeats(model, config)) for model in models}
@@ -98,10 +98,10 @@ def learning_curve(
             else:
                 found.setdefault(part.share, []).append(predictions)
         if found:
-            lines.append(_line(train, config, model, found, chosen, follow_up))
+            lines.append(run.beside(_line, train, config, model, found, chosen, follow_up))
     return LearningCurveResult(
         folds=usable_folds(train.labels, config.evaluation.folds),
-        lines=tuple(lines),
+        lines=tuple(line() for line in lines),
         sample_size=sample_size(train, _auroc(plain, reference)),
         remarks=tuple(dict.fromkeys(remarks)),
     )
