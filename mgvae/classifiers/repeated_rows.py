@@ -12,6 +12,7 @@ import numpy as np
 from mgvae.arrays import FloatArray, IntArray
 
 MOST_KEPT = 0.8  # share of the rows that are left: to merge fewer costs as much as it saves
+AT_ONCE = 1 << 12  # rows that are compared at once
 MIXING = 20_261_128  # seed of the weights whose sums tell rows apart
 
 
@@ -30,7 +31,8 @@ def merged(rows: Any, event: IntArray, weights: FloatArray | None) -> tuple[Any,
         return rows, event, weights
     source = first[place]
     again = np.flatnonzero(source != np.arange(len(event)))
-    if not _equal(rows, event, again, source[again]):
+    blocks = (again[start : start + AT_ONCE] for start in range(0, len(again), AT_ONCE))
+    if not all(_equal(rows, event, block, source[block]) for block in blocks):
         return rows, event, weights
     return rows[first], event[first], np.bincount(place, weights=weights).astype(np.float64)
 

@@ -36,7 +36,7 @@ from tests.benchmarks.oversamplers.speed import simulated
 
 GRID = ((5_000, 20_000, 80_000), (25, 50, 100))
 FULL_GRID = ((10_000, 100_000, 1_000_000), (50, 200, 1_000))
-MOST_CELLS = 100_000_000  # of a table: with its encoded rows, the decoded ones and the designs, in 24 GiB
+MOST_CELLS = 200_000_000  # of a table: with its encoded rows, the decoded ones and the designs, in 24 GiB
 
 
 def complexity(seed: int, *, full: bool, kept: Path | None = None) -> list[dict[str, float]]:

@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
+from mgvae.classifiers import repeated_rows
 from mgvae.classifiers.models import LogisticModel
 from mgvae.classifiers.repeated_rows import merged
 
@@ -50,11 +51,15 @@ def test_few_repeats_are_left_as_they_are(copies, kept):
         assert np.sort(weights).tolist() == [1] * 72 + [2] * 24
 
 
-def test_rows_that_only_seem_alike_are_left_as_they_are(monkeypatch):
+@pytest.mark.parametrize("other", range(6))
+def test_rows_that_only_seem_alike_are_left_as_they_are(monkeypatch, other):
+    monkeypatch.setattr(repeated_rows, "AT_ONCE", 2)
     monkeypatch.setattr(np, "einsum", lambda _, rows, mixing: np.zeros(len(rows)))
-    found, event, weights = merged(PLAIN, EVENT, None)
-    assert found is PLAIN
-    assert event is EVENT
+    rows, outcome = np.ones((6, 2)), np.zeros(6, dtype=np.int64)
+    rows[other, 1] = 2
+    found, event, weights = merged(rows, outcome, None)
+    assert found is rows
+    assert event is outcome
     assert weights is None
 
 
