@@ -127,12 +127,12 @@ class LinearDesign:
             features: the rows, whose levels are read.
         """
         rows, places = self._indicated(features)
-        measured, width = values.shape[1] + len(self.indicated), sum(map(len, self.places.values()))
-        columns = measured + width
+        before, width = values.shape[1] + len(self.indicated), sum(map(len, self.places.values()))
+        columns = before + width
         if columns <= DENSE_COLUMNS:
             table = np.zeros((len(features), max(columns, 1)))
-            table[:, : values.shape[1]], table[:, values.shape[1] : measured] = values, missing[:, self.indicated]
-            table[rows, measured + places] = 1.0
+            table[:, : values.shape[1]], table[:, values.shape[1] : before] = values, missing[:, self.indicated]
+            table[rows, before + places] = 1.0
             return table
         dense = np.column_stack([values, missing[:, self.indicated].astype(np.float64)])
         marked = sparse.csr_array((np.ones(len(rows)), (rows, places)), shape=(len(features), width))

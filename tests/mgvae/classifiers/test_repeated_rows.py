@@ -38,17 +38,17 @@ def test_rows_with_another_outcome_are_other_rows():
     assert sorted(zip(event.tolist(), weights.tolist(), strict=True)) == [(0, 3), (1, 2)]
 
 
-@pytest.mark.parametrize(("copies", "kept"), [(24, 120), (23, None)])
-def test_few_repeats_are_left_as_they_are(copies, kept):
+@pytest.mark.parametrize(("copies", "merges"), [(24, True), (23, False)])
+def test_few_repeats_are_left_as_they_are(copies, merges):
     alone = np.arange(96.0 + 24 - copies)
     rows, event = np.append(alone, alone[:copies])[:, None], np.zeros(120, dtype=np.int64)
     found, _, weights = merged(rows, event, None)
-    if kept is None:
-        assert found is rows
-        assert weights is None
-    else:
+    if merges:
         assert len(found) == 96
         assert np.sort(weights).tolist() == [1] * 72 + [2] * 24
+    else:
+        assert found is rows
+        assert weights is None
 
 
 @pytest.mark.parametrize("other", range(6))
