@@ -7,8 +7,8 @@ default classifiers. An exponent below 1 means that a part that does not grow wi
 
 Of a part that takes less than a second the quickest of several rounds counts.
 
-``--full`` measures 10,000 to 1,000,000 rows of 50 to 1,000 columns, a quarter of an hour. With ``--kept`` each table's line
-goes to a file as soon as it is measured, and what stands there is not measured again: started anew, it goes on where it stopped.
+``--full`` measures 10,000 to 1,000,000 rows of 50 to 1,000 columns, a quarter of an hour. With ``--kept`` each line goes to a
+file as soon as its table is measured, and what stands there is not measured again: started anew, it goes on where it stopped.
 """
 
 from __future__ import annotations
